@@ -1,0 +1,132 @@
+"""An app as the agent knows it: its credential fields, schemas, attributes, actions and the filters they accept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class DataType(StrEnum):
+    """The types of an attribute. How a value of each travels inside the agent is in `agent.domain.packet`."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    JSON = "json"
+    COLLECTION = "collection"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One field of a schema. `members` are the fields of a collection's records, empty otherwise."""
+
+    name: str
+    type: DataType = DataType.TEXT
+    required: bool = False
+    primary: bool = False
+    description: str = ""
+    members: tuple[Attribute, ...] = ()
+
+
+class ActionKind(StrEnum):
+    """What an action does with a schema."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An operation on a schema, e.g. orders GET or product PUT.
+
+    `renamed_filters` maps filter names that other versions of the app's API use to the name that this action takes.
+    `options` are the names of extra keys that a processflow node may carry for this action, with a help text each.
+    """
+
+    name: str
+    kind: ActionKind
+    description: str = ""
+    filters: frozenset[str] = frozenset()
+    renamed_filters: Mapping[str, str] = field(default_factory=dict)
+    any_filter: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """An entity of an app. `open_attributes` means that the app takes any attribute (a table that is widened)."""
+
+    name: str
+    attributes: tuple[Attribute, ...] = ()
+    actions: tuple[Action, ...] = ()
+    open_attributes: bool = False
+    description: str = ""
+
+    @property
+    def primary_key(self) -> str | None:
+        """The name of the attribute that identifies a record."""
+        return next((attribute.name for attribute in self.attributes if attribute.primary), None)
+
+    def action(self, name: str) -> Action | None:
+        """The action of that name, compared without case."""
+        return next((action for action in self.actions if action.name.casefold() == name.casefold()), None)
+
+    def attribute(self, path: str) -> Attribute | None:
+        """The attribute at a dotted path such as `billing_address.email`, or None."""
+        attributes: tuple[Attribute, ...] = self.attributes
+        found: Attribute | None = None
+        for part in path.split("."):
+            found = next((attribute for attribute in attributes if attribute.name == part), None)
+            if found is None:
+                return None
+            attributes = found.members
+        return found
+
+
+class FieldKind(StrEnum):
+    """How a credential field is entered."""
+
+    TEXT = "text"
+    SECRET = "secret"  # noqa: S105 - the kind of a field, not a secret
+    CHOICE = "choice"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One field of an app's credential form."""
+
+    name: str
+    label: str
+    kind: FieldKind = FieldKind.TEXT
+    required: bool = True
+    help: str = ""
+    example: str = ""
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app and what its connector offers.
+
+    `open_schemas` means that schema names are not fixed (tables of a database); `template` is then what every
+    schema looks like.
+    """
+
+    id: str
+    name: str
+    version: str
+    description: str
+    fields: tuple[CredentialField, ...]
+    schemas: tuple[Schema, ...] = ()
+    open_schemas: bool = False
+    template: Schema | None = None
+
+    def schema(self, name: str) -> Schema | None:
+        """The schema of that name; the template where the app's schemas are open."""
+        found = next((schema for schema in self.schemas if schema.name == name), None)
+        return found or (self.template if self.open_schemas else None)
