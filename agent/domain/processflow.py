@@ -1,4 +1,4 @@
-"""A processflow as frozen values: what `agent.engine.document` parses documents into, once, so that it cannot be wrong."""
+"""A processflow as frozen values: what `agent.engine.document` parses documents into, once, at the edge."""
 
 from __future__ import annotations
 

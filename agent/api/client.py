@@ -1,0 +1,300 @@
+"""The one typed client of the service: window and command line do everything through it.
+
+Every method raises the errors of `agent.domain.errors`, rebuilt from the service's problem details, and nothing else;
+cancelling the task that awaits a method cancels the request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, SecretStr, TypeAdapter
+
+from agent.api import models
+from agent.api.endpoint import Endpoint
+from agent.domain.errors import AgentError, ConfigurationError, ConflictError, FatalError, NotFoundError, TransientError
+from agent.domain.packet import SyncState
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_PREFIX = "/api/v1"
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+class AgentClient:
+    """A client for one service. Use it in one event loop, as an async context manager.
+
+    Args:
+        endpoint: The service's address and token.
+        session: The operator's session token, where one signed in.
+        transport: For tests; the default goes over loopback.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, session: str | None = None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        headers = {"Authorization": f"Bearer {endpoint.token.reveal()}"}
+        if session:
+            headers["Operator-Session"] = session
+        self._http = httpx.AsyncClient(
+            base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    # -- the service ---------------------------------------------------------------------------------------------
+
+    async def health(self) -> models.Health:
+        """Whether the service answers."""
+        return await self._get("/health", models.Health)
+
+    async def state(self) -> models.ServiceState:
+        """What the service is and does."""
+        return await self._get("/state", models.ServiceState)
+
+    async def stop(self) -> None:
+        """Ask the service to drain its runs to their next checkpoint and end."""
+        await self._call("POST", "/stop")
+
+    async def set_up_vault(self, choice: models.VaultSetUp) -> models.Vault:
+        """Choose where the vault's key comes from."""
+        return await self._send("PUT", "/vault", models.Vault, choice)
+
+    async def unlock_vault(self, passphrase: str | None = None) -> models.Vault:
+        """Open a locked vault."""
+        secret = SecretStr(passphrase) if passphrase is not None else None
+        return await self._send("POST", "/vault/unlock", models.Vault, models.VaultUnlock(passphrase=secret))
+
+    # -- operators -----------------------------------------------------------------------------------------------
+
+    async def sign_in(self, name: str, password: str) -> models.Session:
+        """Sign in, or create the first operator; later calls of this client speak for that operator."""
+        request = models.SignIn(name=name, password=SecretStr(password))
+        session = await self._send("POST", "/sessions", models.Session, request)
+        self._http.headers["Operator-Session"] = session.token
+        return session
+
+    async def sign_off(self) -> None:
+        """End the operator's session."""
+        await self._call("DELETE", "/sessions")
+        self._http.headers.pop("Operator-Session", None)
+
+    # -- apps ----------------------------------------------------------------------------------------------------
+
+    async def apps(self) -> list[models.App]:
+        """Every app that has a connector here."""
+        return await self._get_list("/apps", models.App)
+
+    async def schemas(self, app: str) -> list[models.Schema]:
+        """An app's schemas with their attributes and actions."""
+        return await self._get_list(f"/apps/{app}/schemas", models.Schema)
+
+    async def configurations(self) -> list[models.Configuration]:
+        """Every App Configuration."""
+        return await self._get_list("/configurations", models.Configuration)
+
+    async def save_configuration(self, draft: models.ConfigurationDraft) -> models.Saved:
+        """Save: store the plain values and put the secrets into the vault."""
+        return await self._send("POST", "/configurations", models.Saved, draft)
+
+    async def remove_configuration(self, configuration_id: str) -> None:
+        """Remove a configuration and its secrets. Refused while a deployed processflow uses it."""
+        await self._call("DELETE", f"/configurations/{configuration_id}")
+
+    async def validate(self, draft: models.ConfigurationDraft) -> models.Validation:
+        """Start a validation; its progress arrives as events and through `validation`."""
+        return await self._send("POST", "/validations", models.Validation, draft)
+
+    async def validation(self, validation_id: str, *, wait_seconds: float = 0) -> models.Validation:
+        """A validation; waits for its next progress or its end for up to `wait_seconds` (at most 20)."""
+        return await self._get(f"/validations/{validation_id}", models.Validation, wait_seconds=wait_seconds)
+
+    async def cancel_validation(self, validation_id: str) -> models.Validation:
+        """Cancel a validation; the request in flight is dropped."""
+        return await self._send("DELETE", f"/validations/{validation_id}", models.Validation)
+
+    # -- processflows ------------------------------------------------------------------------------------------
+
+    async def samples(self) -> list[models.Sample]:
+        """The processflows that ship with the agent."""
+        return await self._get_list("/samples", models.Sample)
+
+    async def check_flow(self, request: models.DocumentRequest) -> models.CheckResult:
+        """Check a document without executing anything."""
+        return await self._send("POST", "/flows/check", models.CheckResult, request)
+
+    async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
+        """Deploy or redeploy a document."""
+        return await self._send("POST", "/flows", models.Deployed, request)
+
+    async def flows(self) -> list[models.Flow]:
+        """Every deployed processflow."""
+        return await self._get_list("/flows", models.Flow)
+
+    async def flow(self, name: str) -> models.FlowDetail:
+        """One deployed processflow with its document."""
+        return await self._get(f"/flows/{name}", models.FlowDetail)
+
+    async def undeploy(self, name: str) -> models.Undeployed:
+        """Withdraw a processflow. Its history, bookmarks and Sync Info stay."""
+        return await self._send("DELETE", f"/flows/{name}", models.Undeployed)
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    async def execute(self, name: str) -> models.Run:
+        """Start a run now."""
+        return await self._send("POST", f"/flows/{name}/runs", models.Run)
+
+    async def runs(self, *, flow: str = "", after: str = "", limit: int = 50) -> models.RunPage:
+        """Runs, newest first."""
+        return await self._get("/runs", models.RunPage, flow=flow, after=after, limit=limit)
+
+    async def run(self, run_id: str, *, wait_seconds: float = 0) -> models.Run:
+        """One run; waits for its end for up to `wait_seconds` (at most 20)."""
+        return await self._get(f"/runs/{run_id}", models.Run, wait_seconds=wait_seconds)
+
+    async def cancel_run(self, run_id: str) -> models.Run:
+        """Cancel a run: it stops after the packet in flight."""
+        return await self._send("POST", f"/runs/{run_id}/cancel", models.Run)
+
+    async def sync_info(
+        self, name: str, *, state: SyncState | None = None, search: str = "", after: str = "", limit: int = 100
+    ) -> models.SyncPage:
+        """A processflow's records, newest first."""
+        return await self._get(
+            f"/flows/{name}/sync-info", models.SyncPage, state=state or "", search=search, after=after, limit=limit
+        )
+
+    # -- log ---------------------------------------------------------------------------------------------------
+
+    async def log_bounds(self) -> models.LogBounds:
+        """The first and last id of the log."""
+        return await self._get("/log/bounds", models.LogBounds)
+
+    async def log_page(self, first: int, count: int = 256) -> models.LogPage:
+        """Lines by id, oldest first."""
+        return await self._get("/log", models.LogPage, first=first, count=count)
+
+    async def search_log(self, search: models.LogSearch) -> models.LogHits:
+        """Search the whole log. Cancelling the awaiting task stops the search in the service."""
+        return await self._send("POST", "/log/searches", models.LogHits, search)
+
+    async def log_hits(self, search_id: str, first: int, count: int = 256) -> models.LogPage:
+        """Hits of a search by row number."""
+        return await self._get(f"/log/searches/{search_id}", models.LogPage, first=first, count=count)
+
+    async def extend_search(self, search_id: str) -> models.LogHits:
+        """Add the hits that were logged since the search."""
+        return await self._send("POST", f"/log/searches/{search_id}/extend", models.LogHits)
+
+    # -- housekeeping and settings ---------------------------------------------------------------------------------
+
+    async def clear_preview(self, target: models.ClearTarget) -> models.ClearReport:
+        """What clearing would remove."""
+        return await self._get(f"/clear/{target}", models.ClearReport)
+
+    async def clear(self, target: models.ClearTarget) -> models.ClearReport:
+        """Clear Temp or Cache; never touches credentials, deployments, bookmarks or Sync Info."""
+        return await self._send("POST", f"/clear/{target}", models.ClearReport)
+
+    async def settings(self) -> list[models.Setting]:
+        """Every setting with its declaration."""
+        return await self._get_list("/settings", models.Setting)
+
+    async def change_setting(self, name: str, value: str) -> models.Setting:
+        """Change one setting."""
+        return await self._send("PUT", f"/settings/{name}", models.Setting, models.SettingChange(value=value))
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    async def events(self) -> AsyncIterator[models.Event]:
+        """Events as they happen, until the service ends or the task is cancelled."""
+        timeout = httpx.Timeout(None, connect=5.0, read=60.0)
+        try:
+            async with self._http.stream("GET", f"{_PREFIX}/events", timeout=timeout) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error_of(response)
+                async for line in response.aiter_lines():
+                    if line.startswith("data:"):
+                        yield models.Event.model_validate_json(line[5:].strip())
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from error
+
+    # -- the wire ----------------------------------------------------------------------------------------------
+
+    async def _get(self, path: str, model: type[_Model], **parameters: object) -> _Model:
+        return model.model_validate_json((await self._call("GET", path, parameters=parameters)).content)
+
+    async def _get_list(self, path: str, model: type[_Model]) -> list[_Model]:
+        return TypeAdapter(list[model]).validate_json((await self._call("GET", path)).content)  # type: ignore[valid-type]
+
+    async def _send(self, method: str, path: str, model: type[_Model], body: BaseModel | None = None) -> _Model:
+        return model.model_validate_json((await self._call(method, path, body=body)).content)
+
+    async def _call(
+        self, method: str, path: str, *, body: BaseModel | None = None, parameters: Mapping[str, object] | None = None
+    ) -> httpx.Response:
+        query = {key: str(value) for key, value in (parameters or {}).items() if value not in ("", None)}
+        content = json.dumps(_plain(body)).encode() if body is not None else None
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        try:
+            response = await self._http.request(
+                method, f"{_PREFIX}{path}", content=content, params=query, headers=headers
+            )
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from error
+        if response.is_error:
+            raise _error_of(response)
+        return response
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    """A request as plain JSON values, secrets revealed: this is the wire."""
+
+    def reveal(value: object) -> object:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        if isinstance(value, dict):
+            return {key: reveal(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [reveal(item) for item in value]
+        if hasattr(value, "isoformat"):
+            return value.isoformat()
+        return value
+
+    return {key: reveal(value) for key, value in model.model_dump(exclude_none=True).items()}
+
+
+_BY_STATUS: dict[int, type[AgentError]] = {404: NotFoundError, 409: ConflictError, 503: TransientError}
+
+
+def _error_of(response: httpx.Response) -> AgentError:
+    try:
+        problem = models.Problem.model_validate_json(response.content)
+    except ValueError:
+        return FatalError(
+            f"The service answered with status {response.status_code}.",
+            code="unexpected-answer",
+            remedy="Restart the service; if it happens again, look at the service's log.",
+        )
+    kind = _BY_STATUS.get(problem.status, ConfigurationError if problem.status < 500 else FatalError)
+    return kind(problem.title, code=problem.code, remedy=problem.remedy, detail=problem.detail, field=problem.field)
+
+
+def _unreachable(error: httpx.HTTPError) -> TransientError:
+    return TransientError(
+        "The agent's service does not answer.",
+        code="service-unreachable",
+        remedy="It may be starting or may have ended; try again, or start it.",
+        detail=type(error).__name__,
+    )

@@ -1,0 +1,577 @@
+"""The contract's words: what travels between the service and its clients. Version 1, below `/api/v1`.
+
+Times are aware and in UTC. Fields are only ever added within a version. A secret travels in one direction alone, from
+a client to the service, as `SecretStr`; answers carry at most a hint ("••••9f3c").
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from agent.domain.app import DataType, FieldKind
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState, Trigger
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+ShortText = Annotated[str, StringConstraints(max_length=1_000)]
+
+
+class Model(BaseModel):
+    """The base of all: unknown fields in a request are refused, in an answer ignored by older clients."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Request(Model):
+    """The base of what clients send."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Problem(Model):
+    """A problem detail (RFC 9457). `code` is stable; `title` says what failed and `remedy` what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    remedy: str = ""
+    detail: str = ""
+    field: str | None = None
+
+
+# -- the service ------------------------------------------------------------------------------------------------------
+
+
+class EnvironmentState(StrEnum):
+    """What *Enable Environment* shows."""
+
+    STOPPED = "Stopped"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+
+
+class Health(Model):
+    """The answer of the health end point, the only one that wants no token."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    pid: int
+
+
+class LastEnd(Model):
+    """How the service ended the time before."""
+
+    at: datetime | None
+    clean: bool
+    reason: str
+
+
+class VaultSource(Model):
+    """Where the vault's key can come from. `works` says whether it would on this machine, `cure` what to do if not."""
+
+    kind: str
+    label: str
+    works: bool
+    needs: Literal["nothing", "passphrase", "path"] = "nothing"
+    state: str
+    cure: str = ""
+
+
+class Vault(Model):
+    """The vault that secrets are kept in: `state` is one of not set up, open, locked, missing, damaged."""
+
+    state: str
+    source: VaultSource | None
+    sources: list[VaultSource]
+    cure: str = ""
+
+
+class ServiceState(Model):
+    """What the service is and does."""
+
+    version: str
+    pid: int
+    started_at: datetime
+    environment: EnvironmentState
+    data_folder: str
+    machine: str
+    operator_exists: bool
+    demo: bool
+    vault: Vault
+    last_end: LastEnd | None
+    active_runs: int
+
+
+class VaultSetUp(Request):
+    """Choose where the vault's key comes from, knowingly."""
+
+    kind: Name
+    passphrase: SecretStr | None = None
+    path: str | None = None
+
+
+class VaultUnlock(Request):
+    """Open a vault that is locked with a passphrase, or try the operating system's vault again."""
+
+    passphrase: SecretStr | None = None
+
+
+# -- operators --------------------------------------------------------------------------------------------------------
+
+
+class SignIn(Request):
+    """An operator's name and password; creates the first operator where there is none yet."""
+
+    name: Name
+    password: SecretStr
+
+
+class Session(Model):
+    """A signed-in operator. The token goes into the `Operator-Session` header."""
+
+    name: str
+    token: str
+
+
+# -- apps and their configurations ------------------------------------------------------------------------------------
+
+
+class CredentialField(Model):
+    """One field of a credential form."""
+
+    name: str
+    label: str
+    kind: FieldKind
+    required: bool
+    help: str
+    example: str
+    choices: list[str]
+    default: str
+
+
+class Attribute(Model):
+    """One field of a schema."""
+
+    name: str
+    type: DataType
+    required: bool
+    primary: bool
+    description: str
+    members: list[Attribute] = []
+
+
+class Action(Model):
+    """An operation on a schema."""
+
+    name: str
+    kind: str
+    description: str
+    filters: list[str]
+
+
+class Schema(Model):
+    """An entity of an app."""
+
+    name: str
+    description: str
+    attributes: list[Attribute]
+    actions: list[Action]
+
+
+class AppStatus(StrEnum):
+    """The status chip of an app's card: that of its worst configuration."""
+
+    NOT_CONFIGURED = "Not configured"
+    SAVED = "Saved, not validated"
+    VALIDATED = "Validated"
+    FAILED = "Validation failed"
+    BROKEN = "Cannot load"
+
+
+class App(Model):
+    """An app's card."""
+
+    id: str
+    name: str
+    version: str
+    description: str
+    status: AppStatus
+    configurations: int
+    fields: list[CredentialField]
+    problem: Problem | None = None
+
+
+class ConfigurationState(StrEnum):
+    """Whether the stored values have been proven."""
+
+    SAVED = "Saved, not validated"
+    VALIDATED = "Validated"
+    FAILED = "Validation failed"
+
+
+class Fact(Model):
+    """A label and a value for people."""
+
+    label: str
+    value: str
+
+
+class Configuration(Model):
+    """An App Configuration. `secrets` maps each stored secret's field to a hint."""
+
+    id: str
+    app: str
+    name: str
+    values: dict[str, str]
+    secrets: dict[str, str]
+    state: ConfigurationState
+    message: str
+    facts: list[Fact]
+    validated_at: datetime | None
+    saved_at: datetime
+    used_by: list[str]
+
+
+class ConfigurationDraft(Request):
+    """What a credential form holds. With `id`, secrets that are left out keep their stored value."""
+
+    id: str | None = None
+    app: Name
+    name: Name
+    values: dict[str, ShortText] = {}
+    secrets: dict[str, SecretStr] = {}
+
+
+class Saved(Model):
+    """The answer to Save. `message` is "Connection Data Saved"; `notes` say what was tidied."""
+
+    message: str
+    notes: list[str]
+    configuration: Configuration
+
+
+class ValidationState(StrEnum):
+    """How far a validation is."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Validation(Model):
+    """A validation, running or done. `message` is "Test Connection Successful" when it succeeded."""
+
+    id: str
+    state: ValidationState
+    progress: list[str]
+    message: str = ""
+    facts: list[Fact] = []
+    warnings: list[str] = []
+    notes: list[str] = []
+    values: dict[str, str] = {}
+    problem: Problem | None = None
+
+
+# -- processflows -----------------------------------------------------------------------------------------------------
+
+
+class DocumentProblem(Model):
+    """Something wrong in a document, at its place."""
+
+    message: str
+    suggestion: str
+    file: str
+    line: int
+    column: int
+    code: str
+
+
+class DocumentRequest(Request):
+    """A processflow document as text. `bindings` maps credential tokens to configurations, by id or name."""
+
+    document: Annotated[str, StringConstraints(max_length=5_000_000)]
+    file: ShortText = "processflow.yaml"
+    bindings: dict[str, str] = {}
+    note: ShortText = ""
+
+
+class CheckResult(Model):
+    """What `flow check` found. `tokens` maps credential tokens to app ids."""
+
+    ok: bool
+    name: str
+    title: str
+    tokens: dict[str, str]
+    problems: list[DocumentProblem]
+
+
+class Binding(Model):
+    """A credential token and the App Configuration that it is bound to."""
+
+    token: str
+    app: str
+    configuration: str
+    configuration_name: str
+    state: ConfigurationState | None
+
+
+class Node(Model):
+    """One node of a processflow, in running order, with a line that says what it does."""
+
+    id: str
+    type: str
+    title: str
+    detail: str
+
+
+class Counts(Model):
+    """How many records were read, were unchanged, and what became of the rest."""
+
+    read: int = 0
+    unchanged: int = 0
+    written: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+class Run(Model):
+    """One execution. `message` and `remedy` are for the operator."""
+
+    id: str
+    flow: str
+    version: int
+    trigger: Trigger
+    state: RunState
+    queued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    counts: Counts
+    activity: str
+    message: str
+    remedy: str
+    requested_by: str
+
+
+class Flow(Model):
+    """A deployed processflow."""
+
+    name: str
+    title: str
+    description: str
+    version: int
+    deployed_at: datetime
+    deployed_by: str
+    bindings: list[Binding]
+    nodes: list[Node]
+    active_run: Run | None
+    last_run: Run | None
+    next_run_at: datetime | None
+    failed_records: int
+
+
+class FlowDetail(Flow):
+    """A deployed processflow with its document and what the deployment reported."""
+
+    document: str
+    deployment_log: list[str]
+
+
+class Deployed(Model):
+    """The answer to Deploy."""
+
+    flow: FlowDetail
+    lines: list[str]
+
+
+class Undeployed(Model):
+    """The answer to Undeploy: what stays."""
+
+    name: str
+    message: str
+
+
+class Sample(Model):
+    """A processflow document that ships with the agent."""
+
+    file: str
+    title: str
+    description: str
+    tokens: dict[str, str]
+    document: str
+
+
+# -- records and log --------------------------------------------------------------------------------------------------
+
+
+class SyncRecord(Model):
+    """One row of Sync Info."""
+
+    flow: str
+    node: str
+    source_id: str
+    destination_id: str
+    state: SyncState
+    message: str
+    remedy: str
+    tries: int
+    run_id: str
+    updated_at: datetime
+
+
+class SyncPage(Model):
+    """A page of Sync Info, newest first. `counts` has an entry for each state; `next` continues."""
+
+    items: list[SyncRecord]
+    counts: dict[SyncState, int]
+    next: str | None
+
+
+class RunPage(Model):
+    """A page of runs, newest first."""
+
+    items: list[Run]
+    next: str | None
+
+
+class LogLevel(StrEnum):
+    """How much a log line matters."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogEntry(Model):
+    """One log line: a short text for people, a detail for support."""
+
+    id: int
+    at: datetime
+    level: LogLevel
+    flow: str
+    run: str
+    node: str
+    record: str
+    message: str
+    detail: str
+
+
+class LogBounds(Model):
+    """The first and last id of the log; ids are dense. Both are 0 when it is empty."""
+
+    first: int
+    last: int
+
+
+class LogSearch(Request):
+    """What to look for in the whole log. `level` is the least that is shown; empty fields do not filter."""
+
+    level: LogLevel | None = None
+    flow: ShortText = ""
+    run: ShortText = ""
+    text: ShortText = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class LogHits(Model):
+    """A finished search: rows 0 … count-1 are in log order, read by row number. `last` is the newest id seen."""
+
+    id: str
+    count: int
+    last: int
+
+
+class LogPage(Model):
+    """Consecutive log lines, oldest first."""
+
+    items: list[LogEntry]
+
+
+# -- housekeeping and settings ----------------------------------------------------------------------------------------
+
+
+class ClearTarget(StrEnum):
+    """What can be cleared without fear."""
+
+    TEMP = "temp"
+    CACHE = "cache"
+
+
+class ClearPlace(Model):
+    """One kind of thing that would go, or went."""
+
+    label: str
+    files: int
+    bytes: int
+
+
+class ClearReport(Model):
+    """What clearing would remove, or removed. `kept` names what is never touched."""
+
+    target: ClearTarget
+    places: list[ClearPlace]
+    files: int
+    bytes: int
+    done: bool
+    kept: str
+
+
+class Setting(Model):
+    """A setting with its declaration, from which the panel is built."""
+
+    name: str
+    label: str
+    help: str
+    section: str
+    kind: Literal["bool", "int", "choice", "path", "text"]
+    choices: list[str]
+    minimum: int | None
+    maximum: int | None
+    default: str
+    value: str
+
+
+class SettingChange(Request):
+    """A new value, as text: "true"/"false" for a check box."""
+
+    value: ShortText
+
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+
+class EventKind(StrEnum):
+    """What changed. The data of an event is the model in brackets."""
+
+    ENVIRONMENT = "environment"  # ServiceState
+    RUN = "run"  # Run
+    LOG = "log"  # LogBounds
+    VALIDATION = "validation"  # Validation
+    DEPLOYMENT = "deployment"  # DeploymentLine
+    CONFIGURATION = "configuration"  # Configuration, or its id alone when it was removed
+    FLOW = "flow"  # name of the processflow
+    SETTING = "setting"  # Setting
+
+
+class DeploymentLine(Model):
+    """A numbered line of a deployment as it happens."""
+
+    name: str
+    number: int
+    line: str
+
+
+class Event(Model):
+    """A server-sent event."""
+
+    id: int
+    kind: EventKind
+    data: dict[str, object] = Field(default_factory=dict)
