@@ -1,0 +1,122 @@
+"""App Configurations as rows: plain values, hints of secrets, whether they were proven. Secrets are in the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain.errors import ConflictError, NotFoundError
+from agent.store.database import Database
+from agent.store.tables import CONFIGURATIONS
+
+SAVED = "saved"
+VALIDATED = "validated"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRow:
+    """One App Configuration. `secret_hints` maps the fields whose secret is in the vault to what may be shown of it."""
+
+    id: str
+    app: str
+    name: str
+    values: Mapping[str, str]
+    secret_hints: Mapping[str, str]
+    state: str
+    message: str
+    facts: Sequence[tuple[str, str]]
+    validated_at: datetime | None
+    saved_at: datetime
+
+    def secret_name(self, field: str) -> str:
+        """The name under which the vault keeps the secret of a field."""
+        return secret_name(self.id, field)
+
+
+def secret_name(configuration_id: str, field: str) -> str:
+    """The name under which the vault keeps a configuration's secret."""
+    return f"configuration/{configuration_id}/{field}"
+
+
+class ConfigurationStore:
+    """The App Configurations of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[ConfigurationRow]:
+        """Every configuration, by app and name."""
+        query = sa.select(CONFIGURATIONS).order_by(CONFIGURATIONS.c.app, CONFIGURATIONS.c.name)
+        with self._database.read() as connection:
+            return [_row(row) for row in connection.execute(query)]
+
+    def find(self, configuration_id: str) -> ConfigurationRow | None:
+        """One configuration by its id, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(CONFIGURATIONS).where(CONFIGURATIONS.c.id == configuration_id)).first()
+        return _row(row) if row is not None else None
+
+    def get(self, configuration_id: str) -> ConfigurationRow:
+        """One configuration by its id. Raises NotFoundError."""
+        found = self.find(configuration_id)
+        if found is None:
+            raise NotFoundError(
+                "This App Configuration does not exist any more.",
+                code="configuration-not-found",
+                remedy="Reload App Configurations.",
+            )
+        return found
+
+    def save(self, row: ConfigurationRow) -> None:
+        """Insert or replace a configuration.
+
+        Raises:
+            ConflictError: code `name-taken`: another configuration of the app has this name.
+        """
+        values = {
+            "app": row.app, "name": row.name, "plain_values": dict(row.values), "state": row.state,
+            "secret_hints": dict(row.secret_hints), "message": row.message, "facts": [list(fact) for fact in row.facts],
+            "validated_at": row.validated_at, "saved_at": row.saved_at,
+        }  # fmt: skip
+        try:
+            with self._database.write() as connection:
+                updated = connection.execute(
+                    CONFIGURATIONS.update().where(CONFIGURATIONS.c.id == row.id).values(values)
+                )
+                if updated.rowcount == 0:
+                    connection.execute(CONFIGURATIONS.insert().values(id=row.id, **values))
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(
+                f"There is already a configuration named “{row.name}” for this app.",
+                code="name-taken",
+                remedy="Choose another name.",
+                field="name",
+            ) from error
+
+    def note_validation(
+        self, configuration_id: str, *, state: str, message: str, facts: Sequence[tuple[str, str]], at: datetime
+    ) -> ConfigurationRow:
+        """Note how a validation of the stored values ended."""
+        found = self.get(configuration_id)
+        validated_at = at if state == VALIDATED else found.validated_at
+        row = replace(found, state=state, message=message, facts=tuple(facts), validated_at=validated_at)
+        self.save(row)
+        return row
+
+    def remove(self, configuration_id: str) -> None:
+        """Remove a configuration; its secrets are the caller's to remove from the vault."""
+        with self._database.write() as connection:
+            connection.execute(CONFIGURATIONS.delete().where(CONFIGURATIONS.c.id == configuration_id))
+
+
+def _row(row: sa.Row[Any]) -> ConfigurationRow:
+    return ConfigurationRow(
+        id=row.id, app=row.app, name=row.name, values=row.plain_values, secret_hints=row.secret_hints, state=row.state,
+        message=row.message, facts=tuple((label, value) for label, value in row.facts), validated_at=row.validated_at,
+        saved_at=row.saved_at,
+    )  # fmt: skip

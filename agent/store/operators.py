@@ -1,0 +1,61 @@
+"""Operators as rows: their password's hash and how often signing in failed in a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from agent.store.database import Database
+from agent.store.tables import OPERATORS
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator."""
+
+    name: str
+    password_hash: str
+    failures: int
+    last_failure_at: datetime | None
+
+
+class OperatorStore:
+    """The operators of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def exists(self) -> bool:
+        """Whether there is any operator yet."""
+        with self._database.read() as connection:
+            return connection.execute(sa.select(sa.literal(1)).select_from(OPERATORS).limit(1)).first() is not None
+
+    def find(self, name: str) -> Operator | None:
+        """An operator by name, compared without case."""
+        query = sa.select(OPERATORS).where(sa.func.lower(OPERATORS.c.name) == name.lower())
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return Operator(row.name, row.password_hash, row.failures, row.last_failure_at) if row is not None else None
+
+    def create_first(self, name: str, password_hash: str, *, at: datetime) -> bool:
+        """Create the first operator; False, and nothing done, when there is one already."""
+        with self._database.write() as connection:
+            if connection.execute(sa.select(sa.literal(1)).select_from(OPERATORS).limit(1)).first() is not None:
+                return False
+            connection.execute(
+                OPERATORS.insert().values(name=name, password_hash=password_hash, created_at=at, failures=0)
+            )
+        return True
+
+    def note_success(self, name: str) -> None:
+        """Forget earlier failures."""
+        with self._database.write() as connection:
+            connection.execute(OPERATORS.update().where(OPERATORS.c.name == name).values(failures=0))
+
+    def note_failure(self, name: str, *, at: datetime) -> None:
+        """Count a failure."""
+        with self._database.write() as connection:
+            values = {"failures": OPERATORS.c.failures + 1, "last_failure_at": at}
+            connection.execute(OPERATORS.update().where(OPERATORS.c.name == name).values(values))

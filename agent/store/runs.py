@@ -1,0 +1,168 @@
+"""Runs as rows: who asked for them, how far they are, how they ended. Their ids sort by time."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain.errors import ConflictError, NotFoundError
+from agent.domain.run import Counts, RunState, Trigger
+from agent.store.database import Database
+from agent.store.tables import RUNS, to_milliseconds
+
+_ENDED = [state.value for state in RunState if state.ended]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as it stands."""
+
+    id: str
+    flow: str
+    version: int
+    trigger: Trigger
+    state: RunState
+    cancel_requested: bool
+    queued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    counts: Counts
+    activity: str
+    message: str
+    remedy: str
+    requested_by: str
+
+
+def new_run_id(at: datetime) -> str:
+    """A run id that sorts by time: 12 hexadecimal digits of milliseconds, then 8 random ones."""
+    return f"{to_milliseconds(at):012x}{secrets.token_hex(4)}"
+
+
+class RunStore:
+    """The runs of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def queue(
+        self, *, run_id: str, flow: str, version: int, trigger: Trigger, requested_by: str, at: datetime
+    ) -> RunRow:
+        """Write down a new run, in state Queued.
+
+        Raises:
+            ConflictError: code `already-running`: a run of this processflow has not ended yet.
+        """
+        with self._database.write() as connection:
+            active = connection.execute(_select().where(RUNS.c.flow == flow, RUNS.c.state.not_in(_ENDED))).first()
+            if active is not None:
+                raise ConflictError(
+                    f"{flow} is running already.",
+                    code="already-running",
+                    remedy="Wait until it ends, or cancel it.",
+                    detail=f"run {active.id}",
+                )
+            connection.execute(
+                RUNS.insert().values(
+                    id=run_id, flow=flow, version=version, trigger=trigger.value, state=RunState.QUEUED.value,
+                    cancel_requested=False, queued_at=at, read_count=0, unchanged_count=0, written_count=0,
+                    failed_count=0, skipped_count=0, activity="", message="", remedy="", requested_by=requested_by,
+                )
+            )  # fmt: skip
+        return self.get(run_id)
+
+    def get(self, run_id: str) -> RunRow:
+        """One run. Raises NotFoundError."""
+        with self._database.read() as connection:
+            row = connection.execute(_select().where(RUNS.c.id == run_id)).first()
+        if row is None:
+            raise NotFoundError(f"There is no run {run_id}.", code="run-not-found", remedy="List the runs.")
+        return _run(row)
+
+    def page(self, *, flow: str, before: str, limit: int) -> list[RunRow]:
+        """Runs, newest first, after the run with the id `before` (empty: from the newest)."""
+        query = _select().order_by(RUNS.c.id.desc()).limit(limit)
+        if flow:
+            query = query.where(RUNS.c.flow == flow)
+        if before:
+            query = query.where(RUNS.c.id < before)
+        with self._database.read() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def active(self) -> list[RunRow]:
+        """Runs that have not ended, oldest first."""
+        with self._database.read() as connection:
+            query = _select().where(RUNS.c.state.not_in(_ENDED)).order_by(RUNS.c.id)
+            return [_run(row) for row in connection.execute(query)]
+
+    def latest(self, flow: str) -> RunRow | None:
+        """The newest run of a processflow that has ended."""
+        query = _select().where(RUNS.c.flow == flow, RUNS.c.state.in_(_ENDED)).order_by(RUNS.c.id.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return _run(row) if row is not None else None
+
+    def request_cancel(self, run_id: str, *, at: datetime) -> RunRow:
+        """Remember that the operator wants this run to end. A run that never started ends at once."""
+        with self._database.write() as connection:
+            waiting = RUNS.c.state == RunState.QUEUED.value
+            connection.execute(
+                RUNS.update()
+                .where(RUNS.c.id == run_id, RUNS.c.state.not_in(_ENDED))
+                .values(
+                    cancel_requested=True,
+                    state=sa.case((waiting, RunState.CANCELLED.value), else_=RunState.CANCELLING.value),
+                    ended_at=sa.case((waiting, sa.literal(at, RUNS.c.ended_at.type)), else_=None),
+                    message=sa.case((waiting, "Cancelled before it started."), else_=RUNS.c.message),
+                )
+            )
+        return self.get(run_id)
+
+    def progress(self, run_id: str, *, state: RunState, activity: str, message: str = "", remedy: str = "") -> None:
+        """Note what a run is doing. A run that is being cancelled stays so."""
+        with self._database.write() as connection:
+            connection.execute(
+                RUNS.update()
+                .where(RUNS.c.id == run_id, RUNS.c.state.not_in([*_ENDED, RunState.CANCELLING.value]))
+                .values(state=state.value, activity=activity, message=message, remedy=remedy)
+            )
+
+    def start(self, run_id: str, *, at: datetime) -> RunRow:
+        """Note that a worker has taken the run; the time of the first start stays."""
+        with self._database.write() as connection:
+            connection.execute(
+                RUNS.update()
+                .where(RUNS.c.id == run_id, RUNS.c.state.in_([RunState.QUEUED.value, RunState.WAITING.value]))
+                .values(
+                    state=RunState.RUNNING.value,
+                    started_at=sa.func.coalesce(RUNS.c.started_at, sa.literal(at, RUNS.c.started_at.type)),
+                )
+            )
+        return self.get(run_id)
+
+    def end(self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime) -> RunRow:
+        """End a run for good; ending an ended run changes nothing."""
+        with self._database.write() as connection:
+            connection.execute(
+                RUNS.update()
+                .where(RUNS.c.id == run_id, RUNS.c.state.not_in(_ENDED))
+                .values(state=state.value, message=message, remedy=remedy, activity="", ended_at=at)
+            )
+        return self.get(run_id)
+
+
+def _select() -> sa.Select[Any]:
+    return sa.select(RUNS)
+
+
+def _run(row: sa.Row[Any]) -> RunRow:
+    return RunRow(
+        id=row.id, flow=row.flow, version=row.version, trigger=Trigger(row.trigger), state=RunState(row.state),
+        cancel_requested=row.cancel_requested, queued_at=row.queued_at, started_at=row.started_at,
+        ended_at=row.ended_at,
+        counts=Counts(row.read_count, row.unchanged_count, row.written_count, row.failed_count, row.skipped_count),
+        activity=row.activity, message=row.message, remedy=row.remedy, requested_by=row.requested_by,
+    )  # fmt: skip

@@ -1,0 +1,164 @@
+"""The tables of the agent's own database, for SQLite and PostgreSQL alike. Changes go through `migrations`.
+
+Times are whole milliseconds since 1970 in UTC. A *stream* is what one POST node of one processflow receives; Sync Info,
+bookmarks and unanswered writes belong to streams, so that they survive redeployment and undeployment.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as milliseconds since 1970."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else to_milliseconds(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else from_milliseconds(int(value))
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware datetime."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """The aware UTC datetime of milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+KEY_VALUES = sa.Table(
+    "key_values",
+    METADATA,
+    sa.Column("area", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+OPERATORS = sa.Table(
+    "operators",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_failure_at", Moment),
+)
+
+CONFIGURATIONS = sa.Table(
+    "configurations",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("plain_values", sa.JSON, nullable=False),
+    sa.Column("secret_hints", sa.JSON, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("validated_at", Moment),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.UniqueConstraint("app", "name"),
+)
+
+DEPLOYMENTS = sa.Table(
+    "deployments",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("bindings", sa.JSON, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("deployed_at", Moment, nullable=False),
+    sa.Column("deployed_by", sa.Text, nullable=False),
+    sa.Column("log", sa.JSON, nullable=False),
+    # The one version of a processflow that new runs use; none when it was undeployed.
+    sa.Column("active", sa.Boolean, nullable=False),
+)
+
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.Column("queued_at", Moment, nullable=False),
+    sa.Column("started_at", Moment),
+    sa.Column("ended_at", Moment),
+    sa.Column("read_count", sa.Integer, nullable=False),
+    sa.Column("unchanged_count", sa.Integer, nullable=False),
+    sa.Column("written_count", sa.Integer, nullable=False),
+    sa.Column("failed_count", sa.Integer, nullable=False),
+    sa.Column("skipped_count", sa.Integer, nullable=False),
+    sa.Column("activity", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Index("runs_by_flow", "flow", "id"),
+)
+
+STREAMS = sa.Table(
+    "streams",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("bookmark", sa.JSON),
+    sa.Column("bookmark_moved_at", Moment),
+    sa.UniqueConstraint("flow", "node"),
+)
+
+CURSORS = sa.Table(
+    "cursors",
+    METADATA,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Integer, primary_key=True),
+    # How many packets of this run are acknowledged; compared and set, which fences a worker that was thought dead.
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("position", sa.JSON),
+    sa.Column("finished", sa.Boolean, nullable=False),
+)
+
+# A write to an app that keeps no receipts, from before it is sent until it is acknowledged.
+INTENTS = sa.Table(
+    "intents",
+    METADATA,
+    sa.Column("stream", sa.Integer, primary_key=True),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("sent_at", Moment, nullable=False),
+)
+
+SYNC_INFO = sa.Table(
+    "sync_info",
+    METADATA,
+    sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("destination_id", sa.Text, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    # xxh3 of the source record and the deployment's version: equal means that there is nothing to write.
+    sa.Column("fingerprint", sa.BigInteger, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Index("sync_info_by_time", "stream", "updated_at"),
+    sa.Index("sync_info_troubled", "stream", "state", sqlite_where=sa.text("state <> 1")),
+    sqlite_with_rowid=False,
+)
