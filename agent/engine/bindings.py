@@ -1,0 +1,82 @@
+"""From a credential token to an open connection: the App Configuration that it is bound to, and its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from agent.connectors.contract import Connection, Connector
+from agent.domain.errors import ConfigurationError
+from agent.domain.processflow import AppNode, Processflow
+from agent.domain.secret import Secret
+from agent.store.configurations import ConfigurationRow, ConfigurationStore
+
+
+class Secrets(Protocol):
+    """The vault, as far as a run needs it."""
+
+    def get(self, name: str) -> Secret | None:
+        """The secret of that name. Raises ConfigurationError while the vault is not open."""
+        ...
+
+
+class Bindings:
+    """Opens connections for the nodes of processflows.
+
+    Args:
+        configurations: The App Configurations.
+        secrets: The vault.
+        connectors: Every connector by app id.
+    """
+
+    def __init__(
+        self, *, configurations: ConfigurationStore, secrets: Secrets, connectors: Mapping[str, Connector]
+    ) -> None:
+        self._configurations = configurations
+        self._secrets = secrets
+        self._connectors = connectors
+
+    def connection(self, node: AppNode, flow: Processflow, bindings: Mapping[str, str]) -> Connection:
+        """A connection, not yet entered, for the node's credential token.
+
+        Raises:
+            ConfigurationError: code `source-application-not-found`, with the cause and the cure.
+        """
+        configuration = self._configuration(node, bindings)
+        connector = self._connectors.get(flow.credentials[node.credential])
+        if connector is None:
+            raise _not_found(
+                f"there is no connector for the app “{flow.credentials[node.credential]}”.",
+                "Install it, then execute the processflow again.",
+            )
+        secrets = {}
+        for field in configuration.secret_hints:
+            secret = self._secrets.get(configuration.secret_name(field))
+            if secret is None:
+                raise _not_found(
+                    f"the vault holds no secret for “{configuration.name}”.",
+                    "Open App Configurations, enter it again, then press Validate and Save.",
+                )
+            secrets[field] = secret
+        return connector.open(configuration.values, secrets)
+
+    def _configuration(self, node: AppNode, bindings: Mapping[str, str]) -> ConfigurationRow:
+        bound = bindings.get(node.credential)
+        if bound is None:
+            raise _not_found(
+                f"the credential token “{node.credential}” is not bound to an App Configuration.",
+                "Deploy the processflow again and choose one.",
+            )
+        configuration = self._configurations.find(bound)
+        if configuration is None:
+            raise _not_found(
+                f"the App Configuration that “{node.credential}” is bound to was removed.",
+                "Add one under App Configurations, then deploy the processflow again.",
+            )
+        return configuration
+
+
+def _not_found(cause: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Source Application Not Found: {cause}", code="source-application-not-found", remedy=remedy
+    )

@@ -1,0 +1,64 @@
+"""What a run tells the outside: log lines, packets for diagnosis, and that it made progress."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Journal(Protocol):
+    """The ear of the service. Implementations are quick, thread-safe and never raise."""
+
+    def write(
+        self,
+        level: Level,
+        message: str,
+        *,
+        flow: str = "",
+        run: str = "",
+        node: str = "",
+        record: str = "",
+        detail: str = "",
+    ) -> None:
+        """A log line: `message` for people, `detail` for support. Neither holds a secret."""
+        ...
+
+    def progressed(self, run: str) -> None:
+        """The run's row has changed."""
+        ...
+
+    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
+        """A packet, as JSON, for diagnosis; kept only where Diagnosis Mode is on."""
+        ...
+
+    @property
+    def wants_packets(self) -> bool:
+        """Whether Diagnosis Mode is on."""
+        ...
+
+
+class RunJournal:
+    """A journal that knows which run it speaks of."""
+
+    def __init__(self, journal: Journal, *, flow: str, run: str) -> None:
+        self._journal = journal
+        self._flow = flow
+        self._run = run
+
+    def write(self, level: Level, message: str, *, node: str = "", record: str = "", detail: str = "") -> None:
+        """A log line of this run."""
+        self._journal.write(level, message, flow=self._flow, run=self._run, node=node, record=record, detail=detail)
+
+    def progressed(self) -> None:
+        """This run's row has changed."""
+        self._journal.progressed(self._run)
+
+    def packet(self, *, node: str, number: int, content: bytes) -> None:
+        """A packet of this run."""
+        self._journal.packet(run=self._run, node=node, number=number, content=content)
+
+    @property
+    def wants_packets(self) -> bool:
+        """Whether Diagnosis Mode is on."""
+        return self._journal.wants_packets

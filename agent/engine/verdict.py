@@ -1,0 +1,51 @@
+"""How a run is judged: when too many records fail to go on, and what is said of it in the end."""
+
+from __future__ import annotations
+
+from agent.domain.errors import FatalError
+from agent.domain.run import Counts, RunState
+
+_LEAST_FAILURES = 500
+_SHARE = 0.5
+
+
+class FailureLimit:
+    """Stops a run in which most records fail, instead of failing a million of them one by one.
+
+    Args:
+        before: The run's counts so far.
+    """
+
+    def __init__(self, before: Counts) -> None:
+        self._failed = before.failed
+        self._written = before.written
+
+    def add(self, *, written: int, failed: int) -> None:
+        """Count a booked packet.
+
+        Raises:
+            FatalError: code `too-many-failures`.
+        """
+        self._written += written
+        self._failed += failed
+        if self._failed >= _LEAST_FAILURES and self._failed > _SHARE * (self._failed + self._written):
+            raise FatalError(
+                f"Stopped: {self._failed:,} of {self._failed + self._written:,} records failed.",
+                code="too-many-failures",
+                remedy="Look at the messages in Sync Info, correct the cause, then execute the processflow again.",
+            )
+
+
+def conclusion(counts: Counts) -> tuple[RunState, str, str]:
+    """State, message and remedy of a run that read everything there was."""
+    if counts.failed:
+        state = RunState.PARTIAL if counts.written or counts.unchanged or counts.skipped else RunState.FAILED
+        message = f"{_records(counts.written)} written, {counts.failed:,} failed."
+        return state, message, "Open Sync Info to see why each one failed and what to do."
+    if counts.written:
+        return RunState.SUCCESS, f"{_records(counts.written)} written.", ""
+    return RunState.SUCCESS, "Nothing new at the source.", ""
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record" if count == 1 else f"{count:,} records"
