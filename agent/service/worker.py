@@ -1,0 +1,204 @@
+"""Durable runs: everything that knows DBOS. One generic workflow whose steps are slices of the engine's runner.
+
+DBOS supplies the queue, recovery after a crash and the rule that a finished step is not repeated; what was written and
+booked is the ledger's business. The *gate* stands before every slice: closed, runs stop at their next checkpoint and
+wait; open, they go on. It is what *Enable Environment* turns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+from agent.domain.errors import FatalError
+from agent.engine.control import RunControl
+from agent.engine.runner import Runner, Then
+from agent.store.runs import RunStore
+
+_SLICE_SECONDS = 20.0
+_POLL_SECONDS = 0.1
+_QUEUE = "runs"
+# Fixed for good: a run belongs to the version it was started under, and an upgrade must strand none.
+_APPLICATION_VERSION = "op-agent-1"
+_RECOVERIES = 1_000
+
+
+class _Stopping(BaseException):
+    """Ends a workflow's thread without ending the workflow: it is recovered at the next start."""
+
+
+class Worker:
+    """Runs processflows durably. One in a process, since DBOS is.
+
+    Args:
+        runner: Runs slices.
+        runs: The runs.
+        database: DBOS's own SQLite file.
+        executor_id: Stable and unique for this installation.
+        changed: Called, from any thread, when the gate or the number of active slices changed.
+    """
+
+    def __init__(
+        self, *, runner: Runner, runs: RunStore, database: Path, executor_id: str, changed: Callable[[], None]
+    ) -> None:
+        self._runner = runner
+        self._runs = runs
+        self._database = database
+        self._executor_id = executor_id
+        self._changed = changed
+        self._condition = threading.Condition()
+        self._open = False
+        self._stopping = False
+        self._controls: dict[str, RunControl] = {}
+
+    def start(self) -> None:
+        """Launch DBOS and take up what was left behind. The gate is closed at first.
+
+        Raises:
+            FatalError: code `engine-broken`: DBOS could not be started.
+        """
+        global _current  # noqa: PLW0603 - DBOS keeps its workflows and its instance in globals
+        _use_wal(self._database)
+        _current = self
+        try:
+            DBOS(
+                config=DBOSConfig(
+                    name="op-agent",
+                    system_database_url=f"sqlite:///{self._database.as_posix()}",
+                    executor_id=self._executor_id,
+                    application_version=_APPLICATION_VERSION,
+                    log_level="ERROR",
+                    scheduler_polling_interval_sec=3_600.0,
+                    notification_listener_polling_interval_sec=5.0,
+                )
+            )
+            DBOS.launch()
+            DBOS.register_queue(_QUEUE, worker_concurrency=4, polling_interval_sec=_POLL_SECONDS)
+        except Exception as error:
+            raise FatalError(
+                "The engine that runs processflows could not be started.",
+                code="engine-broken",
+                remedy="Restart the service; if it happens again, send the log to your support.",
+                detail=f"{type(error).__name__}",
+            ) from error
+        for run in self._runs.active():
+            self._take_up(run.id)
+
+    def enqueue(self, run_id: str) -> None:
+        """Let a queued run start when the gate is open and a worker is free. Doing it twice is harmless."""
+        with SetWorkflowID(run_id):
+            DBOS.enqueue_workflow(_QUEUE, _run_processflow, run_id)
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run that a slice is working on; others see the request in their row before they start."""
+        with self._condition:
+            if (control := self._controls.get(run_id)) is not None:
+                control.cancel()
+            self._condition.notify_all()
+
+    def open_gate(self) -> None:
+        """Let runs go on."""
+        with self._condition:
+            self._open = True
+            self._condition.notify_all()
+        self._changed()
+
+    def close_gate(self) -> None:
+        """Let runs stop at their next checkpoint. Returns at once; `active` falls to 0."""
+        with self._condition:
+            self._open = False
+            for control in self._controls.values():
+                control.pause()
+        self._changed()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the gate is open."""
+        return self._open
+
+    @property
+    def active(self) -> int:
+        """How many slices are being worked on."""
+        return len(self._controls)
+
+    def stop(self, *, timeout_seconds: float) -> bool:
+        """Drain and shut down: runs stop at their next checkpoint and go on after the next start.
+
+        Returns whether every run reached its checkpoint in time; one that did not is taken up as after a crash.
+        """
+        self.close_gate()
+        with self._condition:
+            drained = self._condition.wait_for(lambda: not self._controls, timeout_seconds)
+            self._stopping = True
+            self._condition.notify_all()
+        DBOS.destroy()
+        return drained
+
+    def work(self, run_id: str) -> Then:
+        """Work on one slice of a run. Called by the workflow's step."""
+        control = RunControl()
+        with self._condition:
+            self._controls[run_id] = control
+            if not self._open:
+                control.pause()
+        self._changed()
+        try:
+            return self._runner.run_slice(run_id, control, budget_seconds=_SLICE_SECONDS)
+        finally:
+            with self._condition:
+                del self._controls[run_id]
+                self._condition.notify_all()
+            self._changed()
+
+    def wait_at_gate(self, run_id: str) -> None:
+        """Wait until the gate opens or the run is to be cancelled. Raises _Stopping when the service ends."""
+        with self._condition:
+            while not self._stopping:
+                if self._open or self._runs.get(run_id).cancel_requested:
+                    return
+                self._condition.wait()
+        raise _Stopping
+
+    def _take_up(self, run_id: str) -> None:
+        """Make sure that DBOS knows a run that has not ended; it recovers those it had begun by itself."""
+        status = DBOS.get_workflow_status(run_id)
+        if status is None:
+            self.enqueue(run_id)
+        elif status.status in {"CANCELLED", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}:
+            DBOS.resume_workflow(run_id)
+
+
+_current: Worker | None = None
+
+
+def _worker() -> Worker:
+    if _current is None:
+        raise _Stopping
+    return _current
+
+
+@DBOS.step(name="run_slice")
+def _run_slice(run_id: str) -> str:
+    return _worker().work(run_id).value
+
+
+@DBOS.workflow(name="run_processflow", max_recovery_attempts=_RECOVERIES)
+def _run_processflow(run_id: str) -> str:
+    while True:
+        _worker().wait_at_gate(run_id)
+        then = _run_slice(run_id)
+        if then == Then.ENDED.value:
+            return then
+
+
+def _use_wal(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
