@@ -1,0 +1,81 @@
+"""`python3 installer/run.py`: sets everything up and opens the agent on the demo; without a screen, runs it headless.
+
+Owns the order of the set-up and the question whether there is a screen. What the demo does is `agent demo`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # so that these imports work from any folder
+
+from installer import environment, system_packages  # noqa: E402
+from installer.progress import Progress, SetUpError  # noqa: E402
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    progress = Progress()
+    try:
+        python = set_up(progress)
+        if options.setup_only:
+            progress.say("Everything is set up.")
+            return 0
+        headless = options.headless or not _can_open_a_window(python, progress)
+    except SetUpError as error:
+        progress.explain(error)
+        return 1
+    return subprocess.call(
+        [python, "-m", "agent", "demo", *(["--headless"] if headless else [])], cwd=environment.PROJECT
+    )
+
+
+def set_up(progress: Progress) -> Path:
+    """System packages, environment, pinned packages, the agent. Gives the environment's interpreter."""
+    root = system_packages.is_root()
+    environment.ensure_venv_module(progress, root=root)
+    if system_packages.is_debian():
+        wanted = [*system_packages.QT, *system_packages.QT_SCREEN]
+        system_packages.install(system_packages.missing(wanted), progress, root=root)
+    return environment.prepare(environment.PROJECT / ".venv", [environment.RUNTIME_LOCK], progress)
+
+
+def has_screen(variables: Mapping[str, str], platform: str) -> bool:
+    """Windows and macOS always have one to offer; elsewhere the session says so."""
+    if platform in {"win32", "darwin"}:
+        return True
+    return bool(variables.get("DISPLAY") or variables.get("WAYLAND_DISPLAY"))
+
+
+def _can_open_a_window(python: Path, progress: Progress) -> bool:
+    if not has_screen(os.environ, sys.platform):
+        progress.say("There is no screen here, so the demo runs without a window.")
+        return False
+    check = subprocess.run(
+        [python, "-c", "from PySide6 import QtSvg, QtWidgets"], capture_output=True, text=True, check=False
+    )
+    if check.returncode:
+        reason = check.stderr.strip().splitlines()[-1:] or ["unknown reason"]
+        progress.say(f"Qt cannot be loaded here ({reason[0]}), so the demo runs without a window.")
+        return False
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run.py", description="Set the agent up and open it on the demo.")
+    parser.add_argument("--setup-only", action="store_true", help="set everything up and stop")
+    parser.add_argument("--headless", action="store_true", help="run the demo without a window in any case")
+    return parser
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
