@@ -43,7 +43,7 @@ def prepare(
 ) -> Path:
     """Bring the environment up to date and give its interpreter. Does nothing when the note says that all is there.
 
-    `locks[0]` is what gets installed, the others are known to be contained in it; `without` names packages to leave out.
+    `locks[0]` gets installed, the others are known to be contained in it; `without` names packages to leave out.
     """
     left_out = frozenset(without)
     wanted = {path.name: _fingerprint(path, project, left_out) for path in locks}

@@ -14,7 +14,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # so that these imports work from any folder
 
-from installer.environment import DEVELOPMENT_LOCK, PROJECT, RUNTIME_LOCK, python_in  # noqa: E402
+from installer.environment import DEVELOPMENT_LOCK, PROJECT, RUNTIME_LOCK, python_in
 
 
 def main(arguments: Sequence[str]) -> int:

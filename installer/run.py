@@ -15,15 +15,15 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # so that these imports work from any folder
 
-from installer import environment, system_packages  # noqa: E402
-from installer.progress import Progress, SetUpError  # noqa: E402
+from installer import environment, system_packages
+from installer.progress import Progress, SetUpError
 
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     progress = Progress()
     try:
-        python = set_up(progress)
+        python = set_up(progress, [environment.RUNTIME_LOCK])
         if options.setup_only:
             progress.say("Everything is set up.")
             return 0
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     )
 
 
-def set_up(progress: Progress) -> Path:
+def set_up(progress: Progress, locks: Sequence[Path]) -> Path:
     """System packages, environment, pinned packages, the agent. Gives the environment's interpreter."""
     root = system_packages.is_root()
     environment.ensure_venv_module(progress, root=root)
     if system_packages.is_debian():
         wanted = [*system_packages.QT, *system_packages.QT_SCREEN]
         system_packages.install(system_packages.missing(wanted), progress, root=root)
-    return environment.prepare(environment.PROJECT / ".venv", [environment.RUNTIME_LOCK], progress)
+    return environment.prepare(environment.PROJECT / ".venv", locks, progress)
 
 
 def has_screen(variables: Mapping[str, str], platform: str) -> bool:

@@ -1,0 +1,128 @@
+"""`python3 installer/test.py`: sets everything up and runs the whole suite: style, types, imports, tests.
+
+Owns which checks there are and when they count as passed. Extra arguments go to pytest; the second run of the tests,
+in an environment without Qt, is then left out. CI runs exactly this.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # so that these imports work from any folder
+
+from installer import environment, system_packages, verdict
+from installer.progress import Progress, SetUpError
+from installer.run import set_up
+
+# What the window needs and nothing else does. pytest-qt is installed but refuses to start without them.
+QT_PACKAGES = ("pyside6-essentials", "shiboken6")
+SOURCES = ("agent", "installer", "tests")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One program of the suite. A run of pytest shows its output as it comes, the others only when they fail."""
+
+    name: str
+    command: Sequence[str]
+    is_pytest: bool = False
+
+
+@dataclass
+class Outcome:
+    name: str
+    passed: bool
+    seconds: float
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def main(arguments: Sequence[str]) -> int:
+    progress = Progress()
+    started = time.monotonic()
+    try:
+        python, python_without_qt = _set_up(progress, with_second=not arguments)
+    except SetUpError as error:
+        progress.explain(error)
+        return 1
+    outcomes = [Outcome("set-up", passed=True, seconds=time.monotonic() - started)]
+    outcomes.extend(run_check(check, progress) for check in checks(python, python_without_qt, arguments))
+    progress.say(verdict.table([(one.name, one.passed, one.seconds) for one in outcomes]))
+    if python_without_qt is None:
+        progress.say("Left out, as arguments were given: the tests without PySide6.")
+    seconds = time.monotonic() - started
+    progress.say(verdict.last_line([(one.passed, one.counts) for one in outcomes], seconds))
+    return 0 if all(one.passed for one in outcomes) else 1
+
+
+def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str]) -> list[Check]:
+    """The suite, cheap checks first."""
+    ruff = [str(python), "-m", "ruff"]
+    suite = [
+        Check("ruff check", [*ruff, "check", "--quiet", *SOURCES]),
+        Check("ruff format", [*ruff, "format", "--check", "--quiet", *SOURCES]),
+        Check("mypy --strict", [str(python), "-m", "mypy", "--strict", "--explicit-package-bases", *SOURCES]),
+        Check("import contracts", [str(python.with_name("lint-imports")), "--no-logo"]),
+        Check("tests", [str(python), "-m", "pytest", *arguments], is_pytest=True),
+    ]
+    if python_without_qt is not None:
+        command = [str(python_without_qt), "-m", "pytest", "-p", "no:pytest-qt", "--ignore=tests/gui"]
+        suite.append(Check("tests without PySide6", command, is_pytest=True))
+    return suite
+
+
+def run_check(check: Check, progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> Outcome:
+    """Run one check to its end. A run of pytest that found no test (exit 5) has failed like any other."""
+    started = clock()
+    progress.say(f"--- {check.name}")
+    with subprocess.Popen(
+        check.command,
+        cwd=environment.PROJECT,
+        env=_variables(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        lines: list[str] = []
+        for line in process.stdout or ():
+            lines.append(line.rstrip("\n"))
+            if check.is_pytest:
+                progress.say(lines[-1])
+    if process.returncode and not check.is_pytest:
+        progress.say("\n".join(lines))
+    counts = verdict.counts(lines) if check.is_pytest else Counter[str]()
+    passed = process.returncode == 0 and (not check.is_pytest or counts["passed"] > 0)
+    return Outcome(check.name, passed, clock() - started, counts)
+
+
+def _set_up(progress: Progress, *, with_second: bool) -> tuple[Path, Path | None]:
+    root = system_packages.is_root()
+    if system_packages.is_debian() and root:
+        system_packages.install(system_packages.missing_for_tests(), progress, root=root)
+    locks = [environment.DEVELOPMENT_LOCK, environment.RUNTIME_LOCK]
+    python = set_up(progress, locks)
+    if not with_second:
+        return python, None
+    folder = environment.PROJECT / ".venv-headless"
+    return python, environment.prepare(folder, locks[:1], progress, without=QT_PACKAGES)
+
+
+def _variables() -> dict[str, str]:
+    """Tests draw into memory, and Python on Windows writes what the pipe is read as."""
+    return {"QT_QPA_PLATFORM": "offscreen", **os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
