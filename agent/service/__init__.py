@@ -1,1 +1,1 @@
-"""The service: a headless process that owns the vault, the store and every run, and answers the contract on loopback."""
+"""The service: a headless process that owns vault, store and every run, and answers the contract on loopback."""
