@@ -138,8 +138,8 @@ def _pip(python: Path, *arguments: str) -> None:
     done = _call([*pip, "install", "--quiet", "--no-warn-script-location", "--progress-bar=off", *arguments])
     if done.returncode:
         raise SetUpError(
-            "pip could not install the packages; its reason is above. "
-            "With a network that reaches your package index, run this command again: it starts where it broke.",
+            "pip could not install the packages; its reason is above, and often it is the network. "
+            "When it is mended, run this command again; what was fetched already is not fetched again.",
             output=done.stdout,
         )
 
