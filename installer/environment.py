@@ -123,13 +123,13 @@ def _make(folder: Path) -> None:
         raise SetUpError("Python could not make a virtual environment; its reason is above.", output=done.stdout)
 
 
-def ensure_venv_module(progress: Progress, *, root: bool) -> None:
+def ensure_venv_module(apt: system_packages.Apt) -> None:
     """Debian ships Python without the module that puts pip into an environment; get it, or say how."""
     if importlib.util.find_spec("ensurepip") is not None and importlib.util.find_spec("venv") is not None:
         return
     if not system_packages.is_debian():
         raise SetUpError("This Python lacks the modules venv and ensurepip. Install the one from its vendor, complete.")
-    if not system_packages.install([system_packages.VENV], progress, root=root):
+    if not apt.install([system_packages.VENV]):
         raise SetUpError("Python's venv module is missing; run the line above, then this command again.")
 
 

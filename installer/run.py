@@ -36,13 +36,18 @@ def main(arguments: Sequence[str]) -> int:
     )
 
 
-def set_up(progress: Progress, locks: Sequence[Path]) -> Path:
-    """System packages, environment, pinned packages, the agent. Gives the environment's interpreter."""
+def set_up(progress: Progress, locks: Sequence[Path], *, for_tests: bool = False) -> Path:
+    """System packages, environment, pinned packages, the agent. Gives the environment's interpreter.
+
+    What only tests start is installed by root alone: without it those tests are skipped, which is not worth a request.
+    """
     root = system_packages.is_root()
-    environment.ensure_venv_module(progress, root=root)
+    apt = system_packages.Apt(progress, root=root)
+    environment.ensure_venv_module(apt)
     if system_packages.is_debian():
-        wanted = [*system_packages.QT, *system_packages.QT_SCREEN]
-        system_packages.install(system_packages.missing(wanted), progress, root=root)
+        apt.install(system_packages.missing([*system_packages.QT, *system_packages.QT_SCREEN]))
+        if for_tests and root:
+            apt.install(system_packages.missing_for_tests())
     return environment.prepare(environment.PROJECT / ".venv", locks, progress)
 
 

@@ -68,36 +68,47 @@ def apt_line(names: Sequence[str]) -> str:
     return f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(names)}"
 
 
-def install(names: Sequence[str], progress: Progress, *, root: bool, run: Run = subprocess.run) -> bool:
-    """Install the packages, or say how. True when they are there now; a failure is told, not raised."""
-    if not names:
+class Apt:
+    """Debian's package manager, in the hands of root or of nobody. Reads the package lists anew once, when needed."""
+
+    def __init__(self, progress: Progress, *, root: bool, run: Run = subprocess.run) -> None:
+        self._progress = progress
+        self._root = root
+        self._run = run
+        self._lists_are_fresh = False
+
+    def install(self, names: Sequence[str]) -> bool:
+        """Install the packages, or say how. True when they are there now; a failure is told, not raised."""
+        if not names:
+            return True
+        if not self._root:
+            self._progress.say(f"Missing system packages. Please run:\n  {apt_line(names)}")
+            return False
+        try:
+            with self._progress.step(f"Installing system packages: {' '.join(names)}"):
+                self._install(names)
+        except SetUpError as error:
+            self._progress.explain(error)
+            return False
         return True
-    if not root:
-        progress.say(f"Missing system packages. Please run:\n  {apt_line(names)}")
-        return False
-    try:
-        with progress.step(f"Installing {len(names)} system packages ({' '.join(names)})"):
-            _apt(names, run=run)
-    except SetUpError as error:
-        progress.explain(error)
-        return False
-    return True
 
+    def _install(self, names: Sequence[str]) -> None:
+        if not self._lists_are_fresh:
+            # This also fails for one source among many, so only the installation itself decides.
+            self._call("update")
+            self._lists_are_fresh = True
+        done = self._call("install", "-y", "--no-install-recommends", *names)
+        if done.returncode:
+            advice = f"apt could not install them. When it works again, please run:\n  {apt_line(names)}"
+            raise SetUpError(advice, output=done.stdout)
 
-def _apt(names: Sequence[str], *, run: Run) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Somebody's unattended upgrade may hold the lock: wait a while rather than fail.
-    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
-    # `update` also fails for one source among many, so only the installation itself decides.
-    for command in (["update"], ["install", "-y", "--no-install-recommends", *names]):
-        done = run(
-            [*apt, *command],
-            env=environment,
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        # Somebody's unattended upgrade may hold the lock: wait a while rather than fail.
+        return self._run(
+            ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments],
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-    if done.returncode:
-        advice = f"apt could not install them. When it works again, please run:\n  {apt_line(names)}"
-        raise SetUpError(advice, output=done.stdout)

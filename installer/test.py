@@ -18,7 +18,7 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # so that these imports work from any folder
 
-from installer import environment, system_packages, verdict
+from installer import environment, verdict
 from installer.progress import Progress, SetUpError
 from installer.run import set_up
 
@@ -105,11 +105,8 @@ def run_check(check: Check, progress: Progress, *, clock: Callable[[], float] = 
 
 
 def _set_up(progress: Progress, *, with_second: bool) -> tuple[Path, Path | None]:
-    root = system_packages.is_root()
-    if system_packages.is_debian() and root:
-        system_packages.install(system_packages.missing_for_tests(), progress, root=root)
     locks = [environment.DEVELOPMENT_LOCK, environment.RUNTIME_LOCK]
-    python = set_up(progress, locks)
+    python = set_up(progress, locks, for_tests=True)
     if not with_second:
         return python, None
     folder = environment.PROJECT / ".venv-headless"

@@ -11,6 +11,7 @@ import pytest
 
 from installer import environment, system_packages
 from installer.progress import Progress, SetUpError
+from installer.system_packages import Apt
 
 
 class FakeMachine:
@@ -48,36 +49,44 @@ def test_only_installed_packages_count_whatever_their_spelling() -> None:
 
 def test_root_gets_exactly_the_missing_ones(progress: Progress, said: io.StringIO) -> None:
     machine = FakeMachine()
-    assert system_packages.install(["libegl1", "libgl1"], progress, root=True, run=machine.run)
+    assert Apt(progress, root=True, run=machine.run).install(["libegl1", "libgl1"])
     assert machine.asked == [["update"], ["install", "libegl1", "libgl1"]]
     assert all(variables["DEBIAN_FRONTEND"] == "noninteractive" for variables in machine.environments)
-    assert said.getvalue() == "Installing 2 system packages (libegl1 libgl1) ... 0.0 s\n"
+    assert said.getvalue() == "Installing system packages: libegl1 libgl1 ... 0.0 s\n"
+
+
+def test_the_package_lists_are_read_once(progress: Progress) -> None:
+    machine = FakeMachine()
+    apt = Apt(progress, root=True, run=machine.run)
+    assert apt.install(["libegl1"])
+    assert apt.install(["libgl1"])
+    assert machine.asked == [["update"], ["install", "libegl1"], ["install", "libgl1"]]
 
 
 def test_nothing_missing_asks_apt_nothing(progress: Progress, said: io.StringIO) -> None:
     machine = FakeMachine()
-    assert system_packages.install([], progress, root=True, run=machine.run)
+    assert Apt(progress, root=True, run=machine.run).install([])
     assert machine.asked == []
     assert said.getvalue() == ""
 
 
 def test_anybody_else_is_given_the_line_to_run(progress: Progress, said: io.StringIO) -> None:
     machine = FakeMachine()
-    assert not system_packages.install(["libegl1"], progress, root=False, run=machine.run)
+    assert not Apt(progress, root=False, run=machine.run).install(["libegl1"])
     assert machine.asked == []
     assert "sudo apt-get update && sudo apt-get install -y --no-install-recommends libegl1" in said.getvalue()
 
 
 def test_a_source_that_does_not_answer_is_no_reason_to_stop(progress: Progress) -> None:
     machine = FakeMachine(refuses="update")
-    assert system_packages.install(["libegl1"], progress, root=True, run=machine.run)
+    assert Apt(progress, root=True, run=machine.run).install(["libegl1"])
 
 
 def test_when_apt_fails_its_reason_and_the_line_are_shown_and_the_set_up_goes_on(
     progress: Progress, said: io.StringIO
 ) -> None:
     machine = FakeMachine(refuses="install")
-    assert not system_packages.install(["libegl1"], progress, root=True, run=machine.run)
+    assert not Apt(progress, root=True, run=machine.run).install(["libegl1"])
     assert "E: Unable to locate it" in said.getvalue()
     assert system_packages.apt_line(["libegl1"]) in said.getvalue()
 
@@ -94,5 +103,5 @@ def test_python_without_venv_says_what_to_run(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(system_packages, "is_debian", lambda: True)
     with pytest.raises(SetUpError, match="run the line above"):
-        environment.ensure_venv_module(progress, root=False)
+        environment.ensure_venv_module(Apt(progress, root=False))
     assert f"--no-install-recommends {system_packages.VENV}" in said.getvalue()
