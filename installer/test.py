@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -53,7 +54,10 @@ def main(arguments: Sequence[str]) -> int:
         progress.explain(error)
         return 1
     outcomes = [Outcome("set-up", passed=True, seconds=time.monotonic() - started)]
-    outcomes.extend(run_check(check, progress) for check in checks(python, python_without_qt, arguments))
+    # Tests leave their folders for whoever looks at a failure; here nobody does, so they go when we go.
+    with tempfile.TemporaryDirectory(prefix="opagent-", ignore_cleanup_errors=True) as scratch:
+        for check in checks(python, python_without_qt, arguments):
+            outcomes.append(run_check(check, progress, scratch=Path(scratch)))  # noqa: PERF401  # one at a time, aloud
     progress.say(verdict.table([(one.name, one.passed, one.seconds) for one in outcomes]))
     if python_without_qt is None:
         progress.say("Left out, as arguments were given: the tests without PySide6.")
@@ -78,14 +82,16 @@ def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str
     return suite
 
 
-def run_check(check: Check, progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> Outcome:
+def run_check(
+    check: Check, progress: Progress, *, scratch: Path, clock: Callable[[], float] = time.monotonic
+) -> Outcome:
     """Run one check to its end. A run of pytest that found no test (exit 5) has failed like any other."""
     started = clock()
     progress.say(f"--- {check.name}")
     with subprocess.Popen(
         check.command,
         cwd=environment.PROJECT,
-        env=_variables(),
+        env=_variables(scratch),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -113,9 +119,10 @@ def _set_up(progress: Progress, *, with_second: bool) -> tuple[Path, Path | None
     return python, environment.prepare(folder, locks[:1], progress, without=QT_PACKAGES)
 
 
-def _variables() -> dict[str, str]:
-    """Tests draw into memory, and Python on Windows writes what the pipe is read as."""
-    return {"QT_QPA_PLATFORM": "offscreen", **os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+def _variables(scratch: Path) -> dict[str, str]:
+    """Windows are drawn into memory; temporary files go to `scratch`; on Windows, too, the pipe carries UTF-8."""
+    own = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))}
+    return {"QT_QPA_PLATFORM": "offscreen", **os.environ, **own}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from installer.test import Check, Outcome, checks, run_check
 def outcome_of(code: str, *, is_pytest: bool) -> tuple[Outcome, str]:
     said = io.StringIO()
     check = Check("it", [sys.executable, "-c", code], is_pytest=is_pytest)
-    return run_check(check, Progress(said), clock=lambda: 0.0), said.getvalue()
+    return run_check(check, Progress(said), scratch=Path(), clock=lambda: 0.0), said.getvalue()
 
 
 def test_a_passing_check_says_nothing_but_its_name() -> None:
