@@ -1,0 +1,121 @@
+"""What Home shows, worked out from the catalog and the service's state. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.api import models
+from agent.api.models import AppStatus, ConfigurationState, EnvironmentState
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState
+from agent.gui import formats
+from agent.gui.catalog import Catalog
+from agent.gui.panel import Navigator
+from agent.gui.tones import Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that needs a person, and the button that leads to the cure."""
+
+    key: str
+    tone: Tone
+    title: str
+    text: str
+    action: str
+    act: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A run under way."""
+
+    flow: str
+    title: str
+    run: models.Run
+
+
+@dataclass(frozen=True, slots=True)
+class HomeContent:
+    """All of it."""
+
+    running: list[Running]
+    attention: list[Attention]
+    flows: list[models.Flow]
+    now: datetime
+
+
+def content(catalog: Catalog, state: models.ServiceState | None, go: Navigator, now: datetime) -> HomeContent:
+    """Home as it is now."""
+    running = [
+        Running(flow.name, flow.title or flow.name, flow.active_run) for flow in catalog.flows if flow.active_run
+    ]
+    attention = [*_of_service(state, go, has_flows=bool(catalog.flows)), *_of_apps(catalog, go)]
+    attention += [item for flow in catalog.flows if (item := _of_flow(flow, go, now)) is not None]
+    return HomeContent(running, attention, catalog.flows, now)
+
+
+def _of_service(state: models.ServiceState | None, go: Navigator, *, has_flows: bool) -> list[Attention]:
+    if state is None:
+        return []
+    found = []
+    if state.vault.state != "open":
+        text = state.vault.cure or "Credentials cannot be read or saved until it is open."
+        title = (
+            "The vault is not set up yet" if state.vault.state == "not set up" else f"The vault is {state.vault.state}"
+        )
+        found.append(Attention("vault", Tone.ERROR, title, text, "Open the vault", go.open_settings))
+    if state.environment is EnvironmentState.STOPPED and has_flows:
+        text = "Scheduled processflows do not run and nothing can be executed."
+        found.append(
+            Attention("environment", Tone.WARN, "Environment is not enabled", text, "Open Settings", go.open_settings)
+        )
+    if state.last_end is not None and not state.last_end.clean:
+        when = f" at {formats.local(state.last_end.at)}" if state.last_end.at else ""
+        found.append(
+            Attention(
+                "last-end", Tone.WARN, f"The service ended unexpectedly{when}",
+                f"{state.last_end.reason} Runs under way went on from their last checkpoint.".strip(),
+                "Show the log", go.open_log,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _of_apps(catalog: Catalog, go: Navigator) -> list[Attention]:
+    broken = [
+        Attention(
+            f"app-{app.id}", Tone.ERROR, f"{app.name}: {app.problem.title}", app.problem.remedy, "Show", go.open_apps
+        )
+        for app in catalog.apps
+        if app.status is AppStatus.BROKEN and app.problem is not None
+    ]
+    failed = [one for one in catalog.configurations if one.state is ConfigurationState.FAILED]
+    return broken + [_of_configuration(one, catalog.app_name(one.app), go) for one in failed]
+
+
+def _of_configuration(one: models.Configuration, app: str, go: Navigator) -> Attention:
+    title = f"{app} “{one.name}”: validation failed"
+    return Attention(
+        f"configuration-{one.id}", Tone.ERROR, title, one.message, "Edit", lambda: go.edit_configuration(one.id)
+    )
+
+
+def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> Attention | None:
+    last = flow.last_run
+    if last is None or last.state not in (RunState.FAILED, RunState.PARTIAL):
+        return None
+    title = f"{flow.title or flow.name}: {last.state.value.lower()} {formats.relative(last.ended_at, now)}"
+    text = f"{last.message} {last.remedy}".strip()
+    if last.state is RunState.PARTIAL or flow.failed_records:
+        count = flow.failed_records or last.counts.failed
+        return Attention(
+            f"flow-{flow.name}", Tone.WARN, title, text or f"{formats.plural(count, 'record')} failed.",
+            "Show records", lambda: go.open_sync_info(flow.name, SyncState.FAILED),
+        )  # fmt: skip
+    return Attention(
+        f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.",
+        "Show the log", lambda: go.open_log(flow.name, last.id),
+    )  # fmt: skip

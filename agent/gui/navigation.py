@@ -1,0 +1,58 @@
+"""The ways between panels, for the presenters: the window's places by name. No widgets of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.domain.packet import SyncState
+
+
+def _nowhere(*_: object) -> None:
+    """Not wired yet."""
+
+
+@dataclass(slots=True)
+class Ways:
+    """A `Navigator` whose ways the assembly fills in once every panel exists."""
+
+    to_apps: Callable[[], object] = field(default=_nowhere)
+    to_configuration: Callable[[str], object] = field(default=_nowhere)
+    to_flows: Callable[[], object] = field(default=_nowhere)
+    to_deploy: Callable[[str], object] = field(default=_nowhere)
+    to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
+    to_log: Callable[[str, str], object] = field(default=_nowhere)
+    to_settings: Callable[[], object] = field(default=_nowhere)
+    to_toast: Callable[[str], object] = field(default=_nowhere)
+
+    def open_apps(self) -> None:
+        """Show App Configurations."""
+        self.to_apps()
+
+    def edit_configuration(self, configuration_id: str) -> None:
+        """Show App Configurations with that configuration's form."""
+        self.to_configuration(configuration_id)
+
+    def open_flows(self) -> None:
+        """Show Processflows."""
+        self.to_flows()
+
+    def open_deploy(self, flow: str = "") -> None:
+        """Show the Deploy dialog."""
+        self.to_deploy(flow)
+
+    def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
+        """Show a processflow's records."""
+        self.to_sync_info(flow, state)
+
+    def open_log(self, flow: str = "", run: str = "") -> None:
+        """Show the log of a processflow or of one run."""
+        self.to_log(flow, run)
+
+    def open_settings(self) -> None:
+        """Show Settings."""
+        self.to_settings()
+
+    def say(self, text: str) -> None:
+        """A short word that goes away by itself."""
+        self.to_toast(text)

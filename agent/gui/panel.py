@@ -1,0 +1,68 @@
+"""What the window expects of a panel, and what a panel may ask of the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.api import models
+from agent.domain.packet import SyncState
+from agent.gui.widgets.page import Page
+
+
+class Presenter:
+    """The base of the panels' presenters: does nothing until told otherwise."""
+
+    def activate(self) -> None:
+        """The panel comes on show: bring it up to date."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """F5, or the service came back: ask for everything again."""
+
+    def on_event(self, event: models.Event) -> None:
+        """Something changed in the service."""
+
+    def on_state(self, state: models.ServiceState) -> None:
+        """Environment, vault or demo changed."""
+
+    def forget(self) -> None:
+        """The operator signed off: drop what is on show and every call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A place of the navigation with what fills it."""
+
+    title: str
+    picture: str
+    view: Page
+    presenter: Presenter
+
+
+class Navigator(Protocol):
+    """The ways from a panel to another, or to a dialog."""
+
+    def open_apps(self) -> None:
+        """Show App Configurations."""
+
+    def edit_configuration(self, configuration_id: str) -> None:
+        """Show App Configurations with that configuration's form."""
+
+    def open_flows(self) -> None:
+        """Show Processflows."""
+
+    def open_deploy(self, flow: str = "") -> None:
+        """Show the Deploy dialog, for a new processflow or to redeploy one."""
+
+    def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
+        """Show a processflow's records."""
+
+    def open_log(self, flow: str = "", run: str = "") -> None:
+        """Show the log of a processflow or of one run."""
+
+    def open_settings(self) -> None:
+        """Show Settings."""
+
+    def say(self, text: str) -> None:
+        """A short word that goes away by itself."""

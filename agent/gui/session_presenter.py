@@ -1,0 +1,135 @@
+"""Decides what the window as a whole shows: waiting, sign-in, the agent, or that its service is gone. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from agent.api import models
+from agent.domain.errors import AgentError
+from agent.gui.calls import Call, Calls
+from agent.gui.service_link import Link, LinkState
+
+SIGN_IN_CODES = frozenset({"sign-in-required", "not-signed-in", "session-expired", "session-unknown", "no-session"})
+
+
+class WindowView(Protocol):
+    """What the presenter needs of the window."""
+
+    def show_waiting(self, text: str) -> None:
+        """Nothing is known yet."""
+
+    def show_lost_before_sign_in(self, error: AgentError) -> None:
+        """The service does not answer and nobody is signed in."""
+
+    def show_sign_in(self, *, first: bool, machine: str) -> None:
+        """Ask for the operator."""
+
+    def show_agent(self, session: models.Session) -> None:
+        """Show the panels."""
+
+    def show_state(self, state: models.ServiceState) -> None:
+        """Environment, vault, demo."""
+
+    def show_lost(self, error: AgentError | None) -> None:
+        """The calm banner over the panels; None takes it away."""
+
+    def refresh_panels(self) -> None:
+        """Ask for everything again."""
+
+
+class SessionPresenter:
+    """Follows the connection and the operator's session."""
+
+    def __init__(
+        self,
+        view: WindowView,
+        calls: Calls,
+        *,
+        session: models.Session | None,
+        use_session: Callable[[str | None], object],
+    ) -> None:
+        self._view, self._calls, self._use_session = view, calls, use_session
+        self._asked: Call | None = None
+        self.session = session
+        self.state: models.ServiceState | None = None
+
+    def on_link(self, link: Link) -> None:
+        """The connection came, went, or is being made."""
+        if link.state is LinkState.ONLINE:
+            self._view.show_lost(None)
+            self._ask_state()
+        elif link.state is LinkState.LOST and link.error is not None:
+            if self.session is None:
+                self._view.show_lost_before_sign_in(link.error)
+            else:
+                self._view.show_lost(link.error)
+
+    def on_event(self, event: models.Event) -> None:
+        """The environment changed: its event carries the whole state."""
+        if event.kind is not models.EventKind.ENVIRONMENT:
+            return
+        try:
+            self._on_changed(models.ServiceState.model_validate(event.data))
+        except ValueError:
+            self.refresh_state()
+
+    def refresh_state(self) -> None:
+        """Ask for the state again; panels that change it call this."""
+        self._calls.start(lambda client: client.state(), self._on_changed, lambda _: None)
+
+    def on_signed_in(self, session: models.Session) -> None:
+        """An operator signed in."""
+        self.session = session
+        self._use_session(session.token)
+        self._view.show_agent(session)
+        if self.state is not None:
+            self._view.show_state(self.state)
+        self._ask_state()
+
+    def sign_off(self) -> None:
+        """End the session; the window asks for an operator at once, whatever the service says."""
+        self._calls.start(lambda client: client.sign_off(), lambda _: None, lambda _: None)
+        self._forget()
+
+    def on_error(self, error: AgentError) -> bool:
+        """Whether an error means that the session is over; the window then asks for the operator."""
+        if error.code not in SIGN_IN_CODES or self.session is None:
+            return False
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        self.session = None
+        self._use_session(None)
+        machine = self.state.machine if self.state is not None else ""
+        self._view.show_sign_in(first=False, machine=machine)
+
+    def _ask_state(self) -> None:
+        if self._asked is not None:
+            self._asked.cancel()
+        self._asked = self._calls.start(lambda client: client.state(), self._on_first_state, self._on_no_state)
+
+    def _on_first_state(self, state: models.ServiceState) -> None:
+        self._asked = None
+        if self.session is None:
+            self.state = state
+            self._view.show_sign_in(first=not state.operator_exists, machine=state.machine)
+            return
+        self._view.show_agent(self.session)
+        self._on_changed(state)
+        self._view.refresh_panels()
+
+    def _on_changed(self, state: models.ServiceState) -> None:
+        self.state = state
+        if self.session is not None:
+            self._view.show_state(state)
+
+    def _on_no_state(self, error: AgentError) -> None:
+        self._asked = None
+        if self.on_error(error):
+            return
+        if self.session is None:
+            self._view.show_lost_before_sign_in(error)
+        else:
+            self._view.show_lost(error)

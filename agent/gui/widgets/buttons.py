@@ -1,0 +1,54 @@
+"""Buttons by kind, each with a name that a screen reader can say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QPushButton, QToolButton
+
+from agent.gui.icons import icon
+
+_ICON = QSize(16, 16)
+_TINTS = {"primary": "on_accent", "danger": "page", "link": "accent"}
+
+
+def button(
+    text: str,
+    on_click: Callable[[], object] | None = None,
+    *,
+    kind: str = "",
+    picture: str = "",
+    name: str = "",
+) -> QPushButton:
+    """A push button: primary (once a page), danger, link, filter, or plain."""
+    found = QPushButton(text)
+    if kind:
+        found.setProperty("kind", kind)
+    if picture:
+        found.setIcon(icon(picture, _TINTS.get(kind, "text")))
+        found.setIconSize(_ICON)
+    found.setAccessibleName(name or text.replace("&", ""))
+    found.setAutoDefault(False)
+    found.setCursor(Qt.CursorShape.PointingHandCursor if kind == "link" else Qt.CursorShape.ArrowCursor)
+    if on_click is not None:
+        found.clicked.connect(lambda _checked=False: on_click())
+    return found
+
+
+def icon_button(
+    picture: str, name: str, on_click: Callable[[], object] | None = None, *, kind: str = "", tint: str = "muted"
+) -> QToolButton:
+    """A square button with an icon; its name is its tooltip too."""
+    found = QToolButton()
+    if kind:
+        found.setProperty("kind", kind)
+    found.setIcon(icon(picture, tint))
+    found.setIconSize(_ICON)
+    found.setFixedSize(32, 32)
+    found.setToolTip(name)
+    found.setAccessibleName(name)
+    found.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if on_click is not None:
+        found.clicked.connect(lambda _checked=False: on_click())
+    return found

@@ -1,0 +1,102 @@
+"""The frame of our dialogs: title, a body that scrolls where the screen is small, buttons; and the yes-no question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from agent.gui.widgets.buttons import button
+from agent.gui.widgets.text import Text
+
+
+class Dialog(QDialog):
+    """A window-modal dialog of a fixed width that is as high as what it shows."""
+
+    def __init__(self, title: str, subtitle: str = "", *, width: int = 480, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setWindowModality(Qt.WindowModality.WindowModal)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._width = width
+        frame = QVBoxLayout(self)
+        frame.setContentsMargins(0, 20, 0, 18)
+        frame.setSpacing(14)
+        head = QVBoxLayout()
+        head.setContentsMargins(24, 0, 24, 0)
+        head.setSpacing(4)
+        self.heading = Text(title, "dialog-title", wrap=True)
+        head.addWidget(self.heading)
+        self.subtitle = Text(subtitle, "muted", wrap=True)
+        self.subtitle.setVisible(bool(subtitle))
+        head.addWidget(self.subtitle)
+        frame.addLayout(head)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._inner = QWidget()
+        self._inner.setProperty("role", "page")
+        self.body = QVBoxLayout(self._inner)
+        self.body.setContentsMargins(24, 2, 24, 2)
+        self.body.setSpacing(14)
+        self._scroll.setWidget(self._inner)
+        frame.addWidget(self._scroll, 1)
+        self.foot = QHBoxLayout()
+        self.foot.setContentsMargins(24, 0, 24, 0)
+        self.foot.setSpacing(10)
+        frame.addLayout(self.foot)
+        self.setMinimumWidth(width)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self.fit()
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self.fit)
+
+    def fit(self) -> None:
+        """Take the height that the content needs, as far as the screen allows."""
+        width = max(self.width(), self._width)
+        self.body.activate()
+        grows = self.body.hasHeightForWidth()
+        needed = self.body.totalHeightForWidth(width) if grows else self.body.sizeHint().height()
+        margins = 20 + 18 + 2 * 14
+        head = self.heading.heightForWidth(width - 48)
+        if not self.subtitle.isHidden():
+            head += 4 + self.subtitle.heightForWidth(width - 48)
+        foot = self.foot.sizeHint().height()
+        screen = self.screen().availableGeometry().height()
+        self.resize(width, min(margins + head + needed + foot + 2, screen - 60))
+
+    def fit_soon(self) -> None:
+        """Fit once the layouts have seen what changed."""
+        QTimer.singleShot(0, self, self.fit)
+
+
+class ConfirmDialog(Dialog):
+    """A question before something that cannot be taken back lightly. Enter does nothing dangerous: it cancels."""
+
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        *,
+        accept: str,
+        on_accept: Callable[[], object],
+        danger: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(title, width=440, parent=parent)
+        self.text = Text(text, wrap=True)
+        self.body.addWidget(self.text)
+        self.cancel_button = button("Cancel", self.reject)
+        self.accept_button = button(accept, self.accept, kind="danger" if danger else "primary")
+        self.foot.addStretch()
+        self.foot.addWidget(self.cancel_button)
+        self.foot.addWidget(self.accept_button)
+        chosen = self.cancel_button if danger else self.accept_button
+        chosen.setDefault(True)
+        chosen.setFocus()
+        self.accepted.connect(on_accept)

@@ -1,0 +1,60 @@
+"""A field of a form: label above, control, help below, and the error that belongs to it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from agent.gui.widgets.text import Text, restyle
+
+
+class FieldRow(QWidget):
+    """A labelled control. The label is its buddy; Alt and the underlined letter lead to it."""
+
+    def __init__(
+        self, label: str, control: QWidget, *, required: bool = False, help_text: str = "", example: str = ""
+    ) -> None:
+        super().__init__()
+        self.control = control
+        self._name, self._help_text = label.replace("&", ""), help_text
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        caption = Text(f"{label} *" if required else label, "label")
+        caption.setBuddy(_focusable(control))
+        column.addWidget(caption)
+        column.addWidget(control)
+        self._note = Text(help_text, "small", wrap=True)
+        self._note.setVisible(bool(help_text))
+        column.addWidget(self._note)
+        tip = "\n".join(part for part in (help_text, f"Example: {example}" if example else "") if part)
+        caption.setToolTip(tip)
+        control.setToolTip(tip)
+        target = _focusable(control)
+        target.setAccessibleName(f"{self._name}, required" if required else self._name)
+        target.setAccessibleDescription(tip)
+
+    def show_error(self, message: str) -> None:
+        """Show what is wrong with this field; the empty text takes it back."""
+        self._note.setText(message or self._help_text)
+        self._note.setVisible(bool(message or self._help_text))
+        self._note.setProperty("role", "error" if message else "small")
+        restyle(self._note)
+        target = _focusable(self.control)
+        target.setProperty("bad", bool(message))
+        target.setAccessibleDescription(message or self._help_text)
+        restyle(target)
+
+    @property
+    def error(self) -> str:
+        """The error on show."""
+        return self._note.text() if self._note.property("role") == "error" else ""
+
+    def focus(self) -> None:
+        """Put the cursor into the control."""
+        _focusable(self.control).setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def _focusable(control: QWidget) -> QWidget:
+    proxy = control.focusProxy()
+    return proxy if proxy is not None else control

@@ -1,0 +1,49 @@
+"""A column of widgets that is brought up to date instead of built anew: focus, scroll and selection stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from PySide6.QtWidgets import QBoxLayout, QWidget
+
+Item = TypeVar("Item")
+Item_contra = TypeVar("Item_contra", contravariant=True)
+
+
+class Row(Protocol[Item_contra]):
+    """A widget that can show another item of its kind."""
+
+    def show_item(self, item: Item_contra, /) -> None:
+        """Show it."""
+
+
+class KeyedList(Generic[Item]):
+    """Keeps one widget for each key in a layout, in the order of the items."""
+
+    def __init__(self, layout: QBoxLayout, key: Callable[[Item], str], make: Callable[[], QWidget]) -> None:
+        self._layout, self._key, self._make = layout, key, make
+        self._rows: dict[str, QWidget] = {}
+
+    def show_items(self, items: Sequence[Item]) -> None:
+        """Show these items, and no others."""
+        wanted = [self._key(item) for item in items]
+        for key in [key for key in self._rows if key not in wanted]:
+            gone = self._rows.pop(key)
+            self._layout.removeWidget(gone)
+            gone.hide()
+            gone.deleteLater()
+        for position, (key, item) in enumerate(zip(wanted, items, strict=True)):
+            row = self._rows.get(key)
+            if row is None:
+                row = self._rows[key] = self._make()
+                self._layout.insertWidget(position, row)
+            elif self._layout.indexOf(row) != position:
+                self._layout.removeWidget(row)
+                self._layout.insertWidget(position, row)
+            row.show_item(item)  # type: ignore[attr-defined]
+
+    @property
+    def rows(self) -> list[QWidget]:
+        """The widgets on show."""
+        return list(self._rows.values())

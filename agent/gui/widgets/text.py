@@ -1,0 +1,80 @@
+"""Labels by role. Texts from outside are always shown as plain text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
+
+from agent.gui import formats, theme
+
+
+class Text(QLabel):
+    """A label with a role of the style sheet."""
+
+    def __init__(self, text: str = "", role: str = "", *, wrap: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        if role:
+            self.setProperty("role", role)
+        if wrap:
+            self.setWordWrap(True)
+            self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+
+
+class MomentText(Text):
+    """A moment as relative time, with the local time and its UTC in the tooltip."""
+
+    def show_moment(self, moment: datetime | None, now: datetime, *, prefix: str = "") -> None:
+        """Show it; a dash where there is none."""
+        self.setText(prefix + formats.relative(moment, now))
+        self.setToolTip(formats.moment_tip(moment))
+
+
+class Elided(Text):
+    """One line that gives way with "…" and shows the whole of it in its tooltip."""
+
+    def __init__(self, text: str = "", role: str = "", *, parent: QWidget | None = None) -> None:
+        super().__init__("", role, parent=parent)
+        self._full = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.show_text(text)
+
+    def show_text(self, text: str) -> None:
+        """Show another text."""
+        self._full = text
+        self.setAccessibleName(text)
+        self._elide()
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._elide()
+
+    def _elide(self) -> None:
+        shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width() - 2, 20))
+        if shown != self.text():
+            self.setText(shown)
+        self.setToolTip(self._full if shown != self._full else "")
+
+
+def mono(text: str = "", role: str = "small") -> Text:
+    """A label for ids and paths, which can be selected."""
+    label = Text(text, role)
+    label.setFont(theme.mono())
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def line() -> QFrame:
+    """A hairline."""
+    found = QFrame()
+    found.setProperty("role", "line")
+    return found
+
+
+def restyle(widget: QWidget) -> None:
+    """Let the style sheet look at a widget's properties again."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+    widget.update()

@@ -1,0 +1,220 @@
+"""The main window: menu, side navigation, the panels, the banners above them. It shows; presenters decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from agent.api import models
+from agent.domain.errors import AgentError
+from agent.gui.panel import Panel
+from agent.gui.side_bar import SideBar
+from agent.gui.sign_in.view import SignInPage
+from agent.gui.tones import Tone
+from agent.gui.widgets.banner import Banner
+from agent.gui.widgets.dialog import ConfirmDialog
+from agent.gui.widgets.toast import Toast
+
+_GOES_ON = "service-goes-on-said"
+
+
+class MainWindow(QMainWindow):
+    """The window's frame. `panels` come in the order of the navigation."""
+
+    start_clicked = Signal()
+    retry_clicked = Signal()
+
+    def __init__(self, panels: list[Panel], sign_in: SignInPage, memory: QSettings) -> None:
+        super().__init__()
+        self.setWindowTitle("OP Agent")
+        self.resize(1240, 800)
+        self.setMinimumSize(900, 600)
+        self._panels = panels
+        self._memory = memory
+        self._operator = ""
+        self._demo = False
+        self._current = 0
+        self._may_close = False
+        self.sign_in = sign_in
+        self.sidebar = SideBar([(panel.title, panel.picture) for panel in panels])
+        self.sidebar.chosen.connect(self.show_panel)
+        self._build_menus([panel.title for panel in panels])
+        self._build_pages()
+        self.toast = Toast(self._root)
+        search = QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self)
+        search.activated.connect(self._focus_search)
+        geometry = memory.value("geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        self._allow_agent(allowed=False)
+
+    # -- what the session presenter says -------------------------------------------------------------------------
+
+    def show_waiting(self, text: str) -> None:
+        """Nothing is known yet."""
+        self._root.setCurrentWidget(self.sign_in)
+        self.sign_in.show_waiting(text)
+
+    def show_lost_before_sign_in(self, error: AgentError) -> None:
+        """The service does not answer and nobody is signed in."""
+        self._root.setCurrentWidget(self.sign_in)
+        self.sign_in.show_lost(error.message, error.remedy)
+
+    def show_sign_in(self, *, first: bool, machine: str) -> None:
+        """Ask for the operator; nothing of the former one stays on screen."""
+        for dialog in self.findChildren(QWidget):
+            if dialog.isWindow() and dialog is not self and dialog.isVisible():
+                dialog.close()
+        self._allow_agent(allowed=False)
+        for panel in self._panels:
+            panel.presenter.forget()
+        self._root.setCurrentWidget(self.sign_in)
+        self.sign_in.show_form(first=first, machine=machine)
+        self._title(machine)
+
+    def show_agent(self, session: models.Session) -> None:
+        """Show the panels."""
+        self._operator = session.name
+        if self._root.currentWidget() is not self._agent:
+            self._root.setCurrentWidget(self._agent)
+            self._allow_agent(allowed=True)
+            self.show_panel(0)
+            self._agent.setFocus()
+
+    def show_state(self, state: models.ServiceState) -> None:
+        """Environment, vault, demo."""
+        self._title(state.machine)
+        self.sidebar.show_state(state, self._operator)
+        if state.demo:
+            self.demo.show_message(
+                Tone.INFO,
+                "",
+                "Demo: a made-up store and database on this computer; nothing leaves it. "
+                f"Its data is in {state.data_folder}.",
+            )
+        else:
+            self.demo.hide()
+        for panel in self._panels:
+            panel.presenter.on_state(state)
+
+    def show_lost(self, error: AgentError | None) -> None:
+        """The calm banner over the panels."""
+        if error is None:
+            self.lost.hide()
+            return
+        self.lost.show_message(
+            Tone.WARN,
+            "The agent's service does not answer.",
+            "What you see is the last that was known. It is being looked for again by itself.",
+            [("Start", self.start_clicked.emit), ("Retry", self.retry_clicked.emit)],
+        )
+        self.lost.setToolTip(f"{error.message} {error.detail}")
+
+    def refresh_panels(self) -> None:
+        """Ask for everything again."""
+        self._panels[self._current].presenter.refresh()
+
+    # -- navigation ----------------------------------------------------------------------------------------------
+
+    def show_panel(self, index: int) -> None:
+        """Bring a panel on show."""
+        self._current = index
+        self.sidebar.show_place(index)
+        self._stack.setCurrentIndex(index)
+        self._panels[index].presenter.activate()
+
+    def say(self, text: str) -> None:
+        """A short word that goes away by itself."""
+        self.toast.say(text)
+
+    def _focus_search(self) -> None:
+        self._panels[self._current].view.focus_search()
+
+    def add_agent_action(self, text: str, on_triggered: Callable[[], object], *, before_separator: bool = True) -> None:
+        """Put an action into the menu Agent, above the line or below it."""
+        action = QAction(text, self)
+        action.triggered.connect(lambda _checked=False: on_triggered())
+        self.agent_menu.insertAction(self._agent_line if before_separator else self._quit, action)
+        self._agent_actions.append(action)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember the geometry, and say once that the service goes on."""
+        self._memory.setValue("geometry", self.saveGeometry())
+        if self._may_close or self._demo_or_signed_off() or self._memory.value(_GOES_ON) == "yes":
+            event.accept()
+            return
+        event.ignore()
+        self._memory.setValue(_GOES_ON, "yes")
+        question = ConfirmDialog(
+            "The agent goes on",
+            "You close the window only. The agent's service goes on in the background and runs what is scheduled. "
+            "To stop it, switch off Enable Environment in Settings. This is said once.",
+            accept="Close the window",
+            on_accept=self._close_now,
+            danger=False,
+            parent=self,
+        )
+        question.open()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build_menus(self, places: list[str]) -> None:
+        self.agent_menu: QMenu = self.menuBar().addMenu("&Agent")
+        self._agent_actions: list[QAction] = []
+        self._agent_line = self.agent_menu.addSeparator()
+        self._quit = QAction("&Quit", self)
+        self._quit.setShortcut(QKeySequence("Ctrl+Q"))
+        self._quit.triggered.connect(lambda _checked=False: self.close())
+        self.agent_menu.addAction(self._quit)
+        self.go_menu: QMenu = self.menuBar().addMenu("&Go")
+        for index, place in enumerate(places):
+            action = QAction(place, self)
+            action.setShortcut(QKeySequence(f"Ctrl+{index + 1}"))
+            action.triggered.connect(lambda _checked=False, chosen=index: self.show_panel(chosen))
+            self.go_menu.addAction(action)
+        self.go_menu.addSeparator()
+        refresh = QAction("&Refresh", self)
+        refresh.setShortcut(QKeySequence("F5"))
+        refresh.triggered.connect(lambda _checked=False: self.refresh_panels())
+        self.go_menu.addAction(refresh)
+
+    def _build_pages(self) -> None:
+        self._root = QStackedWidget()
+        self._agent = QWidget()
+        self._agent.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        row = QHBoxLayout(self._agent)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.sidebar)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        self.demo, self.lost = Banner(strip=True), Banner(strip=True)
+        column.addWidget(self.demo)
+        column.addWidget(self.lost)
+        self._stack = QStackedWidget()
+        for panel in self._panels:
+            self._stack.addWidget(panel.view)
+        column.addWidget(self._stack, 1)
+        row.addLayout(column, 1)
+        self._root.addWidget(self.sign_in)
+        self._root.addWidget(self._agent)
+        self.setCentralWidget(self._root)
+
+    def _allow_agent(self, *, allowed: bool) -> None:
+        for action in self._agent_actions:
+            action.setEnabled(allowed)
+        for action in self.go_menu.actions():
+            action.setEnabled(allowed)
+
+    def _demo_or_signed_off(self) -> bool:
+        return self.demo.isVisibleTo(self._agent) or self._root.currentWidget() is not self._agent
+
+    def _close_now(self) -> None:
+        self._may_close = True
+        self.close()
+
+    def _title(self, machine: str) -> None:
+        self.setWindowTitle(f"OP Agent — {machine}" if machine else "OP Agent")

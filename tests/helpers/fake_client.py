@@ -1,0 +1,787 @@
+"""A faithful in-memory stand-in for `agent.api.client.AgentClient`, for the window's tests and pictures.
+
+It has the same methods, answers with the same models and raises the same errors. On top of that a test can let a
+method hang (`hang`), fail (`fail`), see what was called (`calls`), and send events (`emit`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from agent.api import models
+from agent.api.models import (
+    AppStatus,
+    ConfigurationState,
+    EnvironmentState,
+    LogLevel,
+    ValidationState,
+)
+from agent.domain.app import FieldKind
+from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState, Trigger
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+_FLOW_TITLES = {"orders-to-database": "Orders to database", "stock-to-store": "Stock to store"}
+
+
+class FakeClient:
+    """One pretended service. `now` is its clock; the log has `log_lines` made-up lines."""
+
+    def __init__(self, *, now: datetime = NOW, log_lines: int = 0, empty: bool = False) -> None:
+        self.now = now
+        self.hang: set[str] = set()
+        self.fail: dict[str, AgentError] = {}
+        self.calls: list[str] = []
+        self.cancelled: list[str] = []
+        self.operator: tuple[str, str] | None = ("anna", "correct horse")
+        self.session: str | None = None
+        self.environment = EnvironmentState.RUNNING
+        self.demo = False
+        self.vault = vault_open()
+        self.known_apps = apps()
+        self.stored: dict[str, models.Configuration] = {} if empty else configurations(now)
+        self.stored_secrets: dict[tuple[str, str], str] = {}
+        self.deployed: dict[str, models.FlowDetail] = {} if empty else flows(now)
+        self.sync: list[models.SyncRecord] = [] if empty else sync_records(now)
+        self.declared = settings()
+        self.log_first, self.log_last = (1, log_lines) if log_lines else (0, 0)
+        self.validations: dict[str, models.Validation] = {}
+        self.validation_result: models.Validation | None = None
+        self.searches: dict[str, list[int]] = {}
+        self.closed = False
+        self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[models.Event | None]]] = []
+        self._next_id = 0
+        self._lock = threading.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.closed = True
+
+    # -- what tests do with it ---------------------------------------------------------------------------------
+
+    def emit(self, kind: models.EventKind, data: object = None) -> None:
+        """Send an event to every listener, from any thread."""
+        plain: dict[str, object] = data.model_dump(mode="json") if hasattr(data, "model_dump") else dict(data or {})
+        event = models.Event(id=self._id(), kind=kind, data=plain)
+        for loop, queue in list(self._queues):
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+    def end_events(self) -> None:
+        """End every event stream, as a service that goes away does."""
+        for loop, queue in list(self._queues):
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    def log_more(self, count: int) -> None:
+        """Append log lines and say so."""
+        self.log_first = self.log_first or 1
+        self.log_last += count
+        self.emit(models.EventKind.LOG, models.LogBounds(first=self.log_first, last=self.log_last))
+
+    # -- the service -------------------------------------------------------------------------------------------
+
+    async def health(self) -> models.Health:
+        await self._enter("health")
+        return models.Health(version="0.1.0", pid=4711)
+
+    async def state(self) -> models.ServiceState:
+        await self._enter("state")
+        return models.ServiceState(
+            version="0.1.0",
+            pid=4711,
+            started_at=self.now - timedelta(days=6, hours=4),
+            environment=self.environment,
+            data_folder="/home/anna/.local/share/op-agent",
+            machine="warehouse-01",
+            operator_exists=self.operator is not None,
+            demo=self.demo,
+            vault=self.vault,
+            last_end=models.LastEnd(at=self.now - timedelta(days=6, hours=5), clean=True, reason="restart"),
+            active_runs=sum(1 for flow in self.deployed.values() if flow.active_run),
+        )
+
+    async def stop(self) -> None:
+        await self._enter("stop")
+
+    async def set_up_vault(self, choice: models.VaultSetUp) -> models.Vault:
+        await self._enter("set_up_vault")
+        source = next((source for source in self.vault.sources if source.kind == choice.kind), None)
+        if source is None or not source.works:
+            raise ConfigurationError(
+                "This key source does not work here.", code="vault-source", remedy="Choose another."
+            )
+        self.vault = self.vault.model_copy(update={"state": "open", "source": source, "cure": ""})
+        await self._say_state()
+        return self.vault
+
+    async def unlock_vault(self, passphrase: str | None = None) -> models.Vault:
+        await self._enter("unlock_vault")
+        if passphrase == "wrong":
+            raise ConfigurationError("The passphrase is wrong.", code="vault-passphrase", remedy="Type it again.")
+        self.vault = self.vault.model_copy(update={"state": "open", "cure": ""})
+        await self._say_state()
+        return self.vault
+
+    # -- operators ---------------------------------------------------------------------------------------------
+
+    async def sign_in(self, name: str, password: str) -> models.Session:
+        await self._enter("sign_in")
+        if self.operator is None:
+            self.operator = (name, password)
+        if self.operator != (name, password):
+            raise ConfigurationError(
+                "User name or password is wrong.", code="wrong-credentials", remedy="Try again in a moment."
+            )
+        self.session = f"session-{self._id()}"
+        return models.Session(name=name, token=self.session)
+
+    async def sign_off(self) -> None:
+        await self._enter("sign_off")
+        self.session = None
+
+    # -- apps --------------------------------------------------------------------------------------------------
+
+    async def apps(self) -> list[models.App]:
+        await self._enter("apps")
+        return [self._app(app) for app in self.known_apps]
+
+    async def schemas(self, app: str) -> list[models.Schema]:
+        await self._enter("schemas")
+        return []
+
+    async def configurations(self) -> list[models.Configuration]:
+        await self._enter("configurations")
+        return list(self.stored.values())
+
+    async def save_configuration(self, draft: models.ConfigurationDraft) -> models.Saved:
+        await self._enter("save_configuration")
+        for other in self.stored.values():
+            if (other.app, other.name.casefold()) == (draft.app, draft.name.casefold()) and other.id != draft.id:
+                raise ConflictError(
+                    f"There is a configuration “{draft.name}” already.",
+                    code="name-taken",
+                    remedy="Choose another name.",
+                    field="name",
+                )
+        before = self.stored.get(draft.id or "")
+        hints = dict(before.secrets) if before else {}
+        identity = draft.id or f"c{self._id()}"
+        for field, secret in draft.secrets.items():
+            text = secret.get_secret_value()
+            self.stored_secrets[identity, field] = text
+            hints[field] = f"••••{text[-4:]}" if len(text) >= 16 else "••••"
+        proven = any(found.state is ValidationState.SUCCESS for found in self.validations.values())
+        saved = models.Configuration(
+            id=identity,
+            app=draft.app,
+            name=draft.name,
+            values=draft.values,
+            secrets=hints,
+            state=ConfigurationState.VALIDATED if proven else ConfigurationState.SAVED,
+            message="",
+            facts=[],
+            validated_at=self.now if proven else None,
+            saved_at=self.now,
+            used_by=before.used_by if before else [],
+        )
+        self.stored[identity] = saved
+        self.emit(models.EventKind.CONFIGURATION, saved)
+        return models.Saved(message="Connection Data Saved", notes=[], configuration=saved)
+
+    async def remove_configuration(self, configuration_id: str) -> None:
+        await self._enter("remove_configuration")
+        found = self.stored.get(configuration_id)
+        if found is None:
+            raise NotFoundError("There is no such configuration.", code="not-found")
+        if found.used_by:
+            raise ConflictError(
+                f"“{found.name}” is used by {', '.join(found.used_by)}.",
+                code="configuration-in-use",
+                remedy="Redeploy these processflows with another configuration, or undeploy them, first.",
+            )
+        del self.stored[configuration_id]
+        self.emit(models.EventKind.CONFIGURATION, {"id": configuration_id})
+
+    async def validate(self, draft: models.ConfigurationDraft) -> models.Validation:
+        await self._enter("validate")
+        started = models.Validation(
+            id=f"v{self._id()}", state=ValidationState.RUNNING, progress=["Contacting the store …"]
+        )
+        self.validations[started.id] = started
+        return started
+
+    async def validation(self, validation_id: str, *, wait_seconds: float = 0) -> models.Validation:
+        await self._enter("validation")
+        result = self.validation_result or models.Validation(
+            id=validation_id,
+            state=ValidationState.SUCCESS,
+            progress=["Contacting the store …", "Reading the store's profile …"],
+            message="Test Connection Successful",
+            facts=[
+                models.Fact(label="Store", value="Demo Outdoor"),
+                models.Fact(label="Plan", value="Pro"),
+                models.Fact(label="Orders", value="12,408"),
+            ],
+        )
+        ended = result.model_copy(update={"id": validation_id})
+        self.validations[validation_id] = ended
+        return ended
+
+    async def cancel_validation(self, validation_id: str) -> models.Validation:
+        await self._enter("cancel_validation")
+        found = self.validations[validation_id].model_copy(update={"state": ValidationState.CANCELLED})
+        self.validations[validation_id] = found
+        return found
+
+    # -- processflows ------------------------------------------------------------------------------------------
+
+    async def samples(self) -> list[models.Sample]:
+        await self._enter("samples")
+        return samples()
+
+    async def check_flow(self, request: models.DocumentRequest) -> models.CheckResult:
+        await self._enter("check_flow")
+        if "broken" in request.document:
+            problems = [
+                models.DocumentProblem(
+                    message="The attribute “emial” is not in the schema orders.",
+                    suggestion="Did you mean “email”?",
+                    file=request.file,
+                    line=17,
+                    column=9,
+                    code="unknown-attribute",
+                ),
+                models.DocumentProblem(
+                    message="The node “write” has no link to an End node.",
+                    suggestion="Add a link from “write” to “end”.",
+                    file=request.file,
+                    line=31,
+                    column=1,
+                    code="no-end",
+                ),
+            ]
+            return models.CheckResult(ok=False, name="", title="", tokens={}, problems=problems)
+        sample = next((sample for sample in samples() if sample.document == request.document), samples()[0])
+        return models.CheckResult(
+            ok=True,
+            name=sample.file.rsplit(".", 1)[0],
+            title=sample.title,
+            tokens=sample.tokens,
+            problems=[],
+        )
+
+    async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
+        await self._enter("deploy")
+        if self.environment is not EnvironmentState.RUNNING:
+            raise ConflictError(
+                "Environment is not enabled",
+                code="environment-not-enabled",
+                remedy="Open Settings and tick Enable Environment, then deploy again.",
+            )
+        name = request.file.rsplit(".", 1)[0]
+        lines = ["1 Processflow Publish Started", "2 Publish Completed", "3 Checking for LookUp data", "4 Deployed"]
+        for number, line in enumerate(lines, 1):
+            self.emit(models.EventKind.DEPLOYMENT, models.DeploymentLine(name=name, number=number, line=line[2:]))
+        old = self.deployed.get(name)
+        flow = flow_detail(name, self.now, version=old.version + 1 if old else 1)
+        self.deployed[name] = flow.model_copy(update={"deployment_log": lines})
+        self.emit(models.EventKind.FLOW, {"name": name})
+        return models.Deployed(flow=self.deployed[name], lines=lines)
+
+    async def flows(self) -> list[models.Flow]:
+        await self._enter("flows")
+        return list(self.deployed.values())
+
+    async def flow(self, name: str) -> models.FlowDetail:
+        await self._enter("flow")
+        return self._flow(name)
+
+    async def undeploy(self, name: str) -> models.Undeployed:
+        await self._enter("undeploy")
+        self._flow(name)
+        del self.deployed[name]
+        self.emit(models.EventKind.FLOW, {"name": name})
+        return models.Undeployed(name=name, message="Its history, bookmarks and Sync Info stay.")
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    async def execute(self, name: str) -> models.Run:
+        await self._enter("execute")
+        flow = self._flow(name)
+        if self.environment is not EnvironmentState.RUNNING:
+            raise ConflictError(
+                "Environment is not enabled",
+                code="environment-not-enabled",
+                remedy="Open Settings and tick Enable Environment.",
+            )
+        started = run(name, RunState.RUNNING, self.now, identity=f"r{self._id()}", activity="Reading orders")
+        self.deployed[name] = flow.model_copy(update={"active_run": started})
+        self.emit(models.EventKind.RUN, started)
+        return started
+
+    async def runs(self, *, flow: str = "", after: str = "", limit: int = 50) -> models.RunPage:
+        await self._enter("runs")
+        found = [one.last_run for one in self.deployed.values() if one.last_run and flow in ("", one.name)]
+        return models.RunPage(items=found[:limit], next=None)
+
+    async def run(self, run_id: str, *, wait_seconds: float = 0) -> models.Run:
+        await self._enter("run")
+        return self._run(run_id)
+
+    async def cancel_run(self, run_id: str) -> models.Run:
+        await self._enter("cancel_run")
+        cancelled = self._run(run_id).model_copy(update={"state": RunState.CANCELLING})
+        flow = self.deployed[cancelled.flow]
+        self.deployed[cancelled.flow] = flow.model_copy(update={"active_run": cancelled})
+        self.emit(models.EventKind.RUN, cancelled)
+        return cancelled
+
+    async def sync_info(
+        self, name: str, *, state: SyncState | None = None, search: str = "", after: str = "", limit: int = 100
+    ) -> models.SyncPage:
+        await self._enter("sync_info")
+        mine = [one for one in self.sync if one.flow == name]
+        found = [one for one in mine if search.casefold() in f"{one.source_id} {one.message}".casefold()]
+        counts = {kind: sum(1 for one in found if one.state is kind) for kind in SyncState}
+        found = [one for one in found if state in (None, one.state)]
+        start = int(after or 0)
+        following = str(start + limit) if start + limit < len(found) else None
+        return models.SyncPage(items=found[start : start + limit], counts=counts, next=following)
+
+    # -- log ---------------------------------------------------------------------------------------------------
+
+    async def log_bounds(self) -> models.LogBounds:
+        await self._enter("log_bounds")
+        return models.LogBounds(first=self.log_first, last=self.log_last)
+
+    async def log_page(self, first: int, count: int = 256) -> models.LogPage:
+        await self._enter("log_page")
+        last = min(first + count - 1, self.log_last)
+        return models.LogPage(items=[self.log_entry(number) for number in range(max(first, 1), last + 1)])
+
+    async def search_log(self, search: models.LogSearch) -> models.LogHits:
+        await self._enter("search_log")
+        identity = f"s{self._id()}"
+        hits = [number for number in range(self.log_first, self.log_last + 1) if self._matches(number, search)]
+        self.searches[identity] = hits
+        return models.LogHits(id=identity, count=len(hits), last=self.log_last)
+
+    async def log_hits(self, search_id: str, first: int, count: int = 256) -> models.LogPage:
+        await self._enter("log_hits")
+        wanted = self.searches[search_id][first : first + count]
+        return models.LogPage(items=[self.log_entry(number) for number in wanted])
+
+    async def extend_search(self, search_id: str) -> models.LogHits:
+        await self._enter("extend_search")
+        return models.LogHits(id=search_id, count=len(self.searches[search_id]), last=self.log_last)
+
+    # -- housekeeping and settings -----------------------------------------------------------------------------
+
+    async def clear_preview(self, target: models.ClearTarget) -> models.ClearReport:
+        await self._enter("clear_preview")
+        return clear_report(target, done=False)
+
+    async def clear(self, target: models.ClearTarget) -> models.ClearReport:
+        await self._enter("clear")
+        return clear_report(target, done=True)
+
+    async def settings(self) -> list[models.Setting]:
+        await self._enter("settings")
+        return list(self.declared.values())
+
+    async def change_setting(self, name: str, value: str) -> models.Setting:
+        await self._enter("change_setting")
+        if name == "packet_days" and int(value) > 365:
+            raise ConfigurationError("At most 365 days.", code="setting-range", remedy="Enter 1 to 365.", field=name)
+        self.declared[name] = self.declared[name].model_copy(update={"value": value})
+        if name == "enable_environment":
+            self.environment = EnvironmentState.RUNNING if value == "true" else EnvironmentState.STOPPED
+            await self._say_state()
+        self.emit(models.EventKind.SETTING, self.declared[name])
+        return self.declared[name]
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    async def events(self) -> AsyncIterator[models.Event]:
+        await self._enter("events")
+        entry = (asyncio.get_running_loop(), asyncio.Queue[models.Event | None]())
+        self._queues.append(entry)
+        try:
+            while True:
+                event = await entry[1].get()
+                if event is None:
+                    raise TransientError("The service does not answer.", code="service-unreachable")
+                yield event
+        finally:
+            self._queues.remove(entry)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def log_entry(self, number: int) -> models.LogEntry:
+        """The made-up line of that id; the same one every time."""
+        level, message, detail = _LINES[number * 7919 % len(_LINES)]
+        return models.LogEntry(
+            id=number,
+            at=self.now - timedelta(seconds=(self.log_last - number) * 0.37),
+            level=level,
+            flow="orders-to-database" if number % 3 else "stock-to-store",
+            run=f"r{number // 500}",
+            node="read orders" if number % 2 else "write rows",
+            record=str(1000 + number % 9000) if number % 4 else "",
+            message=message.format(number),
+            detail=detail,
+        )
+
+    def _matches(self, number: int, search: models.LogSearch) -> bool:
+        entry = self.log_entry(number)
+        order = list(LogLevel)
+        return (
+            (search.level is None or order.index(entry.level) >= order.index(search.level))
+            and search.flow in ("", entry.flow)
+            and search.run in ("", entry.run)
+            and search.text.casefold() in f"{entry.message} {entry.record} {entry.flow}".casefold()
+        )
+
+    async def _enter(self, method: str) -> None:
+        self.calls.append(method)
+        try:
+            if method in self.hang:
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.cancelled.append(method)
+            raise
+        if method in self.fail:
+            raise self.fail[method]
+
+    async def _say_state(self) -> None:
+        self.emit(models.EventKind.ENVIRONMENT, await self.state())
+
+    def _id(self) -> int:
+        with self._lock:
+            self._next_id += 1
+            return self._next_id
+
+    def _app(self, app: models.App) -> models.App:
+        mine = [one for one in self.stored.values() if one.app == app.id]
+        if app.status is AppStatus.BROKEN or not mine:
+            return app.model_copy(update={"configurations": len(mine)})
+        worst = AppStatus.VALIDATED
+        if any(one.state is ConfigurationState.SAVED for one in mine):
+            worst = AppStatus.SAVED
+        if any(one.state is ConfigurationState.FAILED for one in mine):
+            worst = AppStatus.FAILED
+        return app.model_copy(update={"configurations": len(mine), "status": worst})
+
+    def _flow(self, name: str) -> models.FlowDetail:
+        if name not in self.deployed:
+            raise NotFoundError(f"There is no processflow “{name}”.", code="not-found", remedy="Deploy it first.")
+        return self.deployed[name]
+
+    def _run(self, run_id: str) -> models.Run:
+        for flow in self.deployed.values():
+            for one in (flow.active_run, flow.last_run):
+                if one is not None and one.id == run_id:
+                    return one
+        raise NotFoundError("There is no such run.", code="not-found")
+
+
+_LINES = [
+    (LogLevel.INFO, "Page {} fetched: 250 orders, 3 changed since the bookmark", ""),
+    (LogLevel.INFO, "Packet {} acknowledged by the destination: 250 records written", ""),
+    (LogLevel.DEBUG, "Mapping orders: 41 attributes, 0 warnings", ""),
+    (LogLevel.INFO, "Bookmark moved after packet {}", ""),
+    (LogLevel.DEBUG, "Waiting 0.4 s for the store's quota", "X-Rate-Limit-Requests-Left: 2"),
+    (LogLevel.WARNING, "The store asked for a pause of 2.4 s (try 2 of 6)", "status 429, request 8f31c2"),
+    (
+        LogLevel.ERROR,
+        "Order {} has no billing address; it was put aside",
+        "attribute billing_address.street_1 is required\nnode map orders, mapping 7",
+    ),
+    (LogLevel.INFO, "Run started by hand by anna", ""),
+]
+
+
+def vault_open() -> models.Vault:
+    """A vault that is open, with the operating system's key store behind it."""
+    sources = [
+        models.VaultSource(kind="system", label="Secret Service of this desktop", works=True, state="available"),
+        models.VaultSource(
+            kind="passphrase",
+            label="A passphrase, typed at each start",
+            works=True,
+            needs="passphrase",
+            state="ready",
+        ),
+        models.VaultSource(
+            kind="key-file", label="A key file that only this account can read", works=True, needs="path", state="ready"
+        ),
+    ]
+    return models.Vault(state="open", source=sources[0], sources=sources)
+
+
+def vault_in_state(state: str, cure: str) -> models.Vault:
+    """A vault in another state; "not set up" has no source yet."""
+    vault = vault_open()
+    source = None if state == "not set up" else vault.sources[1]
+    return vault.model_copy(update={"state": state, "source": source, "cure": cure})
+
+
+def apps() -> list[models.App]:
+    """Three apps: one with every kind of field, one whose connector cannot be loaded."""
+
+    def field(name: str, label: str, kind: FieldKind = FieldKind.TEXT, **more: Any) -> models.CredentialField:
+        base: dict[str, Any] = {"required": True, "help": "", "example": "", "choices": [], "default": ""}
+        return models.CredentialField(name=name, label=label, kind=kind, **(base | more))
+
+    bigcommerce = [
+        field(
+            "api_path",
+            "API path",
+            help="From the store's API account page.",
+            example="https://api.bigcommerce.com/stores/x1y2z3/v3/",
+        ),
+        field("username", "Username", example="op-agent"),
+        field("api_token", "API token", FieldKind.SECRET, help="Shown once by the store when the account is made."),
+    ]
+    sql = [
+        field("kind", "Kind", FieldKind.CHOICE, choices=["SQLite", "PostgreSQL", "MySQL"], default="SQLite"),
+        field("database", "Database", help="The name of the database, or a file.", example="/srv/erp/agent.db"),
+        field("host", "Host", required=False, example="erp.local"),
+        field("password", "Password", FieldKind.SECRET, required=False),
+    ]
+    files = [field("folder", "Folder", FieldKind.FILE, example="/srv/exchange")]
+    problem = models.Problem(
+        title="Source Application Not Found",
+        status=500,
+        code="app-not-found",
+        remedy="Its connector could not be loaded: openpyxl is not installed. Install the agent again.",
+    )
+    return [
+        models.App(
+            id="bigcommerce", name="BigCommerce", version="1.0.0", description="An online store.",
+            status=AppStatus.NOT_CONFIGURED, configurations=0, fields=bigcommerce,
+        ),
+        models.App(
+            id="sql", name="SQL database", version="1.0.0", description="Tables of a SQL database.",
+            status=AppStatus.NOT_CONFIGURED, configurations=0, fields=sql,
+        ),
+        models.App(
+            id="files", name="Files", version="0.9.0", description="A folder of CSV and Excel files.",
+            status=AppStatus.BROKEN, configurations=0, fields=files, problem=problem,
+        ),
+    ]  # fmt: skip
+
+
+def configurations(now: datetime) -> dict[str, models.Configuration]:
+    """One in each state."""
+
+    def one(identity: str, app: str, name: str, state: ConfigurationState, **more: Any) -> models.Configuration:
+        base: dict[str, Any] = {
+            "values": {}, "secrets": {}, "message": "", "facts": [], "validated_at": None, "used_by": [],
+            "saved_at": now - timedelta(days=3),
+        }  # fmt: skip
+        return models.Configuration(id=identity, app=app, name=name, state=state, **(base | more))
+
+    found = [
+        one(
+            "c-main", "bigcommerce", "Demo Outdoor", ConfigurationState.VALIDATED,
+            values={"api_path": "https://api.bigcommerce.com/stores/x1y2z3/v3/", "username": "op-agent"},
+            secrets={"api_token": "••••9f3c"}, validated_at=now - timedelta(minutes=2),
+            facts=[models.Fact(label="Store", value="Demo Outdoor"), models.Fact(label="Plan", value="Pro")],
+            used_by=["orders-to-database", "stock-to-store"],
+        ),
+        one(
+            "c-old", "bigcommerce", "Old store", ConfigurationState.FAILED,
+            values={"api_path": "https://api.bigcommerce.com/stores/q9q9q9/v3/", "username": "op-agent"},
+            secrets={"api_token": "••••11aa"}, validated_at=now - timedelta(hours=5),
+            message="The store does not know this API token. Create a new API account and paste its token.",
+        ),
+        one(
+            "c-db", "sql", "Warehouse database", ConfigurationState.SAVED,
+            values={"kind": "SQLite", "database": "/srv/erp/warehouse.db"}, used_by=["orders-to-database"],
+        ),
+    ]  # fmt: skip
+    return {each.id: each for each in found}
+
+
+def run(
+    flow: str, state: RunState, queued: datetime, *, identity: str = "r1", activity: str = "", **more: Any
+) -> models.Run:
+    """A run in a state."""
+    base: dict[str, Any] = {
+        "version": 3,
+        "trigger": Trigger.MANUAL,
+        "started_at": queued,
+        "ended_at": queued + timedelta(seconds=48) if state.ended else None,
+        "counts": models.Counts(read=1204, written=640, unchanged=564),
+        "message": "",
+        "remedy": "",
+        "requested_by": "anna",
+    }
+    return models.Run(id=identity, flow=flow, state=state, queued_at=queued, activity=activity, **(base | more))
+
+
+def flow_detail(name: str, now: datetime, *, version: int = 1, **more: Any) -> models.FlowDetail:
+    """A deployed processflow."""
+    nodes = [
+        models.Node(id="start", type="start", title="Start", detail="Every 15 minutes"),
+        models.Node(id="read", type="get", title="GET orders", detail="orders changed since the bookmark"),
+        models.Node(id="map", type="mapper", title="Mapper", detail="41 attributes"),
+        models.Node(id="write", type="post", title="POST orders", detail="upsert by id"),
+        models.Node(id="end", type="end", title="End", detail=""),
+    ]
+    bindings = [
+        models.Binding(
+            token="store", app="bigcommerce", configuration="c-main", configuration_name="Demo Outdoor",
+            state=ConfigurationState.VALIDATED,
+        ),
+        models.Binding(
+            token="warehouse", app="sql", configuration="c-db", configuration_name="Warehouse database",
+            state=ConfigurationState.SAVED,
+        ),
+    ]  # fmt: skip
+    base: dict[str, Any] = {
+        "title": _FLOW_TITLES.get(name, name),
+        "description": "Reads what changed and writes it, record by record.",
+        "deployed_at": now - timedelta(days=2),
+        "deployed_by": "anna",
+        "bindings": bindings,
+        "nodes": nodes,
+        "active_run": None,
+        "last_run": None,
+        "next_run_at": None,
+        "failed_records": 0,
+        "document": samples()[0].document,
+        "deployment_log": ["1 Processflow Publish Started", "2 Deployed"],
+    }
+    return models.FlowDetail(name=name, version=version, **(base | more))
+
+
+def flows(now: datetime) -> dict[str, models.FlowDetail]:
+    """One that runs, one whose last run was Partial, one that failed, one that never ran."""
+    running = run(
+        "orders-to-database", RunState.RUNNING, now - timedelta(seconds=35), identity="r-live",
+        activity="Writing packet 14 to Warehouse database", counts=models.Counts(read=3500, written=3250),
+        trigger=Trigger.SCHEDULE,
+    )  # fmt: skip
+    partial = run(
+        "stock-to-store", RunState.PARTIAL, now - timedelta(minutes=12), identity="r-part",
+        counts=models.Counts(read=200, written=188, failed=12), message="12 of 200 records were refused by the store.",
+        remedy="Look at the failed records in Sync Info, correct them and run again.",
+    )  # fmt: skip
+    failed = run(
+        "customers-to-files", RunState.FAILED, now - timedelta(hours=3), identity="r-fail",
+        counts=models.Counts(), message="The store does not know the API token of “Old store”.",
+        remedy="Edit the configuration, validate and save it, then execute again.",
+    )  # fmt: skip
+    success = run("orders-to-database", RunState.SUCCESS, now - timedelta(minutes=15), identity="r-good")
+    return {
+        "orders-to-database": flow_detail(
+            "orders-to-database", now, version=3, active_run=running, last_run=success,
+            next_run_at=now + timedelta(minutes=14),
+        ),
+        "stock-to-store": flow_detail(
+            "stock-to-store", now, version=1, last_run=partial, failed_records=12,
+            next_run_at=now + timedelta(minutes=48),
+        ),
+        "customers-to-files": flow_detail(
+            "customers-to-files", now, version=2, title="Customers to files", last_run=failed
+        ),
+        "catalogue-to-store": flow_detail("catalogue-to-store", now, title="Catalogue to store"),
+    }  # fmt: skip
+
+
+def sync_records(now: datetime, count: int = 240) -> list[models.SyncRecord]:
+    """Records of the processflow stock-to-store, every twentieth failed."""
+    found = []
+    for number in range(count):
+        state = SyncState.FAILED if number % 20 == 0 else SyncState.SKIPPED if number % 33 == 1 else SyncState.SUCCESS
+        failed = state is SyncState.FAILED
+        found.append(
+            models.SyncRecord(
+                flow="stock-to-store",
+                node="write stock",
+                source_id=f"SKU-{number:06}",
+                destination_id="" if failed else str(70_000 + number),
+                state=state,
+                message=(
+                    "The store has no product with this SKU."
+                    if failed
+                    else "Unchanged since the last run."
+                    if state is SyncState.SKIPPED
+                    else f"{number % 50} in stock written."
+                ),
+                remedy="Create the product in the store, or correct the SKU, then run again." if failed else "",
+                tries=2 if failed else 1,
+                run_id="r-part",
+                updated_at=now - timedelta(minutes=12, seconds=number),
+            )
+        )
+    return found
+
+
+def samples() -> list[models.Sample]:
+    """Two sample documents."""
+    document = "name: orders-to-database\ntitle: Orders to database\nnodes:\n  - id: start\n    type: start\n"
+    return [
+        models.Sample(
+            file="orders-to-database.yaml", title="Orders to database",
+            description="Every order with its lines into two tables of a database.",
+            tokens={"store": "bigcommerce", "warehouse": "sql"}, document=document,
+        ),
+        models.Sample(
+            file="stock-to-store.yaml", title="Stock to store",
+            description="Stock levels from a table to the store's products.",
+            tokens={"warehouse": "sql", "store": "bigcommerce"}, document=document.replace("orders", "stock"),
+        ),
+    ]  # fmt: skip
+
+
+def clear_report(target: models.ClearTarget, *, done: bool) -> models.ClearReport:
+    """What clearing removes."""
+    places = (
+        [
+            models.ClearPlace(label="Packets of ended runs", files=412, bytes=73_400_320),
+            models.ClearPlace(label="Diagnosis output", files=18, bytes=2_097_152),
+        ]
+        if target is models.ClearTarget.TEMP
+        else [models.ClearPlace(label="Schemas and lookups", files=31, bytes=1_572_864)]
+    )
+    return models.ClearReport(
+        target=target,
+        places=places,
+        files=sum(place.files for place in places),
+        bytes=sum(place.bytes for place in places),
+        done=done,
+        kept="Credentials, deployments, bookmarks and Sync Info are never touched.",
+    )
+
+
+def settings() -> dict[str, models.Setting]:
+    """One setting of each kind."""
+
+    def one(name: str, label: str, section: str, kind: str, value: str, **more: Any) -> models.Setting:
+        base: dict[str, Any] = {"help": "", "choices": [], "minimum": None, "maximum": None, "default": value}
+        return models.Setting(name=name, label=label, section=section, kind=kind, value=value, **(base | more))
+
+    found = [
+        one(
+            "enable_environment", "Enable Environment", "Environment", "bool", "true",
+            help="Runs deployed processflows in the background, also while this window is closed.",
+        ),
+        one("theme", "Theme", "Appearance", "choice", "system", choices=["system", "light", "dark"]),
+        one("diagnosis", "Diagnosis Mode", "Diagnosis", "bool", "false",
+            help="Keeps the packets of every run. Costs disk space; switch it on to look into a problem."),
+        one("packet_days", "Keep packets for (days)", "Diagnosis", "int", "7", minimum=1, maximum=365),
+        one("log_level", "Log level", "Log", "choice", "info", choices=["debug", "info", "warning", "error"]),
+        one("log_days", "Keep the log for (days)", "Log", "int", "30", minimum=1, maximum=3650),
+        one("output", "Output folder", "Diagnosis", "path", "/var/lib/op-agent/output"),
+    ]  # fmt: skip
+    return {setting.name: setting for setting in found}
