@@ -123,13 +123,16 @@ def _make(folder: Path) -> None:
         raise SetUpError("Python could not make a virtual environment; its reason is above.", output=done.stdout)
 
 
-def ensure_venv_module(apt: system_packages.Apt) -> None:
-    """Debian ships Python without the module that puts pip into an environment; get it, or say how."""
+def ensure_venv_module(apt: system_packages.Apt, *, wanted_too: Sequence[str] = ()) -> None:
+    """Debian ships Python without the module that puts pip into an environment; get it, or say how.
+
+    Who has to type the line themselves gets `wanted_too` in it as well, so as not to be asked twice.
+    """
     if importlib.util.find_spec("ensurepip") is not None and importlib.util.find_spec("venv") is not None:
         return
     if not system_packages.is_debian():
         raise SetUpError("This Python lacks the modules venv and ensurepip. Install the one from its vendor, complete.")
-    if not apt.install([system_packages.VENV]):
+    if not apt.install([system_packages.VENV, *([] if apt.is_root else wanted_too)]):
         raise SetUpError("Python's venv module is missing; run the line above, then this command again.")
 
 

@@ -43,11 +43,12 @@ def set_up(progress: Progress, locks: Sequence[Path], *, for_tests: bool = False
     """
     root = system_packages.is_root()
     apt = system_packages.Apt(progress, root=root)
-    environment.ensure_venv_module(apt)
-    if system_packages.is_debian():
-        apt.install(system_packages.missing([*system_packages.QT, *system_packages.QT_SCREEN]))
-        if for_tests and root:
-            apt.install(system_packages.missing_for_tests())
+    is_debian = system_packages.is_debian()
+    for_qt = system_packages.missing([*system_packages.QT, *system_packages.QT_SCREEN]) if is_debian else []
+    environment.ensure_venv_module(apt, wanted_too=for_qt)
+    apt.install(for_qt)
+    if is_debian and for_tests and root:
+        apt.install(system_packages.missing_for_tests())
     return environment.prepare(environment.PROJECT / ".venv", locks, progress)
 
 

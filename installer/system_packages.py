@@ -73,7 +73,7 @@ class Apt:
 
     def __init__(self, progress: Progress, *, root: bool, run: Run = subprocess.run) -> None:
         self._progress = progress
-        self._root = root
+        self.is_root = root
         self._run = run
         self._lists_are_fresh = False
 
@@ -81,7 +81,7 @@ class Apt:
         """Install the packages, or say how. True when they are there now; a failure is told, not raised."""
         if not names:
             return True
-        if not self._root:
+        if not self.is_root:
             self._progress.say(f"Missing system packages. Please run:\n  {apt_line(names)}")
             return False
         try:

@@ -103,5 +103,6 @@ def test_python_without_venv_says_what_to_run(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(system_packages, "is_debian", lambda: True)
     with pytest.raises(SetUpError, match="run the line above"):
-        environment.ensure_venv_module(Apt(progress, root=False))
-    assert f"--no-install-recommends {system_packages.VENV}" in said.getvalue()
+        environment.ensure_venv_module(Apt(progress, root=False), wanted_too=["libegl1"])
+    assert said.getvalue().count("apt-get update") == 1
+    assert f"--no-install-recommends {system_packages.VENV} libegl1\n" in said.getvalue()
