@@ -9,16 +9,20 @@ from PySide6.QtCore import QObject, QSettings
 
 from agent.api import models
 from agent.domain.errors import AgentError
+from agent.domain.packet import SyncState
+from agent.gui import panels
+from agent.gui.apps.opening import CredentialForms
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
-from agent.gui.home.presenter import HomePresenter
-from agent.gui.home.view import HomePage
+from agent.gui.clear.dialog import ClearDialog
+from agent.gui.clear.presenter import ClearPresenter
+from agent.gui.flows.deploying import Deployments
+from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
-from agent.gui.panel import Panel
 from agent.gui.session_presenter import SessionPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
 from agent.gui.sign_in.view import SignInPage
-from agent.gui.theme import Theme
+from agent.gui.theme import Mode, Theme
 from agent.gui.window import MainWindow
 
 
@@ -39,25 +43,98 @@ class Shell(QObject):
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         super().__init__()
-        self.bridge, self.theme, self._memory, self._now = bridge, chosen, memory, now
+        self.bridge, self.theme, self._memory = bridge, chosen, memory
         self.ways = Ways()
         self.catalog = Catalog(bridge.scope())
-        self.panels = [self._home()]
+        parts = panels.Parts(bridge, self.catalog, self.ways, now)
+        self.forms = CredentialForms(bridge, lambda: self.session.state, self._on_vault, self._on_saved)
+        self.home = panels.home(parts)
+        self.apps = panels.apps(parts, self.forms.open)
+        self.flows = panels.flows(parts)
+        self.sync_info = panels.sync_info(parts)
+        self.log = panels.log(parts)
+        self.settings = panels.settings(
+            parts,
+            own_theme=lambda: chosen.mode.value,
+            theme_chosen=self._on_theme,
+            state_wanted=self._refresh_state,
+            vault_changed=self._on_vault,
+        )
+        self.panels: list[panels.AnyPanel] = [self.home, self.apps, self.flows, self.sync_info, self.log, self.settings]
         self.sign_in = SignInPage(lambda: bridge.retry(start=True))
         self.window = MainWindow(self.panels, self.sign_in, memory)
         self.session = SessionPresenter(self.window, bridge.scope(), session=session, use_session=bridge.use_session)
         self._sign_in = SignInPresenter(self.sign_in, bridge.scope(), self.session.on_signed_in)
-        self.sign_in.submitted.connect(self._sign_in.submit)
-        self.window.start_clicked.connect(lambda: bridge.retry(start=True))
-        self.window.retry_clicked.connect(bridge.retry)
+        self.deployments = Deployments(
+            bridge, self.catalog, self.forms, self._execute, lambda: self._show(self.settings)
+        )
         self._wire()
+
+    # -- ways ----------------------------------------------------------------------------------------------------
+
+    def open_deploy(self, flow: str = "") -> None:
+        """Show the Deploy dialog."""
+        self._show(self.flows)
+        self.deployments.open(self.window, flow)
+
+    def open_clear(self, target: models.ClearTarget) -> None:
+        """Show the Clear dialog."""
+        dialog = ClearDialog(target, self.window)
+        presenter = ClearPresenter(dialog, self.bridge.scope(), self.catalog, target)
+        dialog.clear_clicked.connect(presenter.clear)
+        dialog.redeploy_clicked.connect(presenter.redeploy)
+        dialog.closed.connect(presenter.close)
+        presenter.open()
+        dialog.open()
+
+    def edit_configuration(self, configuration_id: str) -> None:
+        """Show App Configurations with that configuration's form."""
+        self._show(self.apps)
+        self.apps.presenter.edit(configuration_id)
+
+    def open_sync_info(self, flow: str, state: SyncState | None) -> None:
+        """Show a processflow's records."""
+        self.window.show_panel(self.panels.index(self.sync_info))
+        self.sync_info.presenter.open(flow, state)
+
+    def open_log(self, flow: str, run: str) -> None:
+        """Show the log of a processflow or of one run."""
+        self.window.show_panel(self.panels.index(self.log))
+        self.log.presenter.open(Filter(flow=flow, run=run))
 
     def _wire(self) -> None:
         self.bridge.link_changed.connect(self.session.on_link)
         self.bridge.happened.connect(self._on_event)
         self.bridge.call_failed.connect(self._on_error)
-        self.window.add_agent_action("&Log off", self.session.sign_off, before_separator=False)
-        self.ways.to_toast = self.window.say
+        self.sign_in.submitted.connect(self._sign_in.submit)
+        self.window.start_clicked.connect(lambda: self.bridge.retry(start=True))
+        self.window.retry_clicked.connect(self.bridge.retry)
+        self.window.state_shown.connect(self.forms.on_state)
+        self.window.add_agent_action("Clear &Temp…", lambda: self.open_clear(models.ClearTarget.TEMP))
+        self.window.add_agent_action("Clear &Cache…", lambda: self.open_clear(models.ClearTarget.CACHE))
+        self.window.add_agent_action("&Log off", self._sign_off, before_separator=False)
+        ways = self.ways
+        ways.to_apps = lambda: self._show(self.apps)
+        ways.to_flows = lambda: self._show(self.flows)
+        ways.to_settings = lambda: self._show(self.settings)
+        ways.to_configuration = self.edit_configuration
+        ways.to_deploy = self.open_deploy
+        ways.to_sync_info = self.open_sync_info
+        ways.to_log = self.open_log
+        ways.to_toast = self.window.say
+
+    def _show(self, panel: panels.AnyPanel) -> None:
+        self.window.show_panel(self.panels.index(panel))
+
+    def _execute(self, flow: str) -> None:
+        self._show(self.flows)
+        self.flows.presenter.execute(flow)
+
+    def _sign_off(self) -> None:
+        self.session.sign_off()
+        self.catalog.forget()
+
+    # -- what happens --------------------------------------------------------------------------------------------
 
     def _on_event(self, event: models.Event) -> None:
         if self.session.session is None:
@@ -71,11 +148,20 @@ class Shell(QObject):
         if not self.session.on_error(error):
             self.window.say(f"{error.message} {error.remedy}".strip())
 
-    def _home(self) -> Panel:
-        view = HomePage()
-        presenter = HomePresenter(view, self.bridge.scope(), self.catalog, self.ways, self._now)
-        view.cancel_clicked.connect(presenter.cancel)
-        view.flow_chosen.connect(presenter.open_flow)
-        view.deploy_clicked.connect(presenter.deploy)
-        view.grew_old.connect(presenter.show)
-        return Panel("Home", "house", view, presenter)
+    def _refresh_state(self) -> None:
+        self.session.refresh_state()
+
+    def _on_vault(self, _: models.Vault) -> None:
+        self.session.refresh_state()
+
+    def _on_saved(self, _: models.Configuration) -> None:
+        self.window.say("Connection Data Saved")
+        self.catalog.refresh()
+
+    def _on_theme(self, value: str) -> None:
+        try:
+            mode = Mode(value.casefold())
+        except ValueError:
+            mode = Mode.SYSTEM
+        self._memory.setValue("theme", mode.value)
+        self.theme.apply(mode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from agent.api import models
 from agent.domain.packet import SyncState
@@ -30,14 +30,18 @@ class Presenter:
         """The operator signed off: drop what is on show and every call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+V_co = TypeVar("V_co", bound=Page, covariant=True)
+P_co = TypeVar("P_co", bound=Presenter, covariant=True)
+
+
+@dataclass(frozen=True)
+class Panel(Generic[V_co, P_co]):
     """A place of the navigation with what fills it."""
 
     title: str
     picture: str
-    view: Page
-    presenter: Presenter
+    view: V_co
+    presenter: P_co
 
 
 class Navigator(Protocol):

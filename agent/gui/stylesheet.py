@@ -33,7 +33,8 @@ QFrame[role="banner"][tone="info"], QFrame[role="banner"][tone="busy"] { backgro
 QFrame[role="banner"][tone="idle"] { background: %(idle_soft)s; }
 QFrame[role="banner"][strip="true"] { border-radius: 0; }
 
-QLabel[chip="true"] { border-radius: 11px; padding: 3px 11px 3px 22px; font-size: 12px; font-weight: 600; }
+QLabel[chip="true"] { border-radius: 10px; padding: 2px 11px 2px 22px; min-height: 17px;
+  font-size: 12px; font-weight: 600; }
 QLabel[chip="true"][tone="ok"] { color: %(ok)s; background: %(ok_soft)s; }
 QLabel[chip="true"][tone="warn"] { color: %(warn)s; background: %(warn_soft)s; }
 QLabel[chip="true"][tone="error"] { color: %(error)s; background: %(error_soft)s; }
@@ -115,9 +116,9 @@ QScrollArea { border: 0; background: transparent; }
 QScrollArea > QWidget > QWidget[role="clear"] { background: transparent; }
 QAbstractScrollArea::corner { background: transparent; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 2px; }
-QScrollBar::handle:vertical { background: %(control)s; border-radius: 4px; min-height: 36px; }
+QScrollBar::handle:vertical { background: %(disabled)s; border-radius: 4px; min-height: 36px; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 2px; }
-QScrollBar::handle:horizontal { background: %(control)s; border-radius: 4px; min-width: 36px; }
+QScrollBar::handle:horizontal { background: %(disabled)s; border-radius: 4px; min-width: 36px; }
 QScrollBar::handle:hover { background: %(muted)s; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }

@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, Q
 
 from agent.api import models
 from agent.domain.errors import AgentError
-from agent.gui.panel import Panel
+from agent.gui.panel import Panel, Presenter
 from agent.gui.side_bar import SideBar
 from agent.gui.sign_in.view import SignInPage
 from agent.gui.tones import Tone
 from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.dialog import ConfirmDialog
+from agent.gui.widgets.page import Page
 from agent.gui.widgets.toast import Toast
 
 _GOES_ON = "service-goes-on-said"
@@ -25,9 +26,10 @@ class MainWindow(QMainWindow):
     """The window's frame. `panels` come in the order of the navigation."""
 
     start_clicked = Signal()
+    state_shown = Signal(object)
     retry_clicked = Signal()
 
-    def __init__(self, panels: list[Panel], sign_in: SignInPage, memory: QSettings) -> None:
+    def __init__(self, panels: list[Panel[Page, Presenter]], sign_in: SignInPage, memory: QSettings) -> None:
         super().__init__()
         self.setWindowTitle("OP Agent")
         self.resize(1240, 800)
@@ -99,6 +101,7 @@ class MainWindow(QMainWindow):
             self.demo.hide()
         for panel in self._panels:
             panel.presenter.on_state(state)
+        self.state_shown.emit(state)
 
     def show_lost(self, error: AgentError | None) -> None:
         """The calm banner over the panels."""

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 
+from agent.api import models
+from agent.api.models import EnvironmentState
+from agent.domain.errors import TransientError
+from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
+from agent.gui.clear.dialog import ClearDialog
+from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.widgets.inputs import ChoiceInput
 from tests.helpers.fake_client import FakeClient, vault_in_state
 
 Steps = Callable[[Shell, FakeClient], Iterable[Callable[[], object]]]
@@ -37,13 +45,190 @@ def _first_start(fake: FakeClient) -> None:
     fake.operator = None
 
 
+def _demo(fake: FakeClient) -> None:
+    fake.demo = True
+
+
 def _locked(fake: FakeClient) -> None:
     fake.vault = vault_in_state("locked", "Enter the passphrase to open it.")
 
 
+def _no_vault(fake: FakeClient) -> None:
+    fake.vault = vault_in_state("not set up", "")
+
+
+def _environment_off(fake: FakeClient) -> None:
+    fake.environment = EnvironmentState.STOPPED
+
+
+def _many_lines(fake: FakeClient) -> None:
+    fake.log_first, fake.log_last = 1, 1_000_000
+
+
+def _refused(fake: FakeClient) -> None:
+    problem = models.Problem(
+        title="The store does not know this API token.",
+        status=401,
+        code="unauthorized",
+        remedy="Create a new API account in the store and paste its token.",
+        field="api_token",
+    )
+    fake.validation_result = models.Validation(
+        id="v", state=models.ValidationState.FAILED, progress=["Contacting the store …"], problem=problem
+    )
+
+
+def _hanging_validation(fake: FakeClient) -> None:
+    fake.hang.add("validation")
+
+
+def _form(app: str, *more: Callable[[CredentialForm], object]) -> Steps:
+    def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+        found = [lambda: shell.window.show_panel(1), lambda: shell.apps.presenter.add(app)]
+        return found + [lambda act=act: act(form_of(shell)) for act in more]
+
+    return steps
+
+
+def form_of(shell: Shell) -> CredentialForm:
+    """The credential form that is open."""
+    return shell.window.findChildren(CredentialForm)[-1]
+
+
+def fill(form: CredentialForm) -> None:
+    """Type what the BigCommerce form wants."""
+    form.rows["name"].control.setText("Demo Outdoor 2")
+    form.rows["api_path"].control.setText("https://api.bigcommerce.com/stores/x1y2z3/v3/")
+    form.rows["username"].control.setText("op-agent")
+    form.rows["api_token"].control.field.setText("a-secret-of-a-store-9f3c")
+
+
+def _press(name: str) -> Callable[[CredentialForm], object]:
+    return lambda form: getattr(form, name).click()
+
+
+def _edit(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [lambda: shell.edit_configuration("c-old")]
+
+
+def _remove(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [lambda: shell.window.show_panel(1), lambda: shell.apps.presenter.remove("c-main")]
+
+
+def _deploy(*more: Callable[[DeployDialog], object]) -> Steps:
+    def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+        def dialog() -> DeployDialog:
+            return shell.window.findChildren(DeployDialog)[-1]
+
+        return [shell.open_deploy, *[lambda act=act: act(dialog()) for act in more]]
+
+    return steps
+
+
+def _sample(dialog: DeployDialog) -> None:
+    dialog.samples.setCurrentIndex(1)
+    dialog.samples.activated.emit(1)
+
+
+def _bind_all(dialog: DeployDialog) -> None:
+    for combo in dialog.findChildren(ChoiceInput):
+        if combo is not dialog.samples:
+            combo.setCurrentIndex(1)
+            combo.activated.emit(1)
+
+
+def _broken_document(dialog: DeployDialog) -> None:
+    with NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
+        file.write("broken: true")
+    dialog.file_chosen.emit(file.name)
+
+
+def _press_deploy(dialog: DeployDialog) -> None:
+    dialog.deploy_button.click()
+
+
+def _log(search: str = "", row: int = 12) -> Steps:
+    def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+        view = shell.log.view
+
+        def select() -> None:
+            last = view.model.rowCount() - row
+            view.table.setCurrentIndex(view.model.index(last, 0))
+
+        return [lambda: shell.window.show_panel(4), lambda: view.search.setText(search), lambda: None, select]
+
+    return steps
+
+
+def _sync(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    view = shell.sync_info.view
+    return [lambda: shell.window.show_panel(3), lambda: view.table.setCurrentIndex(view.model.index(0, 0))]
+
+
+def _clear(*buttons: str) -> Steps:
+    def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+        def press(name: str) -> None:
+            getattr(shell.window.findChildren(ClearDialog)[-1], name).click()
+
+        found: list[Callable[[], object]] = [lambda: shell.open_clear(models.ClearTarget.TEMP)]
+        return found + [lambda name=name: press(name) for name in buttons]
+
+    return steps
+
+
+def _wrong(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [lambda: shell.sign_in.submitted.emit("anna", "wrong", None)]
+
+
+def _lost(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def go() -> None:
+        fake.fail["health"] = TransientError("The service does not answer.", code="service-unreachable")
+        fake.end_events()
+
+    return [go]
+
+
+def _last(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [shell.window.close]
+
+
 SCENES: dict[str, Scene] = {
     "sign-in": Scene(signed_in=False),
+    "sign-in-wrong": Scene(_wrong, signed_in=False),
     "first-start": Scene(prepare=_first_start, signed_in=False),
     "home": Scene(),
+    "home-demo": Scene(prepare=_demo),
     "home-empty": Scene(empty=True),
+    "home-lost": Scene(_lost),
+    "close": Scene(_last),
+    "apps": Scene(_panel(1)),
+    "apps-empty": Scene(_panel(1), empty=True),
+    "apps-remove": Scene(_remove),
+    "form": Scene(_form("bigcommerce")),
+    "form-sql": Scene(_form("sql")),
+    "form-missing": Scene(_form("bigcommerce", _press("save_button"))),
+    "form-busy": Scene(_form("bigcommerce", fill, _press("validate_button")), _hanging_validation),
+    "form-ok": Scene(_form("bigcommerce", fill, _press("validate_button"))),
+    "form-refused": Scene(_form("bigcommerce", fill, _press("validate_button")), _refused),
+    "form-saved": Scene(_form("bigcommerce", fill, _press("save_button"))),
+    "form-edit": Scene(_edit),
+    "form-locked": Scene(_form("bigcommerce"), _locked),
+    "form-no-vault": Scene(_form("bigcommerce"), _no_vault),
+    "flows": Scene(_panel(2)),
+    "flows-empty": Scene(_panel(2), empty=True),
+    "flows-off": Scene(_panel(2), _environment_off),
+    "deploy": Scene(_deploy()),
+    "deploy-tokens": Scene(_deploy(_sample)),
+    "deploy-broken": Scene(_deploy(_broken_document)),
+    "deploy-done": Scene(_deploy(_sample, _bind_all, _press_deploy)),
+    "deploy-off": Scene(_deploy(_sample, _bind_all, _press_deploy), _environment_off),
+    "sync": Scene(_sync),
+    "sync-empty": Scene(_panel(3), empty=True),
+    "log": Scene(_log(), _many_lines),
+    "log-search": Scene(_log("billing", 3), lambda fake: setattr(fake, "log_last", 9_000)),
+    "log-empty": Scene(_panel(4), empty=True),
+    "settings": Scene(_panel(5)),
+    "settings-off": Scene(_panel(5), _environment_off),
+    "clear": Scene(_clear()),
+    "clear-done": Scene(_clear("clear_button")),
 }

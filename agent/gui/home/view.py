@@ -13,7 +13,7 @@ from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.empty_state import EmptyState
 from agent.gui.widgets.keyed_list import KeyedList
-from agent.gui.widgets.page import Page
+from agent.gui.widgets.page import Page, scrolled
 from agent.gui.widgets.pictures import Tile
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import BusyBar
@@ -69,11 +69,7 @@ class HomePage(Page):
             self.banner.show_error(error)
 
     def _build_content(self) -> QWidget:
-        holder = Page("", "")
-        holder.body.setContentsMargins(0, 0, 0, 0)
-        holder.title.hide()
-        holder.subtitle.hide()
-        column = holder.add_scrolled()
+        holder, column = scrolled()
         self._attention_title = Text("Needs attention", "section")
         column.addWidget(self._attention_title)
         attention, running = QVBoxLayout(), QVBoxLayout()

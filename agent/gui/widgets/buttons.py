@@ -22,7 +22,7 @@ def button(
     name: str = "",
 ) -> QPushButton:
     """A push button: primary (once a page), danger, link, filter, or plain."""
-    found = QPushButton(text)
+    found = QPushButton(f" {text}" if picture and text else text)
     if kind:
         found.setProperty("kind", kind)
     if picture:

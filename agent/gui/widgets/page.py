@@ -40,20 +40,26 @@ class Page(QWidget):
 
     def add_scrolled(self) -> QVBoxLayout:
         """A column that scrolls, for cards."""
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        inner = QWidget()
-        inner.setProperty("role", "clear")
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 2, 0)
-        column.setSpacing(12)
-        area.setWidget(inner)
-        area.viewport().setAutoFillBackground(False)
+        area, column = scrolled()
         self.body.addWidget(area, 1)
         return column
+
+
+def scrolled() -> tuple[QScrollArea, QVBoxLayout]:
+    """An area that scrolls up and down, and the column in it."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    inner = QWidget()
+    inner.setProperty("role", "clear")
+    column = QVBoxLayout(inner)
+    column.setContentsMargins(0, 0, 2, 0)
+    column.setSpacing(12)
+    area.setWidget(inner)
+    area.viewport().setAutoFillBackground(False)
+    return area, column
 
 
 def clear_layout(layout: QVBoxLayout | QHBoxLayout) -> None:

@@ -1,0 +1,1 @@
+"""App Configurations: a card per app, and the credential form."""

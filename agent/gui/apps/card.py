@@ -1,0 +1,135 @@
+"""An app's card with its saved configurations."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from agent.api import models
+from agent.gui import formats, tones
+from agent.gui.apps.presenter import AppEntry
+from agent.gui.widgets.banner import Banner
+from agent.gui.widgets.buttons import icon_button
+from agent.gui.widgets.card import Card
+from agent.gui.widgets.chip import Chip
+from agent.gui.widgets.keyed_list import KeyedList
+from agent.gui.widgets.pictures import Tile
+from agent.gui.widgets.text import Elided, Text
+
+_PICTURES = {"bigcommerce": "store", "sql": "database", "files": "folder"}
+
+
+class AppCard(Card):
+    """Emits ids of apps and configurations."""
+
+    add_clicked = Signal(str)
+    edit_clicked = Signal(str)
+    remove_clicked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._app_id = ""
+        head = QHBoxLayout()
+        head.setSpacing(14)
+        self._tile = Tile("plug", "accent", 42)
+        head.addWidget(self._tile)
+        words = QVBoxLayout()
+        words.setSpacing(3)
+        top = QHBoxLayout()
+        top.setSpacing(10)
+        self._name, self._version, self._chip = Text("", "section"), Text("", "small"), Chip()
+        top.addWidget(self._name)
+        top.addWidget(self._version)
+        top.addWidget(self._chip)
+        top.addStretch()
+        words.addLayout(top)
+        self._about = Elided("", "muted")
+        words.addWidget(self._about)
+        head.addLayout(words, 1)
+        self.add = icon_button("plus", "Add", lambda: self.add_clicked.emit(self._app_id), kind="add", tint="accent")
+        self.add.setFixedSize(36, 36)
+        head.addWidget(self.add)
+        self.body.addLayout(head)
+        self._banner = Banner()
+        self.body.addWidget(self._banner)
+        column = QVBoxLayout()
+        column.setSpacing(8)
+        self.body.addLayout(column)
+        self._rows = KeyedList[tuple[models.Configuration, AppEntry]](column, lambda item: item[0].id, self._make_row)
+
+    def show_item(self, entry: AppEntry) -> None:
+        """Show an app."""
+        app = entry.app
+        self._app_id = app.id
+        self._tile.show_picture(_PICTURES.get(app.id, "plug"), "accent")
+        self._name.setText(app.name)
+        self._version.setText(f"Version {app.version}")
+        self._chip.show_state(app.status.value, tones.APP[app.status])
+        count = formats.plural(app.configurations, "configuration") if app.configurations else "No configuration yet"
+        self._about.show_text(f"{count} · {app.description}" if app.description else count)
+        name = f"Add a configuration of {app.name}"
+        self.add.setToolTip(name)
+        self.add.setAccessibleName(name)
+        self.add.setEnabled(app.problem is None)
+        if app.problem is not None:
+            self._banner.show_message(tones.Tone.ERROR, app.problem.title, app.problem.remedy)
+        else:
+            self._banner.hide()
+        self._rows.show_items([(one, entry) for one in entry.configurations])
+
+    def _make_row(self) -> QWidget:
+        row = _ConfigurationRow()
+        row.edit.clicked.connect(lambda _checked=False: self.edit_clicked.emit(row.configuration_id))
+        row.remove.clicked.connect(lambda _checked=False: self.remove_clicked.emit(row.configuration_id))
+        return row
+
+
+class _ConfigurationRow(Card):
+    def __init__(self) -> None:
+        super().__init__(inset=True)
+        self.configuration_id = ""
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        words = QVBoxLayout()
+        words.setSpacing(3)
+        top = QHBoxLayout()
+        top.setSpacing(10)
+        self._name, self._chip = Text("", "strong"), Chip()
+        top.addWidget(self._name)
+        top.addWidget(self._chip)
+        top.addStretch()
+        words.addLayout(top)
+        self._facts = Elided("", "small")
+        words.addWidget(self._facts)
+        row.addLayout(words, 1)
+        self.edit, self.remove = icon_button("pencil", "Edit"), icon_button("trash-2", "Remove")
+        row.addWidget(self.edit)
+        row.addWidget(self.remove)
+        self.body.addLayout(row)
+
+    def show_item(self, item: tuple[models.Configuration, AppEntry]) -> None:
+        """Show a configuration."""
+        one, entry = item
+        self.configuration_id = one.id
+        self._name.setText(one.name)
+        self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
+        self._facts.show_text(_facts(one, entry))
+        for control, word in ((self.edit, "Edit"), (self.remove, "Remove")):
+            control.setToolTip(f"{word} {one.name}")
+            control.setAccessibleName(f"{word} {one.name}")
+
+
+def _facts(one: models.Configuration, entry: AppEntry) -> str:
+    if one.state is models.ConfigurationState.FAILED and one.message:
+        return one.message
+    parts = []
+    if one.state is models.ConfigurationState.VALIDATED:
+        parts.append(f"Validated {formats.relative(one.validated_at, entry.now)}")
+    else:
+        parts.append(f"Saved {formats.relative(one.saved_at, entry.now)}, edit it to validate")
+    parts += [f"{fact.label} {fact.value}" for fact in one.facts[:2]]
+    secret_fields = {field.name: field.label for field in entry.app.fields}
+    parts += [f"{secret_fields.get(name, name)} {hint}" for name, hint in list(one.secrets.items())[:1]]
+    if one.used_by:
+        parts.append(f"used by {formats.plural(len(one.used_by), 'processflow')}")
+    return " · ".join(parts)

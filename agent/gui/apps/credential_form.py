@@ -1,0 +1,227 @@
+"""The credential form, built from the connector's field list."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QLineEdit, QWidget
+
+from agent.api import models
+from agent.domain.app import FieldKind
+from agent.gui.apps.credential_presenter import NAME, Entered
+from agent.gui.tones import Tone
+from agent.gui.vault.view import VaultBox
+from agent.gui.widgets.banner import Banner
+from agent.gui.widgets.buttons import button
+from agent.gui.widgets.dialog import Dialog
+from agent.gui.widgets.field_row import FieldRow
+from agent.gui.widgets.inputs import ChoiceInput, PathInput, SecretInput
+
+
+class CredentialForm(Dialog):
+    """Emits what was entered. Enter validates, Esc closes."""
+
+    validate_clicked = Signal(object)
+    save_clicked = Signal(object)
+    cancel_clicked = Signal()
+    edited = Signal()
+    closed = Signal()
+
+    def __init__(
+        self, app: models.App, configuration: models.Configuration | None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(
+            f"Edit {configuration.name}" if configuration else f"Connect {app.name}",
+            f"Version {app.version} · {app.description}" if app.description else f"Version {app.version}",
+            width=520,
+            parent=parent,
+        )
+        self._fields = app.fields
+        self.rows: dict[str, FieldRow] = {}
+        self.vault = VaultBox()
+        self.vault.resized.connect(self.fit_soon)
+        self._add(NAME, "&Name", QLineEdit(), required=True, help_text="What you call this connection.")
+        for one in app.fields:
+            self._add_field(one)
+        self.body.addWidget(self.vault)
+        self.banner = Banner()
+        self.body.addWidget(self.banner)
+        self.body.addStretch()
+        self.validate_button = button("&Validate", self._on_validate, picture="plug")
+        self.stop_button = button("Cancel &validation", self.cancel_clicked.emit)
+        self.stop_button.hide()
+        self.close_button = button("Close", self.close)
+        self.save_button = button("&Save", self._on_save, kind="primary")
+        self.foot.addWidget(self.validate_button)
+        self.foot.addWidget(self.stop_button)
+        self.foot.addStretch()
+        self.foot.addWidget(self.close_button)
+        self.foot.addWidget(self.save_button)
+        self.validate_button.setDefault(True)
+        self._fill(app, configuration)
+        self.rows[NAME].focus()
+
+    # -- what the presenter says -----------------------------------------------------------------------------------
+
+    def show_field_errors(self, errors: dict[str, str]) -> None:
+        """Errors under the fields that they belong to."""
+        for name, row in self.rows.items():
+            row.show_error(errors.get(name, ""))
+        first = next((row for name, row in self.rows.items() if name in errors), None)
+        if first is not None:
+            first.focus()
+        self.fit_soon()
+
+    def show_progress(self, text: str) -> None:
+        """Validate is at work."""
+        self._busy(validating=True)
+        self.banner.show_message(Tone.BUSY, "", text)
+        self._reveal_banner()
+
+    def show_success(self, title: str, facts: list[models.Fact], notes: list[str]) -> None:
+        """Validate or Save succeeded."""
+        self._busy(validating=False)
+        found = " · ".join(f"{fact.label}: {fact.value}" for fact in facts)
+        self.banner.show_message(Tone.OK, title, "\n".join(part for part in (found, *notes) if part))
+        self._reveal_banner()
+
+    def show_failure(self, title: str, remedy: str) -> None:
+        """What is wrong, and what to do."""
+        self._busy(validating=False)
+        self.banner.show_message(Tone.ERROR, title, remedy)
+        self._reveal_banner()
+
+    def show_nothing(self) -> None:
+        """Neither progress nor result."""
+        self._busy(validating=False)
+        self.banner.hide()
+        self.fit_soon()
+
+    def show_values(self, values: dict[str, str]) -> None:
+        """The service tidied what was entered."""
+        for name, text in values.items():
+            if name in self.rows:
+                _write(self.rows[name].control, text)
+
+    def show_saving(self, *, saving: bool) -> None:
+        """Save is at work."""
+        self.save_button.setEnabled(not saving)
+        self.validate_button.setEnabled(not saving)
+        if saving:
+            self.banner.show_message(Tone.BUSY, "", "Saving …")
+            self._reveal_banner()
+
+    def show_stored(self, configuration: models.Configuration) -> None:
+        """Forget typed secrets, show hints."""
+        self.setWindowTitle(f"Edit {configuration.name}")
+        self.heading.setText(f"Edit {configuration.name}")
+        self.show_values(configuration.values)
+        for name, row in self.rows.items():
+            if isinstance(row.control, SecretInput):
+                row.control.clear()
+                row.control.show_hint(configuration.secrets.get(name, ""))
+
+    def entered(self) -> Entered:
+        """What the form holds."""
+        values, secrets = {}, {}
+        for one in self._fields:
+            control = self.rows[one.name].control
+            if isinstance(control, SecretInput):
+                secrets[one.name] = control.take()
+            else:
+                values[one.name] = _read(control)
+        return Entered(_read(self.rows[NAME].control).strip(), values, secrets)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._let_go()
+        super().closeEvent(event)
+
+    def reject(self) -> None:
+        self._let_go()
+        super().reject()
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def _add_field(self, one: models.CredentialField) -> None:
+        control: QWidget
+        if one.kind is FieldKind.SECRET:
+            control = SecretInput(one.label)
+        elif one.kind is FieldKind.FILE:
+            control = PathInput(one.label)
+        elif one.kind is FieldKind.CHOICE:
+            control = ChoiceInput()
+            control.addItems(one.choices)
+        else:
+            control = QLineEdit()
+        label = one.label.replace("&", "&&")
+        self._add(one.name, label, control, required=one.required, help_text=one.help, example=one.example)
+
+    def _add(
+        self, name: str, label: str, control: QWidget, *, required: bool, help_text: str = "", example: str = ""
+    ) -> None:
+        row = FieldRow(label, control, required=required, help_text=help_text, example=example)
+        if isinstance(control, QLineEdit):
+            control.setMaxLength(1_000)
+            control.setPlaceholderText(example)
+            control.textEdited.connect(lambda _: self.edited.emit())
+        elif isinstance(control, ChoiceInput):
+            control.activated.connect(lambda _: self.edited.emit())
+        elif isinstance(control, SecretInput | PathInput):
+            control.edited.connect(self.edited)
+        self.rows[name] = row
+        self.body.addWidget(row)
+
+    def _fill(self, app: models.App, configuration: models.Configuration | None) -> None:
+        if configuration is None:
+            self.show_values({one.name: one.default for one in app.fields if one.default})
+            return
+        _write(self.rows[NAME].control, configuration.name)
+        self.show_stored(configuration)
+        if configuration.state is models.ConfigurationState.SAVED:
+            self.banner.show_message(Tone.WARN, "Saved, not validated", "Press Validate to test the connection.")
+        elif configuration.state is models.ConfigurationState.FAILED:
+            self.banner.show_message(Tone.ERROR, "Validation failed", configuration.message)
+
+    def _busy(self, *, validating: bool) -> None:
+        """While validating the form keeps what is tested; only Cancel remains."""
+        for row in self.rows.values():
+            row.setEnabled(not validating)
+        self.save_button.setEnabled(not validating)
+        self.validate_button.setVisible(not validating)
+        self.stop_button.setVisible(validating)
+        if validating:
+            self.stop_button.setFocus()
+        elif self.focusWidget() is self.stop_button:
+            self.validate_button.setFocus()
+
+    def _reveal_banner(self) -> None:
+        self.fit_soon()
+        QTimer.singleShot(0, self, lambda: self._scroll.ensureWidgetVisible(self.banner, 0, 8))
+
+    def _on_validate(self) -> None:
+        self.validate_clicked.emit(self.entered())
+
+    def _on_save(self) -> None:
+        self.save_clicked.emit(self.entered())
+
+    def _let_go(self) -> None:
+        for row in self.rows.values():
+            if isinstance(row.control, SecretInput):
+                row.control.clear()
+        self.closed.emit()
+
+
+def _read(control: QWidget) -> str:
+    if isinstance(control, ChoiceInput):
+        return control.currentText()
+    field = control.field if isinstance(control, PathInput) else control
+    return field.text().strip() if isinstance(field, QLineEdit) else ""
+
+
+def _write(control: QWidget, text: str) -> None:
+    if isinstance(control, ChoiceInput):
+        control.setCurrentText(text)
+    elif isinstance(control, PathInput):
+        control.field.setText(text)
+    elif isinstance(control, QLineEdit):
+        control.setText(text)

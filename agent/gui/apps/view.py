@@ -1,0 +1,75 @@
+"""App Configurations on screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from agent.api import models
+from agent.domain.errors import AgentError
+from agent.gui.apps.card import AppCard
+from agent.gui.apps.presenter import AppEntry
+from agent.gui.widgets.dialog import ConfirmDialog
+from agent.gui.widgets.keyed_list import KeyedList
+from agent.gui.widgets.page import Page
+
+FormOpener = Callable[[QWidget, models.App, models.Configuration | None], object]
+
+
+class AppsPage(Page):
+    """Emits ids; `open_credentials` is how the assembly opens the form."""
+
+    add_clicked = Signal(str)
+    edit_clicked = Signal(str)
+    remove_clicked = Signal(str)
+    remove_confirmed = Signal(str)
+
+    def __init__(self, open_credentials: FormOpener) -> None:
+        super().__init__("App Configurations", "The apps that this agent can connect to, and your connections to them.")
+        self._open_credentials = open_credentials
+        column = self.add_scrolled()
+        cards = QVBoxLayout()
+        cards.setSpacing(12)
+        column.addLayout(cards)
+        column.addStretch()
+        self._cards = KeyedList[AppEntry](cards, lambda entry: entry.app.id, self._make_card)
+
+    def show_apps(self, entries: list[AppEntry]) -> None:
+        """Show the cards."""
+        self._cards.show_items(entries)
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do."""
+        if error is None:
+            self.banner.hide()
+        else:
+            self.banner.show_error(error)
+
+    def open_form(self, app: models.App, configuration: models.Configuration | None) -> None:
+        """Open the credential form."""
+        self._open_credentials(self.window(), app, configuration)
+
+    def ask_remove(self, configuration: models.Configuration, app: str, flows: list[str]) -> None:
+        """Ask before a configuration is removed."""
+        text = f"Its credentials are taken out of the vault. They cannot be brought back from here.\n\nApp: {app}"
+        if flows:
+            text += "\n\nThese processflows use it and will not run without it:\n" + "\n".join(
+                f"  •  {flow}" for flow in flows
+            )
+        question = ConfirmDialog(
+            f"Remove “{configuration.name}”?",
+            text,
+            accept="Remove",
+            on_accept=lambda: self.remove_confirmed.emit(configuration.id),
+            parent=self.window(),
+        )
+        question.open()
+
+    def _make_card(self) -> QWidget:
+        card = AppCard()
+        card.add_clicked.connect(self.add_clicked)
+        card.edit_clicked.connect(self.edit_clicked)
+        card.remove_clicked.connect(self.remove_clicked)
+        return card

@@ -1,0 +1,1 @@
+"""Processflows: deploy, execute, cancel, progress, last result."""

@@ -1,0 +1,144 @@
+"""A processflow's card: where it stands, what its last run did, what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
+
+from agent.api import models
+from agent.domain.run import RunState
+from agent.gui import formats, tones
+from agent.gui.flows.presenter import FlowEntry
+from agent.gui.widgets.buttons import button, icon_button
+from agent.gui.widgets.card import Card
+from agent.gui.widgets.chip import Chip
+from agent.gui.widgets.spinner import BusyBar
+from agent.gui.widgets.text import Elided, Text
+
+
+class FlowCard(Card):
+    """Emits the processflow's name, or the run's id."""
+
+    execute_clicked = Signal(str)
+    cancel_clicked = Signal(str)
+    redeploy_clicked = Signal(str)
+    undeploy_clicked = Signal(str)
+    records_clicked = Signal(str)
+    log_clicked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name, self._run_id = "", ""
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        words = QVBoxLayout()
+        words.setSpacing(3)
+        top = QHBoxLayout()
+        top.setSpacing(10)
+        self._title, self._chip = Text("", "section"), Chip()
+        top.addWidget(self._title)
+        top.addWidget(self._chip)
+        top.addStretch()
+        words.addLayout(top)
+        self._path = Elided("", "muted")
+        words.addWidget(self._path)
+        head.addLayout(words, 1)
+        self.cancel = button("Cancel", lambda: self.cancel_clicked.emit(self._run_id), picture="square")
+        self.execute = button("Execute", lambda: self.execute_clicked.emit(self._name), picture="play")
+        self.more = icon_button("ellipsis", "More", kind="add", tint="text")
+        self.more.setFixedSize(34, 34)
+        self.more.setPopupMode(self.more.ToolButtonPopupMode.InstantPopup)
+        self.menu = self._build_menu()
+        self.more.setMenu(self.menu)
+        for control in (self.cancel, self.execute, self.more):
+            head.addWidget(control)
+        self.body.addLayout(head)
+        self._busy, self._activity = BusyBar(), Elided("", "muted")
+        self.body.addWidget(self._busy)
+        self.body.addWidget(self._activity)
+        facts = QHBoxLayout()
+        facts.setSpacing(28)
+        self._last, self._next, self._version = _Fact("Last run"), _Fact("Next run"), _Fact("Deployed")
+        self._bound = _Fact("Connections")
+        for fact, share in ((self._last, 5), (self._next, 2), (self._bound, 4), (self._version, 3)):
+            facts.addWidget(fact, share)
+        self.body.addLayout(facts)
+        self._result = Text("", "muted", wrap=True)
+        self.body.addWidget(self._result)
+
+    def show_item(self, entry: FlowEntry) -> None:
+        """Show a processflow."""
+        flow, run = entry.flow, entry.flow.active_run
+        self._name, self._run_id = flow.name, run.id if run else ""
+        title = flow.title or flow.name
+        self._title.setText(title)
+        self._title.setToolTip(flow.description)
+        self._show_chip(entry)
+        self._path.show_text("  →  ".join(node.title for node in flow.nodes) or flow.description)
+        self._show_progress(run, starting=entry.starting)
+        self.execute.setVisible(run is None)
+        self.execute.setEnabled(not entry.starting)
+        self.cancel.setVisible(run is not None)
+        self.cancel.setEnabled(run is not None and run.state is not RunState.CANCELLING)
+        for control, word in ((self.execute, "Execute"), (self.cancel, "Cancel"), (self.more, "More for")):
+            control.setAccessibleName(f"{word} {title}")
+        self._show_facts(entry)
+
+    def _show_chip(self, entry: FlowEntry) -> None:
+        run = entry.flow.active_run or entry.flow.last_run
+        if entry.starting:
+            self._chip.show_state("Starting", tones.Tone.INFO)
+        elif run is None:
+            self._chip.show_state("Never ran", tones.Tone.IDLE)
+        else:
+            self._chip.show_state(run.state.value, tones.RUN[run.state])
+
+    def _show_progress(self, run: models.Run | None, *, starting: bool) -> None:
+        self._busy.setVisible(run is not None or starting)
+        self._activity.setVisible(run is not None)
+        if run is not None:
+            self._activity.show_text(f"{formats.counts(run.counts)}  ·  {run.activity or 'Starting …'}")
+
+    def _show_facts(self, entry: FlowEntry) -> None:
+        flow, last, now = entry.flow, entry.flow.last_run, entry.now
+        if last is None:
+            self._last.show_fact("Never", "")
+        else:
+            when = formats.relative(last.ended_at or last.queued_at, now)
+            text = f"{last.state.value} {when} · {formats.counts(last.counts)}"
+            self._last.show_fact(text, formats.moment_tip(last.ended_at or last.queued_at))
+        upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
+        self._next.show_fact(upcoming, formats.moment_tip(flow.next_run_at))
+        self._bound.show_fact(", ".join(one.configuration_name for one in flow.bindings) or formats.DASH, "")
+        deployed = f"Version {flow.version} · {formats.relative(flow.deployed_at, now)}"
+        self._version.show_fact(deployed, f"{formats.moment_tip(flow.deployed_at)}\nby {flow.deployed_by}")
+        bad = last is not None and last.state in (RunState.FAILED, RunState.PARTIAL)
+        message = f"{last.message} {last.remedy}".strip() if last is not None and bad else ""
+        self._result.setText(message)
+        self._result.setVisible(bool(message) and flow.active_run is None)
+
+    def _build_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
+        menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
+        menu.addSeparator()
+        menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
+        menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))
+        return menu
+
+
+class _Fact(Card):
+    def __init__(self, caption: str) -> None:
+        super().__init__()
+        self.setProperty("role", "clear")
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(2)
+        self.body.addWidget(Text(caption, "overline"))
+        self._text = Elided()
+        self.body.addWidget(self._text)
+
+    def show_fact(self, text: str, tip: str) -> None:
+        """Show it."""
+        self._text.show_text(text)
+        if tip:
+            self.setToolTip(tip)

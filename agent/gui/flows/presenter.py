@@ -1,0 +1,150 @@
+"""Decides what the page of Processflows shows and does. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agent.api import models
+from agent.api.models import EnvironmentState
+from agent.domain.errors import AgentError
+from agent.domain.packet import SyncState
+from agent.gui.calls import Calls
+from agent.gui.catalog import Catalog
+from agent.gui.panel import Navigator, Presenter
+
+ENVIRONMENT_OFF = "Environment is not enabled"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowEntry:
+    """A processflow as its card shows it. `starting` is set between Execute and the service's answer."""
+
+    flow: models.Flow
+    starting: bool
+    now: datetime
+
+
+class FlowsView(Protocol):
+    """What the presenter needs of the page."""
+
+    def show_flows(self, entries: list[FlowEntry]) -> None:
+        """Show the cards; the empty state where there are none."""
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do; None takes it back."""
+
+    def show_environment_off(self, open_settings: Callable[[], object]) -> None:
+        """Say that the environment is not enabled, with the button that leads to the cure."""
+
+    def ask_undeploy(self, flow: models.Flow) -> None:
+        """Ask before a processflow is withdrawn."""
+
+
+class FlowsPresenter(Presenter):
+    """Shows what the catalog knows; executes, cancels, undeploys."""
+
+    def __init__(
+        self, view: FlowsView, calls: Calls, catalog: Catalog, go: Navigator, now: Callable[[], datetime]
+    ) -> None:
+        self._view, self._calls, self._catalog, self._go, self._now = view, calls, catalog, go, now
+        self._starting: set[str] = set()
+        self._error: AgentError | None = None
+        self._state: models.ServiceState | None = None
+        catalog.listeners.append(self.show)
+
+    def refresh(self) -> None:
+        """Ask again."""
+        self._error = None
+        self._catalog.refresh()
+
+    def on_state(self, state: models.ServiceState) -> None:
+        """The environment may have been switched."""
+        self._state = state
+        if self._error is not None and state.environment is EnvironmentState.RUNNING and _environment_off(self._error):
+            self._error = None
+        self.show()
+
+    def show(self) -> None:
+        """Show what is known; called again by the view's clock, since relative times grow old."""
+        error = self._error or self._catalog.error
+        stopped = self._state is not None and self._state.environment is EnvironmentState.STOPPED
+        if error is None and not stopped:
+            self._view.show_error(None)
+        elif error is None or _environment_off(error):
+            self._view.show_environment_off(self._go.open_settings)
+        else:
+            self._view.show_error(error)
+        if self._catalog.loaded:
+            now = self._now()
+            self._view.show_flows([FlowEntry(flow, flow.name in self._starting, now) for flow in self._catalog.flows])
+
+    def execute(self, name: str) -> None:
+        """Start a run now."""
+        self._error = None
+        self._starting.add(name)
+        self.show()
+
+        def started(run: models.Run) -> None:
+            self._starting.discard(name)
+            self._catalog.on_event(models.Event(id=0, kind=models.EventKind.RUN, data=run.model_dump(mode="json")))
+
+        def refused(error: AgentError) -> None:
+            self._starting.discard(name)
+            self._error = error
+            self.show()
+
+        self._calls.start(lambda client: client.execute(name), started, refused)
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run; its event says the rest."""
+        self._calls.start(lambda client: client.cancel_run(run_id), lambda _: None, self._on_failed)
+
+    def undeploy(self, name: str) -> None:
+        """Ask, then withdraw."""
+        flow = self._catalog.flow(name)
+        if flow is not None:
+            self._view.ask_undeploy(flow)
+
+    def undeploy_confirmed(self, name: str) -> None:
+        """The operator said yes."""
+
+        def undeployed(answer: models.Undeployed) -> None:
+            self._go.say(f"Undeployed. {answer.message}".strip())
+            self._catalog.refresh()
+
+        self._calls.start(lambda client: client.undeploy(name), undeployed, self._on_failed)
+
+    def deploy(self) -> None:
+        """Deploy another processflow."""
+        self._go.open_deploy()
+
+    def redeploy(self, name: str) -> None:
+        """Deploy the same processflow again, with another version or other configurations."""
+        self._go.open_deploy(name)
+
+    def show_records(self, name: str) -> None:
+        """To Sync Info; to the failed records where there are any."""
+        flow = self._catalog.flow(name)
+        failed = SyncState.FAILED if flow is not None and flow.failed_records else None
+        self._go.open_sync_info(name, failed)
+
+    def show_log(self, name: str) -> None:
+        """To the log."""
+        self._go.open_log(name)
+
+    def forget(self) -> None:
+        """Drop what is under way."""
+        self._calls.cancel_all()
+        self._starting.clear()
+        self._error = None
+
+    def _on_failed(self, error: AgentError) -> None:
+        self._error = error
+        self.show()
+
+
+def _environment_off(error: AgentError) -> bool:
+    return error.message.startswith(ENVIRONMENT_OFF)

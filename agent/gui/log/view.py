@@ -1,0 +1,231 @@
+"""The log on screen: filters, table, detail, and the tail that follows what happens."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QStackedWidget
+
+from agent.api import models
+from agent.domain.errors import AgentError
+from agent.gui import formats, tones
+from agent.gui.log.model import WORDS, LogModel
+from agent.gui.log.presenter import Filter
+from agent.gui.widgets.buttons import button
+from agent.gui.widgets.detail_pane import Detail, DetailPane
+from agent.gui.widgets.empty_state import EmptyState
+from agent.gui.widgets.inputs import ChoiceInput, SearchInput
+from agent.gui.widgets.page import Page
+from agent.gui.widgets.spinner import Spinner
+from agent.gui.widgets.table import CellDelegate, Table
+from agent.gui.widgets.text import Text
+
+_LEVELS: list[tuple[str, models.LogLevel | None]] = [
+    ("All levels", None),
+    ("Info and above", models.LogLevel.INFO),
+    ("Warnings and errors", models.LogLevel.WARNING),
+    ("Errors only", models.LogLevel.ERROR),
+]
+
+
+class LogPage(Page):
+    """Emits the filter and the pages that are looked at."""
+
+    filtered = Signal(object)
+    page_wanted = Signal(int)
+    copied = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("Log", "Everything the agent did, newest last. Searches look through all of it.")
+        self._run = ""
+        self._filling = False
+        self.body.addLayout(self._build_filters())
+        self.model = LogModel(self.page_wanted.emit, self)
+        self.table = Table("Log", (186, 104, 180, 96))
+        delegate = CellDelegate(self.model, chips=frozenset({1}), monos=frozenset({0, 3}), muted=frozenset({0, 2, 3}))
+        self.table.use(self.model, delegate)
+        self.table.selectionModel().currentRowChanged.connect(self._on_current)
+        self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.detail = DetailPane("Select a line to see all of it.")
+        self.detail.copied.connect(self.copied)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.table)
+        self.empty = EmptyState("scroll-text", "", "")
+        self._stack.addWidget(self.empty)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.setHandleWidth(12)
+        split.addWidget(self._stack)
+        split.addWidget(self.detail)
+        split.setStretchFactor(0, 4)
+        split.setStretchFactor(1, 1)
+        split.setSizes([520, 150])
+        self.body.addWidget(split, 1)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        self._spinner, self.summary = Spinner(14), Text("", "small")
+        self._spinner.hide()
+        foot.addWidget(self._spinner)
+        foot.addWidget(self.summary, 1)
+        self.body.addLayout(foot)
+
+    # -- what the presenter says -----------------------------------------------------------------------------------
+
+    def show_rows(self, count: int) -> None:
+        """Other rows."""
+        self.model.show_rows(count)
+        self.detail.show_detail(None)
+        self._show_emptiness(count)
+        if self.follow.isChecked():
+            self.table.scrollToBottom()
+
+    def grow(self, count: int) -> None:
+        """More rows at the end."""
+        self.model.grow(count)
+        self._show_emptiness(count)
+        if self.follow.isChecked():
+            self.table.scrollToBottom()
+
+    def show_page(self, number: int, entries: list[models.LogEntry]) -> None:
+        """A page arrived."""
+        self.model.show_page(number, entries)
+        if self.detail.isVisible() and self.table.currentIndex().isValid():
+            self._on_current(self.table.currentIndex())
+
+    def page_missed(self, number: int) -> None:
+        """A page does not come."""
+        self.model.page_missed(number)
+
+    def show_summary(self, *, hits: int | None, lines: int) -> None:
+        """How many lines, how many hits."""
+        total = formats.plural(lines, "line")
+        self.summary.setText(total if hits is None else f"{formats.plural(hits, 'hit')} in the whole log")
+
+    def show_searching(self, *, searching: bool) -> None:
+        """A search is at work."""
+        self._spinner.setVisible(searching)
+        if searching:
+            self.summary.setText("Searching the whole log …")
+
+    def show_flows(self, flows: list[tuple[str, str]]) -> None:
+        """The processflows, for the filter."""
+        self.model.titles = dict(flows)
+        shown = [(self.flow.itemData(index), self.flow.itemText(index)) for index in range(1, self.flow.count())]
+        if shown == flows:
+            return
+        chosen = self.flow.currentData()
+        self._filling = True
+        while self.flow.count() > 1:
+            self.flow.removeItem(1)
+        for name, title in flows:
+            self.flow.addItem(title, name)
+        self.flow.setCurrentIndex(max(self.flow.findData(chosen), 0))
+        self._filling = False
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do."""
+        if error is None:
+            self.banner.hide()
+        else:
+            self.banner.show_error(error)
+
+    def show_filter(self, chosen: Filter) -> None:
+        """A filter that came from elsewhere."""
+        self._filling = True
+        self.search.blockSignals(True)
+        self.search.setText(chosen.text)
+        self.search.blockSignals(False)
+        self.level.setCurrentIndex(next(i for i, (_, level) in enumerate(_LEVELS) if level == chosen.level))
+        self.flow.setCurrentIndex(max(self.flow.findData(chosen.flow or None), 0))
+        self._show_run(chosen.run)
+        self._filling = False
+
+    def focus_search(self) -> None:
+        """Ctrl+F."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    # -- building and reacting -------------------------------------------------------------------------------------
+
+    def _build_filters(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.search = SearchInput("Search the log", "Search message, record or detail   (Ctrl+F)")
+        self.search.searched.connect(lambda _: self._on_filter())
+        row.addWidget(self.search, 1)
+        self.run = button("", self._on_run_dropped, kind="filter", picture="x")
+        self.run.hide()
+        row.addWidget(self.run)
+        self.level = ChoiceInput("Least level")
+        for word, level in _LEVELS:
+            self.level.addItem(word, level)
+        self.flow = ChoiceInput("Processflow")
+        self.flow.addItem("All processflows", None)
+        self.flow.setMinimumWidth(190)
+        for combo in (self.level, self.flow):
+            combo.currentIndexChanged.connect(lambda _: self._on_filter())
+            row.addWidget(combo)
+        self.follow = QCheckBox("F&ollow")
+        self.follow.setAccessibleName("Follow new lines")
+        self.follow.setToolTip("Keep the newest line in sight")
+        self.follow.setChecked(True)
+        self.follow.toggled.connect(self._on_follow)
+        row.addSpacing(6)
+        row.addWidget(self.follow)
+        return row
+
+    def _on_filter(self) -> None:
+        if not self._filling:
+            self.filtered.emit(
+                Filter(self.level.currentData(), self.flow.currentData() or "", self._run, self.search.text().strip())
+            )
+
+    def _show_run(self, run: str) -> None:
+        self._run = run
+        self.run.setText(f" One run: {run[:8]}")
+        self.run.setAccessibleName(f"Show all runs again, not only {run}")
+        self.run.setToolTip("Show all runs again")
+        self.run.setVisible(bool(run))
+
+    def _on_run_dropped(self) -> None:
+        self._show_run("")
+        self._on_filter()
+
+    def _on_follow(self, follow: bool) -> None:
+        if follow:
+            self.table.scrollToBottom()
+
+    def _on_scrolled(self, value: int) -> None:
+        """Scrolling up lets go of the tail; scrolling to the end takes it up again."""
+        bar = self.table.verticalScrollBar()
+        at_end = value >= bar.maximum() - 2
+        if bar.isSliderDown() or self.table.underMouse() or self.table.hasFocus():
+            self.follow.blockSignals(True)
+            self.follow.setChecked(at_end)
+            self.follow.blockSignals(False)
+
+    def _on_current(self, current: QModelIndex) -> None:
+        entry = self.model.entry(current.row()) if current.isValid() else None
+        if entry is None:
+            self.detail.show_detail(None)
+            return
+        facts = (
+            ("Processflow", self.model.titles.get(entry.flow, entry.flow)),
+            ("Node", entry.node),
+            ("Record", entry.record),
+            ("Run", entry.run),
+        )
+        when = formats.local_precise(entry.at)
+        self.detail.show_detail(
+            Detail(
+                WORDS[entry.level], tones.LEVEL[entry.level], when, formats.utc(entry.at), facts, entry.message,
+                support=entry.detail,
+            )
+        )  # fmt: skip
+
+    def _show_emptiness(self, count: int) -> None:
+        if self.search.text() or self.level.currentIndex() or self.flow.currentIndex() or self._run:
+            self.empty.show_text("No line matches", "Search for something else, or take a filter back.")
+        else:
+            self.empty.show_text("Nothing logged yet", "What the agent does appears here as it happens.")
+        self._stack.setCurrentIndex(0 if count else 1)
+        self.detail.setVisible(bool(count))

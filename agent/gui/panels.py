@@ -1,0 +1,122 @@
+"""Makes each panel: a view, its presenter, and the signals between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from PySide6.QtWidgets import QWidget
+
+from agent.api import models
+from agent.gui.apps.presenter import AppsPresenter
+from agent.gui.apps.view import AppsPage
+from agent.gui.bridge import Bridge
+from agent.gui.catalog import Catalog
+from agent.gui.flows.presenter import FlowsPresenter
+from agent.gui.flows.view import FlowsPage
+from agent.gui.home.presenter import HomePresenter
+from agent.gui.home.view import HomePage
+from agent.gui.log.presenter import LogPresenter
+from agent.gui.log.view import LogPage
+from agent.gui.panel import Navigator, Panel, Presenter
+from agent.gui.settings.presenter import SettingsPresenter
+from agent.gui.settings.view import SettingsPage
+from agent.gui.sync_info.presenter import SyncInfoPresenter
+from agent.gui.sync_info.view import SyncInfoPage
+from agent.gui.vault.presenter import VaultPresenter
+from agent.gui.widgets.page import Page
+
+AnyPanel: TypeAlias = Panel[Page, Presenter]
+FormOpener = Callable[[QWidget, models.App, models.Configuration | None], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every panel is made of."""
+
+    bridge: Bridge
+    catalog: Catalog
+    go: Navigator
+    now: Callable[[], datetime]
+
+
+def home(parts: Parts) -> Panel[HomePage, HomePresenter]:
+    """Home."""
+    view = HomePage()
+    presenter = HomePresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
+    view.cancel_clicked.connect(presenter.cancel)
+    view.flow_chosen.connect(presenter.open_flow)
+    view.deploy_clicked.connect(presenter.deploy)
+    view.grew_old.connect(presenter.show)
+    return Panel("Home", "house", view, presenter)
+
+
+def apps(parts: Parts, open_form: FormOpener) -> Panel[AppsPage, AppsPresenter]:
+    """App Configurations."""
+    view = AppsPage(open_form)
+    presenter = AppsPresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
+    view.add_clicked.connect(presenter.add)
+    view.edit_clicked.connect(presenter.edit)
+    view.remove_clicked.connect(presenter.remove)
+    view.remove_confirmed.connect(presenter.remove_confirmed)
+    return Panel("App Configurations", "plug", view, presenter)
+
+
+def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
+    """Processflows."""
+    view = FlowsPage()
+    presenter = FlowsPresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
+    view.deploy_clicked.connect(presenter.deploy)
+    view.execute_clicked.connect(presenter.execute)
+    view.cancel_clicked.connect(presenter.cancel)
+    view.redeploy_clicked.connect(presenter.redeploy)
+    view.undeploy_clicked.connect(presenter.undeploy)
+    view.undeploy_confirmed.connect(presenter.undeploy_confirmed)
+    view.records_clicked.connect(presenter.show_records)
+    view.log_clicked.connect(presenter.show_log)
+    view.grew_old.connect(presenter.show)
+    return Panel("Processflows", "workflow", view, presenter)
+
+
+def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
+    """Sync Info."""
+    view = SyncInfoPage()
+    presenter = SyncInfoPresenter(view, parts.bridge.scope(), parts.catalog)
+    view.flow_chosen.connect(presenter.choose_flow)
+    view.state_chosen.connect(presenter.choose_state)
+    view.searched.connect(presenter.search)
+    view.more_wanted.connect(presenter.more)
+    view.copied.connect(lambda: parts.go.say("Copied"))
+    return Panel("Sync Info", "list-checks", view, presenter)
+
+
+def log(parts: Parts) -> Panel[LogPage, LogPresenter]:
+    """Log."""
+    view = LogPage()
+    presenter = LogPresenter(view, parts.bridge.scope(), parts.catalog)
+    view.filtered.connect(presenter.apply)
+    view.page_wanted.connect(presenter.request)
+    view.copied.connect(lambda: parts.go.say("Copied"))
+    return Panel("Log", "scroll-text", view, presenter)
+
+
+def settings(
+    parts: Parts,
+    *,
+    own_theme: Callable[[], str],
+    theme_chosen: Callable[[str], object],
+    state_wanted: Callable[[], object],
+    vault_changed: Callable[[models.Vault], object],
+) -> Panel[SettingsPage, SettingsPresenter]:
+    """Settings."""
+    view = SettingsPage()
+    presenter = SettingsPresenter(
+        view, parts.bridge.scope(), own_theme=own_theme, theme_chosen=theme_chosen, state_wanted=state_wanted
+    )
+    view.changed.connect(presenter.change)
+    vault = VaultPresenter(view.vault, parts.bridge.scope(), vault_changed)
+    view.vault.set_up_clicked.connect(vault.set_up)
+    view.vault.unlock_clicked.connect(vault.unlock)
+    return Panel("Settings", "settings", view, presenter)

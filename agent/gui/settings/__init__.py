@@ -1,0 +1,1 @@
+"""Settings, built from the service's declarations; Enable Environment; the vault; about this agent."""

@@ -1,0 +1,113 @@
+"""One editor per kind of setting. Each emits its new value as text, once, when the operator is done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+
+from agent.api import models
+from agent.gui.widgets.inputs import ChoiceInput, PathInput
+from agent.gui.widgets.text import Text, restyle
+
+_LARGEST = 2_147_483_647
+_PAUSE_MILLISECONDS = 500
+_CONTROL_WIDTH = 280
+
+
+class SettingEditor(QWidget):
+    """Label and help at the left, the control at the right; a check box carries its own label."""
+
+    changed = Signal(str, str)
+
+    def __init__(self, setting: models.Setting) -> None:
+        super().__init__()
+        self.setting = setting
+        self._showing = False
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(24)
+        words = QVBoxLayout()
+        words.setSpacing(3)
+        row.addLayout(words, 1)
+        self.control = self._make_control(setting)
+        self.control.setAccessibleName(setting.label)
+        if setting.kind == "bool":
+            self.beside = QHBoxLayout()
+            self.beside.setSpacing(12)
+            self.beside.addWidget(self.control)
+            words.addLayout(self.beside)
+            self.beside.addStretch()
+        else:
+            label = Text(setting.label, "strong")
+            label.setBuddy(self.control)
+            words.addWidget(label)
+            self.control.setFixedWidth(_CONTROL_WIDTH)
+            row.addWidget(self.control, 0, Qt.AlignmentFlag.AlignTop)
+        self._note = Text(setting.help, "small", wrap=True)
+        self._note.setVisible(bool(setting.help))
+        words.addWidget(self._note)
+        self.show_setting(setting)
+
+    def show_setting(self, setting: models.Setting) -> None:
+        """Show a value that came from the service."""
+        self.setting = setting
+        self._showing = True
+        if isinstance(self.control, QCheckBox):
+            self.control.setChecked(setting.value == "true")
+        elif isinstance(self.control, QSpinBox):
+            self.control.setValue(int(setting.value or 0))
+        elif isinstance(self.control, ChoiceInput):
+            self.control.setCurrentIndex(self.control.findData(setting.value))
+        elif isinstance(self.control, PathInput):
+            self.control.field.setText(setting.value)
+        elif isinstance(self.control, QLineEdit):
+            self.control.setText(setting.value)
+        self._showing = False
+
+    def show_error(self, message: str) -> None:
+        """What is wrong with the value."""
+        self._note.setText(message or self.setting.help)
+        self._note.setVisible(bool(self._note.text()))
+        self._note.setProperty("role", "error" if message else "small")
+        restyle(self._note)
+        self.control.setAccessibleDescription(message or self.setting.help)
+
+    def _make_control(self, setting: models.Setting) -> QWidget:
+        if setting.kind == "bool":
+            box = QCheckBox(setting.label)
+            box.toggled.connect(lambda on: self._emit("true" if on else "false"))
+            return box
+        if setting.kind == "choice":
+            combo = ChoiceInput()
+            for choice in setting.choices:
+                combo.addItem(choice[:1].upper() + choice[1:], choice)
+            combo.currentIndexChanged.connect(lambda _: self._emit(str(combo.currentData())))
+            return combo
+        if setting.kind == "int":
+            return self._make_number(setting)
+        if setting.kind == "path":
+            path = PathInput(setting.label)
+            path.field.editingFinished.connect(lambda: self._emit(path.field.text().strip()))
+            return path
+        field = QLineEdit()
+        field.editingFinished.connect(lambda: self._emit(field.text().strip()))
+        return field
+
+    def _make_number(self, setting: models.Setting) -> QSpinBox:
+        number = QSpinBox()
+        number.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        number.setGroupSeparatorShown(True)
+        least = setting.minimum if setting.minimum is not None else 0
+        most = setting.maximum if setting.maximum is not None else _LARGEST
+        number.setRange(least, min(most, _LARGEST))
+        if setting.minimum is not None and setting.maximum is not None:
+            number.setToolTip(f"{setting.minimum:,} to {setting.maximum:,}")
+        pause = QTimer(self, singleShot=True, interval=_PAUSE_MILLISECONDS)
+        pause.timeout.connect(lambda: self._emit(str(number.value())))
+        number.valueChanged.connect(lambda _: None if self._showing else pause.start())
+        return number
+
+    def _emit(self, value: str) -> None:
+        if not self._showing and value != self.setting.value:
+            self.changed.emit(self.setting.name, value)

@@ -1,0 +1,1 @@
+"""Sync Info: what became of each record of a processflow."""

@@ -1,0 +1,152 @@
+"""Decides what Sync Info shows: one processflow's records, filtered in the service, page after page. No Qt."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.api import models
+from agent.api.models import EventKind
+from agent.domain.errors import AgentError
+from agent.domain.packet import SyncState
+from agent.gui.calls import Call, Calls
+from agent.gui.catalog import Catalog
+from agent.gui.panel import Presenter
+
+_PAGE_ROWS = 200
+
+
+class SyncInfoView(Protocol):
+    """What the presenter needs of the page."""
+
+    def show_flows(self, flows: list[tuple[str, str]], chosen: str) -> None:
+        """Names and titles of the processflows, and the one on show."""
+
+    def show_filter(self, state: SyncState | None) -> None:
+        """Mark the state that is shown."""
+
+    def show_counts(self, counts: dict[SyncState, int]) -> None:
+        """How many records there are in each state."""
+
+    def show_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+        """Show these records instead."""
+
+    def add_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+        """Show more at the end."""
+
+    def show_busy(self, *, busy: bool) -> None:
+        """A question is under way."""
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do."""
+
+
+class SyncInfoPresenter(Presenter):
+    """One page."""
+
+    def __init__(self, view: SyncInfoView, calls: Calls, catalog: Catalog) -> None:
+        self._view, self._calls, self._catalog = view, calls, catalog
+        self._flow, self._search = "", ""
+        self._state: SyncState | None = None
+        self._next: str | None = None
+        self._pages = 0
+        self._asked: Call | None = None
+        catalog.listeners.append(self._on_catalog)
+
+    def activate(self) -> None:
+        """Show the processflow that was on show, or the first."""
+        if not self._catalog.loaded:
+            self._catalog.refresh()
+        self._on_catalog()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask for the first page again."""
+        if not self._flow:
+            return
+        self._view.show_error(None)
+        self._ask("")
+
+    def open(self, flow: str, state: SyncState | None) -> None:
+        """Come from another panel."""
+        self._flow, self._state, self._search = flow, state, ""
+        self._view.show_filter(state)
+        self._on_catalog()
+        self.refresh()
+
+    def choose_flow(self, name: str) -> None:
+        """Another processflow."""
+        if name != self._flow:
+            self._flow = name
+            self.refresh()
+
+    def choose_state(self, state: SyncState | None) -> None:
+        """Another state."""
+        self._state = state
+        self._view.show_filter(state)
+        self.refresh()
+
+    def search(self, text: str) -> None:
+        """Another text."""
+        if text != self._search:
+            self._search = text
+            self.refresh()
+
+    def more(self) -> None:
+        """The end of what is here comes in sight."""
+        if self._next is not None and self._asked is None:
+            self._ask(self._next)
+
+    def on_event(self, event: models.Event) -> None:
+        """A run of the processflow ended: look again, unless somebody has read further than the first page."""
+        if event.kind is EventKind.RUN and event.data.get("flow") == self._flow and self._pages <= 1:
+            ended = event.data.get("ended_at")
+            if ended and self._asked is None:
+                self._ask("")
+
+    def forget(self) -> None:
+        """Drop what is on show."""
+        self._calls.cancel_all()
+        self._asked, self._next, self._flow, self._state, self._search = None, None, "", None, ""
+        self._view.show_records([], more=False)
+
+    def _ask(self, after: str) -> None:
+        if self._asked is not None:
+            self._asked.cancel()
+        self._view.show_busy(busy=True)
+        flow, state, search = self._flow, self._state, self._search
+        self._asked = self._calls.start(
+            lambda client: client.sync_info(flow, state=state, search=search, after=after, limit=_PAGE_ROWS),
+            self._on_first if not after else self._on_more,
+            self._on_failed,
+        )
+
+    def _on_first(self, page: models.SyncPage) -> None:
+        self._took(page)
+        self._pages = 1
+        self._view.show_counts(page.counts)
+        self._view.show_records(page.items, more=page.next is not None)
+
+    def _on_more(self, page: models.SyncPage) -> None:
+        self._took(page)
+        self._pages += 1
+        self._view.add_records(page.items, more=page.next is not None)
+
+    def _took(self, page: models.SyncPage) -> None:
+        self._asked = None
+        self._next = page.next
+        self._view.show_busy(busy=False)
+
+    def _on_failed(self, error: AgentError) -> None:
+        self._asked = None
+        self._view.show_busy(busy=False)
+        self._view.show_error(error)
+
+    def _on_catalog(self) -> None:
+        flows = [(flow.name, flow.title or flow.name) for flow in self._catalog.flows]
+        first_time = not self._flow and bool(flows)
+        if first_time:
+            with_failures = [flow.name for flow in self._catalog.flows if flow.failed_records]
+            self._flow = (with_failures or [flows[0][0]])[0]
+        self._view.show_flows(flows, self._flow)
+        if first_time:
+            self.refresh()

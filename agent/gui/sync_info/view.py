@@ -1,0 +1,209 @@
+"""Sync Info on screen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSplitter, QStackedWidget
+
+from agent.api import models
+from agent.domain.errors import AgentError
+from agent.domain.packet import SyncState
+from agent.gui import formats, tones
+from agent.gui.widgets.buttons import button
+from agent.gui.widgets.detail_pane import Detail, DetailPane
+from agent.gui.widgets.empty_state import EmptyState
+from agent.gui.widgets.inputs import ChoiceInput, SearchInput
+from agent.gui.widgets.page import Page
+from agent.gui.widgets.rows_model import Line, RowsModel
+from agent.gui.widgets.spinner import Spinner
+from agent.gui.widgets.table import CellDelegate, Table
+from agent.gui.widgets.text import Text
+
+_STATES: list[SyncState | None] = [
+    None,
+    SyncState.FAILED,
+    SyncState.UNPROCESSED,
+    SyncState.SKIPPED,
+    SyncState.SUCCESS,
+]
+
+
+class SyncInfoPage(Page):
+    """Emits what was chosen."""
+
+    flow_chosen = Signal(str)
+    state_chosen = Signal(object)
+    searched = Signal(str)
+    more_wanted = Signal()
+    copied = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("Sync Info", "What became of each record, newest first.")
+        self._filling = False
+        self.body.addLayout(self._build_filters())
+        self.body.addLayout(self._build_states())
+        headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
+        self.model = RowsModel(headers, self)
+        self.table = Table("Records", (124, 150, 140, 380, 64))
+        delegate = CellDelegate(
+            self.model, chips=frozenset({0}), monos=frozenset({1, 2, 5}), muted=frozenset({2, 4, 5})
+        )
+        self.table.use(self.model, delegate)
+        self.table.selectionModel().currentRowChanged.connect(self._on_current)
+        self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.table)
+        self.empty = EmptyState("list-checks", "", "")
+        self._stack.addWidget(self.empty)
+        self.detail = DetailPane("Select a record to see what happened to it and what to do.")
+        self.detail.copied.connect(self.copied)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.setHandleWidth(12)
+        split.addWidget(self._stack)
+        split.addWidget(self.detail)
+        split.setSizes([480, 150])
+        split.setStretchFactor(0, 4)
+        split.setStretchFactor(1, 1)
+        self.body.addWidget(split, 1)
+        self._more = False
+
+    def show_flows(self, flows: list[tuple[str, str]], chosen: str) -> None:
+        """The processflows."""
+        self._filling = True
+        shown = [(self.flow.itemData(index), self.flow.itemText(index)) for index in range(self.flow.count())]
+        if shown != flows:
+            self.flow.clear()
+            for name, title in flows:
+                self.flow.addItem(title, name)
+        self.flow.setCurrentIndex(self.flow.findData(chosen))
+        self.flow.setEnabled(bool(flows))
+        self._filling = False
+
+    def show_filter(self, state: SyncState | None) -> None:
+        """Mark the state that is shown."""
+        self.states[_STATES.index(state)].setChecked(True)
+
+    def show_counts(self, counts: dict[SyncState, int]) -> None:
+        """How many records there are in each state."""
+        for state, control in zip(_STATES, self.states, strict=True):
+            count = sum(counts.values()) if state is None else counts.get(state, 0)
+            word = "All" if state is None else state.value
+            control.setText(f"{word}  {formats.number(count)}")
+            control.setAccessibleName(f"{word}: {formats.plural(count, 'record')}")
+
+    def show_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+        """Show these records instead."""
+        self._more = more
+        self.model.show_lines([])
+        self.model.show_lines([_line(record) for record in records])
+        self.detail.show_detail(None)
+        self.detail.setVisible(bool(records))
+        self._stack.setCurrentIndex(0 if records else 1)
+        if not records:
+            self._say_empty()
+
+    def add_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+        """Show more at the end."""
+        self._more = more
+        self.model.append_lines([_line(record) for record in records])
+
+    def show_busy(self, *, busy: bool) -> None:
+        """A question is under way."""
+        self._spinner.setVisible(busy)
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do."""
+        if error is None:
+            self.banner.hide()
+        else:
+            self.banner.show_error(error)
+
+    def focus_search(self) -> None:
+        """Ctrl+F."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def _build_filters(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.flow = ChoiceInput("Processflow")
+        self.flow.setMinimumWidth(260)
+        self.flow.currentIndexChanged.connect(self._on_flow)
+        row.addWidget(self.flow)
+        self.search = SearchInput("Search the records", "Search source id, destination id or message   (Ctrl+F)")
+        self.search.searched.connect(self.searched)
+        row.addWidget(self.search, 1)
+        return row
+
+    def _build_states(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self._group = QButtonGroup(self)
+        self.states: list[QPushButton] = []
+        for state in _STATES:
+            word = "All" if state is None else state.value
+            control = button(word, kind="filter")
+            control.setCheckable(True)
+            control.clicked.connect(lambda _checked=False, chosen=state: self.state_chosen.emit(chosen))
+            self._group.addButton(control)
+            self.states.append(control)
+            row.addWidget(control)
+        self.states[0].setChecked(True)
+        self._spinner = Spinner(16)
+        self._spinner.hide()
+        row.addWidget(self._spinner)
+        row.addStretch()
+        row.addWidget(Text("Times are local", "small"))
+        return row
+
+    def _on_flow(self) -> None:
+        if not self._filling and self.flow.currentData():
+            self.flow_chosen.emit(str(self.flow.currentData()))
+
+    def _on_scrolled(self, value: int) -> None:
+        bar = self.table.verticalScrollBar()
+        if self._more and value >= bar.maximum() - bar.pageStep():
+            self.more_wanted.emit()
+
+    def _on_current(self, current: QModelIndex) -> None:
+        record = self.model.line(current.row()).value if current.isValid() else None
+        if not isinstance(record, models.SyncRecord):
+            self.detail.show_detail(None)
+            return
+        facts = (
+            ("Source id", record.source_id),
+            ("Destination id", record.destination_id),
+            ("Node", record.node),
+            ("Tries", formats.number(record.tries)),
+            ("Run", record.run_id),
+        )
+        self.detail.show_detail(
+            Detail(
+                record.state.value, tones.SYNC[record.state], formats.local(record.updated_at),
+                formats.utc(record.updated_at), facts, record.message, record.remedy,
+            )
+        )  # fmt: skip
+
+    def _say_empty(self) -> None:
+        if self.flow.count() == 0:
+            self.empty.show_text(
+                "No records yet", "Deploy a processflow and execute it; every record that it touches is listed here."
+            )
+        elif self.search.text() or not self.states[0].isChecked():
+            self.empty.show_text("No record matches", "Search for something else, or choose All.")
+        else:
+            self.empty.show_text("No records yet", "Execute this processflow; every record is listed here then.")
+
+
+def _line(record: models.SyncRecord) -> Line:
+    cells = (
+        record.state.value,
+        record.source_id,
+        record.destination_id,
+        record.message.replace("\n", " "),
+        formats.number(record.tries),
+        formats.local(record.updated_at),
+    )
+    tips = ("", record.source_id, record.destination_id, record.message, "", formats.moment_tip(record.updated_at))
+    return Line(cells, tones.SYNC[record.state], tips, record)

@@ -1,0 +1,95 @@
+"""The pane below a table: the whole of the selected row, with Copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from agent.gui import theme
+from agent.gui.tones import Tone
+from agent.gui.widgets.buttons import button
+from agent.gui.widgets.card import Card
+from agent.gui.widgets.chip import Chip
+from agent.gui.widgets.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the pane shows. `facts` are label and value; `text` is the message, `remedy` what to do."""
+
+    status: str
+    tone: Tone
+    title: str
+    title_tip: str
+    facts: tuple[tuple[str, str], ...]
+    text: str
+    remedy: str = ""
+    support: str = ""
+
+    def as_text(self) -> str:
+        """All of it, for the clipboard."""
+        head = [f"{self.title}  {self.status}", *(f"{label}: {value}" for label, value in self.facts if value)]
+        return "\n".join([*head, "", self.text, *(part for part in (self.remedy, self.support) if part)])
+
+
+class DetailPane(Card):
+    """Shows a `Detail`, or what to do to see one."""
+
+    copied = Signal()
+
+    def __init__(self, hint: str) -> None:
+        super().__init__()
+        self._shown: Detail | None = None
+        self._stack = QStackedWidget()
+        self._stack.setProperty("role", "clear")
+        self.body.addWidget(self._stack)
+        self._hint = Text(hint, "muted")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._stack.addWidget(self._hint)
+        content = QWidget()
+        content.setProperty("role", "clear")
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        self._chip, self._title = Chip(), Text("", "strong")
+        self._title.setFont(theme.mono(12))
+        head.addWidget(self._chip)
+        head.addWidget(self._title)
+        head.addStretch()
+        self.copy_button = button("Cop&y", self._on_copy, picture="copy", name="Copy the detail")
+        head.addWidget(self.copy_button)
+        column.addLayout(head)
+        self._facts = Text("", "muted", wrap=True)
+        self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column.addWidget(self._facts)
+        self._text = QPlainTextEdit()
+        self._text.setProperty("role", "detail")
+        self._text.setReadOnly(True)
+        self._text.setTabChangesFocus(True)
+        self._text.setAccessibleName("Detail")
+        column.addWidget(self._text, 1)
+        self._stack.addWidget(content)
+
+    def show_detail(self, detail: Detail | None) -> None:
+        """Show it."""
+        self._shown = detail
+        self._stack.setCurrentIndex(0 if detail is None else 1)
+        if detail is None:
+            self._text.clear()
+            return
+        self._chip.show_state(detail.status, detail.tone)
+        self._title.setText(detail.title)
+        self._title.setToolTip(detail.title_tip)
+        self._facts.setText("   ·   ".join(f"{label} {value}" for label, value in detail.facts if value))
+        parts = [detail.text, detail.remedy and f"What to do: {detail.remedy}", detail.support]
+        self._text.setPlainText("\n\n".join(part for part in parts if part))
+
+    def _on_copy(self) -> None:
+        if self._shown is not None:
+            QGuiApplication.clipboard().setText(self._shown.as_text())
+            self.copied.emit()
