@@ -1,0 +1,225 @@
+"""JSONata: the one module that knows `jsonatapy`. Compiles expressions and evaluates them over many documents at once.
+
+A compiled expression must be used in the thread that compiled it (elsewhere the library panics), so each thread keeps
+its own. Every evaluation is limited in time, depth and length. Numbers inside expressions are IEEE doubles; whole
+numbers that these cannot hold are handed over as text, so that an id is never changed silently.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import jsonatapy
+import msgspec
+
+from agent.engine.conversion import JsonNumber, json_text
+
+MOST_CHARACTERS: Final = 10_000
+_ONE_MILLISECONDS: Final = 1_000
+_PACKET_SECONDS: Final = 10.0
+_STACK_DEPTH: Final = 200
+_SEQUENCE_LENGTH: Final = 1_000_000
+_KEPT_PER_THREAD: Final = 64
+_WHOLE_BITS: Final = 53
+
+_UNFINISHED = ("S0207", "S0101", "S0105", "S0106", "S0203", "S0302", "Unclosed comment")
+_BIG_NUMBER = re.compile(rb"[0-9]{16}").search
+_FORBIDDEN = re.compile(r"\$eval\b")
+_CODE = re.compile(r"^(?:Parse error: )?(?:Invalid syntax: )?(?:Syntax error: )?([A-Z][0-9]{4}): ")
+_DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
+_RESULTS = msgspec.json.Decoder(list[dict[str, Any]])
+
+_threads = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxFault:
+    """Why an expression does not compile, and the offset of the character at fault."""
+
+    message: str
+    offset: int
+
+
+@dataclass(slots=True)
+class Evaluated:
+    """Results by document index and name of expression, and why single documents gave none: (name, reason)."""
+
+    names: frozenset[str]
+    results: list[Mapping[str, Any]]
+    failures: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+def syntax_fault(expression: str) -> SyntaxFault | None:
+    """What is wrong with an expression, or None. Nothing is evaluated."""
+    if len(expression) > MOST_CHARACTERS:
+        return SyntaxFault(f"it is longer than {MOST_CHARACTERS:,} characters", 0)
+    if not expression.strip():
+        return SyntaxFault("it is empty", 0)
+    if forbidden := _FORBIDDEN.search(expression):
+        return SyntaxFault("$eval is not available", forbidden.start())
+    message = _compile_fault(expression)
+    if message is None:
+        return None
+    return SyntaxFault(_without_code(message), _place_of_fault(expression))
+
+
+def names_root(expression: str) -> bool:
+    """Whether an expression may refer to the whole record as `$$`."""
+    return "$$" in expression
+
+
+class Expressions:
+    """Named expressions that are evaluated together.
+
+    Args:
+        expressions: Each must compile by itself.
+
+    Where one of them names the root, `$$`, the documents are evaluated one by one, so that each is its own root.
+    """
+
+    def __init__(self, expressions: Mapping[str, str]) -> None:
+        self._expressions = expressions
+        self._alone = any(names_root(text) for text in expressions.values())
+        members = ",".join(f'"{name}":{text}' for name, text in expressions.items())
+        self._one = f"{{{members}}}"
+        self._many = f"[$.{{{members}}}]"
+
+    def evaluate(self, documents: Sequence[bytes]) -> Evaluated:
+        """Evaluate over every document. One that fails spoils no other."""
+        documents = [_exact(document) for document in documents]
+        evaluated = Evaluated(frozenset(self._expressions), [{}] * len(documents))
+        deadline = time.monotonic() + _PACKET_SECONDS
+        pending = [range(index, index + 1) for index in range(len(documents))] if self._alone else None
+        pending = pending or [range(len(documents))]
+        while pending:
+            span = pending.pop()
+            if time.monotonic() > deadline:
+                for index in span:
+                    evaluated.failures[index] = ("", "the expressions of this packet took too long")
+                continue
+            try:
+                found = self._evaluate(documents[span.start : span.stop])
+            except ValueError as error:
+                if len(span) == 1:
+                    evaluated.failures[span.start] = self._culprit(documents[span.start], str(error))
+                elif len(span) > 1:
+                    middle = (span.start + span.stop) // 2
+                    pending += [range(middle, span.stop), range(span.start, middle)]
+            else:
+                evaluated.results[span.start : span.stop] = found
+        return evaluated
+
+    def _evaluate(self, documents: Sequence[bytes]) -> list[Mapping[str, Any]]:
+        if not documents:
+            return []
+        if self._alone:
+            result = _run(self._one, documents[0].decode())
+            return list(_RESULTS.decode(f"[{result}]"))
+        found = _RESULTS.decode(_run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
+        if len(found) != len(documents):
+            raise ValueError("a document is not a JSON object")
+        return list(found)
+
+    def _culprit(self, document: bytes, message: str) -> tuple[str, str]:
+        for name, text in self._expressions.items():
+            try:
+                _run(text, document.decode())
+            except ValueError as error:
+                return name, _without_code(str(error))
+        return "", _without_code(message)
+
+
+def _run(expression: str, document: str) -> str:
+    with _no_panic():
+        return _compiled(expression).evaluate_json(
+            document,
+            timeout=_ONE_MILLISECONDS,
+            max_stack_depth=_STACK_DEPTH,
+            max_sequence_length=_SEQUENCE_LENGTH,
+        )
+
+
+def _compiled(expression: str) -> jsonatapy.JsonataExpression:
+    kept: OrderedDict[str, jsonatapy.JsonataExpression]
+    kept = _threads.__dict__.setdefault("kept", OrderedDict())
+    compiled = kept.get(expression)
+    if compiled is None:
+        compiled = kept[expression] = jsonatapy.compile(expression)
+        if len(kept) > _KEPT_PER_THREAD:
+            kept.popitem(last=False)
+    else:
+        kept.move_to_end(expression)
+    return compiled
+
+
+def _compile_fault(expression: str) -> str | None:
+    try:
+        with _no_panic():
+            jsonatapy.compile(expression)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@contextmanager
+def _no_panic() -> Iterator[None]:
+    """A fault inside the native library counts as an error of the expression; it must not take the service down."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError("the expression cannot be evaluated") from error
+
+
+def _place_of_fault(expression: str) -> int:
+    """The start of the word with which the expression stops making sense; its end where something is missing."""
+
+    def broken(length: int) -> bool:
+        message = _compile_fault(expression[:length])
+        return message is not None and not any(code in message for code in _UNFINISHED)
+
+    if not broken(len(expression)):
+        return len(expression.rstrip())
+    low, high = 0, len(expression)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if broken(middle) else (middle, high)
+    start = high - 1
+    while start and (expression[start - 1].isalnum() or expression[start - 1] in "_$") and expression[start].isalnum():
+        start -= 1
+    return start
+
+
+def _without_code(message: str) -> str:
+    """The library's sentence for people: without its code, and shortened, as it may quote a value."""
+    text = _CODE.sub("", message).removeprefix("Parse error: ")
+    text = text[:1].lower() + text[1:]
+    return f"{text[:120]}…" if len(text) > 120 else text
+
+
+def _exact(document: bytes) -> bytes:
+    """The document with whole numbers that a double cannot hold turned into text."""
+    if not _BIG_NUMBER(document):
+        return document
+    try:
+        return json_text(_big_as_text(_DECODER.decode(document))).encode()
+    except (msgspec.MsgspecError, RecursionError):
+        return document
+
+
+def _big_as_text(value: Any) -> Any:
+    if type(value) is int:
+        return str(value) if value.bit_length() > _WHOLE_BITS else value
+    if isinstance(value, list):
+        return [_big_as_text(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _big_as_text(item) for name, item in value.items()}
+    return value
