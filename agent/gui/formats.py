@@ -105,4 +105,6 @@ def _day(moment: datetime, now: datetime) -> str:
         return f"yesterday {there:%H:%M}"
     if days == 1:
         return f"tomorrow {there:%H:%M}"
+    if abs(days) < 7:
+        return f"in {days} days" if days > 0 else f"{-days} days ago"
     return f"{there:%Y-%m-%d %H:%M}"

@@ -76,6 +76,7 @@ QToolButton:focus { border: 2px solid %(accent)s; padding: 4px; }
 QToolButton[kind="add"] { border: 1px solid %(control)s; background: %(surface)s; }
 QToolButton[kind="add"]:hover { border-color: %(accent)s; background: %(accent_soft)s; }
 QToolButton[kind="add"]:focus { border: 2px solid %(accent)s; }
+QToolButton[kind="add"]:disabled { border-color: %(line)s; background: transparent; }
 QToolButton::menu-indicator { image: none; }
 
 QLineEdit, QComboBox, QSpinBox, QPlainTextEdit { background: %(surface)s; border: 1px solid %(control)s;
@@ -89,6 +90,8 @@ QLineEdit:disabled, QComboBox:disabled, QSpinBox:disabled { color: %(disabled)s;
 QLineEdit[readOnly="true"] { background: %(sunken)s; }
 QPlainTextEdit[role="detail"] { border: 0; padding: 0; background: transparent; }
 QPlainTextEdit[role="detail"]:focus { border: 1px solid %(accent)s; padding: 0; }
+QSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
+QSpinBox QLineEdit:focus { border: 0; padding: 0; }
 QComboBox::drop-down { border: 0; width: 28px; }
 QComboBox::down-arrow { image: url(%(arrow_down)s); width: 15px; height: 15px; }
 QComboBox::down-arrow:disabled { image: url(%(arrow_off)s); }

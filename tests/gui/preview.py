@@ -37,6 +37,7 @@ def main() -> int:
     chosen.apply(theme.Mode(options.theme))
     scene = SCENES[options.panel]
     fake = FakeClient(empty=scene.empty)
+    fake.declared["theme"] = fake.declared["theme"].model_copy(update={"value": options.theme})
     scene.prepare(fake)
     with TemporaryDirectory() as folder:
         memory = QSettings(str(Path(folder) / "window.ini"), QSettings.Format.IniFormat)

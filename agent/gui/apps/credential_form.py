@@ -184,15 +184,18 @@ class CredentialForm(Dialog):
 
     def _busy(self, *, validating: bool) -> None:
         """While validating the form keeps what is tested; only Cancel remains."""
-        for row in self.rows.values():
-            row.setEnabled(not validating)
+        had_focus = self.stop_button.hasFocus()
         self.save_button.setEnabled(not validating)
         self.validate_button.setVisible(not validating)
         self.stop_button.setVisible(validating)
         if validating:
             self.stop_button.setFocus()
-        elif self.focusWidget() is self.stop_button:
-            self.validate_button.setFocus()
+        for row in self.rows.values():
+            row.setEnabled(not validating)
+        if validating:
+            return
+        if had_focus:
+            self.save_button.setFocus()
 
     def _reveal_banner(self) -> None:
         self.fit_soon()

@@ -60,7 +60,7 @@ class FlowCard(Card):
         facts.setSpacing(28)
         self._last, self._next, self._version = _Fact("Last run"), _Fact("Next run"), _Fact("Deployed")
         self._bound = _Fact("Connections")
-        for fact, share in ((self._last, 5), (self._next, 2), (self._bound, 4), (self._version, 3)):
+        for fact, share in ((self._last, 8), (self._next, 2), (self._bound, 5), (self._version, 4)):
             facts.addWidget(fact, share)
         self.body.addLayout(facts)
         self._result = Text("", "muted", wrap=True)
@@ -105,7 +105,9 @@ class FlowCard(Card):
             self._last.show_fact("Never", "")
         else:
             when = formats.relative(last.ended_at or last.queued_at, now)
-            text = f"{last.state.value} {when} · {formats.counts(last.counts)}"
+            text = f"{last.state.value} {when}" if flow.active_run else when
+            if last.counts.read:
+                text += f" · {formats.counts(last.counts)}"
             self._last.show_fact(text, formats.moment_tip(last.ended_at or last.queued_at))
         upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
         self._next.show_fact(upcoming, formats.moment_tip(flow.next_run_at))

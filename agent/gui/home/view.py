@@ -86,7 +86,9 @@ class HomePage(Page):
         self._table_title = Text("Processflows", "section")
         column.addWidget(self._table_title)
         self.model = RowsModel(("Processflow", "Last run", "When", "What it did", "Next run"), self)
-        self.table = Table("Processflows with their last and next run", (250, 120, 140, 260), row_height=_ROW)
+        self.table = Table(
+            "Processflows with their last and next run", (250, 120, 150, 260, 140), stretch=3, row_height=_ROW
+        )
         delegate = CellDelegate(self.model, chips=frozenset({1}), muted=frozenset({2, 3}))
         self.table.use(self.model, delegate)
         self.table.activated.connect(lambda index: self.flow_chosen.emit(str(self.model.line(index.row()).value)))

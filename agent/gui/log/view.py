@@ -40,7 +40,7 @@ class LogPage(Page):
         self._filling = False
         self.body.addLayout(self._build_filters())
         self.model = LogModel(self.page_wanted.emit, self)
-        self.table = Table("Log", (186, 104, 180, 96))
+        self.table = Table("Log", (204, 104, 180, 96, 300), stretch=4)
         delegate = CellDelegate(self.model, chips=frozenset({1}), monos=frozenset({0, 3}), muted=frozenset({0, 2, 3}))
         self.table.use(self.model, delegate)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIntValidator
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.api import models
 from agent.gui.widgets.inputs import ChoiceInput, PathInput
 from agent.gui.widgets.text import Text, restyle
 
 _LARGEST = 2_147_483_647
-_PAUSE_MILLISECONDS = 500
 _CONTROL_WIDTH = 280
 
 
@@ -54,8 +54,6 @@ class SettingEditor(QWidget):
         self._showing = True
         if isinstance(self.control, QCheckBox):
             self.control.setChecked(setting.value == "true")
-        elif isinstance(self.control, QSpinBox):
-            self.control.setValue(int(setting.value or 0))
         elif isinstance(self.control, ChoiceInput):
             self.control.setCurrentIndex(self.control.findData(setting.value))
         elif isinstance(self.control, PathInput):
@@ -93,19 +91,22 @@ class SettingEditor(QWidget):
         field.editingFinished.connect(lambda: self._emit(field.text().strip()))
         return field
 
-    def _make_number(self, setting: models.Setting) -> QSpinBox:
-        number = QSpinBox()
-        number.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-        number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        number.setGroupSeparatorShown(True)
+    def _make_number(self, setting: models.Setting) -> QLineEdit:
+        number = QLineEdit()
         least = setting.minimum if setting.minimum is not None else 0
         most = setting.maximum if setting.maximum is not None else _LARGEST
-        number.setRange(least, min(most, _LARGEST))
+        number.setValidator(QIntValidator(0, _LARGEST, number))
         if setting.minimum is not None and setting.maximum is not None:
             number.setToolTip(f"{setting.minimum:,} to {setting.maximum:,}")
-        pause = QTimer(self, singleShot=True, interval=_PAUSE_MILLISECONDS)
-        pause.timeout.connect(lambda: self._emit(str(number.value())))
-        number.valueChanged.connect(lambda _: None if self._showing else pause.start())
+
+        def done() -> None:
+            value = int(number.text() or least)
+            if least <= value <= most:
+                self._emit(str(value))
+            else:
+                self.show_error(f"Enter a number from {least:,} to {most:,}.")
+
+        number.editingFinished.connect(done)
         return number
 
     def _emit(self, value: str) -> None:

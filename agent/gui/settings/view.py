@@ -18,7 +18,6 @@ from agent.gui.widgets.page import Page, clear_layout
 from agent.gui.widgets.text import Text, line, mono
 
 _FIRST_SECTIONS = ["Environment", "Appearance"]
-_WIDEST = 860
 
 
 class SettingsPage(Page):
@@ -36,7 +35,6 @@ class SettingsPage(Page):
         self.environment = Chip("Stopped")
         self._state: models.ServiceState | None = None
         vault = Card()
-        vault.setMaximumWidth(_WIDEST)
         vault.body.addWidget(Text("Vault", "section"))
         vault.body.addWidget(
             Text("Where the credentials of your App Configurations are kept, encrypted.", "small", wrap=True)
@@ -60,7 +58,6 @@ class SettingsPage(Page):
         for setting in self._in_order(settings):
             if setting.section != section or not self.editors:
                 section, card = setting.section, Card()
-                card.setMaximumWidth(_WIDEST)
                 card.body.setSpacing(14)
                 card.body.addWidget(Text(section, "section"))
                 self._cards.addWidget(card)
@@ -113,7 +110,6 @@ class SettingsPage(Page):
 
     def _build_about(self) -> Card:
         card = Card()
-        card.setMaximumWidth(_WIDEST)
         card.body.addWidget(Text("About this agent", "section"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)

@@ -44,7 +44,7 @@ class SyncInfoPage(Page):
         self.body.addLayout(self._build_states())
         headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
         self.model = RowsModel(headers, self)
-        self.table = Table("Records", (124, 150, 140, 380, 64))
+        self.table = Table("Records", (124, 150, 140, 300, 70, 168), stretch=3)
         delegate = CellDelegate(
             self.model, chips=frozenset({0}), monos=frozenset({1, 2, 5}), muted=frozenset({2, 4, 5})
         )

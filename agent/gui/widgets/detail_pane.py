@@ -43,6 +43,7 @@ class DetailPane(Card):
     def __init__(self, hint: str) -> None:
         super().__init__()
         self._shown: Detail | None = None
+        self.setMinimumHeight(186)
         self._stack = QStackedWidget()
         self._stack.setProperty("role", "clear")
         self.body.addWidget(self._stack)
@@ -71,6 +72,7 @@ class DetailPane(Card):
         self._text.setProperty("role", "detail")
         self._text.setReadOnly(True)
         self._text.setTabChangesFocus(True)
+        self._text.document().setDocumentMargin(0)
         self._text.setAccessibleName("Detail")
         column.addWidget(self._text, 1)
         self._stack.addWidget(content)

@@ -76,11 +76,11 @@ class CellDelegate(QStyledItemDelegate):
 
 
 class Table(QTableView):
-    """A table view with our manners."""
+    """A table view with our manners; the column `stretch` takes the room that the others leave."""
 
-    def __init__(self, name: str, widths: tuple[int, ...], *, row_height: int = ROW_HEIGHT) -> None:
+    def __init__(self, name: str, widths: tuple[int, ...], *, stretch: int, row_height: int = ROW_HEIGHT) -> None:
         super().__init__()
-        self._widths = widths
+        self._widths, self._stretch = widths, stretch
         self.setAccessibleName(name)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -100,7 +100,7 @@ class Table(QTableView):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
-        header.setStretchLastSection(True)
+        header.setMinimumSectionSize(60)
 
     def use(self, model: QAbstractItemModel, delegate: QStyledItemDelegate) -> None:
         """Show a model."""
@@ -109,3 +109,4 @@ class Table(QTableView):
         self.setItemDelegate(delegate)
         for column, width in enumerate(self._widths):
             self.setColumnWidth(column, width)
+        self.horizontalHeader().setSectionResizeMode(self._stretch, QHeaderView.ResizeMode.Stretch)
