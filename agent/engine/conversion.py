@@ -16,17 +16,18 @@ import msgspec
 
 from agent.domain.app import DataType
 from agent.domain.packet import Value
-from agent.engine.moments import parse_moment, write_moment
+from agent.engine.moments import parse_moment, usual_moments, write_moment
 
 Column = list[Any]
 Converted = tuple[list[Value], dict[int, str]]
 
 _SHOWN_CHARACTERS: Final = 40
 _MOST_DIGITS: Final = 300
-_INTEGER_BITS: Final = 63
+_LAST_INTEGER: Final = 2**63 - 1
 _EXACT_BITS: Final = 53
 
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
+_ALL_PLAIN = re.compile(r"(?:-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+,)*+").fullmatch
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 _TRUTH: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False}
 _EXPECTED: Mapping[DataType, str] = {
@@ -85,8 +86,10 @@ def _text(value: object) -> str | None:
 
 
 def _integers(column: Column) -> Converted:
-    if _types(column) <= _INTEGER_TYPES and not any(value.bit_length() > _INTEGER_BITS for value in column if value):
-        return column, {}
+    if _types(column) <= _INTEGER_TYPES:
+        numbers = [value for value in column if value is not None]
+        if not numbers or (min(numbers) >= -_LAST_INTEGER and max(numbers) <= _LAST_INTEGER):
+            return column, {}
     return _each(column, _integer, DataType.INTEGER)
 
 
@@ -104,14 +107,16 @@ def _integer(value: object) -> int | None:
         number = int(exact)
         if number != exact:
             raise ValueError
-    if number.bit_length() > _INTEGER_BITS:
+    if abs(number) > _LAST_INTEGER:
         raise _UnfitError("it does not fit into 64 bits; map it as text or decimal")
     return number
 
 
 def _decimals(column: Column) -> Converted:
-    if _types(column) <= _TEXT_TYPES and all(value is None or _PLAIN(value) for value in column):
-        return column, {}
+    if _types(column) == {str}:
+        joined = ",".join(column) + ","
+        if joined.count(",") == len(column) and _ALL_PLAIN(joined):
+            return column, {}
     return _each(column, _decimal, DataType.DECIMAL)
 
 
@@ -158,6 +163,8 @@ def _boolean(value: object) -> bool | None:
 
 
 def _datetimes(column: Column) -> Converted:
+    if _types(column) <= _TEXT_TYPES and (moments := usual_moments(column)) is not None:
+        return list(moments), {}
     return _each(column, _datetime, DataType.DATETIME)
 
 

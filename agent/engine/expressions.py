@@ -20,6 +20,7 @@ import jsonatapy
 import msgspec
 
 from agent.engine.conversion import JsonNumber, json_text
+from agent.engine.needs import Reduction
 
 MOST_CHARACTERS: Final = 10_000
 _ONE_MILLISECONDS: Final = 1_000
@@ -30,7 +31,8 @@ _KEPT_PER_THREAD: Final = 64
 _WHOLE_BITS: Final = 53
 
 _UNFINISHED = ("S0207", "S0101", "S0105", "S0106", "S0203", "S0302", "Unclosed comment")
-_BIG_NUMBER = re.compile(rb"[0-9]{16}").search
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_BIG_NUMBER = b"0" * 16
 _FORBIDDEN = re.compile(r"\$eval\b")
 _CODE = re.compile(r"^(?:Parse error: )?(?:Invalid syntax: )?(?:Syntax error: )?([A-Z][0-9]{4}): ")
 _DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
@@ -86,6 +88,7 @@ class Expressions:
 
     def __init__(self, expressions: Mapping[str, str]) -> None:
         self._expressions = expressions
+        self._reduction = Reduction(expressions.values())
         self._alone = any(names_root(text) for text in expressions.values())
         members = ",".join(f'"{name}":{text}' for name, text in expressions.items())
         self._one = f"{{{members}}}"
@@ -93,7 +96,7 @@ class Expressions:
 
     def evaluate(self, documents: Sequence[bytes]) -> Evaluated:
         """Evaluate over every document. One that fails spoils no other."""
-        documents = [_exact(document) for document in documents]
+        documents = [_exact(document) for document in self._reduction.reduced(documents)]
         evaluated = Evaluated(frozenset(self._expressions), [{}] * len(documents))
         deadline = time.monotonic() + _PACKET_SECONDS
         pending = [range(index, index + 1) for index in range(len(documents))] if self._alone else None
@@ -207,7 +210,7 @@ def _without_code(message: str) -> str:
 
 def _exact(document: bytes) -> bytes:
     """The document with whole numbers that a double cannot hold turned into text."""
-    if not _BIG_NUMBER(document):
+    if _BIG_NUMBER not in document.translate(_DIGITS_ALIKE):
         return document
     try:
         return json_text(_big_as_text(_DECODER.decode(document))).encode()

@@ -6,9 +6,10 @@ object was expected) makes the decoder refuse; `extract_by_walking` then takes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Optional, Union
 
 import msgspec
@@ -217,11 +218,11 @@ def _gathered(root: _Branch, records: Sequence[Any], number: int, wanted: Collec
     groups: list[list[Any]] = [[record] for record in records]
     place = root
     for name in wanted.path[:-1] if wanted.members is None else wanted.path:
-        groups = [_next(group, _field(place, name)) for group in groups]
+        groups = _next(groups, _getter(place, name))
         place = place.branches[name]
     if wanted.members is None:
-        attribute = _field(place, wanted.path[-1])
-        found = [[document for one in group for document in _documents(getattr(one, attribute))] for group in groups]
+        get = _getter(place, wanted.path[-1])
+        found = [[document for one in group for document in _documents(get(one))] for group in groups]
         return Children(list(map(len, found)), documents=list(chain.from_iterable(found)))
     columns: dict[int, Column] = {}
     _columns(place, list(chain.from_iterable(groups)), columns)
@@ -229,21 +230,23 @@ def _gathered(root: _Branch, records: Sequence[Any], number: int, wanted: Collec
     return Children(list(map(len, groups)), columns=members)
 
 
-def _field(place: _Branch, name: str) -> str:
-    return f"f{list(place.branches).index(name)}"
+def _getter(place: _Branch, name: str) -> Callable[[Any], Any]:
+    return attrgetter(f"f{list(place.branches).index(name)}")
 
 
-def _next(group: list[Any], attribute: str) -> list[Any]:
-    found: list[Any] = []
-    for one in group:
-        value = getattr(one, attribute)
-        if value is None:
+def _next(groups: list[list[Any]], get: Callable[[Any], Any]) -> list[list[Any]]:
+    """One step down: what is there below the members of each group, lists opened."""
+    below: list[list[Any]] = []
+    for group in groups:
+        if len(group) == 1:
+            value = get(group[0])
+            below.append(value if type(value) is list else [] if value is None else [value])
             continue
-        if type(value) is list:
-            found += value
-        else:
-            found.append(value)
-    return found
+        values = [get(one) for one in group]
+        below.append([
+            item for value in values if value is not None for item in (value if type(value) is list else (value,))
+        ])  # fmt: skip
+    return below
 
 
 def _documents(raw: msgspec.Raw | None) -> list[bytes]:

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]").fullmatch
+_TIMES = re.compile(r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])*+").fullmatch
+_RFC_DATE = re.compile(r"[0-9]{2} [A-Z][a-z]{2} [0-9]{4} ").fullmatch
 _DATE_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}").match
 _DIGITS = re.compile(r"[0-9]+").fullmatch
+
+
+def usual_moments(column: Sequence[str | None]) -> list[str | None] | None:
+    """All moments of a column that is written throughout as BigCommerce does: `Wed, 10 Jan 2018 21:05:30 +0000` or
+    `2018-01-10T21:05:30Z`, blanks allowed. None where it is not; `parse_moment` then says which one is at fault."""
+    texts = [text for text in column if text]
+    if not texts:
+        return [None] * len(column)
+    first = texts[0]
+    if len(first) == 31:
+        dates, times, read = slice(5, 17), slice(17, 25), _rfc_date
+        usual = {text[25:] for text in texts} == {" +0000"}
+    else:
+        dates, times, read = slice(0, 11), slice(11, 19), _iso_date
+        usual = {text[19:] for text in texts} <= _UTC_ENDS
+    joined = "".join([text[times] for text in texts])
+    if not usual or len(joined) != 8 * len(texts) or not _TIMES(joined):
+        return None
+    try:
+        days = {date: read(date) for date in {text[dates] for text in texts}}
+    except (ValueError, OverflowError):
+        return None
+    return [f"{days[text[dates]]}{text[times]}Z" if text else None for text in column]
 
 
 def parse_moment(text: str) -> str:
@@ -17,10 +42,6 @@ def parse_moment(text: str) -> str:
 
     Accepts ISO 8601 and RFC 2822. Raises ValueError or OverflowError for anything else.
     """
-    if len(text) == 31 and text.endswith(" +0000") and text[16] == " " and _TIME(text[17:25]):
-        return f"{_rfc_date(text[5:16])}T{text[17:25]}Z"
-    if text[10:11] == "T" and text[19:] in _UTC_ENDS and _TIME(text[11:19]):
-        return f"{_iso_date(text[:10])}T{text[11:19]}Z"
     return write_moment(read_moment(text))
 
 
@@ -47,14 +68,18 @@ def write_moment(moment: datetime) -> str:
 
 @lru_cache(maxsize=4096)
 def _rfc_date(text: str) -> str:
-    return parsedate_to_datetime(f"{text} 00:00:00 +0000").date().isoformat()
+    """`2018-01-10T` for `10 Jan 2018 `."""
+    if text[11:] != " " or not _RFC_DATE(text):
+        raise ValueError
+    return f"{parsedate_to_datetime(f'{text}00:00:00 +0000').date().isoformat()}T"
 
 
 @lru_cache(maxsize=4096)
 def _iso_date(text: str) -> str:
-    if not _DATE_FIRST(text):
+    """`2018-01-10T` for `2018-01-10T`, if there is such a day."""
+    if text[10:] != "T" or not _DATE_FIRST(text):
         raise ValueError
-    return datetime.fromisoformat(text).date().isoformat()
+    return f"{datetime.fromisoformat(text[:10]).date().isoformat()}T"
 
 
 _UTC_ENDS = frozenset({"Z", "+00:00", ""})
