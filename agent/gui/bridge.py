@@ -76,10 +76,13 @@ class Bridge(QObject):
     def close(self) -> None:
         """Cancel every call and end the I/O thread. Nothing is delivered afterwards."""
         self._closed = True
+        self._flush.stop()
         self._io.stop()
 
     def begin(self, call: _Call[T], work: Work[T]) -> None:
-        """Start a call's work in the I/O thread."""
+        """Start a call's work in the I/O thread; after closing there is nobody left to answer."""
+        if self._closed:
+            return
 
         async def perform() -> T:
             return await work(await self._service.client())

@@ -24,8 +24,9 @@ class IoThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call_soon(self, function: Callable[[], object]) -> None:
-        """Call a function in the loop."""
-        self._loop.call_soon_threadsafe(function)
+        """Call a function in the loop, while it runs."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
         """Cancel what is under way, and end the thread."""

@@ -64,6 +64,11 @@ class FakeClient:
     async def __aexit__(self, *_: object) -> None:
         self.closed = True
 
+    @property
+    def listeners(self) -> int:
+        """How many listen to events now."""
+        return len(self._queues)
+
     # -- what tests do with it ---------------------------------------------------------------------------------
 
     def emit(self, kind: models.EventKind, data: object = None) -> None:

@@ -1,0 +1,252 @@
+"""The credential form and its presenter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit
+
+from agent.api import models
+from agent.domain.errors import ConfigurationError
+from agent.gui.apps.credential_form import CredentialForm
+from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
+from agent.gui.assembly import Shell
+from tests.gui.doubles import InstantCalls, Recorder, click
+from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
+
+SECRET = "a-secret-of-a-store-9f3c"
+VALUES = {"api_path": "https://api.example.com/stores/x/v3/", "username": "op-agent"}
+
+
+def entered(*, name: str = "Second store", secret: str = SECRET, **values: str) -> Entered:
+    return Entered(name, VALUES | values, {"api_token": secret})
+
+
+@pytest.fixture
+def saved() -> list[models.Configuration]:
+    return []
+
+
+@pytest.fixture
+def presenter(view: Recorder, calls: InstantCalls, saved: list[models.Configuration]) -> CredentialPresenter:
+    return CredentialPresenter(view, calls, apps()[0], None, saved.append)
+
+
+async def test_required_fields_are_named_under_themselves(
+    presenter: CredentialPresenter, view: Recorder, fake: FakeClient, calls: InstantCalls
+) -> None:
+    presenter.save(entered(name=" ", secret="", username=""))
+    await calls.settle()
+    (errors,) = view.said("show_field_errors")
+    assert sorted(errors) == ["api_token", "name", "username"]
+    assert fake.calls == []
+
+
+async def test_validate_shows_progress_at_once_and_ends_in_the_fixed_text(
+    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls
+) -> None:
+    presenter.validate(entered())
+    assert view.said("show_progress") == ("Contacting BigCommerce …",)
+    await calls.settle()
+    assert view.said("show_success")[0] == "Test Connection Successful"
+
+
+async def test_a_refused_validation_marks_its_field(
+    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, fake: FakeClient
+) -> None:
+    problem = models.Problem(title="Bad token.", status=401, code="unauthorized", remedy="Make one.", field="api_token")
+    fake.validation_result = models.Validation(
+        id="v", state=models.ValidationState.FAILED, progress=[], problem=problem
+    )
+    presenter.validate(entered())
+    await calls.settle()
+    assert view.said("show_field_errors") == ({"api_token": "Bad token. Make one."},)
+    assert view.said("show_failure") == ("Bad token.", "Make one.")
+
+
+async def test_save_keeps_the_secret_when_the_field_is_untouched(
+    view: Recorder, calls: InstantCalls, fake: FakeClient, saved: list[models.Configuration]
+) -> None:
+    stored = configurations(fake.now)["c-main"]
+    editing = CredentialPresenter(view, calls, apps()[0], stored, saved.append)
+    editing.save(entered(name="Renamed", secret=""))
+    await calls.settle()
+    assert saved[0].name == "Renamed"
+    assert saved[0].secrets == {"api_token": "••••9f3c"}
+    assert fake.stored_secrets == {}
+    assert view.said("show_success")[0] == "Connection Data Saved"
+
+
+async def test_a_taken_name_is_said_under_the_name_and_works_with_another(
+    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, saved: list[models.Configuration]
+) -> None:
+    presenter.save(entered(name="Demo Outdoor"))
+    await calls.settle()
+    assert "already" in view.said("show_field_errors")[0]["name"]
+    presenter.save(entered())
+    await calls.settle()
+    assert len(saved) == 1
+
+
+async def test_an_answer_after_closing_touches_no_view(
+    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, saved: list[models.Configuration]
+) -> None:
+    presenter.save(entered())
+    presenter.close()
+    told = len(view.told)
+    await calls.settle()
+    assert len(view.told) == told
+    assert len(saved) == 1
+
+
+def test_entered_secrets_are_not_in_a_repr() -> None:
+    assert SECRET not in repr(entered())
+
+
+# -- with a window ------------------------------------------------------------------------------------------------
+
+
+def open_form(qtbot: Any, shell: Shell, app: str = "bigcommerce") -> CredentialForm:
+    shell.window.show_panel(1)
+    shell.apps.presenter.add(app)
+    form = shell.window.findChildren(CredentialForm)[-1]
+    qtbot.waitUntil(form.isVisible)
+    return form
+
+
+def type_all(qtbot: Any, form: CredentialForm) -> None:
+    qtbot.keyClicks(form.rows["name"].control, "Second store")
+    for name, text in VALUES.items():
+        qtbot.keyClicks(form.rows[name].control, text)
+    qtbot.keyClicks(form.rows["api_token"].control.field, SECRET)
+
+
+def words_on_screen() -> str:
+    found = []
+    for widget in QApplication.allWidgets():
+        if isinstance(widget, QLabel | QLineEdit):
+            found.append(widget.text())
+        elif isinstance(widget, QPlainTextEdit):
+            found.append(widget.toPlainText())
+        found += [widget.toolTip(), widget.accessibleName(), widget.accessibleDescription(), widget.windowTitle()]
+    return "\n".join(found)
+
+
+def test_the_keyboard_walks_the_form_in_order_and_saves(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    form = open_form(qtbot, shell)
+    qtbot.keyClicks(form.rows["name"].control, "Second store")
+    qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
+    assert form.focusWidget() is form.rows["api_path"].control
+    qtbot.keyClicks(form.focusWidget(), VALUES["api_path"])
+    qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
+    qtbot.keyClicks(form.focusWidget(), VALUES["username"])
+    qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
+    assert form.focusWidget() is form.rows["api_token"].control.field
+    qtbot.keyClicks(form.focusWidget(), SECRET)
+    qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
+    qtbot.keyClick(form, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not shell.window.findChildren(CredentialForm))
+    assert any(one.name == "Second store" for one in fake.stored.values())
+
+
+def test_after_save_the_secret_is_nowhere_in_the_window(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    click(qtbot, form.save_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
+    assert SECRET in fake.stored_secrets.values()
+    assert SECRET not in words_on_screen()
+    assert "••••9f3c" in form.rows["api_token"].control.field.placeholderText()
+
+
+def test_saved_but_not_validated_is_said_on_the_form_and_on_the_card(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    click(qtbot, form.save_button)
+    qtbot.waitUntil(lambda: "not validated" in form.banner.body.text())
+    form.close()
+    qtbot.waitUntil(lambda: "Second store" in words_on_screen())
+    assert "Saved, not validated" in words_on_screen()
+
+
+def test_a_hanging_validation_can_be_cancelled_and_tried_again(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.hang.add("validation")
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    click(qtbot, form.validate_button)
+    assert form.stop_button.isVisible()
+    assert "Contacting" in form.banner.body.text()
+    qtbot.waitUntil(lambda: "validation" in fake.calls)
+    click(qtbot, form.stop_button)
+    qtbot.waitUntil(lambda: "cancel_validation" in fake.calls and "validation" in fake.cancelled)
+    assert form.banner.title.text() == "Validation cancelled."
+    fake.hang.clear()
+    click(qtbot, form.validate_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
+
+
+def test_reveal_shows_the_secret_and_hides_it_again(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell)
+    secret = form.rows["api_token"].control
+    reveal = secret.findChildren(QLineEdit)
+    assert reveal[0].echoMode() is QLineEdit.EchoMode.Password
+    secret._on_reveal()
+    assert reveal[0].echoMode() is QLineEdit.EchoMode.Normal
+    secret._on_reveal()
+    assert reveal[0].echoMode() is QLineEdit.EchoMode.Password
+
+
+def test_a_result_is_taken_back_when_a_field_changes(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    click(qtbot, form.validate_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
+    qtbot.keyClicks(form.rows["username"].control, "x")
+    assert not form.banner.isVisible()
+
+
+def test_a_locked_vault_is_opened_from_the_form(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.vault = vault_in_state("locked", "Enter the passphrase.")
+    shell.session.refresh_state()
+    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == "locked")
+    form = open_form(qtbot, shell)
+    qtbot.keyClicks(form.vault.passphrase.field, "wrong")
+    qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "wrong" in form.vault.banner.body.text())
+    form.vault.passphrase.clear()
+    qtbot.keyClicks(form.vault.passphrase.field, "the right one")
+    qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: form.vault.vault is not None and form.vault.vault.state == "open")
+    assert "the right one" not in words_on_screen()
+
+
+def test_a_vault_is_set_up_knowingly_with_a_passphrase_twice(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.vault = vault_in_state("not set up", "")
+    shell.session.refresh_state()
+    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == "not set up")
+    form = open_form(qtbot, shell)
+    form.vault.sources.setCurrentIndex(1)
+    qtbot.keyClicks(form.vault.passphrase.field, "a long passphrase")
+    qtbot.keyClicks(form.vault.repeated.field, "another")
+    qtbot.keyClick(form.vault.repeated.field, Qt.Key.Key_Return)
+    assert "differ" in form.vault.banner.body.text()
+    form.vault.repeated.clear()
+    qtbot.keyClicks(form.vault.repeated.field, "a long passphrase")
+    qtbot.keyClick(form.vault.repeated.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: fake.vault.state == "open")
+
+
+def test_a_refused_save_leaves_the_form_usable(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.fail["save_configuration"] = ConfigurationError("The vault is locked.", code="vault", remedy="Unlock it.")
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    click(qtbot, form.save_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "The vault is locked.")
+    fake.fail.clear()
+    click(qtbot, form.save_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
