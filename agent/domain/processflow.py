@@ -56,7 +56,8 @@ class AttributeMapping:
     """How one destination attribute comes about: a JSONata expression over one source record.
 
     `members` is set for a collection: `expression` then selects the source's child records and each member's
-    expression is evaluated on one of them.
+    expression is evaluated on one of them. `typed` is False where the document names no type: `type` is then text
+    until `agent.engine.attribute_types` has looked the type up.
     """
 
     attribute: str
@@ -65,6 +66,7 @@ class AttributeMapping:
     required: bool = False
     key: bool = False
     members: tuple[AttributeMapping, ...] = ()
+    typed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

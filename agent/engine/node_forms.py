@@ -1,0 +1,221 @@
+"""The form of each node of a document: which members it has, of which kind. Makes the nodes of `agent.domain`.
+
+Whether apps, schemas and attributes exist is looked at by `agent.engine.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.domain.app import DataType
+from agent.domain.processflow import (
+    OPERATORS,
+    RUNNABLE,
+    AttributeMapping,
+    Clause,
+    FilterPlace,
+    GetNode,
+    MapperNode,
+    NodeType,
+    PostNode,
+)
+from agent.engine.fields import Fields, is_nothing
+from agent.engine.moments import read_moment
+from agent.engine.report import Place, Report, meant, quoted
+from agent.engine.tree import Branch, Leaf, Tree
+
+_OPERATOR_NAMES = {
+    "==": "=", "equal": "=", "equals": "=", "eq": "=", "not_equal": "!=", "<>": "!=", "ne": "!=", "less": "<",
+    "lt": "<",
+    "less_or_equal": "<=", "=<": "<=", "le": "<=", "greater": ">", "gt": ">", "greater_or_equal": ">=", "=>": ">=",
+    "ge": ">=", "not in": "not_in", "nin": "not_in",
+}  # fmt: skip
+_TYPES = tuple(type_.value for type_ in DataType if type_ is not DataType.COLLECTION)
+_PLACES = {"query": FilterPlace.QUERY, "header": FilterPlace.HEADER}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A Start or End node."""
+
+    id: str
+    description: str
+
+
+Node = Step | GetNode | MapperNode | PostNode
+
+
+@dataclass(frozen=True, slots=True)
+class Formed:
+    """A node of a document. `node` is None where it could not be made; the report says why."""
+
+    id: str
+    type: NodeType
+    place: Place
+    node: Node | None
+
+
+def form_node(node_id: str, tree: Tree, report: Report) -> Formed | None:
+    """A node as its member `type` says. None where that is not known."""
+    what = f"the node {quoted(node_id)}"
+    if not isinstance(tree, Branch):
+        report.add(tree.place, "wrong-type", f"{what[0].upper()}{what[1:]} must be a mapping.", "Write {type: …}.")
+        return None
+    fields = Fields(tree, what, report)
+    leaf = fields.leaf("type", required=True)
+    if leaf is None:
+        return None
+    name = leaf.text.strip().casefold().replace("_", "-").replace(" ", "-")
+    try:
+        type_ = NodeType(name)
+    except ValueError:
+        message = f"There is no node type {quoted(leaf.text)}."
+        report.add_unknown(leaf.place, "unknown-node-type", message, name=name, known=NodeType)
+        return None
+    if type_ not in RUNNABLE:
+        report.add(
+            leaf.place, "later-version", f"The node type “{type_.value}” comes with a later version.",
+            "Remove the node; this version runs Start, GET, Mapper, POST and End.",
+        )  # fmt: skip
+        return Formed(node_id, type_, tree.place, None)
+    return Formed(node_id, type_, tree.place, _FORMS[type_](node_id, fields, report))
+
+
+def _step(node_id: str, fields: Fields, _: Report) -> Step:
+    step = Step(node_id, fields.text("description"))
+    fields.finish()
+    return step
+
+
+def _get(node_id: str, fields: Fields, report: Report) -> GetNode:
+    node = GetNode(
+        id=node_id,
+        credential=fields.text("credential", required=True),
+        schema=fields.text("schema", required=True),
+        action=fields.text("action", required=True),
+        description=fields.text("description"),
+        options=fields.texts("options"),
+        filters=tuple(_clauses(fields, report)),
+        start_from=_moment(fields.leaf("start_from"), report),
+    )
+    fields.finish()
+    return node
+
+
+def _post(node_id: str, fields: Fields, _: Report) -> PostNode:
+    node = PostNode(
+        id=node_id,
+        credential=fields.text("credential", required=True),
+        schema=fields.text("schema", required=True),
+        action=fields.text("action", required=True),
+        description=fields.text("description"),
+        options=fields.texts("options"),
+    )
+    fields.finish()
+    return node
+
+
+def _mapper(node_id: str, fields: Fields, report: Report) -> MapperNode:
+    description = fields.text("description")
+    attributes = fields.branch("attributes", required=True)
+    node = MapperNode(node_id, _mappings(attributes, report), description)
+    if not node.mappings and fields.tree("attributes") is not None and not report:
+        report.add(attributes.place, "missing-key", f"The mapper {quoted(node_id)} maps no attribute.")
+    fields.finish()
+    return node
+
+
+def _clauses(fields: Fields, report: Report) -> Iterable[Clause]:
+    for member in fields.items("filter").members:
+        if not isinstance(member, Branch):
+            report.add(member.place, "wrong-type", "A filter clause must be a mapping.", "Write {key: …, value: …}.")
+            continue
+        clause = Fields(member, "the filter clause", report)
+        key = clause.text("key", required=True)
+        operator = clause.leaf("operator")
+        value = clause.leaf("value")
+        where = clause.leaf("in")
+        clause.finish()
+        place = FilterPlace.QUERY
+        if where is not None:
+            place = _PLACES.get(where.text.casefold(), FilterPlace.QUERY)
+            if where.text.casefold() not in _PLACES:
+                report.add(where.place, "wrong-value", "“in” must be query or header.")
+        yield Clause(key, _operator(operator, report), value.text if value is not None else "", place)
+
+
+def _operator(leaf: Leaf | None, report: Report) -> str:
+    if leaf is None:
+        return "="
+    name = leaf.text.strip()
+    if name not in OPERATORS:
+        close = _OPERATOR_NAMES.get(name.casefold())
+        suggestion = f"Did you mean “{close}”?" if close else meant(name, OPERATORS)
+        report.add(leaf.place, "unknown-operator", f"There is no operator {quoted(name)}.", suggestion)
+    return name
+
+
+def _moment(leaf: Leaf | None, report: Report) -> datetime | None:
+    if leaf is None:
+        return None
+    try:
+        return read_moment(leaf.text)
+    except (ValueError, OverflowError):
+        report.add(
+            leaf.place, "wrong-value", f"“start_from” is {quoted(leaf.text)}, which is not a date and time.",
+            "Write it like 2020-01-01T00:00:00Z.",
+        )  # fmt: skip
+        return None
+
+
+def _mappings(attributes: Branch, report: Report) -> tuple[AttributeMapping, ...]:
+    mappings = []
+    for name, member in attributes.members.items():
+        place = attributes.keys[name]
+        if not name.strip() or len(name) > 200:
+            report.add(place, "wrong-value", "The name of an attribute must have 1 to 200 characters.")
+        elif is_nothing(member):
+            report.add(place, "missing-key", f"The attribute {quoted(name)} has no expression.")
+        elif isinstance(member, Leaf):
+            mappings.append(AttributeMapping(name, member.text, DataType.TEXT, typed=False))
+        elif isinstance(member, Branch):
+            mapping = _long_form(name, member, report)
+            if mapping is not None:
+                mappings.append(mapping)
+        else:
+            report.add(member.place, "wrong-type", f"The attribute {quoted(name)} must be an expression or a mapping.")
+    return tuple(mappings)
+
+
+def _long_form(name: str, branch: Branch, report: Report) -> AttributeMapping | None:
+    fields = Fields(branch, f"the attribute {quoted(name)}", report)
+    if "each" in branch.members or "attributes" in branch.members:
+        each = fields.leaf("each", required=True)
+        members = _mappings(fields.branch("attributes", required=True), report)
+        fields.finish()
+        if each is None or not members:
+            return None
+        return AttributeMapping(name, each.text, DataType.COLLECTION, members=members)
+    value = fields.leaf("value", required=True)
+    type_ = fields.leaf("type")
+    required, key = fields.flag("required"), fields.flag("key")
+    fields.finish()
+    if type_ is not None and type_.text.casefold() not in _TYPES:
+        message = f"There is no type {quoted(type_.text)}."
+        report.add_unknown(type_.place, "unknown-type", message, name=type_.text, known=_TYPES)
+        type_ = None
+    if value is None:
+        return None
+    data_type = DataType(type_.text.casefold()) if type_ is not None else DataType.TEXT
+    return AttributeMapping(name, value.text, data_type, required=required, key=key, typed=type_ is not None)
+
+
+_FORMS: Mapping[NodeType, Callable[[str, Fields, Report], Node]] = {
+    NodeType.START: _step,
+    NodeType.END: _step,
+    NodeType.GET: _get,
+    NodeType.MAPPER: _mapper,
+    NodeType.POST: _post,
+}
