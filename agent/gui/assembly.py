@@ -83,7 +83,7 @@ class Shell(QObject):
         presenter = ClearPresenter(dialog, self.bridge.scope(), self.catalog, target)
         dialog.clear_clicked.connect(presenter.clear)
         dialog.redeploy_clicked.connect(presenter.redeploy)
-        dialog.closed.connect(presenter.close)
+        dialog.closed.connect(lambda: presenter.close())  # noqa: PLW0108 - signals hold methods weakly, this holds it
         presenter.open()
         dialog.open()
 

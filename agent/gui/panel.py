@@ -42,6 +42,8 @@ class Panel(Generic[V_co, P_co]):
     picture: str
     view: V_co
     presenter: P_co
+    keeps: tuple[object, ...] = ()
+    """What must live as long: signals hold the methods that they call weakly."""
 
 
 class Navigator(Protocol):

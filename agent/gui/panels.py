@@ -119,4 +119,4 @@ def settings(
     vault = VaultPresenter(view.vault, parts.bridge.scope(), vault_changed)
     view.vault.set_up_clicked.connect(vault.set_up)
     view.vault.unlock_clicked.connect(vault.unlock)
-    return Panel("Settings", "settings", view, presenter)
+    return Panel("Settings", "settings", view, presenter, (vault,))

@@ -59,7 +59,7 @@ class CredentialForms:
         form.vault.unlock_clicked.connect(vault.unlock)
 
         def on_closed() -> None:
-            presenter.close()
+            presenter.close()  # this closure also keeps the presenter: signals hold methods weakly
             vault_scope.cancel_all()
             if vault in self._open:
                 self._open.remove(vault)

@@ -208,7 +208,7 @@ class LogPresenter(Presenter):
         self._say()
 
     def _say(self) -> None:
-        lines = self._last - self._first + 1 if self._last else 0
+        lines = self._last - max(self._first, 1) + 1 if self._last else 0
         self._view.show_summary(hits=self._count if self._hits is not None else None, lines=lines)
 
     def _page(self, number: int) -> Callable[[models.LogPage], object]:

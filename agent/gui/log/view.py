@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QStackedWidget
 
 from agent.api import models
@@ -25,6 +26,7 @@ _LEVELS: list[tuple[str, models.LogLevel | None]] = [
     ("Warnings and errors", models.LogLevel.WARNING),
     ("Errors only", models.LogLevel.ERROR),
 ]
+_BY_HAND = frozenset({QEvent.Type.Wheel, QEvent.Type.KeyPress, QEvent.Type.MouseButtonRelease})
 
 
 class LogPage(Page):
@@ -44,7 +46,8 @@ class LogPage(Page):
         delegate = CellDelegate(self.model, chips=frozenset({1}), monos=frozenset({0, 3}), muted=frozenset({0, 2, 3}))
         self.table.use(self.model, delegate)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
-        self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        for watched in (self.table, self.table.viewport(), self.table.verticalScrollBar()):
+            watched.installEventFilter(self)
         self.detail = DetailPane("Select a line to see all of it.")
         self.detail.copied.connect(self.copied)
         self._stack = QStackedWidget()
@@ -152,7 +155,7 @@ class LogPage(Page):
         self.search = SearchInput("Search the log", "Search message, record or detail   (Ctrl+F)")
         self.search.searched.connect(lambda _: self._on_filter())
         row.addWidget(self.search, 1)
-        self.run = button("", self._on_run_dropped, kind="filter", picture="x")
+        self.run = button("", self._on_run_dropped, kind="filter", picture="x", name="Show all runs again")
         self.run.hide()
         row.addWidget(self.run)
         self.level = ChoiceInput("Least level")
@@ -194,14 +197,25 @@ class LogPage(Page):
         if follow:
             self.table.scrollToBottom()
 
-    def _on_scrolled(self, value: int) -> None:
-        """Scrolling up lets go of the tail; scrolling to the end takes it up again."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in _BY_HAND:
+            QTimer.singleShot(0, self, self._after_scrolling)
+        elif isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusIn and watched is self.table:
+            self._take_a_row(event)
+        return False
+
+    def _take_a_row(self, event: QFocusEvent) -> None:
+        """Coming by keyboard starts at the lowest line in sight; Qt would start at the first of millions."""
+        if event.reason() != Qt.FocusReason.MouseFocusReason and not self.table.currentIndex().isValid():
+            row = self.table.rowAt(self.table.viewport().height() - 2)
+            self.table.setCurrentIndex(self.model.index(row if row >= 0 else self.model.rowCount() - 1, 0))
+
+    def _after_scrolling(self) -> None:
+        """Scrolling up by hand lets go of the tail; scrolling to the end takes it up again."""
         bar = self.table.verticalScrollBar()
-        at_end = value >= bar.maximum() - 2
-        if bar.isSliderDown() or self.table.underMouse() or self.table.hasFocus():
-            self.follow.blockSignals(True)
-            self.follow.setChecked(at_end)
-            self.follow.blockSignals(False)
+        self.follow.blockSignals(True)
+        self.follow.setChecked(bar.value() >= bar.maximum() - 2)
+        self.follow.blockSignals(False)
 
     def _on_current(self, current: QModelIndex) -> None:
         entry = self.model.entry(current.row()) if current.isValid() else None

@@ -49,15 +49,19 @@ class SyncInfoPresenter(Presenter):
         self._state: SyncState | None = None
         self._next: str | None = None
         self._pages = 0
+        self._shown = False
         self._asked: Call | None = None
         catalog.listeners.append(self._on_catalog)
 
     def activate(self) -> None:
         """Show the processflow that was on show, or the first."""
+        self._shown = True
         if not self._catalog.loaded:
             self._catalog.refresh()
+        before = self._flow
         self._on_catalog()
-        self.refresh()
+        if self._flow == before:
+            self.refresh()
 
     def refresh(self) -> None:
         """Ask for the first page again."""
@@ -68,6 +72,7 @@ class SyncInfoPresenter(Presenter):
 
     def open(self, flow: str, state: SyncState | None) -> None:
         """Come from another panel."""
+        self._shown = True
         self._flow, self._state, self._search = flow, state, ""
         self._view.show_filter(state)
         self._on_catalog()
@@ -105,6 +110,7 @@ class SyncInfoPresenter(Presenter):
 
     def forget(self) -> None:
         """Drop what is on show."""
+        self._shown = False
         self._calls.cancel_all()
         self._asked, self._next, self._flow, self._state, self._search = None, None, "", None, ""
         self._view.show_records([], more=False)
@@ -143,7 +149,7 @@ class SyncInfoPresenter(Presenter):
 
     def _on_catalog(self) -> None:
         flows = [(flow.name, flow.title or flow.name) for flow in self._catalog.flows]
-        first_time = not self._flow and bool(flows)
+        first_time = self._shown and not self._flow and bool(flows)
         if first_time:
             with_failures = [flow.name for flow in self._catalog.flows if flow.failed_records]
             self._flow = (with_failures or [flows[0][0]])[0]

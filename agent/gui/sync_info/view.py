@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSplitter, QStackedWidget
 
 from agent.api import models
@@ -102,11 +102,13 @@ class SyncInfoPage(Page):
         self._stack.setCurrentIndex(0 if records else 1)
         if not records:
             self._say_empty()
+        self._look_for_more()
 
     def add_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
         """Show more at the end."""
         self._more = more
         self.model.append_lines([_line(record) for record in records])
+        self._look_for_more()
 
     def show_busy(self, *, busy: bool) -> None:
         """A question is under way."""
@@ -160,6 +162,10 @@ class SyncInfoPage(Page):
     def _on_flow(self) -> None:
         if not self._filling and self.flow.currentData():
             self.flow_chosen.emit(str(self.flow.currentData()))
+
+    def _look_for_more(self) -> None:
+        """The end may be in sight already; the scroll bar knows once the rows are laid out."""
+        QTimer.singleShot(0, self, lambda: self._on_scrolled(self.table.verticalScrollBar().value()))
 
     def _on_scrolled(self, value: int) -> None:
         bar = self.table.verticalScrollBar()

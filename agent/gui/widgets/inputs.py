@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from agent.gui.icons import icon
 from agent.gui.widgets.buttons import button, icon_button
@@ -92,6 +92,8 @@ class SearchInput(QLineEdit):
         self.setPlaceholderText(hint)
         self.setClearButtonEnabled(True)
         self.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+        for inner in self.findChildren(QToolButton):  # Qt leaves its own two without names
+            inner.setAccessibleName(f"{name}: empty the field")
         self._pause = QTimer(self, singleShot=True, interval=_DEBOUNCE_MILLISECONDS)
         self._pause.timeout.connect(lambda: self.searched.emit(self.text().strip()))
         self.textChanged.connect(lambda _: self._pause.start())

@@ -1,0 +1,212 @@
+"""Processflows and Deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QLabel
+
+from agent.api import models
+from agent.api.models import EnvironmentState
+from agent.domain.run import RunState
+from agent.gui.apps.credential_form import CredentialForm
+from agent.gui.assembly import Shell
+from agent.gui.flows.card import FlowCard
+from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.widgets.dialog import ConfirmDialog
+from agent.gui.widgets.inputs import ChoiceInput
+from tests.gui.doubles import click
+from tests.helpers.fake_client import FakeClient, run
+
+
+def card(shell: Shell, name: str) -> FlowCard:
+    return next(one for one in shell.flows.view.findChildren(FlowCard) if one._name == name)
+
+
+def dialog_of(shell: Shell, kind: type[Any]) -> Any:
+    return shell.window.findChildren(kind)[-1]
+
+
+def words(widget: Any) -> str:
+    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget))
+
+
+def test_execute_starts_a_run_and_cancel_stops_it(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.window.show_panel(2)
+    mine = card(shell, "stock-to-store")
+    click(qtbot, mine.execute)
+    qtbot.waitUntil(mine.cancel.isVisible)
+    assert not mine.execute.isVisible()
+    click(qtbot, mine.cancel)
+    qtbot.waitUntil(lambda: "Cancelling" in words(mine))
+    assert not mine.cancel.isEnabled()
+    ended = run("stock-to-store", RunState.CANCELLED, fake.now, identity=mine._run_id)
+    flow = fake.deployed["stock-to-store"]
+    fake.deployed["stock-to-store"] = flow.model_copy(update={"active_run": None, "last_run": ended})
+    fake.emit(models.EventKind.RUN, ended)
+    qtbot.waitUntil(mine.execute.isVisible)
+    assert "Cancelled" in words(mine)
+
+
+def test_progress_is_shown_as_it_happens_with_separators(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.window.show_panel(2)
+    mine = card(shell, "orders-to-database")
+    later = run(
+        "orders-to-database", RunState.RUNNING, fake.now, identity="r-live", activity="Writing packet 99",
+        counts=models.Counts(read=1_250_000, written=1_249_000),
+    )  # fmt: skip
+    fake.emit(models.EventKind.RUN, later)
+    qtbot.waitUntil(lambda: "1,250,000 read · 1,249,000 written" in words(mine))
+    assert "Writing packet 99" in words(mine)
+
+
+def test_environment_off_is_said_with_the_way_to_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.environment = EnvironmentState.STOPPED
+    shell.window.show_panel(2)
+    click(qtbot, card(shell, "stock-to-store").execute)
+    banner = shell.flows.view.banner
+    qtbot.waitUntil(lambda: banner.title.text() == "Environment is not enabled" and banner.isVisible())
+    click(qtbot, banner._buttons[0])
+    assert shell.settings.view.isVisible()
+    qtbot.waitUntil(lambda: "enable_environment" in shell.settings.view.editors)
+    fake.declared["enable_environment"] = fake.declared["enable_environment"].model_copy(update={"value": "false"})
+    shell.settings.presenter.refresh()
+    box = shell.settings.view.editors["enable_environment"].control
+    qtbot.waitUntil(lambda: not box.isChecked() and box.isEnabled())
+    box.click()
+    qtbot.waitUntil(lambda: fake.environment is EnvironmentState.RUNNING)
+    shell.window.show_panel(2)
+    qtbot.waitUntil(lambda: not banner.isVisible())
+    click(qtbot, card(shell, "stock-to-store").execute)
+    qtbot.waitUntil(card(shell, "stock-to-store").cancel.isVisible)
+
+
+def test_undeploy_asks_first(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.window.show_panel(2)
+    shell.flows.presenter.undeploy("catalogue-to-store")
+    question = dialog_of(shell, ConfirmDialog)
+    assert question.cancel_button.isDefault()
+    click(qtbot, question.cancel_button)
+    assert "undeploy" not in fake.calls
+    shell.flows.presenter.undeploy("catalogue-to-store")
+    click(qtbot, dialog_of(shell, ConfirmDialog).accept_button)
+    qtbot.waitUntil(lambda: "catalogue-to-store" not in {flow.name for flow in shell.catalog.flows})
+
+
+def test_an_empty_page_offers_deploy(qtbot: Any, open_shell: Callable[..., Shell], fake: FakeClient) -> None:
+    fake.deployed.clear()
+    shell = open_shell()
+    qtbot.waitUntil(lambda: shell.catalog.loaded)
+    shell.window.show_panel(2)
+    click(qtbot, shell.flows.view.empty.button)
+    assert dialog_of(shell, DeployDialog).isVisible()
+
+
+# -- Deploy -----------------------------------------------------------------------------------------------------------
+
+
+def choose(qtbot: Any, dialog: DeployDialog, index: int) -> None:
+    qtbot.waitUntil(lambda: dialog.samples.count() > index)
+    dialog.samples.setCurrentIndex(index)
+    dialog.samples.activated.emit(index)
+
+
+def combos(dialog: DeployDialog) -> list[ChoiceInput]:
+    return [one for one in dialog.findChildren(ChoiceInput) if one is not dialog.samples and one.isVisible()]
+
+
+def test_a_sample_is_deployed_with_numbered_lines_and_executed(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 2)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    assert dialog.deploy_button.isEnabled()
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(dialog.execute_button.isVisible)
+    assert " 1  Processflow Publish Started" in words(dialog)
+    assert " 4  Deployed" in words(dialog)
+    assert fake.deployed["stock-to-store"].version == 2
+    click(qtbot, dialog.execute_button)
+    qtbot.waitUntil(lambda: fake.deployed["stock-to-store"].active_run is not None)
+
+
+def test_deploy_waits_until_every_token_is_bound(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    del fake.deployed["orders-to-database"], fake.stored["c-db"]
+    shell.catalog.refresh()
+    qtbot.waitUntil(lambda: len(shell.catalog.configurations) == 2)
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 1)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    assert not dialog.deploy_button.isEnabled()
+    assert "There is no configuration of SQL database yet" in words(dialog)
+
+
+def test_a_missing_configuration_is_made_from_the_dialog_and_bound(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    del fake.stored["c-db"]
+    fake.deployed.clear()
+    shell.catalog.refresh()
+    qtbot.waitUntil(lambda: not shell.catalog.flows)
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 1)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    store = combos(dialog)[0]
+    store.setCurrentIndex(1)
+    store.activated.emit(1)
+    buttons = [
+        one for one in dialog.findChildren(type(dialog.deploy_button)) if one.accessibleName() == "New SQL database"
+    ]
+    click(qtbot, buttons[0])
+    form = dialog_of(shell, CredentialForm)
+    form.rows["name"].control.setText("New database")
+    form.rows["database"].control.setText("/srv/new.db")
+    click(qtbot, form.save_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
+    form.close()
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+    qtbot.waitUntil(lambda: any("New database" in one.currentText() for one in combos(dialog)))
+
+
+def test_problems_of_a_file_are_listed_with_their_place(qtbot: Any, shell: Shell, tmp_path: Path) -> None:
+    document = tmp_path / "mine.yaml"
+    document.write_text("broken: true", "utf-8")
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    dialog.file_chosen.emit(str(document))
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "The document has 2 problems")
+    assert "mine.yaml:17:9" in words(dialog)
+    assert "Did you mean “email”?" in words(dialog)
+    assert not dialog.deploy_button.isEnabled()
+    choose(qtbot, dialog, 2)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+
+
+def test_a_file_that_cannot_be_read_is_said(qtbot: Any, shell: Shell, tmp_path: Path) -> None:
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    dialog.file_chosen.emit(str(tmp_path / "gone.yaml"))
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "gone.yaml cannot be read.")
+
+
+def test_redeploy_starts_from_what_is_deployed(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.open_deploy("stock-to-store")
+    dialog = dialog_of(shell, DeployDialog)
+    qtbot.waitUntil(lambda: dialog.heading.text() == "Redeploy Stock to store" and dialog.deploy_button.isEnabled())
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(dialog.execute_button.isVisible)
+    assert fake.deployed["stock-to-store"].version == 2
+
+
+def test_deploying_without_environment_leads_to_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.environment = EnvironmentState.STOPPED
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 2)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "Environment is not enabled")
+    click(qtbot, dialog.banner._buttons[0])
+    assert shell.settings.view.isVisible()

@@ -1,0 +1,170 @@
+"""The window as a whole: navigation, names for screen readers, a lost service, log off, closing, the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QWidget,
+)
+
+from agent.api import models
+from agent.domain.errors import ConfigurationError, TransientError
+from agent.gui.apps.credential_form import CredentialForm
+from agent.gui.assembly import Shell
+from agent.gui.widgets.dialog import ConfirmDialog
+from tests.gui.doubles import click
+from tests.gui.scenes import SCENES
+from tests.helpers.fake_client import FakeClient
+
+_INTERACTIVE = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit)
+OpenShell = Callable[..., Shell]
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_ctrl_and_a_digit_bring_each_panel(qtbot: Any, shell: Shell, index: int) -> None:
+    qtbot.keyClick(shell.window, getattr(Qt.Key, f"Key_{index + 1}"), Qt.KeyboardModifier.ControlModifier)
+    assert shell.panels[index].view.isVisible()
+    assert shell.window.sidebar.buttons[index].isChecked()
+
+
+def test_f5_asks_again(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    before = fake.calls.count("flows")
+    qtbot.keyClick(shell.window, Qt.Key.Key_F5)
+    qtbot.waitUntil(lambda: fake.calls.count("flows") > before)
+
+
+def _nameless(root: QWidget) -> list[str]:
+    found = []
+    for widget in root.findChildren(QWidget):
+        inside = isinstance(widget.parent(), QComboBox | QAbstractItemView) or "qt_" in widget.objectName()
+        is_menu_part = type(widget).__name__ in {"QToolButton", "QScrollBar"} and widget.objectName().startswith("qt_")
+        popup = any(isinstance(above, QComboBox) for above in _ancestors(widget))
+        if not isinstance(widget, _INTERACTIVE) or inside or is_menu_part or popup:
+            continue
+        if not (widget.accessibleName() or (isinstance(widget, QAbstractButton) and widget.text())):
+            found.append(f"{type(widget).__name__} in {type(widget.parent()).__name__}")
+    return found
+
+
+def _ancestors(widget: QWidget) -> list[object]:
+    above, found = widget.parent(), []
+    while above is not None:
+        found.append(above)
+        above = above.parent()
+    return found
+
+
+@pytest.mark.parametrize("name", ["home", "apps", "flows", "sync", "log", "settings", "form", "form-sql", "deploy",
+                                  "clear", "apps-remove", "form-no-vault"])  # fmt: skip
+def test_no_interactive_part_is_without_a_name(qtbot: Any, open_shell: OpenShell, fake: FakeClient, name: str) -> None:
+    scene = SCENES[name]
+    scene.prepare(fake)
+    shell = open_shell()
+    qtbot.waitUntil(lambda: shell.catalog.loaded and shell.session.state is not None)
+    for step in list(scene.steps(shell, fake))[:2]:
+        step()
+    assert _nameless(shell.window) == []
+
+
+def test_a_lost_service_is_a_calm_banner_that_goes_by_itself(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    qtbot.waitUntil(lambda: fake.listeners == 1)
+    fake.fail["health"] = TransientError("The service does not answer.", code="service-unreachable")
+    fake.end_events()
+    qtbot.waitUntil(shell.window.lost.isVisible)
+    assert [one.text() for one in shell.window.lost._buttons] == ["Start", "Retry"]
+    assert shell.home.view.isVisible()
+    del fake.fail["health"]
+    click(qtbot, shell.window.lost._buttons[1])
+    qtbot.waitUntil(lambda: not shell.window.lost.isVisible())
+
+
+def test_before_sign_in_a_missing_service_says_so(qtbot: Any, open_shell: OpenShell, fake: FakeClient) -> None:
+    fake.fail["health"] = TransientError(
+        "The agent's service is not running.", code="service-not-running", remedy="Go."
+    )
+    shell = open_shell(signed_in=False)
+    qtbot.waitUntil(shell.sign_in._lost.isVisible)
+    assert shell.sign_in._lost.title.text() == "The agent's service is not running."
+    del fake.fail["health"]
+    qtbot.waitUntil(shell.sign_in.name.isVisible)
+
+
+def test_log_off_closes_dialogs_and_asks_for_the_operator(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.window.show_panel(1)
+    shell.apps.presenter.add("bigcommerce")
+    next(one for one in shell.window.agent_menu.actions() if one.text() == "&Log off").trigger()
+    qtbot.waitUntil(shell.sign_in.name.isVisible)
+    qtbot.waitUntil(lambda: not shell.window.findChildren(CredentialForm) and "sign_off" in fake.calls)
+    assert shell.catalog.flows == []
+    qtbot.keyClick(shell.window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    assert not shell.apps.view.isVisible()
+
+
+def test_an_ended_session_leads_back_to_sign_in(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.fail["execute"] = ConfigurationError("Sign in again.", code="sign-in-required")
+    shell.bridge.call_failed.emit(fake.fail["execute"])
+    qtbot.waitUntil(shell.sign_in.name.isVisible)
+
+
+def test_the_menu_has_what_the_agent_needs(shell: Shell) -> None:
+    texts = [one.text().replace("&", "") for one in shell.window.agent_menu.actions() if one.text()]
+    assert texts == ["Clear Temp…", "Clear Cache…", "Log off", "Quit"]
+    assert all(isinstance(one, QAction) and one.isEnabled() for one in shell.window.agent_menu.actions())
+
+
+def test_closing_says_once_that_the_service_goes_on(qtbot: Any, shell: Shell) -> None:
+    shell.window.close()
+    assert shell.window.isVisible()
+    question = shell.window.findChildren(ConfirmDialog)[-1]
+    assert "service goes on" in question.text.text()
+    click(qtbot, question.accept_button)
+    assert not shell.window.isVisible()
+    shell.window.show()
+    shell.window._may_close = False
+    shell.window.close()
+    assert not shell.window.isVisible()
+
+
+def test_the_window_is_titled_by_its_machine_and_remembers_its_place(
+    qtbot: Any, shell: Shell, memory: QSettings
+) -> None:
+    assert shell.window.windowTitle() == "OP Agent — warehouse-01"
+    shell.window.close()
+    assert memory.value("geometry") is not None
+
+
+def test_the_demo_says_what_it_is_and_where_its_data_is(qtbot: Any, open_shell: OpenShell, fake: FakeClient) -> None:
+    fake.demo = True
+    shell = open_shell()
+    qtbot.waitUntil(shell.window.demo.isVisible)
+    assert "/home/anna/.local/share/op-agent" in shell.window.demo.body.text()
+    assert fake.calls.count("sign_in") == 0
+
+
+def test_the_gui_answers_keys_while_the_service_hangs(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.hang |= {"flows", "apps", "configurations", "log_bounds", "settings", "sync_info", "state"}
+    for index in (1, 2, 3, 4, 5, 0):
+        qtbot.keyClick(shell.window, getattr(Qt.Key, f"Key_{index + 1}"), Qt.KeyboardModifier.ControlModifier)
+        assert shell.panels[index].view.isVisible()
+
+
+def test_an_error_nobody_waits_for_is_said_at_the_foot(qtbot: Any, shell: Shell) -> None:
+    shell.bridge.call_failed.emit(ConfigurationError("It failed.", code="x", remedy="Do this."))
+    assert shell.window.toast.label.text() == "It failed. Do this."
+
+
+def test_an_environment_event_changes_chip_and_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    qtbot.waitUntil(lambda: fake.listeners == 1)
+    state = shell.session.state.model_copy(update={"environment": models.EnvironmentState.STOPPING})
+    fake.emit(models.EventKind.ENVIRONMENT, state)
+    qtbot.waitUntil(lambda: shell.settings.view.environment.text() == "Stopping")
