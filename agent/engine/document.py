@@ -149,11 +149,11 @@ def _nodes(branch: Branch, report: Report) -> tuple[dict[str, Formed], bool]:
         report.add(branch.place, "too-large", f"The processflow has more than {_MOST_NODES} nodes.")
         return {}, False
     for node_id, tree in branch.members.items():
+        place = branch.keys[node_id]
         if len(node_id) > _MOST_CHARACTERS or not _IDENTIFIER.fullmatch(node_id):
-            place = branch.keys[node_id]
             report.add(place, "wrong-value", f"The node id {quoted(node_id)} must consist of letters, digits, - and _.")
             continue
-        formed = form_node(node_id, tree, report)
+        formed = form_node(node_id, tree, place, report)
         if formed is not None:
             nodes[node_id] = formed
     return nodes, len(nodes) == len(branch.members) and all(formed.node is not None for formed in nodes.values())

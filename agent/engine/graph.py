@@ -17,6 +17,13 @@ _NEXT: Mapping[NodeType, NodeType] = {
     NodeType.MAPPER: NodeType.POST,
     NodeType.POST: NodeType.END,
 }
+_NAMES: Mapping[NodeType, str] = {
+    NodeType.START: "Start",
+    NodeType.GET: "GET",
+    NodeType.MAPPER: "a Mapper",
+    NodeType.POST: "POST",
+    NodeType.END: "End",
+}
 _ORDER = "A chain is Start, GET, Mapper, POST and, if you like, End."
 
 
@@ -36,7 +43,8 @@ def chains(nodes: Mapping[str, Formed], links: Items, report: Report, *, complet
         report: Gets the problems.
         complete: False where some nodes are missing because they were refused: what follows from that is not noted.
     """
-    edges = _edges(nodes, links, report, complete=complete)
+    edges, known = _edges(nodes, links, report, complete=complete)
+    complete = complete and known
     if _has_cycle(edges, report):
         return ()
     start = _start(nodes, links.place, report, complete=complete)
@@ -53,15 +61,19 @@ def chains(nodes: Mapping[str, Formed], links: Items, report: Report, *, complet
     return _found_chains(nodes, start, followers, report)
 
 
-def _edges(nodes: Mapping[str, Formed], links: Items, report: Report, *, complete: bool) -> list[_Link]:
+def _edges(nodes: Mapping[str, Formed], links: Items, report: Report, *, complete: bool) -> tuple[list[_Link], bool]:
+    """The links, and whether all of them lead to nodes that there are."""
     edges: list[_Link] = []
     seen: set[tuple[str, str]] = set()
+    known = True
     for path in links.members:
         leaves = [member for member in path.members if isinstance(member, Leaf)] if isinstance(path, Items) else []
         if not isinstance(path, Items) or len(leaves) < max(2, len(path.members)):
+            known = False
             report.add(path.place, "wrong-type", "A link must be a list of two or more node ids.", "Write [start, …].")
             continue
         for leaf in leaves:
+            known = known and leaf.text in nodes
             if leaf.text not in nodes and complete:
                 message = f"There is no node {quoted(leaf.text)}."
                 report.add_unknown(leaf.place, "unknown-node", message, name=leaf.text, known=nodes)
@@ -71,7 +83,7 @@ def _edges(nodes: Mapping[str, Formed], links: Items, report: Report, *, complet
                 seen.add(pair)
                 edges.append(_Link(*pair, target.place))
                 _look_at_order(nodes[source.text], nodes[target.text], target.place, report)
-    return edges
+    return edges, known
 
 
 def _look_at_order(source: Formed, target: Formed, place: Place, report: Report) -> None:
@@ -80,10 +92,9 @@ def _look_at_order(source: Formed, target: Formed, place: Place, report: Report)
     if source.node is None or target.node is None:
         return
     if _NEXT.get(source.type) is not target.type and target.type is not NodeType.END:
-        message = f"A {target.type.value} node cannot follow a {source.type.value} node."
-        report.add(place, "wrong-order", message, _ORDER)
+        report.add(place, "wrong-order", f"{_NAMES[target.type]} cannot follow {_NAMES[source.type]}.", _ORDER)
     elif target.type is NodeType.END and source.type is not NodeType.POST:
-        report.add(place, "wrong-order", f"An end node cannot follow a {source.type.value} node.", _ORDER)
+        report.add(place, "wrong-order", f"End cannot follow {_NAMES[source.type]}.", _ORDER)
 
 
 def _has_cycle(edges: Sequence[_Link], report: Report) -> bool:
@@ -135,7 +146,7 @@ def _look_at_ends(nodes: Sequence[Formed], followers: Mapping[str, Sequence[_Lin
     for node in nodes:
         wanted = _NEXT.get(node.type)
         if wanted is not None and node.type is not NodeType.POST and node.id not in followers:
-            message = f"The chain ends at {quoted(node.id)}: a {wanted.value} node must follow."
+            message = f"The chain ends at {quoted(node.id)}: {_NAMES[wanted]} must follow."
             report.add(node.place, "open-end", message, _ORDER)
 
 

@@ -57,8 +57,8 @@ class Formed:
     node: Node | None
 
 
-def form_node(node_id: str, tree: Tree, report: Report) -> Formed | None:
-    """A node as its member `type` says. None where that is not known."""
+def form_node(node_id: str, tree: Tree, place: Place, report: Report) -> Formed | None:
+    """A node as its member `type` says. None where that is not known. `place` is where its id stands."""
     what = f"the node {quoted(node_id)}"
     if not isinstance(tree, Branch):
         report.add(tree.place, "wrong-type", f"{what[0].upper()}{what[1:]} must be a mapping.", "Write {type: …}.")
@@ -79,8 +79,8 @@ def form_node(node_id: str, tree: Tree, report: Report) -> Formed | None:
             leaf.place, "later-version", f"The node type “{type_.value}” comes with a later version.",
             "Remove the node; this version runs Start, GET, Mapper, POST and End.",
         )  # fmt: skip
-        return Formed(node_id, type_, tree.place, None)
-    return Formed(node_id, type_, tree.place, _FORMS[type_](node_id, fields, report))
+        return Formed(node_id, type_, place, None)
+    return Formed(node_id, type_, place, _FORMS[type_](node_id, fields, report))
 
 
 def _step(node_id: str, fields: Fields, _: Report) -> Step:

@@ -1,0 +1,162 @@
+"""Checks a parsed document against what the apps offer, before anything is deployed. Executes nothing.
+
+Owns what has to do with credential tokens, schemas, actions, options and filters; the mapper is checked by
+`agent.engine.check_mapping`, the form of the document by `agent.engine.document`. Codes are stable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.connectors.contract import Connector
+from agent.domain.app import Action, ActionKind, App, Schema
+from agent.domain.processflow import AppNode, FilterPlace, GetNode, PostNode, Problem, Processflow
+from agent.engine.catalogue import Bound, Catalogue
+from agent.engine.check_mapping import check_mapping
+from agent.engine.document import Document
+from agent.engine.filters import faults
+from agent.engine.report import Place, Report, closest, meant, quoted
+from agent.engine.tree import Leaf
+
+
+def check(
+    document: Document, apps: Mapping[str, Connector | App], bindings: Mapping[str, Bound] | None = None
+) -> list[Problem]:
+    """Everything that is wrong with a document.
+
+    Args:
+        document: A parsed document. Where its form is wrong, that is all that is reported.
+        apps: The connectors, or their apps alone, by app id.
+        bindings: The App Configuration of each credential token, to check a deployment; None to check the document.
+    """
+    if document.flow is None:
+        return list(document.problems)
+    report = Report(document.file)
+    checker = _Checker(document, document.flow, Catalogue(document.flow, apps, bindings), report)
+    checker.check_credentials(apps, bindings)
+    for chain in document.flow.chains:
+        source = checker.check_node(chain.get, ActionKind.READ)
+        destination = checker.check_node(chain.post, ActionKind.WRITE)
+        if checker.is_first(chain.mapper.id, chain.post.id):
+            check_mapping(document, chain, source, destination, report)
+    return report.problems
+
+
+class _Checker:
+    """Looks at credential tokens and at the nodes that use them."""
+
+    def __init__(self, document: Document, flow: Processflow, catalogue: Catalogue, report: Report) -> None:
+        self._document = document
+        self._flow = flow
+        self._catalogue = catalogue
+        self._report = report
+        self._seen: set[tuple[str, ...]] = set()
+
+    def is_first(self, *ids: str) -> bool:
+        """Whether these nodes are looked at for the first time: chains may share nodes."""
+        first = ids not in self._seen
+        self._seen.add(ids)
+        return first
+
+    def check_credentials(self, apps: Mapping[str, Connector | App], bindings: Mapping[str, Bound] | None) -> None:
+        for token, app_id in self._flow.credentials.items():
+            place = self._document.place("credentials", token)
+            if app_id not in apps:
+                message = f"There is no app {quoted(app_id)}."
+                self._report.add_unknown(place, "unknown-app", message, name=app_id, known=apps)
+            elif bindings is not None:
+                self._check_binding(token, app_id, bindings.get(token))
+
+    def _check_binding(self, token: str, app_id: str, bound: Bound | None) -> None:
+        place = self._document.place("credentials", token)
+        subject = f"The credential token {quoted(token)}"
+        if bound is None:
+            message = f"{subject} is not bound to an App Configuration."
+            self._report.add(place, "unbound-credential", message, "Choose one when you deploy.")
+        elif bound.app != app_id:
+            belongs = f"the App Configuration {quoted(bound.name)} belongs to {quoted(bound.app)}"
+            message = f"{subject} stands for the app {quoted(app_id)}, but {belongs}."
+            self._report.add(place, "wrong-app", message, "Choose another one.")
+
+    def check_node(self, node: GetNode | PostNode, kind: ActionKind) -> Schema | None:
+        """Check a node and give its schema."""
+        app, schema = self._catalogue.app(node.credential), self._catalogue.schema(node)
+        if not self.is_first(node.id):
+            return schema
+        if node.credential not in self._flow.credentials:
+            self._report.add_unknown(
+                self._place(node, "credential"), "unknown-credential",
+                f"There is no credential token {quoted(node.credential)}.",
+                name=node.credential, known=self._flow.credentials,
+            )  # fmt: skip
+        if app is None:
+            return None
+        if schema is None:
+            self._report.add_unknown(
+                self._place(node, "schema"), "unknown-schema", f"{app.name} has no schema {quoted(node.schema)}.",
+                name=node.schema, known=[known.name for known in app.schemas],
+            )  # fmt: skip
+            return None
+        action = self._action(node, schema, kind)
+        if action is not None:
+            self._check_options(node, action)
+        if isinstance(node, GetNode):
+            self._check_filters(node, action)
+        return schema
+
+    def _action(self, node: AppNode, schema: Schema, kind: ActionKind) -> Action | None:
+        offered = [action.name for action in schema.actions if action.kind is kind]
+        action = schema.action(node.action)
+        if action is None:
+            self._report.add_unknown(
+                self._place(node, "action"), "unknown-action",
+                f"The schema {quoted(node.schema)} has no action {quoted(node.action)}.",
+                name=node.action, known=offered,
+            )  # fmt: skip
+        elif action.kind is not kind:
+            does, needed = ("reads", "POST") if action.kind is ActionKind.READ else ("writes", "GET")
+            self._report.add(
+                self._place(node, "action"), "wrong-action",
+                f"The action {quoted(action.name)} {does}; it cannot be used in a {needed} node.",
+                f"Known are {', '.join(offered)}." if offered else "The schema offers none for this node.",
+            )  # fmt: skip
+            return None
+        return action
+
+    def _check_options(self, node: AppNode, action: Action) -> None:
+        for option in node.options:
+            if option not in action.options:
+                self._report.add(
+                    self._document.key_place("nodes", node.id, "options", option), "unknown-option",
+                    f"The action {quoted(action.name)} of {quoted(node.schema)} has no option {quoted(option)}.",
+                    meant(option, action.options, otherwise="It takes none."),
+                )  # fmt: skip
+
+    def _check_filters(self, node: GetNode, action: Action | None) -> None:
+        for number, clause in enumerate(node.filters):
+            if action is not None and clause.place is FilterPlace.QUERY and not _is_accepted(clause.key, action):
+                self._report.add(
+                    self._place(node, "filter", number, "key"), "unknown-filter",
+                    f"The action {quoted(action.name)} of {quoted(node.schema)} does not accept the filter "
+                    f"{quoted(clause.key)}.",
+                    _right_filter(clause.key, action),
+                )  # fmt: skip
+            leaf = self._document.find("nodes", node.id, "filter", number, "value")
+            for fault in faults(clause.value, self._flow.variables):
+                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, "filter", number)
+                self._report.add(place, fault.code, fault.message, fault.suggestion)
+
+    def _place(self, node: AppNode, *path: str | int) -> Place:
+        return self._document.place("nodes", node.id, *path)
+
+
+def _is_accepted(key: str, action: Action) -> bool:
+    return action.any_filter or key in action.filters
+
+
+def _right_filter(key: str, action: Action) -> str:
+    renamed = action.renamed_filters.get(key)
+    if renamed is not None:
+        return f"Did you mean “{renamed}”? “{key}” belongs to another version of the app's API."
+    close = closest(key, action.filters)
+    return f"Did you mean “{close}”?" if close else meant(key, action.filters, otherwise="It accepts no filters.")

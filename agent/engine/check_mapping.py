@@ -1,0 +1,112 @@
+"""Checks a mapper against the schemas on both of its sides: attributes, keys, and whether expressions compile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.domain.app import Attribute, Schema
+from agent.domain.processflow import AttributeMapping, Chain
+from agent.engine.catalogue import attribute_at
+from agent.engine.document import Document
+from agent.engine.expressions import syntax_fault
+from agent.engine.paths import plain_path
+from agent.engine.report import Place, Report, quoted
+from agent.engine.tree import Branch, Leaf
+
+Known = tuple[Attribute, ...] | None
+"""The attributes that there are; None where there may be any."""
+
+
+def check_mapping(
+    document: Document, chain: Chain, source: Schema | None, destination: Schema | None, report: Report
+) -> None:
+    """Note what is wrong with the mapper of a chain. A schema that is None was reported already."""
+    path = ("nodes", chain.mapper.id, "attributes")
+    checker = _Checker(document, chain, report)
+    checker.check(chain.mapper.mappings, path, _known(source), _known(destination))
+    upsert = chain.post.action.casefold() == "upsert"
+    if upsert and not any(mapping.key for mapping in chain.mapper.mappings):
+        primary = destination.primary_key if destination is not None else None
+        example = primary or chain.mapper.mappings[0].attribute
+        report.add(
+            document.key_place(*path), "missing-key-attribute",
+            f"{chain.post.id} does an UPSERT, but no attribute of {chain.mapper.id} is marked as key.",
+            f"Mark the one that identifies a record, e.g. {example}: {{value: …, key: true}}.",
+        )  # fmt: skip
+
+
+def _known(schema: Schema | None) -> Known:
+    return None if schema is None or schema.open_attributes or not schema.attributes else schema.attributes
+
+
+class _Checker:
+    """Walks through the attributes of one mapper."""
+
+    def __init__(self, document: Document, chain: Chain, report: Report) -> None:
+        self._document = document
+        self._chain = chain
+        self._report = report
+
+    def check(self, mappings: Sequence[AttributeMapping], path: tuple[str, ...], source: Known, target: Known) -> None:
+        for mapping in mappings:
+            here = (*path, mapping.attribute)
+            target_attribute = self._destination(mapping, here, target)
+            leaf = self._expression(here)
+            fault = syntax_fault(mapping.expression)
+            if fault is not None:
+                place = leaf.place_at(fault.offset) if leaf is not None else self._document.place(*here)
+                message = f"The expression of {quoted(mapping.attribute)} does not compile: {fault.message}."
+                self._report.add(place, "expression-syntax", message)
+            below = self._source(mapping, leaf, here, source)
+            if mapping.members:
+                members = target_attribute.members if target_attribute is not None else ()
+                self.check(mapping.members, (*here, "attributes"), below, members or None)
+
+    def _destination(self, mapping: AttributeMapping, here: tuple[str, ...], target: Known) -> Attribute | None:
+        if target is None:
+            return None
+        found = next((attribute for attribute in target if attribute.name == mapping.attribute), None)
+        if found is None:
+            self._report.add_unknown(
+                self._document.key_place(*here), "unknown-destination-attribute",
+                f"{quoted(self._chain.post.schema)}, where {self._chain.post.id} writes, has no attribute "
+                f"{quoted(mapping.attribute)}.",
+                name=mapping.attribute, known=[attribute.name for attribute in target],
+            )  # fmt: skip
+        return found
+
+    def _source(self, mapping: AttributeMapping, leaf: Leaf | None, here: tuple[str, ...], source: Known) -> Known:
+        """Check a plain path, and give the attributes below it."""
+        path = plain_path(mapping.expression)
+        if path is None or source is None:
+            return None
+        found, steps = attribute_at(source, path)
+        if steps < len(path):
+            self._report.add_unknown(
+                _place_of_step(leaf, path[steps], steps) or self._document.place(*here), "unknown-attribute",
+                f"{quoted(self._chain.get.schema)}, which {self._chain.get.id} reads, has no attribute "
+                f"{quoted('.'.join(path[: steps + 1]))}.",
+                name=path[steps], known=_names_at(source, path[:steps]),
+            )  # fmt: skip
+        return found.members or None if found is not None else None
+
+    def _expression(self, here: tuple[str, ...]) -> Leaf | None:
+        tree = self._document.find(*here)
+        if isinstance(tree, Branch):
+            tree = tree.members.get("each") or tree.members.get("value")
+        return tree if isinstance(tree, Leaf) else None
+
+
+def _place_of_step(leaf: Leaf | None, step: str, number: int) -> Place | None:
+    if leaf is None:
+        return None
+    offset = 0
+    for _ in range(number):
+        offset = leaf.text.find(".", offset) + 1
+    return leaf.place_at(max(leaf.text.find(step, offset), 0))
+
+
+def _names_at(attributes: tuple[Attribute, ...], path: Sequence[str]) -> list[str]:
+    for step in path:
+        attributes = next((attribute.members for attribute in attributes if attribute.name == step), ())
+    return [attribute.name for attribute in attributes]
