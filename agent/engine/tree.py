@@ -28,6 +28,8 @@ MOST_BYTES: Final = 1_000_000
 MOST_DEPTH: Final = 30
 MOST_VALUES: Final = 20_000
 
+_UNCLOSED: Final = ("end of stream", "stream end")
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -97,7 +99,8 @@ def read_tree(content: bytes, report: Report) -> Tree | None:
     except _Refused as refused:
         report.add(refused.place, refused.code, refused.message, refused.suggestion)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unclosed = any(words in str(error.problem) for words in _UNCLOSED)
+        mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
         report.add(_place(mark), "syntax", *_explained(error))
     except YAMLError as error:
         position = getattr(error, "position", 0)
@@ -243,7 +246,7 @@ def _explained(error: MarkedYAMLError) -> tuple[str, str]:
         return f"A value cannot begin with {sign}.", "Put the value between quotes."
     if "mapping values are not allowed" in problem:
         return "A colon is not allowed here.", "Put the value between quotes, or correct the indentation."
-    if "end of stream" in problem or "stream end" in problem:
+    if any(words in problem for words in _UNCLOSED):
         return "Something that was opened here is not closed before the end.", "Close the quote or bracket."
     if "could not find expected ':'" in problem:
         return "A colon is missing after a name.", ""
