@@ -125,8 +125,7 @@ def test_a_sample_is_deployed_with_numbered_lines_and_executed(qtbot: Any, shell
     assert dialog.deploy_button.isEnabled()
     click(qtbot, dialog.deploy_button)
     qtbot.waitUntil(dialog.execute_button.isVisible)
-    assert " 1  Processflow Publish Started" in words(dialog)
-    assert " 4  Deployed" in words(dialog)
+    qtbot.waitUntil(lambda: " 1  Processflow Publish Started" in words(dialog) and " 4  Deployed" in words(dialog))
     assert fake.deployed["stock-to-store"].version == 2
     click(qtbot, dialog.execute_button)
     qtbot.waitUntil(lambda: fake.deployed["stock-to-store"].active_run is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from agent.domain.errors import AgentError
 from agent.gui import formats, tones
@@ -34,8 +34,6 @@ class HomePage(Page):
 
     def __init__(self) -> None:
         super().__init__("Home", "What runs, what needs you, and what comes next.")
-        self._stack = QStackedWidget()
-        self.body.addWidget(self._stack, 1)
         self.empty = EmptyState(
             "workflow",
             "No processflow is deployed yet",
@@ -44,8 +42,7 @@ class HomePage(Page):
             ("Deploy…", self.deploy_clicked.emit),
             picture_of_action="upload",
         )
-        self._stack.addWidget(self._build_content())
-        self._stack.addWidget(self.empty)
+        self.body.addWidget(self._build_content(), 1)
         self._clock = QTimer(self, interval=_CLOCK_MILLISECONDS)
         self._clock.timeout.connect(self.grew_old)
         self._clock.start()
@@ -58,8 +55,8 @@ class HomePage(Page):
         self._running_title.setVisible(bool(found.running))
         self._running.show_items(found.running)
         self._show_table(found)
-        nothing = not found.flows and not found.attention
-        self._stack.setCurrentIndex(1 if nothing else 0)
+        self.empty.setVisible(not found.flows)
+        self._rest.setVisible(bool(found.flows))
 
     def show_error(self, error: AgentError | None) -> None:
         """The last question had no answer."""
@@ -93,7 +90,11 @@ class HomePage(Page):
         self.table.use(self.model, delegate)
         self.table.activated.connect(lambda index: self.flow_chosen.emit(str(self.model.line(index.row()).value)))
         column.addWidget(self.table)
-        column.addStretch()
+        column.addWidget(self.empty, 1)
+        self.empty.hide()
+        self._rest = QWidget()
+        self._rest.setProperty("role", "clear")
+        column.addWidget(self._rest, 1)
         return holder
 
     def _build_quiet(self) -> Card:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.gui.tones import Tone
@@ -44,7 +44,11 @@ class SignInPage(QWidget):
         self.card.setFixedWidth(420)
         self.card.body.setContentsMargins(26, 24, 26, 26)
         self.card.body.setSpacing(15)
-        outer.addWidget(self.card, 0, Qt.AlignmentFlag.AlignHCenter)
+        middle = QHBoxLayout()  # an alignment would ignore that the height depends on the width
+        middle.addStretch()
+        middle.addWidget(self.card)
+        middle.addStretch()
+        outer.addLayout(middle)
         outer.addStretch(3)
         self._build_waiting()
         self._build_form()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.pictures import Tile
@@ -35,10 +35,12 @@ class EmptyState(QWidget):
         self.title, self.hint = Text(title, "section"), Text(hint, "muted", wrap=True)
         for label in (self.title, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            label.setMaximumWidth(460)
-        self.hint.setMinimumWidth(380)
-        column.addWidget(self.title, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignHCenter)
+            label.setFixedWidth(440)
+            row = QHBoxLayout()  # an alignment would ignore that the height depends on the width
+            row.addStretch()
+            row.addWidget(label)
+            row.addStretch()
+            column.addLayout(row)
         if action is not None:
             column.addSpacing(10)
             self.button = button(action[0], action[1], kind="primary", picture=picture_of_action)
