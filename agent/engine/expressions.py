@@ -23,7 +23,7 @@ from agent.engine.conversion import JsonNumber, json_text
 from agent.engine.needs import Reduction
 
 MOST_CHARACTERS: Final = 10_000
-_ONE_MILLISECONDS: Final = 1_000
+_ONE_MILLISECONDS: Final = 500
 _PACKET_SECONDS: Final = 10.0
 _STACK_DEPTH: Final = 200
 _SEQUENCE_LENGTH: Final = 1_000_000
@@ -33,6 +33,7 @@ _WHOLE_BITS: Final = 53
 _UNFINISHED = ("S0207", "S0101", "S0105", "S0106", "S0203", "S0302", "Unclosed comment")
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _BIG_NUMBER = b"0" * 16
+_WORD = re.compile(r"[\w$]{1,40}|.", re.DOTALL)
 _FORBIDDEN = re.compile(r"\$eval\b")
 _CODE = re.compile(r"^(?:Parse error: )?(?:Invalid syntax: )?(?:Syntax error: )?([A-Z][0-9]{4}): ")
 _DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
@@ -69,7 +70,10 @@ def syntax_fault(expression: str) -> SyntaxFault | None:
     message = _compile_fault(expression)
     if message is None:
         return None
-    return SyntaxFault(_without_code(message), _place_of_fault(expression))
+    offset = _place_of_fault(expression)
+    if "S0201" in message and (word := _WORD.match(expression, offset)):
+        return SyntaxFault(f"“{word[0]}” is not expected here", offset)
+    return SyntaxFault(_without_code(message), offset)
 
 
 def names_root(expression: str) -> bool:

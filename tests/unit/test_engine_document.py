@@ -51,7 +51,7 @@ def test_json_gives_the_same_processflow_also_when_it_is_indented_with_tabs() ->
         "schema_version": 1, "name": "a", "credentials": {"s": "x", "d": "y"},
         "nodes": {
             "start": {"type": "start"},
-            "get": {"type": "get", "credential": "s", "schema": "o", "action": "GET", "description": "caf\u00e9 \U0001f600/"},
+            "get": {"type": "get", "credential": "s", "schema": "o", "action": "GET", "description": "é \U0001f600/"},
             "map": {"type": "mapper", "attributes": {"id": {"value": "id", "key": True}}},
             "post": {"type": "post", "credential": "d", "schema": "o", "action": "UPSERT"},
         },
@@ -60,7 +60,7 @@ def test_json_gives_the_same_processflow_also_when_it_is_indented_with_tabs() ->
     for text in (json.dumps(document), json.dumps(document, indent="\t"), json.dumps(document).replace("/", "\\/")):
         flow = parse(text.encode(), file="flow.json").flow
         assert flow is not None
-        assert flow.chains[0].get.description == "caf\u00e9 \U0001f600/"
+        assert flow.chains[0].get.description == "é \U0001f600/"
         assert flow.chains[0].mapper.mappings[0].key
 
 
@@ -97,7 +97,7 @@ def test_words_that_yaml_would_turn_into_something_else_stay_text() -> None:
         ("start_from: 2020-01-01T00:00:00Z", "start_from: soon", "16:17 wrong-value", "2020-01-01T00:00:00Z"),
         ('operator: "="', 'operator: "=>"', "14:44 unknown-operator", "Did you mean “>=”?"),
         ("in: header}", "in: body}", "15:45 wrong-value", "query or header"),
-        ("{value: id, key: true}\n      total", "{value: id, key: 1}\n      total", "21:28 wrong-type", "true or false"),
+        ("key: true}\n      total", "key: 1}\n      total", "21:28 wrong-type", "true or false"),
         ("type: datetime", "type: date", "24:45 unknown-type", "Did you mean “datetime”?"),
         ("total: total_inc_tax", "total:", "22:7 missing-key", "“total” has no expression"),
         ("each: consignments.shipping.line_items\n        ", "", "26:9 missing-key", "“each” is missing"),
