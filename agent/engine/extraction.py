@@ -1,7 +1,7 @@
 """Takes the values at plain paths out of a packet's documents with typed decoding: only what is asked for is decoded.
 
 A plan is a tree of structs made for the paths. A document of another shape than the paths suggest (an array where an
-object was expected) makes the decoder refuse; `extract_by_walking` then takes the same values in the general way.
+object was expected) makes the decoder refuse; `agent.engine.extracted` then takes the same values in the general way.
 """
 
 from __future__ import annotations
@@ -14,44 +14,9 @@ from typing import Any, Optional, Union
 
 import msgspec
 
-from agent.engine.conversion import Column, JsonNumber, json_text
-from agent.engine.paths import MISSING, Path, children, opened, walk
-
-ShapeError = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
-"""What `extract` and `extract_by_walking` raise for documents that they cannot take apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """One value per record. `raw` leaves it as JSON text."""
-
-    path: Path
-    raw: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """Many child records per record: the values of `members`, or with None, the documents of the child records."""
-
-    path: Path
-    members: Mapping[int, Scalar] | None
-
-
-@dataclass(slots=True)
-class Children:
-    """The child records of several records in one row: `counts[i]` of them belong to record i."""
-
-    counts: list[int]
-    columns: dict[int, Column] = field(default_factory=dict)
-    documents: list[bytes] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Extracted:
-    """Columns of values, and child records, by the number of what was asked for."""
-
-    columns: dict[int, Column] = field(default_factory=dict)
-    children: dict[int, Children] = field(default_factory=dict)
+from agent.engine.conversion import Column, JsonNumber
+from agent.engine.extracted import Children, Collection, Extracted, Scalar, child_documents
+from agent.engine.paths import Path
 
 
 class _Clash(Exception):  # noqa: N818 - never leaves this module
@@ -259,44 +224,7 @@ def _documents(raw: msgspec.Raw | None) -> list[bytes]:
         items = [bytes(item) for item in _RAW_ITEMS.decode(text)]
         if all(item.startswith(b"{") for item in items):
             return items
-    return [json_text(child).encode() for child in _objects(opened(_ANYTHING.decode(text)))]
+    return child_documents(text)
 
 
-def extract_by_walking(
-    document: bytes, scalars: Mapping[int, Scalar], collections: Mapping[int, Collection]
-) -> Extracted:
-    """The values of a single document, whatever its shape. Raises one of `ShapeError` when it is not a JSON object."""
-    record = _ANYTHING.decode(document)
-    if not isinstance(record, dict):
-        raise msgspec.ValidationError("the record is not a JSON object")
-    extracted = Extracted()
-    for number, scalar in scalars.items():
-        extracted.columns[number] = [_walked(record, scalar)]
-    for number, collection in collections.items():
-        found = _objects(children(record, collection.path))
-        if collection.members is None:
-            documents = [json_text(child).encode() for child in found]
-            extracted.children[number] = Children([len(found)], documents=documents)
-        else:
-            columns = {
-                member: [_walked(child, scalar) for child in found] for member, scalar in collection.members.items()
-            }
-            extracted.children[number] = Children([len(found)], columns=columns)
-    return extracted
-
-
-def _walked(document: object, scalar: Scalar) -> object:
-    value = walk(document, scalar.path)
-    if value is MISSING or value is None:
-        return None
-    return msgspec.Raw(json_text(value).encode()) if scalar.raw else value
-
-
-def _objects(found: list[object]) -> list[object]:
-    if not all(isinstance(child, dict) for child in found):
-        raise msgspec.ValidationError("child records are expected, but there are plain values")
-    return found
-
-
-_ANYTHING = msgspec.json.Decoder(float_hook=JsonNumber)
 _RAW_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -15,16 +15,8 @@ from agent.domain.packet import Row, Value
 from agent.domain.processflow import AttributeMapping
 from agent.engine.conversion import Column, convert, json_text
 from agent.engine.expressions import Evaluated, Expressions, names_root
-from agent.engine.extraction import (
-    Children,
-    Collection,
-    Extracted,
-    Plan,
-    Scalar,
-    ShapeError,
-    extract_by_walking,
-    harmonious,
-)
+from agent.engine.extracted import Children, Collection, Extracted, Scalar, ShapeError, extract_by_walking
+from agent.engine.extraction import Plan, harmonious
 from agent.engine.paths import opened, plain_path
 
 

@@ -59,9 +59,9 @@ def test_a_document_of_bad_form_is_reported_as_that() -> None:
         ("total: total_inc_tax", "total: status.x", "22:21 unknown-attribute", "no attribute “status.x”"),
         ("sku: sku", "sku: skuu", "29:16 unknown-attribute", "Did you mean “sku”?"),
         ("total: total_inc_tax", "total: (total_inc_tax", "22:28 expression-syntax", "does not compile"),
-        ("total: total_inc_tax", "total: total_inc_tax + * 2 3", "22:32 expression-syntax", "“2” is not expected here"),
+        ("total: total_inc_tax", "total: total_inc_tax + * 2 3", "22:32 expression-syntax", "“2” is not expected"),
         ("sku: sku", 'sku: "$uppercase(sku))"', "29:32 expression-syntax", "does not compile"),
-        ("value: id, key: true}\n      total", "value: id}\n      total", "20:5 missing-key-attribute", "marked as key"),
+        ("value: id, key: true}\n      total", "value: id}\n      total", "20:5 missing-key-attribute", "as key"),
     ],
 )  # fmt: skip
 def test_a_fault_is_found_at_its_line_and_column(old: str, new: str, fault: str, words: str) -> None:
@@ -115,7 +115,7 @@ class _PickyConnector:
 
 
 def test_the_bound_configuration_decides_about_the_schema() -> None:
-    apps = {**APPS, "bigcommerce": cast(Connector, _PickyConnector())}
+    apps = {**APPS, "bigcommerce": cast("Connector", _PickyConnector())}
     document = parse(GOOD.encode(), file="flow.yaml")
     database = Configuration("sql")
     assert check(document, apps, {"store": Configuration("bigcommerce"), "database": database}) == []

@@ -1,0 +1,115 @@
+"""The sample processflows and the JSON Schema that is published with them: they agree with what the agent accepts."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from agent.domain.packet import Packet
+from agent.domain.processflow import NodeType
+from agent.engine.document import parse
+from agent.engine.mapping import Mapper
+from tests.benchmarks.bench_mapping import order
+from tests.helpers.sample_flow import GOOD, spoiled
+
+RESOURCES = Path(__file__).resolve().parent.parent.parent / "resources"
+SAMPLES = sorted((RESOURCES / "processflows").glob("*.yaml"))
+SCHEMA = json.loads((RESOURCES / "processflow.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def plain(content: bytes) -> Any:
+    """A document as an editor sees it."""
+    return _texts(YAML(typ="safe", pure=True).load(content.decode()))
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _texts(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_texts(member) for member in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def test_the_schema_is_a_json_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_schema_knows_every_node_type() -> None:
+    assert set(SCHEMA["$defs"]["node"]["properties"]["type"]["enum"]) == {type_.value for type_ in NodeType}
+
+
+def test_there_are_samples() -> None:
+    assert [sample.stem for sample in SAMPLES] == ["customers-to-database", "orders-to-database", "stock-to-store"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+def test_a_sample_is_a_good_document(sample: Path) -> None:
+    document = parse(sample.read_bytes(), file=sample.name)
+    assert document.problems == ()
+    assert document.flow is not None
+    assert document.flow.name == sample.stem
+    assert document.flow.title
+    assert document.flow.description
+    for chain in document.flow.chains:
+        Mapper(chain.mapper)
+    assert list(VALIDATOR.iter_errors(plain(sample.read_bytes()))) == []
+
+
+def test_the_sample_for_orders_maps_an_order() -> None:
+    document = parse((RESOURCES / "processflows" / "orders-to-database.yaml").read_bytes(), file="orders")
+    assert document.flow is not None
+    mapped = Mapper(document.flow.chains[0].mapper).map_packet(Packet(["5"], [order(5)], {}))
+    assert not mapped.failures
+    row = dict(zip([attribute.name for attribute in mapped.batch.attributes], mapped.batch.rows[0], strict=True))
+    assert row["billing_name"] == "Greta Lindqvist"
+    assert row["total"] == "5.1600"
+    assert row["date_shipped"] is None
+    assert row["lines"] == [
+        (50, "SKU-5-0", "Canvas tote bag", 2, "15.1300", "30.2600"),
+        (51, "SKU-5-1", "Canvas tote bag", 2, "15.1300", "30.2600"),
+    ]
+
+
+def test_the_schema_accepts_the_good_document() -> None:
+    assert list(VALIDATOR.iter_errors(plain(GOOD.encode()))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("schema_version: 1", "schema_version: 2"),
+        ("schema_version: 1\n", ""),
+        ("name: orders-to-database", "name: Orders to DB"),
+        ("title: Orders to database", "titel: Orders"),
+        ("type: get\n", "type: gte\n"),
+        ("    credential: store\n", ""),
+        ("    action: GET\n", "    action: [GET]\n"),
+        ('operator: "="', 'operator: "=>"'),
+        ("in: header}", "in: body}"),
+        ("type: datetime", "type: date"),
+        ("key: true}\n      total", "key: 1}\n      total"),
+        ("total: total_inc_tax", "total:"),
+        ("each: consignments.shipping.line_items\n        ", ""),
+        ("{type: end}", "end"),
+        ("  - [start", "  - [start]\n  - [start"),
+        ("end: {type: end}", "end: {type: end, colour: red}"),
+    ],
+)
+def test_the_schema_catches_what_is_wrong_in_form(old: str, new: str) -> None:
+    content = spoiled(old, new)
+    assert list(VALIDATOR.iter_errors(plain(content)))
+    assert parse(content, file="flow.yaml").problems
+
+
+@pytest.mark.parametrize("type_", ["splitter", "merger", "self-loop", "delay", "decision", "halt", "return-response"])
+def test_later_node_types_have_room_in_the_schema_and_are_refused_by_the_agent(type_: str) -> None:
+    content = spoiled("end: {type: end}", f"end: {{type: {type_}, batch_size: 5}}")
+    assert list(VALIDATOR.iter_errors(plain(content))) == []
+    assert [problem.code for problem in parse(content, file="flow.yaml").problems] == ["later-version"]
