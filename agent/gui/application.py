@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from agent.api import models
-from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint
 from agent.gui import theme
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
 from agent.gui.service_link import Connect
+
+if TYPE_CHECKING:
+    from agent.api.client import AgentClient
 
 FindEndpoint = Callable[[bool], Endpoint]
 """Finds the service's end point; may block. The argument says whether it may start a service that does not run."""
@@ -55,6 +58,8 @@ def make_application(arguments: list[str]) -> QApplication:
 
 def _connect(where: Endpoint | FindEndpoint) -> Connect:
     def connect(session: str | None, /, *, start: bool) -> AgentClient:
+        from agent.api.client import AgentClient  # in the I/O thread: httpx takes a while to import
+
         endpoint = where if isinstance(where, Endpoint) else where(start)
         return AgentClient(endpoint, session=session)
 

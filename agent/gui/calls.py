@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from agent.api.client import AgentClient
 from agent.domain.errors import AgentError
 
+if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
+    from agent.api.client import AgentClient
+
 T = TypeVar("T")
-Work = Callable[[AgentClient], Awaitable[T]]
+Work = Callable[["AgentClient"], Awaitable[T]]
 
 
 class Call(Protocol):

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.api import models
-from agent.api.client import AgentClient
 from agent.domain.errors import AgentError, FatalError, TransientError
+
+if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
+    from agent.api.client import AgentClient
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 15.0

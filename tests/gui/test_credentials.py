@@ -218,6 +218,7 @@ def test_a_locked_vault_is_opened_from_the_form(qtbot: Any, shell: Shell, fake: 
     qtbot.keyClicks(form.vault.passphrase.field, "wrong")
     qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: "wrong" in form.vault.banner.body.text())
+    assert form.rows["name"].error == ""  # Enter was the vault's alone
     form.vault.passphrase.clear()
     qtbot.keyClicks(form.vault.passphrase.field, "the right one")
     qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)

@@ -209,3 +209,21 @@ def test_deploying_without_environment_leads_to_settings(qtbot: Any, shell: Shel
     qtbot.waitUntil(lambda: dialog.banner.title.text() == "Environment is not enabled")
     click(qtbot, dialog.banner._buttons[0])
     assert shell.settings.view.isVisible()
+
+
+def test_a_hanging_deployment_can_be_cancelled_and_made_again(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.hang.add("deploy")
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 2)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: "deploy" in fake.calls)
+    assert dialog.close_button.text() == "Cancel"
+    click(qtbot, dialog.close_button)
+    qtbot.waitUntil(lambda: "deploy" in fake.cancelled)
+    assert dialog.banner.title.text() == "Cancelled"
+    fake.hang.clear()
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(dialog.execute_button.isVisible)

@@ -34,10 +34,12 @@ class DeployDialog(Dialog):
     deploy_clicked = Signal()
     execute_clicked = Signal()
     settings_clicked = Signal()
+    cancel_clicked = Signal()
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Deploy a processflow", "Make a processflow runnable here.", width=600, parent=parent)
+        self._working = False
         self._build_choice()
         self.banner = Banner()
         self.body.addWidget(self.banner)
@@ -56,7 +58,7 @@ class DeployDialog(Dialog):
         self._shown_lines: dict[int, Text] = {}
         self.body.addWidget(self._lines)
         self.body.addStretch()
-        self.close_button = button("Close", self.close)
+        self.close_button = button("Close", self._on_close)
         self.deploy_button = button("&Deploy", self.deploy_clicked.emit, kind="primary")
         self.execute_button = button("E&xecute now", self._on_execute, kind="primary", picture="play")
         self.execute_button.hide()
@@ -124,8 +126,7 @@ class DeployDialog(Dialog):
 
     def show_deploying(self) -> None:
         """The deployment is at work."""
-        self.deploy_button.setEnabled(False)
-        self._choice.setEnabled(False)
+        self._show_at_work(working=True)
         clear_layout(self._lines.body)
         self._shown_lines.clear()
         self.banner.show_message(Tone.BUSY, "", "Deploying …")
@@ -148,6 +149,7 @@ class DeployDialog(Dialog):
             "Deployed",
             f"{flow.title or flow.name} is version {flow.version} here now. Execute it to see it run.",
         )
+        self._show_at_work(working=False)
         self._choice.hide()
         self._show_no_tokens()
         self.deploy_button.hide()
@@ -158,9 +160,19 @@ class DeployDialog(Dialog):
 
     def show_failure(self, error: AgentError, *, environment_off: bool) -> None:
         """It failed."""
-        self._choice.setEnabled(True)
+        self._show_at_work(working=False)
         cure = [("Open Settings", self._on_settings)] if environment_off else []
         self.banner.show_error(error, cure)
+        self.fit_soon()
+
+    def show_cancelled(self) -> None:
+        """The operator did not wait; the service may have finished all the same."""
+        self._show_at_work(working=False)
+        self.banner.show_message(
+            Tone.WARN,
+            "Cancelled",
+            "If the deployment was nearly done it may stand: look at Processflows, or deploy again.",
+        )
         self.fit_soon()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -211,6 +223,26 @@ class DeployDialog(Dialog):
         if token.choices:
             row.setAlignment(create, Qt.AlignmentFlag.AlignBottom)
         return holder
+
+    def _show_at_work(self, *, working: bool) -> None:
+        """While deploying only Cancel remains."""
+        self._working = working
+        self._choice.setEnabled(not working)
+        for index in range(self._tokens.count()):
+            item = self._tokens.itemAt(index)
+            row = item.widget() if item is not None else None
+            if row is not None:
+                row.setEnabled(not working)
+        if working:
+            self.deploy_button.setEnabled(False)
+        self.close_button.setText("Cancel" if working else "Close")
+        self.close_button.setAccessibleName(self.close_button.text())
+
+    def _on_close(self) -> None:
+        if self._working:
+            self.cancel_clicked.emit()
+        else:
+            self.close()
 
     def _show_no_tokens(self) -> None:
         clear_layout(self._tokens)

@@ -56,6 +56,9 @@ class DeployView(Protocol):
     def show_deployed(self, flow: models.FlowDetail, lines: list[str]) -> None:
         """It succeeded: offer Execute."""
 
+    def show_cancelled(self) -> None:
+        """The operator did not wait."""
+
     def show_failure(self, error: AgentError, *, environment_off: bool) -> None:
         """It failed; nothing was changed."""
 
@@ -114,7 +117,9 @@ class DeployPresenter:
         if self._call is not None:
             self._call.cancel()
             self._call = None
+        self._view.show_cancelled()
         self._show_ready()
+        self._catalog.refresh()
 
     def execute(self) -> None:
         """Run what was deployed."""

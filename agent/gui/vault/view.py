@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from agent.api import models
@@ -17,6 +18,7 @@ from agent.gui.widgets.pictures import Picture
 from agent.gui.widgets.text import Text
 
 _TONES = {"open": Tone.OK, "locked": Tone.WARN, "not set up": Tone.WARN}
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _CHOOSE = (
     "Secrets are encrypted before they are stored. Choose where the key to them is kept; "
     "without it no secret can be saved. Nothing is ever stored in clear."
@@ -97,6 +99,13 @@ class VaultBox(Card):
         self.passphrase.clear()
         self.repeated.clear()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Enter in a field of the vault is meant for the vault, not for the dialog's default button."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in _ENTER:
+            self._on_act()
+            return True
+        return False
+
     def _build_cure(self) -> None:
         column = QVBoxLayout(self._cure)
         column.setContentsMargins(0, 2, 0, 0)
@@ -114,8 +123,8 @@ class VaultBox(Card):
         column.addWidget(self._choice_row)
         for row in self._rows.values():
             column.addWidget(row)
-        self.passphrase.field.returnPressed.connect(self._on_act)
-        self.repeated.field.returnPressed.connect(self._on_act)
+        for field in (self.passphrase.field, self.repeated.field, self.path.field):
+            field.installEventFilter(self)
         self._act = button("Set up", self._on_act)
         column.addWidget(self._act, 0, Qt.AlignmentFlag.AlignLeft)
 
