@@ -24,6 +24,11 @@ def check_mapping(
     path = ("nodes", chain.mapper.id, "attributes")
     checker = _Checker(document, chain, report)
     checker.check(chain.mapper.mappings, path, _known(source), _known(destination))
+    mapped = {mapping.attribute for mapping in chain.mapper.mappings}
+    for attribute in _known(destination) or ():
+        if attribute.required and attribute.name not in mapped:
+            message = f"{chain.post.id} needs the attribute {quoted(attribute.name)}, which is not mapped."
+            report.add(document.key_place(*path), "missing-attribute", message)
     upsert = chain.post.action.casefold() == "upsert"
     if upsert and not any(mapping.key for mapping in chain.mapper.mappings):
         primary = destination.primary_key if destination is not None else None

@@ -59,7 +59,7 @@ PRODUCTS = Schema(
     "products",
     attributes=(
         Attribute("sku", primary=True),
-        Attribute("inventory_level", DataType.INTEGER),
+        Attribute("inventory_level", DataType.INTEGER, required=True),
     ),
     actions=(Action("PUT", ActionKind.WRITE), Action("GET", ActionKind.READ)),
 )

@@ -90,6 +90,7 @@ def test_a_destination_with_fixed_attributes_refuses_others() -> None:
     ).replace(b"total: total_inc_tax", b"inventory_levle: id")
     problem = found(content)["22:7 unknown-destination-attribute"]
     assert "Did you mean “inventory_level”?" in problem
+    assert "needs the attribute “inventory_level”" in found(content)["20:5 missing-attribute"]
 
 
 def test_anything_may_be_below_an_attribute_of_type_json() -> None:

@@ -11,11 +11,16 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from agent.domain.app import DataType
+from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
 from agent.domain.processflow import NodeType
+from agent.engine.check import check
 from agent.engine.document import parse
+from agent.engine.loading import load
 from agent.engine.mapping import Mapper
 from tests.benchmarks.bench_mapping import order
+from tests.helpers.sample_apps import APPS
 from tests.helpers.sample_flow import GOOD, spoiled
 
 RESOURCES = Path(__file__).resolve().parent.parent.parent / "resources"
@@ -75,6 +80,23 @@ def test_the_sample_for_orders_maps_an_order() -> None:
         (50, "SKU-5-0", "Canvas tote bag", 2, "15.1300", "30.2600"),
         (51, "SKU-5-1", "Canvas tote bag", 2, "15.1300", "30.2600"),
     ]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+def test_a_sample_fits_the_store(sample: Path) -> None:
+    store = pytest.importorskip("agent.connectors.bigcommerce.schema").APP
+    document = parse(sample.read_bytes(), file=sample.name)
+    assert [str(problem) for problem in check(document, {**APPS, "bigcommerce": store})] == []
+
+
+def test_loading_gives_types_and_refuses_a_broken_document() -> None:
+    flow = load(GOOD.encode(), file="flow.yaml", apps=APPS)
+    assert flow.chains[0].mapper.mappings[0].type is DataType.INTEGER
+    with pytest.raises(ConfigurationError) as raised:
+        load(spoiled("type: get\n", "type: gte\n").replace(b"title", b"titel"), file="flow.yaml", apps=APPS)
+    assert raised.value.code == "processflow-invalid"
+    assert "flow.yaml:3:1" in raised.value.message
+    assert "Problems besides this one: 1." in raised.value.message
 
 
 def test_the_schema_accepts_the_good_document() -> None:

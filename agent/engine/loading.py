@@ -1,0 +1,44 @@
+"""From the text of a deployed document to a processflow that can run: parsed, and with the types looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.connectors.contract import Connector
+from agent.domain.app import App
+from agent.domain.errors import ConfigurationError
+from agent.domain.processflow import Processflow
+from agent.engine.attribute_types import with_types
+from agent.engine.catalogue import Bound, Catalogue
+from agent.engine.document import parse
+
+
+def load(
+    content: bytes,
+    *,
+    file: str,
+    apps: Mapping[str, Connector | App],
+    bindings: Mapping[str, Bound] | None = None,
+) -> Processflow:
+    """The processflow of a document that was checked before.
+
+    Args:
+        content: The document.
+        file: Its name, for messages.
+        apps: The connectors, or their apps alone, by app id.
+        bindings: The App Configuration of each credential token.
+
+    Raises:
+        ConfigurationError: code `processflow-invalid`: the document's form is wrong.
+    """
+    document = parse(content, file=file)
+    if document.flow is None:
+        first, *others = document.problems
+        more = f" Problems besides this one: {len(others)}." if others else ""
+        raise ConfigurationError(
+            f"The processflow cannot run. {first}{more}",
+            code="processflow-invalid",
+            remedy="Correct the document, then deploy it again.",
+            detail="; ".join(str(problem) for problem in document.problems[:10]),
+        )
+    return with_types(document.flow, Catalogue(document.flow, apps, bindings))
