@@ -1,0 +1,1 @@
+"""BigCommerce: customers and orders are read, the stock of products is written."""

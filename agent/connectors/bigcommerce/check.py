@@ -1,0 +1,230 @@
+"""Validates credentials: whose store they open, what the token may do, and what the operator should know about it.
+
+Only reads, except for one stock update of no items at all, which shows whether the token may write and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from agent.connectors.bigcommerce.client import Answer, StoreClient
+from agent.connectors.bigcommerce.credentials import API_PATH, GATEWAY_HOST, AccountKind
+from agent.connectors.bigcommerce.records import decoded
+from agent.connectors.contract import CheckReport
+from agent.domain.errors import AgentError, ConfigurationError, TransientError
+from agent.http.retry import ONCE
+
+_AT_ONCE = 3
+_MOST_CLOCK_MINUTES = 5
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ability:
+    """Something a token may be allowed to do, how that is found out, and what the permission is called."""
+
+    label: str
+    version: int
+    resource: str
+    permission: str
+    writes: bool = False
+
+
+_ABILITIES = (
+    _Ability("Read orders", 2, "orders", "Orders: read-only"),
+    _Ability("Read customers", 3, "customers", "Customers: read-only"),
+    _Ability("Read products", 3, "catalog/products", "Products: read-only"),
+    _Ability("Read stock", 3, "inventory/items", "Store Inventory: read-only"),
+    _Ability("Read stock locations", 3, "inventory/locations", "Store Locations: read-only"),
+    _Ability("Write stock", 3, "inventory/adjustments/absolute", "Store Inventory: modify", writes=True),
+)
+_LEGACY_ABILITIES = (
+    _Ability("Read orders", 2, "orders", "orders"),
+    _Ability("Read customers", 2, "customers", "customers"),
+    _Ability("Read products", 2, "products", "products"),
+)
+_INFORMATION = "Information & Settings: read-only"
+
+
+class _TimeZone(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class _Store(msgspec.Struct, frozen=True):
+    id: str | int = ""
+    name: str = ""
+    secure_url: str | None = ""
+    domain: str | None = ""
+    plan_name: str | None = ""
+    status: str | None = ""
+    currency: str | None = ""
+    timezone: _TimeZone | None = None
+
+
+_STORE = msgspec.json.Decoder(_Store)
+
+
+async def check(
+    client: StoreClient, *, clock: Callable[[], datetime], progress: Callable[[str], None], gateway: StoreClient | None
+) -> CheckReport:
+    """Prove the credentials.
+
+    Args:
+        client: The store.
+        clock: This computer's time.
+        progress: Gets short sentences for people.
+        gateway: Where a legacy shop's token is tried as an ordinary one after it was rejected, or None.
+    """
+    progress(f"Contacting {client.account.host} …")
+    informed = await _time(client, gateway)
+    facts: list[tuple[str, str]] = []
+    warnings: list[str] = []
+    if informed is None:
+        warnings.append(_lacking(_INFORMATION))
+    else:
+        progress("Reading the store's profile …")
+        answer = await client.get(client.v2("store"), policy=ONCE)
+        facts, warnings = _profile(client, decoded(_STORE, answer.content))
+        warnings += _clock_difference(answer.server_time or informed.server_time, clock())
+    progress("Finding out what the token may do …")
+    allowed = await _abilities(client)
+    if informed is None and not any(allowed.values()):
+        raise ConfigurationError(
+            f"BigCommerce refuses all requests for “{client.account.name}”.",
+            code="all-refused",
+            remedy="Check that the API Path belongs to the same API account as the token.",
+            field=API_PATH,
+        )
+    facts += [(ability.label, _yes_or_no(may)) for ability, may in allowed.items()]
+    warnings += [_lacking(ability.permission) for ability, may in allowed.items() if may is False]
+    if (quota := client.gate.quota) is not None:
+        facts.append(("API quota", f"{quota.quota} requests in {quota.window_seconds:g} seconds, for all its apps"))
+    if client.account.kind is AccountKind.OAUTH:
+        facts.append(("Username", "Stored for reference only; BigCommerce does not check it."))
+    return CheckReport(tuple(facts), tuple(warnings))
+
+
+async def _time(client: StoreClient, gateway: StoreClient | None) -> Answer | None:
+    """The answer to the cheapest request; None where the token is good but may not ask this."""
+    try:
+        return await _tested(client.get(client.v2("time"), policy=ONCE))
+    except ConfigurationError as error:
+        if error.code == "not-permitted":
+            return None
+        if error.code == "credentials-rejected" and gateway is not None and await _opens(gateway):
+            raise ConfigurationError(
+                "The API Token is not one of a legacy API account.",
+                code="legacy-path-for-token",
+                remedy=f"Enter https://{GATEWAY_HOST}/stores/{gateway.account.store_hash}/v3/ as API Path.",
+                detail=error.detail,
+                field=API_PATH,
+            ) from error
+        raise
+
+
+async def _opens(gateway: StoreClient) -> bool:
+    try:
+        await gateway.get(gateway.v2("time"), policy=ONCE)
+    except AgentError as error:
+        return error.code == "not-permitted"
+    return True
+
+
+async def _tested(request: Coroutine[Any, Any, _Result]) -> _Result:
+    """Adds to failures that say nothing of the credentials that they do not."""
+    try:
+        return await request
+    except TransientError as error:
+        if error.code == "rate-limited":
+            seconds = max(1, round(error.retry_after_seconds or 30))
+            error.remedy = f"Try again in {seconds} s."
+        elif error.code in {"server-error", "unavailable", "read-timeout", "connection-lost", "protocol"}:
+            error.message += " Credentials were not tested."
+            error.remedy = error.remedy.partition("The agent tries")[0].strip() or "Try again."
+        elif error.code == "quota-used-up":
+            error.remedy = "Try again later."
+        raise
+
+
+def _profile(client: StoreClient, store: _Store) -> tuple[list[tuple[str, str]], list[str]]:
+    facts = [
+        ("Store", store.name),
+        ("Store ID", str(store.id)),
+        ("Address", store.secure_url or store.domain or ""),
+        ("Plan", store.plan_name or ""),
+        ("Status", store.status or ""),
+        ("Currency", store.currency or ""),
+        ("Time zone", store.timezone.name if store.timezone is not None else ""),
+    ]
+    warnings: list[str] = []
+    expected = client.account.store_hash
+    if expected and store.id and str(store.id) != expected:
+        warnings.append(f"The API Path names the store {expected}, but {store.id} answered.")
+    if store.status and store.status != "live":
+        warnings.append(f"The store's status is “{store.status}”, not “live”.")
+    return [(label, value) for label, value in facts if value], warnings
+
+
+def _clock_difference(server: datetime | None, local: datetime) -> Sequence[str]:
+    minutes = 0 if server is None else round(abs((local - server).total_seconds()) / 60)
+    if minutes <= _MOST_CLOCK_MINUTES:
+        return ()
+    text = f"The clock of this computer differs by {minutes} min from BigCommerce."
+    return (f"{text} Bookmarks go by the store's clock, but schedules and the log will be off: set the clock.",)
+
+
+async def _abilities(client: StoreClient) -> dict[_Ability, bool | None]:
+    abilities = _ABILITIES if client.account.kind is AccountKind.OAUTH else _LEGACY_ABILITIES
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(ability: _Ability) -> bool | None:
+        async with places:
+            return await _may(client, ability)
+
+    tasks = [asyncio.ensure_future(one(ability)) for ability in abilities]
+    try:
+        return dict(zip(abilities, await asyncio.gather(*tasks), strict=True))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _may(client: StoreClient, ability: _Ability) -> bool | None:
+    """Whether the token may do it; None where the answer does not tell."""
+    try:
+        if ability.writes:
+            answer = await client.put(
+                client.v3(ability.resource), {"reason": "", "items": []}, accept=frozenset({400, 409, 422}), policy=ONCE
+            )
+            return answer.status < 500
+        address = client.v2(ability.resource) if ability.version == 2 else client.v3(ability.resource)
+        await client.get(address, [("limit", "1")], policy=ONCE)
+    except ConfigurationError as error:
+        if error.code == "not-permitted":
+            return False
+        if error.code == "not-found":
+            return None
+        raise
+    except TransientError:
+        if ability.writes:
+            return None
+        raise
+    return True
+
+
+def _yes_or_no(may: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not known"}[may]
+
+
+def _lacking(permission: str) -> str:
+    return (
+        f"The token is valid but lacks the permission “{permission}”. Permissions of an existing account cannot be "
+        "changed; create a new API account with it if a processflow needs it."
+    )

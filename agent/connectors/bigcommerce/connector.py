@@ -1,0 +1,193 @@
+"""The connector's front: what the engine and the service see of BigCommerce. The work is done by its neighbours."""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_numbers
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from agent.connectors.bigcommerce.check import check
+from agent.connectors.bigcommerce.client import StoreAuth, StoreClient, log_recovery, log_retry
+from agent.connectors.bigcommerce.credentials import (
+    API_TOKEN,
+    GATEWAY_HOST,
+    USERNAME,
+    Account,
+    AccountKind,
+    account_of,
+    prepare,
+)
+from agent.connectors.bigcommerce.inventory import MOST_ITEMS, InventoryStock, Stock
+from agent.connectors.bigcommerce.legacy_stock import LEGACY_RECORDS, LegacyStock
+from agent.connectors.bigcommerce.passes import packets
+from agent.connectors.bigcommerce.reading import pages
+from agent.connectors.bigcommerce.schema import APP, PRODUCTS, PUT, schemas
+from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.domain.app import App, Schema
+from agent.domain.errors import ConfigurationError
+from agent.domain.packet import Batch, Packet, WriteReport
+from agent.domain.secret import Secret
+from agent.http.factory import http_client
+from agent.http.pacing import Gates
+from agent.http.retry import Random, Retry, RetryPolicy, Sleep
+
+_READ_RECORDS = 2_500
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a connection uses of the world. Tests put other things in its place.
+
+    `gates` are shared by all connections of the process, so that they keep to each store's quota together.
+    """
+
+    gates: Gates = field(default_factory=Gates)
+    transport: httpx.AsyncBaseTransport | None = None
+    clock: Callable[[], datetime] = _now
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Sleep = asyncio.sleep
+    random: Random = random_numbers.random
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class BigCommerceConnector:
+    """BigCommerce, with store-level API accounts and with legacy ones."""
+
+    app: App = APP
+
+    def __init__(self, surroundings: Surroundings | None = None) -> None:
+        self._surroundings = surroundings or Surroundings()
+
+    def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
+        """Tidy what people paste."""
+        return prepare(values, secrets)
+
+    def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
+        """The schema as that kind of account offers it."""
+        return next((schema for schema in schemas(account_of(values).kind) if schema.name == name), None)
+
+    def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> BigCommerceConnection:
+        """A connection for prepared values."""
+        return BigCommerceConnection(
+            account=account_of(values),
+            username=values.get(USERNAME, ""),
+            token=secrets[API_TOKEN],
+            surroundings=self._surroundings,
+        )
+
+
+class BigCommerceConnection:
+    """A connection to one store."""
+
+    keeps_receipts = False
+
+    def __init__(self, *, account: Account, username: str, token: Secret, surroundings: Surroundings) -> None:
+        self._account = account
+        self._username = username
+        self._token = token
+        self._surroundings = surroundings
+        self._http: list[httpx.AsyncClient] = []
+        self._client: StoreClient | None = None
+        self._stock: Stock | None = None
+
+    def __repr__(self) -> str:
+        return f"<BigCommerceConnection {self._account.name}>"
+
+    async def __aenter__(self) -> Self:
+        self._client = self._made_client(self._account)
+        legacy = self._account.kind is AccountKind.LEGACY
+        self._stock = (
+            LegacyStock(client=self._client)
+            if legacy
+            else InventoryStock(client=self._client, sleep=self._surroundings.sleep)
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client = self._stock = None
+        while self._http:
+            await self._http.pop().aclose()
+
+    async def check(self, progress: Callable[[str], None]) -> CheckReport:
+        """Prove the credentials."""
+        gateway = None
+        if self._account.kind is AccountKind.LEGACY and (store_hash := self._account.store_hash):
+            base = f"https://{GATEWAY_HOST}/stores/{store_hash}"
+            gateway = self._made_client(Account(AccountKind.OAUTH, base, GATEWAY_HOST, store_hash))
+        return await check(self._entered(), clock=self._surroundings.clock, progress=progress, gateway=gateway)
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+        """Read customers or orders."""
+        source = pages(self._entered(), request)
+        stream = packets(source, position=request.position, packet_records=request.packet_records)
+        try:
+            async for packet in stream:
+                yield packet
+        finally:
+            await stream.aclose()
+
+    def packet_records(self, schema: str, action: str) -> int:
+        """How many records the store takes at once."""
+        if schema == PRODUCTS and action.upper() == PUT:
+            return LEGACY_RECORDS if self._account.kind is AccountKind.LEGACY else MOST_ITEMS
+        return _READ_RECORDS
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        """Set the stock of products."""
+        return await self._stock_for(target).write(target, batch)
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        """Find out which products have the stock that was to be set."""
+        return await self._stock_for(target).look_up(target, batch)
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        """A store keeps no receipts."""
+        return None
+
+    def _made_client(self, account: Account) -> StoreClient:
+        around = self._surroundings
+        http = http_client(
+            loopback=account.loopback,
+            auth=StoreAuth(account=account, username=self._username, token=self._token),
+            transport=around.transport,
+        )
+        self._http.append(http)
+        retry = Retry(
+            policy=around.policy,
+            sleep=around.sleep,
+            random=around.random,
+            on_failure=log_retry(account),
+            on_recovery=log_recovery(account),
+        )
+        return StoreClient(
+            http=http, account=account, gate=around.gates.gate(account.base), retry=retry, clock=around.monotonic
+        )
+
+    def _entered(self) -> StoreClient:
+        if self._client is None:
+            raise RuntimeError("The connection has not been entered.")
+        return self._client
+
+    def _stock_for(self, target: WriteTarget) -> Stock:
+        self._entered()
+        if target.schema != PRODUCTS or target.action.upper() != PUT or self._stock is None:
+            raise ConfigurationError(
+                f"BigCommerce offers no action {target.action} on {target.schema} that writes.",
+                code="unknown-action",
+                remedy=f"Use the action {PUT} on {PRODUCTS}.",
+                field="action",
+            )
+        return self._stock

@@ -1,0 +1,151 @@
+"""Fetches pages of V3 customers with their addresses: by cursor, or by page number where the store has no cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from agent.connectors.bigcommerce.client import Query, StoreClient
+from agent.connectors.bigcommerce.passes import Page, Place, asked_at
+from agent.connectors.bigcommerce.records import (
+    MOST_RECORDS,
+    PageSize,
+    Pagination,
+    V3Page,
+    decoded,
+    moment_parameter,
+    split_v3,
+    store_time,
+)
+
+_MOST_ADDRESSES = 10
+_AT_ONCE = 40
+_MOST_PAGES = 1_000
+_MOST_RESTARTS = 3
+
+
+class _Customer(msgspec.Struct, frozen=True):
+    id: int
+    address_count: int | None = None
+
+
+class _Address(msgspec.Struct, frozen=True):
+    customer_id: int
+
+
+_CUSTOMER = msgspec.json.Decoder(_Customer)
+_ADDRESS = msgspec.json.Decoder(_Address)
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class CustomerPages:
+    """The customers that an operator's clauses select, page by page.
+
+    Args:
+        client: The store.
+        query: The clauses' parameters.
+        headers: The clauses' headers.
+    """
+
+    def __init__(self, *, client: StoreClient, query: Query, headers: Query) -> None:
+        self._client = client
+        self._headers = headers
+        self._size = PageSize()
+        given = dict(query)
+        self._modified_since = given.pop("date_modified:min", None)
+        more = [part for part in given.pop("include", "").split(",") if part and part != "addresses"]
+        self._given = {**given, "include": ",".join(["addresses", *more])}
+        self._total: int | None = None
+        self._restarts = 0
+
+    async def fetch(self, place: Place, *, since: datetime | None) -> Page:
+        """The customers at that place, those changed since a moment alone if one is given."""
+        asked = MOST_RECORDS
+
+        def query() -> Query:
+            nonlocal asked
+            # A numbered page begins elsewhere when pages get smaller, so only cursors may shrink them.
+            asked = MOST_RECORDS if place.page else self._size.records
+            return self._query(place, since, asked)
+
+        answer = await self._client.get(
+            self._client.v3("customers"), query, headers=self._headers, on_failure=self._size.shrink
+        )
+        self._size.grow()
+        page = split_v3(answer.content)
+        customers = [decoded(_CUSTOMER, record) for record in page.data]
+        documents = await self._whole(customers, [bytes(record) for record in page.data])
+        return Page(
+            [str(customer.id) for customer in customers],
+            documents,
+            self._following(page, place, asked),
+            asked_at(answer.server_time, answer.seconds),
+        )
+
+    async def store_time(self) -> datetime:
+        """The store's time now."""
+        return await store_time(self._client)
+
+    def _query(self, place: Place, since: datetime | None, records: int) -> Query:
+        query = list(self._given.items())
+        if modified := moment_parameter(self._modified_since, since):
+            query.append(("date_modified:min", modified))
+        if place.after:
+            query.append(("after", place.after))
+        elif place.page:
+            query.append(("page", str(place.page)))
+        return [*query, ("limit", str(records))]
+
+    def _following(self, page: V3Page, place: Place, asked: int) -> Place | None:
+        if not page.data or page.meta is None:
+            return None
+        cursors, numbers = page.meta.cursor_pagination, page.meta.pagination
+        if cursors is not None and cursors.end_cursor:
+            told = cursors.links.next is not None if cursors.links is not None else len(page.data) >= asked
+            more = told or (numbers is not None and numbers.current_page < numbers.total_pages)
+            return Place(after=cursors.end_cursor) if more and cursors.end_cursor != place.after else None
+        if numbers is None:
+            return None
+        if asked < MOST_RECORDS:
+            return Place(page=1)
+        return self._following_number(numbers)
+
+    def _following_number(self, numbers: Pagination) -> Place | None:
+        """The next numbered page. When customers were deleted meanwhile, the others have moved: begin again."""
+        before, self._total = self._total, numbers.total
+        if before is not None and numbers.total < before and self._restarts < _MOST_RESTARTS:
+            self._restarts += 1
+            return Place(page=1)
+        return Place(page=numbers.current_page + 1) if numbers.current_page < numbers.total_pages else None
+
+    async def _whole(self, customers: Sequence[_Customer], documents: list[bytes]) -> list[bytes]:
+        """The documents with all addresses: at most ten come with a customer."""
+        cut = {one.id: index for index, one in enumerate(customers) if (one.address_count or 0) > _MOST_ADDRESSES}
+        numbers = list(cut)
+        for start in range(0, len(numbers), _AT_ONCE):
+            addresses = await self._addresses(numbers[start : start + _AT_ONCE])
+            for number, its_own in addresses.items():
+                parts = decoded(_PARTS, documents[cut[number]])
+                parts["addresses"] = msgspec.Raw(msgspec.json.encode(its_own))
+                documents[cut[number]] = msgspec.json.encode(parts)
+        return documents
+
+    async def _addresses(self, customers: Sequence[int]) -> dict[int, list[msgspec.Raw]]:
+        found: dict[int, list[msgspec.Raw]] = {number: [] for number in customers}
+        chosen = ",".join(str(number) for number in customers)
+        for number in range(1, _MOST_PAGES):
+            answer = await self._client.get(
+                self._client.v3("customers/addresses"),
+                [("customer_id:in", chosen), ("page", str(number)), ("limit", str(MOST_RECORDS))],
+            )
+            page = split_v3(answer.content)
+            for address in page.data:
+                owner = decoded(_ADDRESS, address).customer_id
+                if owner in found:
+                    found[owner].append(address)
+            numbers = page.meta.pagination if page.meta is not None else None
+            if len(page.data) < MOST_RECORDS or (numbers is not None and numbers.current_page >= numbers.total_pages):
+                break
+        return found

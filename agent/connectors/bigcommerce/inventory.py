@@ -1,0 +1,207 @@
+"""Sets the stock of products through the inventory API: many items at once, one request after the other.
+
+The store applies an update after it has answered, and refuses a whole request because of one item. Absolute quantities
+may be sent twice without harm; all the same an unanswered update is looked up first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from agent.connectors.bigcommerce.client import Answer, StoreClient
+from agent.connectors.bigcommerce.failures import Complaint, complaint
+from agent.connectors.bigcommerce.records import decoded
+from agent.connectors.bigcommerce.refusals import blames_location, refused, suspects
+from agent.connectors.bigcommerce.stock_items import Item, items_of
+from agent.connectors.bigcommerce.stock_on_hand import matching
+from agent.connectors.contract import LookUp, WriteTarget
+from agent.domain.errors import ConfigurationError, RecordError
+from agent.domain.packet import Batch, WriteReport
+from agent.http.retry import Sleep
+
+MOST_ITEMS = 2_000
+LOCATION_OPTION = "location_id"
+_REASON = "OP Agent"
+_TELLING = frozenset({400, 404, 409, 413, 422})
+_MOST_REQUESTS = 600
+"""How many requests one batch may cost. Only a store that refuses hundreds of items without naming them needs more."""
+
+_SUPERSEDED = "A later record of the same packet sets the same item; its quantity was sent."
+
+
+class Stock(Protocol):
+    """Writes stock, and looks up what became of it."""
+
+    async def write(self, target: WriteTarget, batch: Batch) -> WriteReport:
+        """Set the stock that the rows ask for."""
+        ...
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        """Find the rows whose stock is as they ask for."""
+        ...
+
+
+class _Location(msgspec.Struct, frozen=True):
+    id: int
+
+
+class _Locations(msgspec.Struct, frozen=True):
+    data: list[_Location]
+
+
+_LOCATIONS = msgspec.json.Decoder(_Locations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Items to be sent together. `suspected` ones were named by an error before."""
+
+    items: Sequence[Item]
+    suspected: bool = False
+
+    def halves(self) -> list[_Share]:
+        middle = len(self.items) // 2
+        return [_Share(self.items[:middle]), _Share(self.items[middle:])]
+
+
+class InventoryStock:
+    """The stock of a store with a store-level API account.
+
+    Args:
+        client: The store.
+        sleep: Waits for seconds.
+    """
+
+    def __init__(self, *, client: StoreClient, sleep: Sleep) -> None:
+        self._client = client
+        self._sleep = sleep
+        self._default_location: int | None = None
+
+    async def write(self, target: WriteTarget, batch: Batch) -> WriteReport:
+        """Set the stock that the rows ask for; each row gets an answer of its own."""
+        wanted = items_of(batch)
+        failures = dict(wanted.failures)
+        refusals = await self._send_all(wanted.items, target) if wanted.items else {}
+        destination_ids = [""] * len(batch)
+        skipped: dict[int, str] = {}
+        for item in wanted.items:
+            refusal = refusals.get(item)
+            for row in item.rows[:-1]:
+                skipped[row] = _SUPERSEDED
+            if refusal is None:
+                destination_ids[item.rows[-1]] = str(item.identity)
+            else:
+                failures[item.rows[-1]] = refusal
+        return WriteReport(destination_ids, failures, skipped)
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        """Find the rows whose item has the intended stock. A superseded row goes with the row that superseded it."""
+        items = items_of(batch).items
+        if not items:
+            return LookUp()
+        location = await self._location(target)
+        found = await matching(self._client, items, location=location, sleep=self._sleep)
+        return LookUp({row: str(item.identity) for item in found for row in item.rows})
+
+    async def _send_all(self, items: Sequence[Item], target: WriteTarget) -> dict[Item, RecordError]:
+        location = await self._location(target)
+        waiting = [_Share(items[start : start + MOST_ITEMS]) for start in range(0, len(items), MOST_ITEMS)]
+        refusals: dict[Item, RecordError] = {}
+        for _ in range(_MOST_REQUESTS):
+            if not waiting:
+                return refusals
+            share = waiting.pop(0)
+            answer = await self._send(share.items, location)
+            if answer.status not in _TELLING:
+                continue
+            said = complaint(answer.content)
+            if blames_location(said):
+                raise _wrong_location(location, target)
+            waiting = [*self._after_refusal(share, answer.status, said, refusals), *waiting]
+        rest = [item for share in waiting for item in share.items]
+        return refusals | {item: _not_told_apart(item) for item in rest}
+
+    def _after_refusal(
+        self, share: _Share, status: int, said: Complaint, refusals: dict[Item, RecordError]
+    ) -> list[_Share]:
+        """What to send next. Items that are certainly at fault are put down among the refusals."""
+        items = share.items
+        if status == 413 and len(items) > 1:
+            return share.halves()
+        named = suspects(said, items)
+        if len(items) == 1 or (share.suspected and len(named) == len(items)):
+            refusals.update((item, refused(item, said)) for item in items)
+            return []
+        if named and not share.suspected:
+            rest = [item for item in items if item not in set(named)]
+            return [*([_Share(rest)] if rest else []), _Share(named, suspected=True)]
+        return share.halves()
+
+    async def _send(self, items: Sequence[Item], location: int) -> Answer:
+        body = {
+            "reason": _REASON,
+            "items": [{"location_id": location, item.kind: item.identity, "quantity": item.quantity} for item in items],
+        }
+        return await self._client.put(self._client.v3("inventory/adjustments/absolute"), body, accept=_TELLING)
+
+    async def _location(self, target: WriteTarget) -> int:
+        if given := target.options.get(LOCATION_OPTION, "").strip():
+            if not given.isascii() or not given.isdigit():
+                raise ConfigurationError(
+                    f"“{given}” is no location id.",
+                    code="location",
+                    remedy="Enter the number of a stock location.",
+                    field=LOCATION_OPTION,
+                )
+            return int(given)
+        if self._default_location is None:
+            self._default_location = await self._read_default_location()
+        return self._default_location
+
+    async def _read_default_location(self) -> int:
+        try:
+            answer = await self._client.get(self._client.v3("inventory/locations"), [("is_default", "true")])
+        except ConfigurationError as error:
+            if error.code != "not-permitted":
+                raise
+            raise ConfigurationError(
+                "The token may not read the stock locations, so the default one is not known.",
+                code="location",
+                remedy=f"Set {LOCATION_OPTION} in the processflow, or use a token with the permission "
+                "“Store Locations: read-only”.",
+                detail=error.detail,
+                field=LOCATION_OPTION,
+            ) from error
+        locations = decoded(_LOCATIONS, answer.content).data if answer.content else []
+        if not locations:
+            raise ConfigurationError(
+                "The store has no default stock location.",
+                code="location",
+                remedy=f"Set {LOCATION_OPTION} in the processflow.",
+                field=LOCATION_OPTION,
+            )
+        return locations[0].id
+
+
+def _wrong_location(location: int, target: WriteTarget) -> ConfigurationError:
+    return ConfigurationError(
+        f"The stock location {location} does not exist, or takes no stock.",
+        code="location",
+        remedy=f"Correct {LOCATION_OPTION} in the processflow."
+        if target.options.get(LOCATION_OPTION)
+        else f"Set {LOCATION_OPTION} in the processflow.",
+        field=LOCATION_OPTION,
+    )
+
+
+def _not_told_apart(item: Item) -> RecordError:
+    return RecordError(
+        f"BigCommerce refused the stock of {item.name} together with that of many others, without naming any.",
+        code="stock-refused",
+        remedy="Mend the other failed records of this run first, then send this one again.",
+        field=item.kind,
+    )

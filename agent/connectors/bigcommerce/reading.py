@@ -1,0 +1,33 @@
+"""Finds the pages for a read request: which resource is asked, of which generation of the API, with which filters."""
+
+from __future__ import annotations
+
+from agent.connectors.bigcommerce.by_id import V2Pages
+from agent.connectors.bigcommerce.client import StoreClient
+from agent.connectors.bigcommerce.credentials import AccountKind
+from agent.connectors.bigcommerce.customers import CustomerPages
+from agent.connectors.bigcommerce.filters import parameters
+from agent.connectors.bigcommerce.passes import Pages
+from agent.connectors.bigcommerce.schema import CUSTOMERS, GET, ORDERS
+from agent.connectors.contract import ReadRequest
+from agent.domain.errors import ConfigurationError
+
+
+def pages(client: StoreClient, request: ReadRequest) -> Pages:
+    """The pages that a request asks for. Nothing is sent yet.
+
+    Raises:
+        ConfigurationError: There is no such action, or a clause cannot be sent.
+    """
+    if request.schema not in {CUSTOMERS, ORDERS} or request.action.upper() != GET:
+        raise ConfigurationError(
+            f"BigCommerce offers no action {request.action} on {request.schema} that reads.",
+            code="unknown-action",
+            remedy=f"Use the action {GET} on {CUSTOMERS} or {ORDERS}.",
+            field="action",
+        )
+    kind = client.account.kind
+    query, headers = parameters(request.clauses, schema=request.schema, action=GET, kind=kind)
+    if request.schema == CUSTOMERS and kind is AccountKind.OAUTH:
+        return CustomerPages(client=client, query=query, headers=headers)
+    return V2Pages(client=client, resource=request.schema, query=query, headers=headers)

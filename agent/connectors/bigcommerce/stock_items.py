@@ -1,0 +1,103 @@
+"""Makes stock updates out of the rows of a batch: one for each item, the last row of an item deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from agent.domain.errors import RecordError
+from agent.domain.packet import Batch, Value
+
+SKU, VARIANT, PRODUCT = "sku", "variant_id", "product_id"
+LEVEL = "inventory_level"
+MOST_STOCK = 2_147_483_647
+_IDENTITIES = ((SKU, SKU), (VARIANT, VARIANT), (PRODUCT, PRODUCT), ("id", PRODUCT))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One update. `kind` says what `identity` is; `rows` are the rows that asked for it, the last one deciding."""
+
+    kind: str
+    identity: str | int
+    quantity: int
+    rows: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The item for people."""
+        return f"{self.kind} {self.identity}"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The updates of a batch, and why the other rows can be none."""
+
+    items: Sequence[Item]
+    failures: dict[int, RecordError]
+
+
+def items_of(batch: Batch) -> Items:
+    """The updates that a batch asks for."""
+    places = {attribute.name: index for index, attribute in enumerate(batch.attributes)}
+    found: dict[tuple[str, str | int], Item] = {}
+    failures: dict[int, RecordError] = {}
+    for number, row in enumerate(batch.rows):
+        values = {name: row[place] for name, place in places.items()}
+        try:
+            kind, identity = _identity(values)
+            quantity = _quantity(values.get(LEVEL))
+        except RecordError as error:
+            failures[number] = error
+            continue
+        before = found.pop((kind, identity), None)
+        rows = (*before.rows, number) if before is not None else (number,)
+        found[kind, identity] = Item(kind, identity, quantity, rows)
+    return Items(list(found.values()), failures)
+
+
+def _identity(values: dict[str, Value]) -> tuple[str, str | int]:
+    for name, kind in _IDENTITIES:
+        value = values.get(name)
+        if value is None or value == "":
+            continue
+        if kind == SKU:
+            return kind, str(value)
+        number = _whole(value)
+        if number is None or number < 1:
+            raise RecordError(
+                f"“{value}” is no {name}.", code="identity", remedy="It has to be a whole number above 0.", field=name
+            )
+        return kind, number
+    raise RecordError(
+        "The record does not say whose stock it is.",
+        code="identity",
+        remedy="Map a value to sku, variant_id or product_id.",
+        field=SKU,
+    )
+
+
+def _quantity(value: Value) -> int:
+    number = None if isinstance(value, bool) else _whole(value)
+    if number is None or not 0 <= number <= MOST_STOCK:
+        shown = "nothing" if value is None or value == "" else f"“{value}”"
+        raise RecordError(
+            f"The stock cannot be set to {shown}.",
+            code="quantity",
+            remedy=f"{LEVEL} has to be a whole number from 0 to {MOST_STOCK}.",
+            field=LEVEL,
+        )
+    return number
+
+
+def _whole(value: Value) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return int(number) if number.is_finite() and abs(number) < 10**18 and number == int(number) else None
