@@ -99,13 +99,21 @@ def measure(name: str, mappings: Iterable[AttributeMapping], packets: list[Packe
     mapper.map_packet(packets[0])
     seconds = float("inf")
     for _ in range(3):
-        begin = time.perf_counter()
+        spent = 0.0
         for packet in packets:
-            mapped = mapper.map_packet(packet)
+            fetched = _just_fetched(packet)
+            begin = time.perf_counter()
+            mapped = mapper.map_packet(fetched)
+            spent += time.perf_counter() - begin
             assert not mapped.failures
-        seconds = min(seconds, time.perf_counter() - begin)
+        seconds = min(seconds, spent)
     orders = sum(len(packet) for packet in packets)
     print(f"{name:48} {seconds / orders * 1e6:6.2f} µs per order   {orders / seconds:10,.0f} orders/s")  # noqa: T201
+
+
+def _just_fetched(packet: Packet) -> Packet:
+    """The packet in new memory, as a connector has just put it there."""
+    return Packet(packet.source_ids, [bytes(bytearray(document)) for document in packet.documents], {})
 
 
 def main() -> None:
