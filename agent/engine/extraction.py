@@ -86,9 +86,8 @@ class Plan:
     def extract(self, documents: Sequence[bytes]) -> Extracted:
         """The values of all documents. Raises one of `ShapeError` when a document does not fit."""
         extracted = Extracted()
-        text = b"[" + b",".join(documents) + b"]"
         for one in self._passes:
-            one.extract(text, len(documents), extracted)
+            one.extract(documents, extracted)
         return extracted
 
     def _place(self, number: int, wanted: Scalar | Collection) -> None:
@@ -107,7 +106,7 @@ class _Pass:
         self._wanted: list[tuple[int, Scalar | Collection]] = []
         self._root = _Branch()
         self._collections: list[tuple[int, Path, list[tuple[int, Path]]]] = []
-        self._decoder: msgspec.json.Decoder[list[Any]] | None = None
+        self._decoder: msgspec.json.Decoder[Any] | None = None
 
     def takes(self, number: int, wanted: Scalar | Collection) -> bool:
         """Add what is wanted, unless it clashes with what is here."""
@@ -122,13 +121,11 @@ class _Pass:
         self._root = _planted(self._wanted)
         self._root.made()
         struct: Any = self._root.struct
-        self._decoder = msgspec.json.Decoder(list[struct], float_hook=JsonNumber)
+        self._decoder = msgspec.json.Decoder(struct, float_hook=JsonNumber)
 
-    def extract(self, text: bytes, count: int, extracted: Extracted) -> None:
+    def extract(self, documents: Sequence[bytes], extracted: Extracted) -> None:
         assert self._decoder is not None
-        records = self._decoder.decode(text)
-        if len(records) != count:
-            raise msgspec.ValidationError("a document holds more or less than one object")
+        records = list(map(self._decoder.decode, documents))
         _columns(self._root, records, extracted.columns)
         for number, wanted in self._wanted:
             if isinstance(wanted, Collection):

@@ -63,7 +63,7 @@ class Reduction:
             rename={f"f{number}": name for number, name in enumerate(names)},
             gc=False,
         )
-        self._decoder = msgspec.json.Decoder(list[struct])
+        self._decoder = msgspec.json.Decoder(struct)
         self._names = [msgspec.json.encode(name) + b":" for name in names]
 
     def reduced(self, documents: Sequence[bytes]) -> Sequence[bytes]:
@@ -71,10 +71,8 @@ class Reduction:
         if self._names is None:
             return documents
         try:
-            records = self._decoder.decode(b"[" + b",".join(documents) + b"]")
+            records = list(map(self._decoder.decode, documents))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            return documents
-        if len(records) != len(documents):
             return documents
         return [self._written(msgspec.structs.astuple(record)) for record in records]
 

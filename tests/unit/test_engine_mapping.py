@@ -218,6 +218,11 @@ def test_an_empty_packet_gives_an_empty_batch() -> None:
     assert rows(mappings) == []
 
 
+def test_documents_that_only_fit_together_fail() -> None:
+    found = mapped([plain("id", INTEGER)], b'{"id":1},{"id":2}', b'{"id":3}', b'{"id":[4', b"5]}")
+    assert list(found.batch.rows) == [(3,)]
+
+
 def test_two_objects_in_one_document_are_not_taken_for_two_records() -> None:
     for mappings in ([plain("id", INTEGER)], [plain("id + 0", INTEGER)]):
         found = mapped(mappings, b'{"id":1},{"id":2}', b'{"id":3}')
