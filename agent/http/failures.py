@@ -171,14 +171,19 @@ def made_error(
 def _why_not_connected(error: httpx.ConnectError, line: Failure, reason: str) -> tuple[Failure, str]:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _CERTIFICATE, (cause.verify_message or cause.reason or "the certificate is not trusted").rstrip(".")
+            return _CERTIFICATE, _reason(cause, "verify_message", "the certificate is not trusted")
         if isinstance(cause, ssl.SSLError):
-            return _TLS, (cause.reason or "the handshake failed").replace("_", " ").lower()
+            return _TLS, _reason(cause, "reason", "the handshake failed").replace("_", " ").lower()
         if isinstance(cause, socket.gaierror):
             return _NAME, reason
         if isinstance(cause, ConnectionRefusedError):
             return _REFUSED, reason
     return line, reason
+
+
+def _reason(error: ssl.SSLError, name: str, otherwise: str) -> str:
+    """What a TLS error says; those that Python's libraries make themselves lack the usual attributes."""
+    return str(getattr(error, name, None) or otherwise).rstrip(".")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

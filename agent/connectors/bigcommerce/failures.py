@@ -13,10 +13,10 @@ import msgspec
 
 from agent.connectors.bigcommerce.credentials import API_PATH, API_TOKEN, USERNAME, Account, AccountKind
 from agent.domain.errors import AgentError
-from agent.http.failures import made_error, status_failure
+from agent.http.failures import Failure, Next, made_error, status_failure
 from agent.http.pacing import Quota
 
-RECOGNISED_FILTER = re.compile(r"filter\(s\):\s*(?P<names>[^.]*?)\s+are not|field '(?P<name>[^']+)' is not supported")
+_UNKNOWN_FILTER = re.compile(r"filter\(s\):\s*(?P<names>[^.]*?)\s+are not|field '(?P<name>[^']+)' is not supported")
 _LONGEST_TITLE = 200
 _UNAVAILABLE_SECONDS = 60.0
 _LEGACY_QUOTA_SECONDS = 300.0
@@ -85,9 +85,9 @@ def answer_failure(
         detail += f", “{said.title}”"
     if request_id := headers.get("x-request-id"):
         detail += f", request id {_text(request_id)}"
-    words = _words(account, status, headers, said)
+    words = _refused_read(said) if method == "GET" and status in {400, 422} else _words(account, status, headers, said)
     return made_error(
-        line,
+        words.line or line,
         host=account.host,
         writing=method != "GET",
         reason=str(status),
@@ -104,6 +104,19 @@ class _Words:
     message: str | None = None
     remedy: str | None = None
     field: str | None = None
+    line: Failure | None = None
+
+
+_REFUSED_FILTER = Failure(Next.PERSON, "filter-refused", "", "Correct the action filter.")
+
+
+def _refused_read(said: Complaint) -> _Words:
+    """What we ask for ourselves is right, so it is one of the operator's clauses."""
+    if found := _UNKNOWN_FILTER.search(" ".join(said.texts)):
+        names = found["names"] or found["name"]
+        return _Words(f"BigCommerce does not know the filter {names}.", None, names, _REFUSED_FILTER)
+    reason = "; ".join(text.rstrip(".") for text in dict.fromkeys(said.texts) if text) or "it does not say why"
+    return _Words(f"BigCommerce refused the action filter: {_text(reason)}.", None, None, _REFUSED_FILTER)
 
 
 def _words(account: Account, status: int, headers: Mapping[str, str], said: Complaint) -> _Words:
@@ -133,9 +146,6 @@ def _words(account: Account, status: int, headers: Mapping[str, str], said: Comp
             "Permissions of an existing account cannot be changed; create a new API account with the permission.",
             API_TOKEN,
         )
-    if status in {400, 422} and (found := RECOGNISED_FILTER.search(" ".join(said.texts))):
-        names = found["names"] or found["name"]
-        return _Words(f"BigCommerce does not know the filter {names}.", "Correct the action filter.", names)
     return _OTHER_WORDS.get(status) or (_SERVER_WORDS if status >= 500 or status == 499 else _Words())
 
 
