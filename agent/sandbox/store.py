@@ -1,0 +1,116 @@
+"""The store itself: everything that lasts from one request to the next, and the ways to change it from a test.
+
+One lock guards it. The server holds the lock while it answers a request; every public method here takes it, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any
+
+from agent.sandbox.counting import Statistics
+from agent.sandbox.customers import Customers
+from agent.sandbox.faults import Fault, Faults
+from agent.sandbox.inventory import Inventory
+from agent.sandbox.moments import seconds
+from agent.sandbox.options import SandboxOptions
+from agent.sandbox.orders import Orders
+from agent.sandbox.products import Products
+from agent.sandbox.quota import HourlyQuota, WindowQuota
+
+
+class Store:
+    """One sandbox store."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.options = options
+        self.lock = threading.RLock()
+        self.orders = Orders(options)
+        self.customers = Customers(options)
+        self.products = Products(options)
+        self.inventory = Inventory(self.products, seed=options.seed)
+        self.faults = Faults()
+        self.statistics = Statistics()
+        self.quota = WindowQuota(quota=options.quota, window_ms=options.window_ms, clock=options.clock)
+        self.legacy_quota = HourlyQuota(quota=options.legacy_quota, clock=options.clock)
+        self.scopes = options.scopes
+
+    def now(self) -> datetime:
+        """The time of the store."""
+        return self.options.clock()
+
+    def edit_order(self, order_id: int, *, status_id: int | None = None, **values: object) -> None:
+        """Change an order now; without any value its status moves on. Raises KeyError for an unknown id."""
+        with self.lock:
+            self.orders.edit(order_id, now=seconds(self.now()), status_id=status_id, values=values)
+
+    def touch_orders(self, count: int, *, first_id: int = 1) -> None:
+        """Change many orders now, as a bulk edit in the control panel does. Raises KeyError past the last order."""
+        with self.lock:
+            for order_id in range(first_id, first_id + count):
+                self.orders.edit(order_id, now=seconds(self.now()), values={})
+
+    def add_order(self, **values: object) -> int:
+        """Make a new order now, and give its id."""
+        with self.lock:
+            order_id = self.orders.timeline.add(now=seconds(self.now()))
+            status_id = values.pop("status_id", 11)
+            assert isinstance(status_id, int)
+            self.orders.edit(order_id, now=seconds(self.now()), status_id=status_id, values=values)
+            return order_id
+
+    def edit_customer(self, customer_id: int, **values: object) -> None:
+        """Change a customer now, in the words of V3. Raises KeyError for an unknown id."""
+        with self.lock:
+            if not 1 <= customer_id <= self.customers.timeline.last_id:
+                raise KeyError(customer_id)
+            self.customers.timeline.touch(customer_id, now=seconds(self.now()), values=values)
+
+    def add_customer(self, **values: object) -> int:
+        """Make a new customer now, and give its id."""
+        with self.lock:
+            return self.customers.timeline.add(now=seconds(self.now()), values=values)
+
+    def stock(self, sku: str) -> int:
+        """How many of an item there are. Raises KeyError for an unknown SKU."""
+        with self.lock:
+            return self.inventory.quantity_of_sku(sku)
+
+    def writes(self, sku: str) -> int:
+        """How often the stock of an item was written."""
+        with self.lock:
+            return self.inventory.writes[sku]
+
+    def add_fault(self, fault: Fault) -> None:
+        """Switch a trouble on."""
+        self.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Switch all troubles off."""
+        self.faults.clear()
+
+    def set_scopes(self, scopes: frozenset[str]) -> None:
+        """Give the token other permissions."""
+        with self.lock:
+            self.scopes = scopes
+
+    def stats(self) -> dict[str, Any]:
+        """Everything that was counted."""
+        with self.lock:
+            return {
+                **self.statistics.as_values(),
+                "most_items_per_inventory_request": self.inventory.most_items_per_request,
+                "applied_adjustments": self.inventory.applied_adjustments,
+                "writes": dict(self.inventory.writes),
+                "faults_struck": self.faults.struck,
+            }
+
+    def reset_stats(self) -> None:
+        """Count from nothing again. Stock and changes stay."""
+        with self.lock:
+            self.statistics = Statistics()
+            self.inventory.writes.clear()
+            self.inventory.applied_adjustments = 0
+            self.inventory.most_items_per_request = 0
+            self.faults.struck = 0
