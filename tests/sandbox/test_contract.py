@@ -1,0 +1,323 @@
+"""Holds the sandbox to the OpenAPI files of the real store: every operation and every status that it can give.
+
+The files are not part of this project. They lie beside the checkout, or where OPAGENT_SHARED says; without them
+these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from openapi_core import Config, OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+from openapi_core.validation.response.exceptions import InvalidData
+
+from agent.sandbox.application import _instead
+from agent.sandbox.faults import Fault, FaultKind
+from agent.sandbox.gateway import Gateway
+from agent.sandbox.options import SandboxOptions
+from agent.sandbox.requests import Answer, Request
+from agent.sandbox.store import Store
+
+ORIGIN = "http://127.0.0.1:4010"
+OPTIONS = SandboxOptions(orders=600, customers=120, products=60, quota=None, legacy_quota=None, long_order_every=20)
+SHARED = Path(os.environ.get("OPAGENT_SHARED", Path(__file__).resolve().parents[2].parent / "shared")) / "bigcommerce"
+TOKEN_HEADERS = {"x-auth-token": OPTIONS.access_token}
+BASIC = base64.b64encode(f"{OPTIONS.username}:{OPTIONS.access_token}".encode()).decode()
+BASIC_HEADERS = {"authorization": f"Basic {BASIC}"}
+JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, what it has to give, and why the request itself may break the contract."""
+
+    target: str
+    status: int = 200
+    method: str = "GET"
+    body: object = None
+    breaks_contract_on_purpose: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.target} {self.status}"
+
+
+TOO_LONG = "asks for more than the maximum"
+NO_SENSE = "has a value that makes no sense"
+ITEM = {"location_id": 1, "sku": "SKU-000001", "quantity": 4}
+
+V2_CALLS = [
+    Call("/time"),
+    Call("/store"),
+    Call("/orders"),
+    Call("/orders?limit=250&sort=id:asc&min_date_modified=2024-01-01T00:00:00Z"),
+    Call("/orders?limit=250&include=consignments"),
+    Call("/orders?limit=250&include=consignments.line_items&consignment_structure=object"),
+    Call("/orders?limit=250&page=2&include=consignments.line_items,fees&consignment_structure=object"),
+    Call("/orders?sort=date_modified:desc&status_id=11&min_total=10&customer_id=7", 204),
+    Call("/orders?sort=customer_id&limit=5&status_id=10"),
+    Call("/orders?min_id=602", 204),
+    Call("/orders?page=99", 204),
+    Call("/orders?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
+    Call("/orders?foo=1", 400),
+    Call("/orders?min_id=abc", 400, breaks_contract_on_purpose=NO_SENSE),
+    Call("/orders?sort=shoe_size", 400, breaks_contract_on_purpose=NO_SENSE),
+    Call("/orders?min_date_created=yesterday", 400),
+    Call("/orders/count"),
+    Call("/orders/count?status_id=11"),
+    Call("/orders/count?foo=1", 400),
+    Call("/orders/20"),
+    Call("/orders/20?include=consignments.line_items,fees&consignment_structure=object"),
+    Call("/orders/602", 404),
+    Call("/orders/20/products"),
+    Call("/orders/20/products?limit=250"),
+    Call("/orders/20/products?page=9", 204),
+    Call("/orders/602/products", 404),
+    Call("/orders/20/products?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
+    Call("/orders/20/shipping_addresses"),
+    Call("/orders/20/shipping_addresses?page=2", 204),
+    Call("/orders/20/coupons?page=2", 204),
+    Call("/orders/20/fees", 204),
+    Call("/order_statuses"),
+    Call("/customers"),
+    Call("/customers?limit=250&min_id=3&max_date_modified=2030-01-01T00:00:00Z"),
+    Call("/customers?email=nobody@shopper.example", 204),
+    Call("/customers?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
+    Call("/customers?sort=id", 400),
+    Call("/customers/count"),
+    Call("/customers/50"),
+    Call("/customers/999", 404),
+    Call("/customers/50/addresses"),
+    Call("/customers/50/addresses?page=2", 204),
+    Call("/customers/999/addresses", 404),
+]
+
+V3_CALLS = [
+    Call("/customers"),
+    Call("/customers?limit=250&include=addresses,storecredit,attributes,formfields"),
+    Call("/customers?id:in=1,2,3&name:like=a&date_modified:min=2024-01-01T00:00:00Z"),
+    Call("/customers?page=2&limit=10&sort=last_name:desc"),
+    Call("/customers?after=eyJpZCI6NX0&limit=2"),
+    Call("/customers?before=eyJpZCI6NX0&limit=2"),
+    Call("/customers?id:in=999"),
+    Call("/customers?foo=1", 422),
+    Call("/customers?limit=251", 422, breaks_contract_on_purpose=TOO_LONG),
+    Call("/customers?after=eyJpZCI6NX0&before=eyJpZCI6NX0", 422),
+    Call("/customers/addresses"),
+    Call("/customers/addresses?customer_id:in=50&limit=250"),
+    Call("/customers/addresses?foo=1", 422),
+    Call("/catalog/products"),
+    Call("/catalog/products?limit=250&include=variants,images,custom_fields,bulk_pricing_rules"),
+    Call("/catalog/products?include=options,modifiers,videos,channels,reviews,parent_relations,primary_image"),
+    Call("/catalog/products?id:greater=3&sort=id&direction=desc&include_fields=name,sku"),
+    Call("/catalog/products?sku:in=SKU-000001,SKU-000002&inventory_level:min=0"),
+    Call("/catalog/products?foo=1", 422),
+    Call("/catalog/products?limit=251", 422, breaks_contract_on_purpose=TOO_LONG),
+    Call("/catalog/products/5"),
+    Call("/catalog/products/5?include=variants,options"),
+    Call("/catalog/products/61", 404),
+    Call("/catalog/products/5?foo=1", 422),
+    Call("/catalog/products", method="PUT", body=[{"id": 1, "price": 12.5}, {"id": 2, "inventory_level": 5}]),
+    Call("/catalog/products", 404, "PUT", [{"id": 61, "price": 1}]),
+    Call("/catalog/products", 409, "PUT", [{"id": 1, "sku": "SKU-000002"}]),
+    Call("/catalog/products", 413, "PUT", [{"id": one} for one in range(1, 12)], TOO_LONG),
+    Call("/catalog/products", 422, "PUT", [{"price": 1}], NO_SENSE),
+    Call("/catalog/products", 422, "PUT", [{"id": 1, "price": -1}], NO_SENSE),
+    Call("/catalog/products/3", method="PUT", body={"inventory_level": 9, "name": "Renamed"}),
+    Call("/catalog/products/61", 404, "PUT", {"price": 1}),
+    Call("/catalog/products/3", 409, "PUT", {"sku": "SKU-000002"}),
+    Call("/catalog/products/3", 422, "PUT", {"inventory_level": -1}, NO_SENSE),
+    Call("/catalog/variants"),
+    Call("/catalog/variants?product_id:in=5,10&limit=250"),
+    Call("/catalog/variants?sku=SKU-000005"),
+    Call("/catalog/variants?foo=1", 422),
+    Call("/catalog/variants", method="PUT", body=[{"id": 51, "inventory_level": 5}, {"id": 52, "price": 3.5}]),
+    Call("/catalog/variants", 404, "PUT", [{"id": 999, "price": 1}]),
+    Call("/catalog/variants", 413, "PUT", [{"id": one} for one in range(1, 52)], TOO_LONG),
+    Call("/catalog/variants", 422, "PUT", [{"id": 51, "price": -1}], NO_SENSE),
+    Call("/inventory/items"),
+    Call("/inventory/items?limit=1000&location_id:in=1"),
+    Call("/inventory/items?sku:in=SKU-000001,SKU-000005&variant_id:in=10,51"),
+    Call("/inventory/items?sku:in=UNKNOWN"),
+    Call("/inventory/items?foo=1", 422),
+    Call("/inventory/items?limit=1001", 422, breaks_contract_on_purpose=TOO_LONG),
+    Call("/inventory/locations"),
+    Call("/inventory/locations?is_default=true&type_id:in=PHYSICAL"),
+    Call("/inventory/locations?location_id:in=2"),
+    Call("/inventory/locations?foo=1", 422),
+    Call("/inventory/adjustments/absolute", method="PUT", body={"reason": "count", "items": [ITEM]}),
+    Call("/inventory/adjustments/absolute", 422, "PUT", {"items": [{**ITEM, "sku": "UNKNOWN"}]}),
+    Call("/inventory/adjustments/absolute", 422, "PUT", {"items": [{**ITEM, "location_id": 9}]}),
+    Call("/inventory/adjustments/absolute", 422, "PUT", {"items": [{**ITEM, "variant_id": 10}]}, NO_SENSE),
+    Call("/inventory/adjustments/absolute", 422, "PUT", {"items": [ITEM] * 2001}),
+    Call("/inventory/adjustments/relative", method="POST", body={"items": [{**ITEM, "quantity": 1}]}),
+    Call("/inventory/adjustments/relative", 422, "POST", {"items": [{**ITEM, "quantity": -9999}]}),
+]
+
+LEGACY_CALLS = [
+    *V2_CALLS,
+    Call("/products"),
+    Call("/products?sku=SKU-000003&min_id=1&min_date_modified=2024-01-01T00:00:00Z"),
+    Call("/products?min_id=61", 204),
+    Call("/products?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
+    Call("/products?foo=1", 400),
+    Call("/products/3"),
+    Call("/products/61", 404),
+    Call("/products/3", method="PUT", body={"inventory_level": 7, "price": "4.5"}),
+    Call("/products/3", 400, "PUT", {"inventory_level": -7}),
+    Call("/products/61", 404, "PUT", {"inventory_level": 7}),
+    Call("/products/5/skus"),
+    Call("/products/3/skus", 204),
+    Call("/products/61/skus", 404),
+    Call("/products/5/skus/51"),
+    Call("/products/5/skus/99", 404),
+    Call("/products/5/skus/51", method="PUT", body={"inventory_level": 7}),
+    Call("/products/5/skus/99", 404, "PUT", {"inventory_level": 7}),
+]
+GATEWAY_CALLS = [
+    *(Call(f"/stores/demo1/v2{one.target}", one.status, one.method, one.body, one.breaks_contract_on_purpose)
+      for one in V2_CALLS),
+    *(Call(f"/stores/demo1/v3{one.target}", one.status, one.method, one.body, one.breaks_contract_on_purpose)
+      for one in V3_CALLS),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Gateway:
+    store = Store(OPTIONS)
+    store.touch_orders(5, first_id=100)
+    store.edit_order(101, total_inc_tax="99.5", staff_notes="Call first")
+    store.add_order(customer_message="Hello")
+    return Gateway(store, origin=ORIGIN)
+
+
+def contract(name: str) -> OpenAPI:
+    file = SHARED / "mock" / name
+    if not file.is_file():
+        pytest.skip(f"the OpenAPI files of the store are not here: {file} (OPAGENT_SHARED says where they are)")
+    # openapi-core knows application/json only, and would take an answer of the inventory for a text.
+    config = Config(extra_media_type_deserializers={"application/problem+json": json.loads})
+    return OpenAPI.from_dict(json.loads(file.read_text("utf-8")), config=config)
+
+
+@pytest.fixture(scope="module")
+def token_contract() -> OpenAPI:
+    return contract("bigcommerce-mock.openapi.json")
+
+
+@pytest.fixture(scope="module")
+def legacy_contract() -> OpenAPI:
+    return contract("bigcommerce-legacy-mock.openapi.json")
+
+
+def request_of(call: Call, headers: dict[str, str], prefix: str = "") -> Request:
+    path, _, query = (prefix + call.target).partition("?")
+    body = b"" if call.body is None else json.dumps(call.body).encode()
+    return Request(call.method, path, query, headers | (JSON if call.body is not None else {}), body)
+
+
+def hold(api: OpenAPI, request: Request, answer: Answer, *, response_only: bool = False) -> None:
+    """Raise when request or answer break the contract."""
+    theirs = MockRequest(
+        ORIGIN,
+        request.method.lower(),
+        request.path,
+        args=dict(parse_qsl(request.query)),
+        headers={name.title(): value for name, value in request.headers.items()},
+        data=request.body or None,
+        content_type=request.headers.get("content-type", ""),
+    )
+    if not response_only:
+        api.validate_request(theirs)
+    if answer.status == 204:
+        assert answer.body == b""
+    headers = dict(answer.headers)
+    api.validate_response(
+        theirs, MockResponse(answer.body, answer.status, headers=headers, content_type=answer.content_type)
+    )
+
+
+@pytest.mark.parametrize("call", GATEWAY_CALLS, ids=str)
+def test_a_token_account_gets_what_the_contract_says(call: Call, gateway: Gateway, token_contract: OpenAPI) -> None:
+    request = request_of(call, TOKEN_HEADERS)
+    answer = gateway.answer(request)
+    assert answer.status == call.status, answer.body[:500]
+    hold(token_contract, request, answer, response_only=bool(call.breaks_contract_on_purpose))
+
+
+@pytest.mark.parametrize("call", LEGACY_CALLS, ids=str)
+def test_a_legacy_account_gets_what_the_contract_says(call: Call, gateway: Gateway, legacy_contract: OpenAPI) -> None:
+    request = request_of(call, BASIC_HEADERS, "/api/v2")
+    answer = gateway.answer(request)
+    assert answer.status == call.status, answer.body[:500]
+    hold(legacy_contract, request, answer, response_only=bool(call.breaks_contract_on_purpose))
+
+
+@pytest.fixture(scope="module")
+def closed_gateways() -> tuple[Gateway, Gateway]:
+    """A store that permits nothing, and one whose quotas are used up."""
+    forbidding = Gateway(Store(SandboxOptions(orders=30, scopes=frozenset())), origin=ORIGIN)
+    exhausted = Gateway(Store(SandboxOptions(orders=30, quota=1, legacy_quota=1)), origin=ORIGIN)
+    exhausted.answer(Request("GET", "/stores/demo1/v2/time", "", TOKEN_HEADERS))
+    exhausted.answer(Request("GET", "/api/v2/time", "", BASIC_HEADERS))
+    return forbidding, exhausted
+
+
+def paths(calls: list[Call]) -> list[Call]:
+    """One call per path and method."""
+    return list({(call.method, call.target.partition("?")[0]): call for call in calls}.values())
+
+
+@pytest.mark.parametrize("call", paths(GATEWAY_CALLS), ids=str)
+def test_every_trouble_of_a_token_account_has_the_shape_of_the_contract(
+    call: Call, closed_gateways: tuple[Gateway, Gateway], token_contract: OpenAPI
+) -> None:
+    request = request_of(call, TOKEN_HEADERS)
+    forbidding, exhausted = closed_gateways
+    answers = {
+        401: forbidding.answer(Request(request.method, request.path, "", {"x-auth-token": "wrong"})),
+        403: forbidding.answer(request),
+        429: exhausted.answer(request),
+        500: fault(500, request),
+        503: fault(503, request),
+    }
+    for status, answer in answers.items():
+        assert answer.status == status
+        hold(token_contract, request, answer, response_only=True)
+    hold(token_contract, request, _instead(Fault(FaultKind.RATE_LIMIT), request), response_only=True)
+
+
+@pytest.mark.parametrize("call", paths(LEGACY_CALLS), ids=str)
+def test_every_trouble_of_a_legacy_account_has_the_shape_of_the_contract(
+    call: Call, closed_gateways: tuple[Gateway, Gateway], legacy_contract: OpenAPI
+) -> None:
+    request = request_of(call, BASIC_HEADERS, "/api/v2")
+    _, exhausted = closed_gateways
+    answers = {
+        401: exhausted.answer(Request(request.method, request.path)),
+        509: exhausted.answer(request),
+        503: fault(503, request),
+    }
+    if not request.path.startswith("/api/v2/products"):  # the contract has no 500 for these
+        answers[500] = fault(500, request)
+    for status, answer in answers.items():
+        assert answer.status == status
+        hold(legacy_contract, request, answer, response_only=True)
+
+
+def test_the_contract_is_not_blind(gateway: Gateway, token_contract: OpenAPI) -> None:
+    request = Request("GET", "/stores/demo1/v2/orders", "limit=1", TOKEN_HEADERS)
+    answer = gateway.answer(request)
+    broken = replace(answer, body=answer.body.replace(b'"items_total":', b'"items_total":"many","was":', 1))
+    with pytest.raises(InvalidData):
+        hold(token_contract, request, broken)
+
+
+def fault(status: int, request: Request) -> Answer:
+    return _instead(Fault(FaultKind.STATUS, status=status), request)
