@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.domain.errors import TransientError
+from agent.store.private_files import unwritable
 
 _POLL_SECONDS = 0.01
 
@@ -20,8 +21,12 @@ def locked(path: Path, *, timeout_seconds: float = 10.0) -> Iterator[None]:
 
     Raises:
         TransientError: code `file-locked`: somebody else held it for longer than the time allowed.
+        ConfigurationError: code `file-unwritable`: there is no such folder, or it is closed to this account.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unwritable(path, error) from error
     try:
         deadline = time.monotonic() + timeout_seconds
         while not _try(descriptor):
