@@ -15,7 +15,8 @@ from agent.sandbox.order_pieces import EMAIL_END, FORM_FIELDS
 from agent.sandbox.orders import PAYMENT_METHODS, Orders
 from agent.sandbox.statuses import COMPLETED, FREQUENT, SHIPPED, STATUS_NAMES
 
-_CONSTANTS = order_pieces.constants()
+_BEFORE_ADDRESS = order_pieces.constants() + b'"billing_address":{'
+_AFTER_EMAIL = EMAIL_END + FORM_FIELDS
 _LINKED = ("products", "shippingaddresses", "coupons")
 
 
@@ -25,7 +26,7 @@ class _BasketPieces:
 
     digital: bool
     sums: bytes
-    quantity: bytes
+    shipped: bytes
     lines: bytes
     costs: bytes
     fees: bytes
@@ -40,14 +41,15 @@ class OrderEncoder:
         self._name = link_base
         products, addresses, coupons = (order_pieces.link(link_base, link_suffix, name) for name in _LINKED)
         self._links = (
-            b',"products":' + products + b',"shipping_addresses":' + addresses + b',"coupons":' + coupons
+            b'},"products":' + products + b',"shipping_addresses":' + addresses + b',"coupons":' + coupons
             + b',"consignments":'
         )  # fmt: skip
         self._products_link = b'"line_items":[' + products + b"]"
         self._consignments_link = order_pieces.link(link_base, link_suffix, "consignments")
         self._fees_link = order_pieces.link(link_base, link_suffix, "fees")
+        self._only_links = self._links + self._consignments_link + b',"fees":' + self._fees_link + b"}"
         self._quotes_link = order_pieces.link(link_base, link_suffix, "shippingaddresses/\x01/shippingquotes")
-        self._statuses = {status_id: order_pieces.status(status_id) for status_id in STATUS_NAMES}
+        self._statuses = {status_id: b'",' + order_pieces.status(status_id) for status_id in STATUS_NAMES}
         self._payments = tuple(order_pieces.payment(PAYMENT_METHODS[number & 3], number) for number in range(64))
         self._people = tuple(order_pieces.address(person) for person in orders.people)
         self._baskets = {
@@ -126,16 +128,18 @@ class OrderEncoder:
                 b'","date_modified":"', changed,
                 b'","date_shipped":"', changed if shipped else b"",
                 b'","cart_id":"00000000-0000-4000-8000-', digits.zfill(12),
-                b'",', self._statuses[status_id],
+                self._statuses[status_id],
                 basket.sums,
-                b'"items_shipped":', basket.quantity if shipped else b"0",
-                b",", self._payments[chance >> 6 & 63],
-                _CONSTANTS,
-                b'"billing_address":{', address, tag, EMAIL_END, FORM_FIELDS, b"}",
+                basket.shipped if shipped else b"0,",
+                self._payments[chance >> 6 & 63],
+                _BEFORE_ADDRESS, address, tag, _AFTER_EMAIL,
             )  # fmt: skip
             if change is not None and change.values.keys() - {"status_id"}:
-                change.bodies[self._name] = body = _with_values(b"".join(pieces[start:]), change.values)
+                change.bodies[self._name] = body = _with_values(b"".join(pieces[start:]) + b"}", change.values)
                 pieces[start:] = [body]
+        if not include:
+            pieces.append(self._only_links.replace(ORDER_MARK, digits))
+            return
         pieces.append(self._links.replace(ORDER_MARK, digits))
         self._write_consignments(digits, basket, (address, tag), include, pieces)
         fees = basket.fees if "fees" in include else self._fees_link
@@ -165,7 +169,7 @@ class OrderEncoder:
             )  # fmt: skip
             return
         pieces += (
-            b'{"pickups":[],"shipping":[{"id":', digits, b",", start, tag, EMAIL_END, FORM_FIELDS, b",",
+            b'{"pickups":[],"shipping":[{"id":', digits, b",", start, tag, _AFTER_EMAIL, b",",
             basket.costs.replace(ORDER_MARK, digits), lines,
             b'}],"downloads":[],"email":{"gift_certificates":[]}}',
         )  # fmt: skip
@@ -173,8 +177,8 @@ class OrderEncoder:
     def _basket_pieces(self, basket: Basket) -> _BasketPieces:
         return _BasketPieces(
             digital=basket.digital,
-            sums=order_pieces.sums(basket),
-            quantity=b"%d" % basket.quantity,
+            sums=order_pieces.sums(basket) + b'"items_shipped":',
+            shipped=b"%d," % basket.quantity,
             lines=order_pieces.included_lines(basket),
             costs=order_pieces.consignment_costs(basket, self._quotes_link),
             fees=order_pieces.fees(basket),
@@ -186,4 +190,6 @@ def _with_values(body: bytes, values: dict[str, object]) -> bytes:
     """The same order with some fields changed by hand."""
     order = msgspec.json.decode(b"{" + body + b"}", type=dict[str, object])
     order.update(values)
-    return msgspec.json.encode(order)[1:-1]
+    address = order.pop("billing_address")
+    order["billing_address"] = address  # last, since the caller goes on behind its members
+    return msgspec.json.encode(order)[1:-2]

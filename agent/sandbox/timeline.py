@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from zlib import crc32
 
-from agent.sandbox.dice import kind_seed, roll
+from agent.sandbox.dice import kind_seed
 from agent.sandbox.moments import FIRST_MOMENT
 
 SECONDS_BETWEEN = 60
@@ -59,7 +60,7 @@ class Timeline:
 
     def base_dates(self, number: int) -> tuple[int, int]:
         """Both dates of a base record, for less than twice the price."""
-        chance = roll(self._seed, "", number)
+        chance = crc32(b"%d" % number, self._seed)
         start = FIRST_MOMENT + number * SECONDS_BETWEEN
         return start + chance % 20, start + _SECONDS_TO_CHANGE + (chance >> 8) % 30
 
