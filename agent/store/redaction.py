@@ -1,0 +1,88 @@
+"""Takes secrets out of texts before they are written: those that were registered, and what looks like a credential.
+
+Registered secrets go first, in every form in which they travel: as they are, in URLs, in JSON and in base64. Patterns
+catch what nobody registered: authorization headers, credentials in URLs and in form or JSON fields.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from urllib.parse import quote, quote_plus
+
+from agent.domain.secret import Secret
+
+DOTS = "••••"
+_SHORT = 6
+
+_HEADER = re.compile(
+    r"""(?ix)
+    \b( (?:proxy-)?authorization | x-auth-token | x-auth-client | x-api-key | api-key | (?:set-)?cookie )
+    ( \\*["']? \s* [:=,] \s* b? )
+    (?: (?P<quote> \\*["'] ) [^"'\\\r\n]* | digest\s [^\r\n]* | [^"'\r\n]+ )
+    """
+)
+_SCHEME = re.compile(r"(?i)\b(bearer|basic|negotiate)\s+[A-Za-z0-9._~+/=-]{8,}")
+_FIELD = re.compile(
+    r"""(?ix)
+    ( \b (?:access|refresh|id|auth|session)_?token | [?&;"']token
+      | \b pass(?:word|wd|phrase) | \b pwd | \b client_?secret | \b api_?key
+      | \b secret(?:_?key)? | \b private_?key
+      | [?&;] (?:key|sig|signature|code|auth) )
+    ( \\*["']? \s* [:=] \s* \\*["']? )
+    [^\s"'\\,;&<>}\])]+
+    """
+)
+_USER_INFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@\"']*:[^/\s@\"']+@")
+_HINTS = re.compile(
+    r"(?i)auth|token|api-?_?key|cookie|bearer|basic|negotiate|pass|pwd|secret|private_?key|[?&;](?:key|sig|code)|://"
+)
+
+
+class Redactor:
+    """Knows the secrets of this process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[str, ...] = ()
+        self._short: tuple[str, ...] = ()
+        self._short_words: re.Pattern[str] | None = None
+
+    def register(self, secret: Secret) -> None:
+        """Never let this secret through again. Registering it twice is fine."""
+        text = secret.reveal()
+        if not text.strip():
+            return
+        with self._lock:
+            if len(text) < _SHORT:
+                # Taken out inside words, a short one would make the log unreadable, and would be told by its gaps.
+                self._short = tuple(sorted({*self._short, text}, key=len, reverse=True))
+                self._short_words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self._short))})(?!\w)")
+            else:
+                self._known = tuple(sorted({*self._known, *_forms(text)}, key=len, reverse=True))
+
+    def redact(self, text: str) -> str:
+        """The text with dots in the place of secrets."""
+        for known in self._known:
+            if known in text:
+                text = text.replace(known, DOTS)
+        if self._short_words is not None:
+            text = self._short_words.sub(DOTS, text)
+        return _without_credentials(text) if _HINTS.search(text) else text
+
+
+def _without_credentials(text: str) -> str:
+    text = _HEADER.sub(lambda found: f"{found[1]}{found[2]}{found['quote'] or ''}{DOTS}", text)
+    text = _SCHEME.sub(rf"\1 {DOTS}", text)
+    text = _USER_INFO.sub(rf"\1{DOTS}@", text)
+    return _FIELD.sub(rf"\1\2{DOTS}", text)
+
+
+def _forms(text: str) -> set[str]:
+    encoded = text.encode("utf-8")
+    forms = {text, quote(text), quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]}
+    forms |= {json.dumps(text, ensure_ascii=False)[1:-1], base64.b64encode(encoded).decode("ascii").rstrip("=")}
+    forms |= {base64.urlsafe_b64encode(encoded).decode("ascii").rstrip("="), text.strip()}
+    return {form for form in forms if len(form) >= _SHORT}
