@@ -14,6 +14,7 @@ from agent.api.endpoint import Endpoint
 from agent.gui import theme
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
+from agent.gui.garbage import GuiThreadGarbage
 from agent.gui.service_link import Connect
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ def run(where: Endpoint | FindEndpoint, session: models.Session | None = None) -
     chosen.apply(_remembered_mode(memory))
     bridge = Bridge(_connect(where), session=session.token if session else None)
     shell = Shell(bridge, chosen, memory, session=session)
+    garbage = GuiThreadGarbage(application)
     shell.window.show()
     try:
         return application.exec()
     finally:
         bridge.close()
+        garbage.stop()
 
 
 def make_application(arguments: list[str]) -> QApplication:

@@ -19,6 +19,7 @@ from agent.api import models
 from agent.gui import theme
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
+from agent.gui.garbage import GuiThreadGarbage
 from tests.gui.doubles import InstantCalls, Recorder
 from tests.helpers.fake_client import NOW, FakeClient
 
@@ -41,6 +42,14 @@ def look(qapp: QApplication) -> theme.Theme:
     found = theme.Theme(qapp)
     found.apply(theme.Mode.LIGHT)
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def garbage(qapp: QApplication) -> Iterator[GuiThreadGarbage]:
+    """Collect in the GUI thread alone, as the application does."""
+    found = GuiThreadGarbage(qapp)
+    yield found
+    found.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ _STATES: list[SyncState | None] = [
     SyncState.SKIPPED,
     SyncState.SUCCESS,
 ]
+_ROWS_AHEAD = 40
 
 
 class SyncInfoPage(Page):
@@ -50,7 +51,7 @@ class SyncInfoPage(Page):
         )
         self.table.use(self.model, delegate)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
-        self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.table.verticalScrollBar().valueChanged.connect(lambda _: self._on_scrolled())
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
         self.empty = EmptyState("list-checks", "", "")
@@ -164,12 +165,15 @@ class SyncInfoPage(Page):
             self.flow_chosen.emit(str(self.flow.currentData()))
 
     def _look_for_more(self) -> None:
-        """The end may be in sight already; the scroll bar knows once the rows are laid out."""
-        QTimer.singleShot(0, self, lambda: self._on_scrolled(self.table.verticalScrollBar().value()))
+        """The end may be in sight already, once the rows are laid out."""
+        QTimer.singleShot(0, self, self._on_scrolled)
 
-    def _on_scrolled(self, value: int) -> None:
-        bar = self.table.verticalScrollBar()
-        if self._more and value >= bar.maximum() - bar.pageStep():
+    def _on_scrolled(self) -> None:
+        """Ask for more where the last rows are nearly in sight; never while nobody sees the table."""
+        if not self._more or not self.table.isVisible():
+            return
+        lowest = self.table.rowAt(self.table.viewport().height() - 1)
+        if lowest < 0 or lowest >= self.model.rowCount() - _ROWS_AHEAD:
             self.more_wanted.emit()
 
     def _on_current(self, current: QModelIndex) -> None:
