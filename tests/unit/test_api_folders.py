@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.store.folders import Folders
+from agent.api.folders import Folders
 
 
 def test_everything_lies_below_the_home_that_was_set(tmp_path: Path) -> None:
