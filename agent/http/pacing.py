@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -24,7 +24,10 @@ _MARGIN_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What an answer says about the quota: requests left, requests per window, and the window's end and length."""
+    """What an answer says about the quota: requests left, requests per window, and the window's end and length.
+
+    `quota` is 0 where the answer does not say how many a window has.
+    """
 
     left: int
     quota: int
@@ -37,11 +40,11 @@ class Quota:
         try:
             left = int(headers["X-Rate-Limit-Requests-Left"])
             reset = int(headers["X-Rate-Limit-Time-Reset-Ms"]) / 1000
-            quota = int(headers.get("X-Rate-Limit-Requests-Quota") or left)
+            quota = int(headers.get("X-Rate-Limit-Requests-Quota") or 0)
             window = int(headers.get("X-Rate-Limit-Time-Window-Ms") or 30_000) / 1000
         except (KeyError, ValueError):
             return None
-        if left < 0 or quota < 1 or reset < 0 or window <= 0:
+        if left < 0 or quota < 0 or reset < 0 or window <= 0:
             return None
         return cls(left=left, quota=quota, reset_seconds=reset, window_seconds=window)
 
@@ -104,8 +107,8 @@ class Gate:
 
     @property
     def quota(self) -> Quota | None:
-        """What the last answer with headers said."""
-        return self._known
+        """What the last answer with headers said; None while it is not known how many requests a window has."""
+        return self._known if self._known is not None and self._known.quota else None
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
@@ -165,6 +168,11 @@ class Gate:
         if self._known is None or now < self._ends:
             return
         self._window += 1
+        if self._known.quota == 0:
+            # Only the end of the window was told: what comes after it, the next answer says.
+            self._known = None
+            self._answers = 0
+            return
         self._left = self._lowest = self._known.quota - self._under_way
         self._ends = now + self._known.window_seconds
         self._taught = False
@@ -194,6 +202,8 @@ class Gate:
             self._taught = True
         else:
             self._ends = min(self._ends, ends)
+        if quota.quota == 0 and self._known is not None:
+            quota = replace(quota, quota=self._known.quota)
         self._known = quota
         self._lowest = min(self._lowest, left)
         # Of what is under way, we cannot know what the app has counted already.

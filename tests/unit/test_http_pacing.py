@@ -139,6 +139,23 @@ async def test_a_refusal_stops_all_until_the_window_ends() -> None:
     assert clock.now == pytest.approx(7.05)
 
 
+async def test_a_refusal_that_tells_only_when_to_come_back_is_no_quota_of_one() -> None:
+    clock = VirtualClock()
+    gate = made_gate(clock)
+
+    async def refused_then_served() -> None:
+        async with gate.turn() as turn:
+            turn.answered({"X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": "7000"}, refused=True)
+        assert gate.quota is None
+        for _ in range(100):
+            async with gate.turn() as turn:
+                turn.answered({}, refused=False)
+
+    await clock.run(refused_then_served())
+
+    assert clock.now == pytest.approx(7.05)
+
+
 async def test_without_headers_nobody_waits() -> None:
     clock = VirtualClock()
     gate = made_gate(clock)
@@ -159,11 +176,17 @@ async def test_those_who_wait_are_served_in_turn_and_the_cancelled_are_forgotten
     gate = made_gate(clock)
     served: list[int] = []
 
+    headers = {
+        "X-Rate-Limit-Requests-Left": "0",
+        "X-Rate-Limit-Requests-Quota": "1",
+        "X-Rate-Limit-Time-Reset-Ms": "1000",
+        "X-Rate-Limit-Time-Window-Ms": "1000",
+    }
+
     async def one(number: int) -> None:
         async with gate.turn() as turn:
             served.append(number)
-            turn.answered({"X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": "1000",
-                           "X-Rate-Limit-Requests-Quota": "1", "X-Rate-Limit-Time-Window-Ms": "1000"}, refused=False)  # fmt: skip
+            turn.answered(headers, refused=False)
 
     async def all_of_them() -> None:
         await one(0)
