@@ -24,7 +24,7 @@ TOKEN = "tok-5ecret-5ecret-5ecret"
 HASH = "abc123"
 API_PATH = f"https://api.bigcommerce.com/stores/{HASH}/v3/"
 LEGACY_PATH = f"https://store-{HASH}.mybigcommerce.com/api/v2/"
-Disturbance = Callable[[int, httpx.Request], "httpx.Response | None | Awaitable[httpx.Response | None]"]
+Disturbance = Callable[[int, httpx.Request], "httpx.Response | Awaitable[httpx.Response | None] | None"]
 Document = dict[str, Any]
 
 
@@ -68,8 +68,8 @@ class FakeStore:
         self.seen: list[httpx.Request] = []
         self.disturb: Disturbance | None = None
         self.store: Document = {
-            "id": HASH, "name": "Outdoor", "secure_url": "https://outdoor.example", "plan_name": "Pro", "status": "live",
-            "currency": "EUR", "timezone": {"name": "Europe/Berlin"}, "logo": [],
+            "id": HASH, "name": "Outdoor", "secure_url": "https://outdoor.example", "plan_name": "Pro",
+            "status": "live", "currency": "EUR", "timezone": {"name": "Europe/Berlin"}, "logo": [],
         }  # fmt: skip
         self.dates = True
         self.token = TOKEN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as random_numbers
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -129,7 +129,7 @@ class BigCommerceConnection:
             gateway = self._made_client(Account(AccountKind.OAUTH, base, GATEWAY_HOST, store_hash))
         return await check(self._entered(), clock=self._surroundings.clock, progress=progress, gateway=gateway)
 
-    async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+    async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read customers or orders."""
         source = pages(self._entered(), request)
         stream = packets(source, position=request.position, packet_records=request.packet_records)

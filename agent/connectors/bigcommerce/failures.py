@@ -139,6 +139,7 @@ def _words(account: Account, status: int, headers: Mapping[str, str], said: Comp
         return _Words(
             f"The store has reached a limit of its BigCommerce plan: {said.title or 'no details were given'}.",
             "Make room in the store, or ask BigCommerce for a larger plan.",
+            line=status_failure(507),
         )
     if status == 403:
         return _Words(

@@ -1,0 +1,126 @@
+"""Clauses: what is sent, and what is refused with the right name proposed."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.connectors.bigcommerce.connector import BigCommerceConnector
+from agent.connectors.bigcommerce.credentials import AccountKind
+from agent.connectors.bigcommerce.filters import check_clause, parameters
+from agent.connectors.contract import SentClause
+from agent.domain.errors import ConfigurationError
+
+LEGACY = {"api_path": "https://shop.example.com/api/v2", "username": "anna"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "key", "operator", "name"),
+    [
+        ("orders", AccountKind.OAUTH, "min_date_modified", "=", "min_date_modified"),
+        ("orders", AccountKind.OAUTH, "date_modified", ">=", "min_date_modified"),
+        ("orders", AccountKind.OAUTH, "id", "<=", "max_id"),
+        ("customers", AccountKind.LEGACY, "date_created", "<=", "max_date_created"),
+        ("customers", AccountKind.OAUTH, "date_modified:min", "=", "date_modified:min"),
+        ("customers", AccountKind.OAUTH, "date_modified", ">=", "date_modified:min"),
+        ("customers", AccountKind.OAUTH, "date_modified:min", ">=", "date_modified:min"),
+        ("customers", AccountKind.OAUTH, "email", "in", "email:in"),
+        ("customers", AccountKind.OAUTH, "email:in", "in", "email:in"),
+    ],
+)
+def test_operators_are_written_as_the_api_does(
+    schema: str, kind: AccountKind, key: str, operator: str, name: str
+) -> None:
+    query, headers = parameters([SentClause(key, operator, "7")], schema=schema, action="GET", kind=kind)
+
+    assert (query, headers) == ([(name, "7")], [])
+
+
+@pytest.mark.parametrize(
+    ("schema", "values", "key", "operator", "proposal"),
+    [
+        ("customers", None, "min_date_created", "=", "date_created:min"),
+        ("customers", None, "max_date_modified", "=", "date_modified:max"),
+        ("customers", None, "email", "=", "email:in"),
+        ("customers", None, "id", "=", "id:in"),
+        ("customers", LEGACY, "date_created:min", "=", "min_date_created"),
+        ("customers", LEGACY, "email:in", "=", "email"),
+        ("orders", None, "date_modified:min", "=", "min_date_modified"),
+        ("orders", LEGACY, "date_modified:min", "=", "min_date_modified"),
+        ("orders", None, "min_date_modifed", "=", "min_date_modified"),
+        ("orders", None, "status", "=", "status_id"),
+        ("orders", None, "id", "in", "max_id or min_id"),
+        ("orders", None, "date_created", ">", "max_date_created or min_date_created"),
+        ("customers", None, "date_modified", ">", "date_modified:min"),
+        ("customers", None, "email", "!=", "email:in"),
+        ("orders", None, "page", "=", "Remove"),
+        ("orders", None, "include", "=", "fees"),
+        ("products", None, "sku", "=", "no filters"),
+        ("unknown", None, "sku", "=", "no filters"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_a_proposal(
+    schema: str, values: dict[str, str] | None, key: str, operator: str, proposal: str
+) -> None:
+    problem = check_clause(schema=schema, action="GET", key=key, operator=operator, value="nothing", values=values)
+
+    assert problem is not None
+    assert problem.field == key
+    assert proposal in problem.remedy
+
+
+def test_a_good_clause_has_no_problem() -> None:
+    assert check_clause(schema="orders", action="GET", key="min_date_created", operator="=", values=LEGACY) is None
+
+
+@pytest.mark.parametrize("kind", list(AccountKind))
+def test_schemas_name_the_filters_that_are_taken(kind: AccountKind) -> None:
+    values = LEGACY if kind is AccountKind.LEGACY else None
+    for name in ("customers", "orders", "products"):
+        schema = BigCommerceConnector().schema(name, values)
+        assert schema is not None
+        assert schema.primary_key == "id"
+        for action in schema.actions:
+            assert action.renamed_filters.keys().isdisjoint(action.filters)
+            assert set(action.renamed_filters.values()) <= action.filters
+            for key in action.filters:
+                assert check_clause(schema=name, action=action.name, key=key, operator="=", values=values) is None
+
+
+def test_the_same_filter_cannot_be_given_twice() -> None:
+    clauses = [SentClause("min_id", "=", "1"), SentClause("id", ">=", "2")]
+
+    with pytest.raises(ConfigurationError) as caught:
+        parameters(clauses, schema="orders", action="GET", kind=AccountKind.OAUTH)
+
+    assert caught.value.code == "filter-twice"
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        SentClause("X-Auth-Token", "=", "x", header=True),
+        SentClause("authorization", "=", "x", header=True),
+        SentClause("Host", "=", "x", header=True),
+        SentClause("X-Trace", "!=", "x", header=True),
+        SentClause("X Trace", "=", "x", header=True),
+        SentClause("X-Trace", "=", "a\r\nX-Auth-Token: b", header=True),
+        SentClause("X-Trace", "=", "ä", header=True),
+        SentClause("", "=", "x", header=True),
+    ],
+)
+def test_headers_cannot_be_misused(clause: SentClause) -> None:
+    with pytest.raises(ConfigurationError):
+        parameters([clause], schema="orders", action="GET", kind=AccountKind.OAUTH)
+
+
+def test_schemas_offer_line_items_and_addresses() -> None:
+    orders = BigCommerceConnector().schema("orders", None)
+    assert orders is not None
+    for path in (
+        "billing_address.email",
+        "consignments.shipping.line_items.sku",
+        "consignments.shipping.city",
+        "total_tax",
+    ):
+        assert orders.attribute(path) is not None, path
+    assert BigCommerceConnector().schema("nothing", None) is None
