@@ -46,20 +46,19 @@ class Orders:
         self.long_every = options.long_order_every
         self.baskets = baskets(options.seed, options.products)
         self.long_basket = long_basket(options.seed, options.products, options.long_order_lines)
+        self._totals = {id(basket): basket.total for basket in (*self.baskets, self.long_basket)}
 
     def facts(self, number: int) -> OrderFacts:
         """The order of an id as it is now. The id must exist."""
         chance = self.chance(number)
         customer_id = self.customer_of(chance)
-        change = self.timeline.changes.get(number)
-        status_id = FREQUENT[chance & 63] if change is None else self._status(number, chance)
         return OrderFacts(
             id=number,
             basket=self.basket_of(number, chance),
             customer_id=customer_id,
             person=self.person_of(number, customer_id),
-            status_id=status_id,
-            payment_method=PAYMENT_METHODS[chance >> 6 & 3],
+            status_id=self.status_of(number, chance),
+            payment_method=self.payment_method_of(number, chance),
         )
 
     def chance(self, number: int) -> int:
@@ -84,6 +83,18 @@ class Orders:
             return crc32(b"%d" % customer_id, self.customer_seed) % PEOPLE
         return number % PEOPLE
 
+    def status_of(self, number: int, chance: int) -> int:
+        """The state that an order is in."""
+        if number not in self.timeline.changes:
+            return FREQUENT[chance & 63]
+        status_id = self.value(number, "status_id", FREQUENT[chance & 63])
+        assert isinstance(status_id, int)
+        return status_id
+
+    def payment_method_of(self, number: int, chance: int) -> str:
+        """How it was paid."""
+        return str(self.value(number, "payment_method", PAYMENT_METHODS[chance >> 6 & 3]))
+
     def email(self, facts: OrderFacts) -> str:
         """The e-mail address of the billing address."""
         tag = f"c{facts.customer_id}" if facts.customer_id else f"g{facts.id}"
@@ -94,10 +105,10 @@ class Orders:
         change = self.timeline.changes.get(number)
         return default if change is None else change.values.get(field, default)
 
-    def total(self, facts: OrderFacts) -> int:
+    def total_of(self, number: int, chance: int) -> int:
         """The total with tax, in cents."""
-        changed = self.value(facts.id, "total_inc_tax", None)
-        return facts.basket.total if changed is None else money.cents(changed)
+        changed = self.value(number, "total_inc_tax", None)
+        return self._totals[id(self.basket_of(number, chance))] if changed is None else money.cents(changed)
 
     def edit(self, number: int, *, now: int, status_id: int | None = None, values: dict[str, object]) -> None:
         """Change an order. Without a status or values, the status moves on. Raises KeyError for an unknown id."""
@@ -113,8 +124,3 @@ class Orders:
             changed["total_inc_tax"] = money.text(total)
             changed["total_ex_tax"] = money.text(max(0, total - self.facts(number).basket.total_tax))
         self.timeline.touch(number, now=now, values=changed)
-
-    def _status(self, number: int, chance: int) -> int:
-        status_id = self.value(number, "status_id", FREQUENT[chance & 63])
-        assert isinstance(status_id, int)
-        return status_id

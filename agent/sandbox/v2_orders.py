@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
+from math import ceil, floor
 
 from agent.sandbox.queries import Paging, Query
 from agent.sandbox.requests import Answer, Request, give, nothing, v2_refusal
@@ -39,7 +39,7 @@ def _count(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
     del ids
     orders = account.store.orders
     found = _found(account, _query(account, request, _FILTERS), "id")
-    counts = Counter(orders.facts(number).status_id for number in found.page(0, found.total))
+    counts = Counter(orders.status_of(number, orders.chance(number)) for number in found.page(0, found.total))
     statuses = [
         {
             "id": status_id,
@@ -133,38 +133,40 @@ def _found(account: Account, query: Query, sort: str) -> Found:
         return orders.finder.find(criteria, "modified")
 
     def key(number: int) -> tuple[object, ...]:
-        facts = orders.facts(number)
-        fields: dict[str, object] = {"customer_id": facts.customer_id, "status_id": facts.status_id}
-        return (fields.get(sort, 0), number)  # the other fields are the same in all orders
+        chance = orders.chance(number)
+        if sort == "customer_id":
+            return (orders.customer_of(chance), number)
+        # The other fields are the same in all orders.
+        return (orders.status_of(number, chance) if sort == "status_id" else 0, number)
 
     return orders.finder.find_sorted(criteria, key, sort)
 
 
 def _scan(account: Account, query: Query) -> Scan | None:
-    """The filters that have to look into orders."""
+    """The filters that have to look into orders. Each check is cheap, as it may look at a million of them."""
     orders = account.store.orders
     texts = {name: query.text(name) for name in _SCAN_TEXTS if name in query}
     integers = {name: query.integer(name) for name in _SCAN_INTEGERS if name in query}
     low, high = query.number("min_total"), query.number("max_total")
-    if not texts and not integers and low is None and high is None:
+    readers: dict[str, Callable[[int, int], object]] = {
+        "status_id": orders.status_of,
+        "customer_id": lambda _, chance: orders.customer_of(chance),
+        "channel_id": lambda number, _: orders.value(number, "channel_id", 1),
+        "payment_method": orders.payment_method_of,
+        "external_order_id": lambda number, _: orders.value(number, "external_order_id", ""),
+        "cart_id": lambda number, _: f"00000000-0000-4000-8000-{number:012}",
+        "email": lambda number, _: orders.email(orders.facts(number)),
+    }
+    wanted = [(readers[name], value) for name, value in (*integers.items(), *texts.items())]
+    if low is not None or high is not None:
+        total = Interval(None if low is None else ceil(low * 100), None if high is None else floor(high * 100))
+        wanted.append((lambda number, chance: orders.total_of(number, chance) in total, True))
+    if not wanted:
         return None
 
     def matches(number: int) -> bool:
-        facts = orders.facts(number)
-        held: dict[str, object] = {
-            "customer_id": facts.customer_id,
-            "status_id": facts.status_id,
-            "channel_id": orders.value(number, "channel_id", 1),
-            "payment_method": orders.value(number, "payment_method", facts.payment_method),
-            "external_order_id": orders.value(number, "external_order_id", ""),
-            "cart_id": f"00000000-0000-4000-8000-{number:012}",
-        }
-        if "email" in texts:
-            held["email"] = orders.email(facts)
-        if any(held[name] != value for name, value in (*texts.items(), *integers.items())):
-            return False
-        total = Decimal(orders.total(facts)) / 100
-        return (low is None or total >= low) and (high is None or total <= high)
+        chance = orders.chance(number)
+        return all(read(number, chance) == value for read, value in wanted)
 
     return Scan((tuple(texts.items()), tuple(integers.items()), low, high), matches)
 
