@@ -78,6 +78,7 @@ class Application:
         if fault.kind in {FaultKind.HANG_BEFORE, FaultKind.HANG_AFTER}:
             await self._until_closing(_disconnected(receive))
         transport.abort()
+        await _disconnected(receive)  # the server complains about requests without an answer until it has noticed
 
     async def _until_closing(self, waiting: Awaitable[object]) -> None:
         """Wait, but not longer than the server lives."""
