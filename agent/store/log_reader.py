@@ -75,10 +75,6 @@ class LogReader:
         """A search of the whole log, still to be run; whoever asks for it closes it."""
         return LogSearch(wanted, self._segments.present(), self._searches, self.entries)
 
-    def extend(self, search: LogSearch) -> int:
-        """Add the hits that were written since a search ran; returns how many it has now."""
-        return search.extend(self._segments.present())
-
     def entries(self, ids: Sequence[int]) -> list[LogEntry | None]:
         """The lines with these ids, in this order; None for those that are no longer kept."""
         found: dict[int, LogEntry] = {}

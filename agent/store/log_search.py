@@ -1,8 +1,7 @@
 """Searching the whole log: one SQL statement per segment, newest first, into a small database of row numbers.
 
 SQLite does the work in one step without Python's lock, so millions of lines are searched while everything else goes on,
-and `cancel` ends it within a millisecond. Afterwards any part of the hits is read by row number, and what was logged
-meanwhile is added without searching the rest again.
+and `cancel` ends it within a millisecond. Afterwards any part of the hits is read by row number.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,12 +20,6 @@ from agent.store.log_segments import Segment, files_of
 
 _GRACE = timedelta(minutes=5)
 _INTERRUPT_SECONDS = 0.005
-# The first pass goes backwards, so that each segment is one statement; what is added later goes on below its rows.
-_FIRST = "INSERT INTO hits (id) SELECT id FROM segment.log WHERE {} AND id > ? AND id <= ? ORDER BY id DESC"
-_MORE = (
-    "INSERT INTO hits (row, id) SELECT (SELECT coalesce(min(row), 1) FROM hits) - row_number() OVER (ORDER BY id), id "
-    "FROM segment.log WHERE {} AND id > ? AND id <= ?"
-)
 
 
 class LogSearch:
@@ -49,7 +42,7 @@ class LogSearch:
         self.filter = wanted
         self.last = segments[-1].last if segments else 0
         self._segments, self._fetch = [one for one in segments if _may_hold(one, wanted)], fetch
-        self._count = self._first_count = 0
+        self._count = 0
         self._cancelled = False
         self._finished = threading.Event()
         self._lock = threading.Lock()
@@ -75,33 +68,28 @@ class LogSearch:
 
         Raises:
             CancelledError: `cancel` was called; nothing is left to read.
-            TransientError: code `log-search`; the same.
         """
-        with self._searching():
-            for segment in reversed(self._segments):
-                self._search(segment, _FIRST, 0, self.last)
-            self._first_count = self._count = self._found("max(row)", 0)
-        return self._count
-
-    def extend(self, segments: Sequence[Segment]) -> int:
-        """Add the hits among the lines that were written since; returns how many there are now.
-
-        Args:
-            segments: Those that there are now, the oldest first.
-
-        Raises:
-            CancelledError: `cancel` was called; nothing is left to read.
-            TransientError: code `log-search`; the same.
-        """
-        last = segments[-1].last if segments else 0
-        if last <= self.last:
-            return self._count
-        with self._searching():
-            for segment in segments:
-                if segment.last > self.last and _may_hold(segment, self.filter):
-                    self._search(segment, _MORE, self.last, last)
-            self._count = self._first_count + 1 - self._found("min(row)", self._first_count + 1)
-            self.last = last
+        where, values = condition(self.filter)
+        insert = f"INSERT INTO hits (id) SELECT id FROM segment.log WHERE {where} AND id <= ? ORDER BY id DESC"  # noqa: S608 - our own text
+        try:
+            with self._lock:
+                for segment in reversed(self._segments):
+                    self._search(segment, insert, values)
+                self._stop_if_cancelled()
+                self._count = self._connection.execute("SELECT coalesce(max(row), 0) FROM hits").fetchone()[0]
+        except CancelledError:
+            self._finished.set()
+            self.close()
+            raise
+        except sqlite3.Error as error:
+            raise TransientError(
+                "The log could not be searched.",
+                code="log-search",
+                remedy="Make room on the disk if it is full, and search again.",
+                detail=str(error),
+            ) from error
+        finally:
+            self._finished.set()
         return self._count
 
     def cancel(self) -> None:
@@ -121,9 +109,9 @@ class LogSearch:
             CancelledError: the search was closed.
         """
         with self._lock:
-            # The newest have the lowest rows.
+            # They were found newest first.
             query = "SELECT id FROM hits WHERE row BETWEEN ? AND ? ORDER BY row DESC"
-            newest = self._first_count - row - count + 1
+            newest = self._count - row - count + 1
             try:
                 found = self._connection.execute(query, (newest, newest + count - 1)).fetchall()
             except sqlite3.ProgrammingError as error:
@@ -138,44 +126,15 @@ class LogSearch:
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
 
-    @contextmanager
-    def _searching(self) -> Iterator[None]:
-        """Hold the hits while they grow. A failure leaves them half done, so they are closed then."""
-        self._finished.clear()
-        try:
-            with self._lock:
-                self._stop_if_cancelled()
-                yield
-                self._stop_if_cancelled()
-        except CancelledError:
-            self._finished.set()
-            self.close()
-            raise
-        except sqlite3.Error as error:
-            self.close()
-            raise TransientError(
-                "The log could not be searched.",
-                code="log-search",
-                remedy="Make room on the disk if it is full, and search again.",
-                detail=str(error),
-            ) from error
-        finally:
-            self._finished.set()
-
-    def _found(self, row: str, otherwise: int) -> int:
-        (number,) = self._connection.execute(f"SELECT {row} FROM hits").fetchone()  # noqa: S608 - our own text
-        return otherwise if number is None else int(number)
-
-    def _search(self, segment: Segment, insert: str, after: int, last: int) -> None:
+    def _search(self, segment: Segment, insert: str, values: Sequence[str | int]) -> None:
         self._stop_if_cancelled()
-        where, values = condition(self.filter)
         try:
             # Not by its plain path: that would make an empty file where the segment was dropped a moment ago.
             self._connection.execute("ATTACH ? AS segment", (f"{segment.path.absolute().as_uri()}?mode=rw",))
         except sqlite3.OperationalError:
             return  # dropped, or not readable
         try:
-            self._connection.execute(insert.format(where), (*values, after, last))
+            self._connection.execute(insert, (*values, self.last))
         except sqlite3.OperationalError as error:
             if self._cancelled:
                 raise CancelledError from error

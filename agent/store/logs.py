@@ -76,16 +76,6 @@ class LogStore:
         self.writer.flush(_FLUSH_SECONDS)
         return self.reader.search(wanted)
 
-    def extend(self, search: LogSearch) -> int:
-        """Add what was appended since to the hits of a finished search; returns how many there are now.
-
-        Raises:
-            CancelledError: the search was cancelled.
-            TransientError: code `log-search`: it failed. Either way the search is closed.
-        """
-        self.writer.flush(_FLUSH_SECONDS)
-        return self.reader.extend(search)
-
     def set_budget(self, budget: LogBudget) -> None:
         """Another budget, from now on."""
         self._budget = budget

@@ -369,48 +369,14 @@ def test_hits_stay_the_same_while_the_log_goes_on(searched: LogStore) -> None:
     assert not search.path.exists()
 
 
-def test_what_is_logged_after_a_search_is_added_to_its_hits_in_order(open_log: Open) -> None:
-    log = open_log(budget=LogBudget(days=30, bytes=2_000_000))
-    write(log, *(line(f"wanted {number}" if number % 2 else "other") for number in range(10)))
-    search = log.search(LogFilter(text="wanted"))
-    assert search.run() == 5
-    for round_ in range(3):
-        write(log, *(line(f"wanted {number}" if number % 2 else "other") for number in range(10, 20)))
-        write(log, line(f"wanted at day {round_}", at=NOON + DAY * (round_ + 1)))
-        assert log.extend(search) == 5 + 6 * (round_ + 1)
-        assert log.extend(search) == search.count
-    later = [f"wanted {number}" for number in range(11, 20, 2)]
-    expected = [f"wanted {number}" for number in range(1, 10, 2)]
-    for round_ in range(3):
-        expected += [*later, f"wanted at day {round_}"]
-    assert [entry.message for entry in search.page(0, 100) if entry] == expected
-    assert [entry.message for entry in search.page(4, 4) if entry] == expected[4:8]
-    assert search.last == log.reader.bounds()[1]
-    search.close()
-
-
-def test_a_search_without_hits_finds_the_first_ones_later(log: LogStore) -> None:
-    search = log.search(LogFilter(text="wanted"))
-    assert search.run() == 0
-    write(log, line("other"))
-    assert log.extend(search) == 0
-    write(log, line("wanted 1"), line("wanted 2"))
-    assert log.extend(search) == 2
-    assert [entry.message for entry in search.page(0, 9) if entry] == ["wanted 1", "wanted 2"]
-    search.close()
-
-
-def test_a_cancelled_search_is_not_extended_and_another_one_is(log: LogStore) -> None:
+def test_hits_of_a_closed_search_are_refused_and_another_search_goes_on(log: LogStore) -> None:
     write(log, line("wanted"))
-    cancelled, kept = log.search(LogFilter(text="wanted")), log.search(LogFilter(text="wanted"))
-    assert cancelled.run() == kept.run() == 1
-    cancelled.cancel()
-    write(log, line("wanted"))
+    closed, kept = log.search(LogFilter(text="wanted")), log.search(LogFilter(text="wanted"))
+    assert closed.run() == kept.run() == 1
+    closed.close()
     with pytest.raises(CancelledError):
-        log.extend(cancelled)
-    with pytest.raises(CancelledError):
-        cancelled.page(0, 1)
-    assert log.extend(kept) == 2
+        closed.page(0, 1)
+    assert len(kept.page(0, 1)) == 1
     kept.close()
 
 
