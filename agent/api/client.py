@@ -275,7 +275,7 @@ def _plain(model: BaseModel) -> dict[str, Any]:
     return {key: reveal(value) for key, value in model.model_dump(exclude_none=True).items()}
 
 
-_BY_STATUS: dict[int, type[AgentError]] = {404: NotFoundError, 409: ConflictError, 503: TransientError}
+_BY_STATUS: dict[int, type[AgentError]] = {404: NotFoundError, 409: ConflictError}
 
 
 def _error_of(response: httpx.Response) -> AgentError:
@@ -287,8 +287,18 @@ def _error_of(response: httpx.Response) -> AgentError:
             code="unexpected-answer",
             remedy="Restart the service; if it happens again, look at the service's log.",
         )
+    if problem.status == 503:
+        return TransientError(
+            problem.title, code=problem.code, remedy=problem.remedy, detail=problem.detail, field=problem.field,
+            retry_after_seconds=_retry_after(response),
+        )  # fmt: skip
     kind = _BY_STATUS.get(problem.status, ConfigurationError if problem.status < 500 else FatalError)
     return kind(problem.title, code=problem.code, remedy=problem.remedy, detail=problem.detail, field=problem.field)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    seconds = response.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() else None
 
 
 def _unreachable(error: httpx.HTTPError) -> TransientError:

@@ -15,6 +15,7 @@ from agent.domain.secret import Secret
 
 ENDPOINT_FILE = "endpoint.json"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
+START_FAILURE_FILE = "start-failure.json"
 HOST = "127.0.0.1"
 
 

@@ -1,0 +1,1 @@
+"""The command line: everything the window can do, for scripts and for servers without a screen."""

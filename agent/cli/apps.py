@@ -1,0 +1,167 @@
+"""`opagent app …`: App Configurations from the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from agent.api import models
+from agent.api.client import AgentClient
+from agent.cli.connecting import ask
+from agent.cli.output import JsonOption, fail, local, note, show, stdout, table
+from agent.cli.secrets import read_secrets, read_values
+from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
+
+app = typer.Typer(no_args_is_help=True, help="App Configurations: list, validate, save, remove.")
+
+NameOption = Annotated[str, typer.Option("--name", "-n", help="The configuration's name.")]
+ValuesOption = Annotated[list[str] | None, typer.Option("--set", "-s", help="A plain field, as field=value.")]
+StdinOption = Annotated[bool, typer.Option("--secrets-stdin", help="Read secrets as field=value lines from stdin.")]
+DescriptorOption = Annotated[int | None, typer.Option("--secrets-fd", help="Read secrets from this file descriptor.")]
+
+
+@app.command("list")
+def list_apps(as_json: JsonOption = False) -> None:
+    """Every app and its configurations."""
+
+    async def question(client: AgentClient) -> tuple[list[models.App], list[models.Configuration]]:
+        return await client.apps(), await client.configurations()
+
+    apps, configurations = ask(question)
+
+    def text() -> None:
+        rows = []
+        for one in apps:
+            rows.append((one.id, f"{one.name} ({one.version})", one.status.value, ""))
+            rows += [
+                ("", f"  {saved.name}", saved.state.value, local(saved.validated_at))
+                for saved in configurations
+                if saved.app == one.id
+            ]
+        table(("App", "Name", "State", "Validated"), rows, empty="No app has a connector here.")
+
+    show([*apps, *configurations], as_json, text)
+
+
+@app.command("fields")
+def fields(app_id: Annotated[str, typer.Argument(metavar="APP")], as_json: JsonOption = False) -> None:
+    """The fields of an app's credential form."""
+    found = _app(app_id)
+    rows = [(one.name, one.label, one.kind.value, "yes" if one.required else "", one.example) for one in found.fields]
+    show(found.fields, as_json, lambda: table(("Field", "Label", "Kind", "Required", "Example"), rows, empty="None."))
+
+
+@app.command("validate")
+def validate(
+    app_id: Annotated[str, typer.Argument(metavar="APP")],
+    name: NameOption = "Default",
+    values: ValuesOption = None,
+    secrets_stdin: StdinOption = False,
+    secrets_fd: DescriptorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Test a connection without storing anything. Fields left out are those of the stored configuration."""
+    draft = _draft(app_id, name, values or [], secrets_stdin, secrets_fd)
+
+    async def question(client: AgentClient) -> models.Validation:
+        validation = await client.validate(draft)
+        told = 0
+        try:
+            while validation.state is models.ValidationState.RUNNING:
+                for line in validation.progress[told:]:
+                    note(line)
+                told = len(validation.progress)
+                validation = await client.validation(validation.id, wait_seconds=20)
+        except BaseException:
+            await client.cancel_validation(validation.id)
+            raise
+        return validation
+
+    validation = ask(question)
+    problem = validation.problem
+    if problem is not None:
+        fail(ConfigurationError(problem.title, code=problem.code, remedy=problem.remedy, field=problem.field))
+
+    def text() -> None:
+        stdout.print(Text(validation.message, style="bold green"))
+        for fact in validation.facts:
+            stdout.print(Text(f"  {fact.label}: {fact.value}"))
+        for line in (*validation.notes, *validation.warnings):
+            stdout.print(Text(f"  {line}"))
+
+    show(validation, as_json, text)
+
+
+@app.command("save")
+def save(
+    app_id: Annotated[str, typer.Argument(metavar="APP")],
+    name: NameOption = "Default",
+    values: ValuesOption = None,
+    secrets_stdin: StdinOption = False,
+    secrets_fd: DescriptorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Store a configuration: plain values in the store, secrets in the vault."""
+    draft = _draft(app_id, name, values or [], secrets_stdin, secrets_fd)
+    saved = ask(lambda client: client.save_configuration(draft))
+
+    def text() -> None:
+        stdout.print(Text(saved.message, style="bold green"))
+        for line in saved.notes:
+            stdout.print(Text(f"  {line}"))
+
+    show(saved, as_json, text)
+
+
+@app.command("remove")
+def remove(
+    app_id: Annotated[str, typer.Argument(metavar="APP")],
+    name: NameOption,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a configuration and its secrets."""
+    found = _configuration(app_id, name)
+    if found is None:
+        fail(_no_configuration(app_id, name))
+    if not yes:
+        used = f" It is used by {', '.join(found.used_by)}." if found.used_by else ""
+        typer.confirm(f"Remove “{found.name}” and its secrets?{used}", abort=True)
+    ask(lambda client: client.remove_configuration(found.id))
+    stdout.print("Removed.")
+
+
+def _app(app_id: str) -> models.App:
+    apps = ask(lambda client: client.apps())
+    found = next((one for one in apps if one.id == app_id), None)
+    if found is None:
+        known = ", ".join(one.id for one in apps)
+        fail(NotFoundError(f"There is no app “{app_id}”.", code="app-not-found", remedy=f"Known apps: {known}."))
+    return found
+
+
+def _configuration(app_id: str, name: str) -> models.Configuration | None:
+    configurations = ask(lambda client: client.configurations())
+    return next((one for one in configurations if (one.app, one.name) == (app_id, name)), None)
+
+
+def _draft(app_id: str, name: str, pairs: list[str], from_stdin: bool, fd: int | None) -> models.ConfigurationDraft:
+    fields_ = _app(app_id).fields
+    stored = _configuration(app_id, name)
+    try:
+        values = {**(stored.values if stored is not None else {}), **read_values(pairs, fields_)}
+        secrets = read_secrets(fields_, from_stdin=from_stdin, descriptor=fd, kept=stored is not None)
+    except AgentError as error:
+        fail(error)
+    return models.ConfigurationDraft(
+        id=stored.id if stored is not None else None, app=app_id, name=name, values=values, secrets=secrets
+    )
+
+
+def _no_configuration(app_id: str, name: str) -> NotFoundError:
+    return NotFoundError(
+        f"The app {app_id} has no configuration “{name}”.",
+        code="configuration-not-found",
+        remedy="List them with “opagent app list”.",
+    )

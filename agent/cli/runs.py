@@ -1,0 +1,109 @@
+"""`opagent run`, `runs` and `sync-info`: execute a processflow, watch it, and see what became of each record."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from agent.api import models
+from agent.api.client import AgentClient
+from agent.cli.connecting import ask
+from agent.cli.output import JsonOption, local, show, stderr, stdout, table
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState
+
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")]
+
+
+def summary(run: models.Run) -> str:
+    """What a run did so far, in one line."""
+    counts = run.counts
+    parts = [f"{counts.read:,} read", f"{counts.written:,} written"]
+    parts += [f"{counts.unchanged:,} unchanged"] if counts.unchanged else []
+    parts += [f"{counts.failed:,} failed"] if counts.failed else []
+    parts += [f"{counts.skipped:,} skipped"] if counts.skipped else []
+    return ", ".join(parts)
+
+
+async def watch(client: AgentClient, run: models.Run) -> models.Run:
+    """Show a run's progress on standard error until it has ended; an interrupt cancels it."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task(f"{run.flow}: {run.state.value}")
+        try:
+            while not run.state.ended:
+                await asyncio.sleep(0.2)
+                run = await client.run(run.id)
+                progress.update(task, description=f"{run.flow}: {run.state.value} · {summary(run)} {run.message}")
+        except asyncio.CancelledError:
+            await client.cancel_run(run.id)
+            raise
+    return run
+
+
+def execute(
+    name: Annotated[str, typer.Argument(help="The processflow's name.")],
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Show progress and wait for the end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Execute a processflow now."""
+
+    async def question(client: AgentClient) -> models.Run:
+        run = await client.execute(name)
+        return await watch(client, run) if wait else run
+
+    run = ask(question)
+
+    def text() -> None:
+        style = {RunState.SUCCESS: "green", RunState.PARTIAL: "yellow", RunState.FAILED: "red"}.get(run.state, "")
+        stdout.print(Text(f"{run.flow}: {run.state.value}. {run.message or summary(run)}", style=style))
+        if run.remedy:
+            stdout.print(Text(run.remedy))
+
+    show(run, as_json, text)
+    if wait and run.state is not RunState.SUCCESS:
+        raise typer.Exit(1)
+
+
+def runs(
+    flow: Annotated[str, typer.Option("--flow", "-f", help="Only this processflow.")] = "",
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Runs, newest first."""
+    page = ask(lambda client: client.runs(flow=flow, limit=limit))
+    rows = [(one.id, one.flow, one.state.value, local(one.queued_at), summary(one), one.message) for one in page.items]
+    headings = ("Run", "Processflow", "State", "Queued", "Records", "Message")
+    show(page, as_json, lambda: table(headings, rows, empty="Nothing has run yet."))
+
+
+def cancel(run: Annotated[str, typer.Argument(help="The run's id.")], as_json: JsonOption = False) -> None:
+    """Cancel a run: it stops after the packet in flight."""
+    answer = ask(lambda client: client.cancel_run(run))
+    show(answer, as_json, lambda: stdout.print(Text(f"{answer.flow}: {answer.state.value}.")))
+
+
+def sync_info(
+    name: Annotated[str, typer.Argument(help="The processflow's name.")],
+    state: Annotated[SyncState | None, typer.Option("--state", "-s", case_sensitive=False, help="Only these.")] = None,
+    search: Annotated[str, typer.Option("--search", help="Look into ids and messages.")] = "",
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """What became of each record, the latest first."""
+    page = ask(lambda client: client.sync_info(name, state=state, search=search, limit=limit))
+
+    def text() -> None:
+        stdout.print(Text("   ".join(f"{one.value}: {count:,}" for one, count in page.counts.items())))
+        rows = [
+            (one.state.value, one.source_id, one.destination_id, f"{one.message} {one.remedy}".strip(), one.tries,
+             local(one.updated_at))
+            for one in page.items
+        ]  # fmt: skip
+        table(("State", "Source id", "Destination id", "Message", "Tries", "Time"), rows, empty="No records.")
+
+    show(page, as_json, text)

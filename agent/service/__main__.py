@@ -1,0 +1,25 @@
+"""`python -m agent.service run`: the service in the foreground. Its starter detaches it where it should be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from agent.api.folders import Folders
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the service; gives the status to exit with."""
+    parser = argparse.ArgumentParser(prog="agent.service", description="The service of OP Agent.")
+    parser.add_argument("command", choices=["run"])
+    parser.add_argument("--demo", action="store_true", help="use the demo's own folders")
+    options = parser.parse_args(arguments)
+    from agent.service.process import run_service  # imported here: --help should not wait for it
+
+    return run_service(Folders.discover(os.environ, demo=options.demo), demo=options.demo, environ=os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

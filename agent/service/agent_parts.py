@@ -1,0 +1,253 @@
+"""The service put together: every part, made once, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import platform
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from agent import __version__
+from agent.api import models
+from agent.api.folders import Folders
+from agent.connectors.registry import connectors
+from agent.domain.errors import AgentError, NotFoundError
+from agent.engine.bindings import Bindings
+from agent.engine.runner import Parts, Runner
+from agent.service import answers
+from agent.service.clearing import Clearing
+from agent.service.compiled import CompiledFlows
+from agent.service.configurations import Configurations
+from agent.service.diagnosis import Diagnosis
+from agent.service.environment import Environment
+from agent.service.events import Hub
+from agent.service.flows import Flows
+from agent.service.history import History
+from agent.service.journal import LogHandler, ServiceJournal
+from agent.service.log_access import LogAccess
+from agent.service.operators import Operators
+from agent.service.runs import Runs
+from agent.service.secrets import Secrets
+from agent.service.settings_desk import SettingsDesk
+from agent.service.validations import Validations
+from agent.service.worker import Worker
+from agent.store.configurations import ConfigurationStore
+from agent.store.database import Database
+from agent.store.deployments import DeploymentStore
+from agent.store.key_values import KeyValues
+from agent.store.keysources.passphrase import Passphrase
+from agent.store.ledger import Ledger
+from agent.store.logs import LogStore
+from agent.store.operators import OperatorStore
+from agent.store.passwords import Passwords
+from agent.store.redaction import Redactor
+from agent.store.runs import RunStore
+from agent.store.settings import Settings
+from agent.store.sync_info import SyncInfo
+from agent.store.vault import VaultState
+from agent.store.vault_keeper import VaultKeeper
+
+_DRAIN_SECONDS = 30.0
+_INSTALLATION = "installation"
+
+
+def utc_now() -> datetime:
+    """The present, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+class AgentParts:
+    """All parts of one service. Only one process may have those of a data folder.
+
+    Args:
+        folders: Where everything lies; they have been made.
+        demo: Whether this is the demo.
+        environ: For systemd's credentials.
+
+    Raises:
+        FatalError: the database cannot be used.
+    """
+
+    def __init__(self, folders: Folders, *, demo: bool, environ: Mapping[str, str]) -> None:
+        self.folders, self.demo, self.started_at, self.pid = folders, demo, utc_now(), os.getpid()
+        redactor = Redactor()
+        self.logs = LogStore(folders.logs, searches=folders.searches, redactor=redactor)
+        self._handler = LogHandler(self.logs)
+        logging.getLogger().addHandler(self._handler)
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("agent").setLevel(logging.INFO)
+        self.history = History(folders.state / "last-end.json", self._last_line_at)
+        self.database = Database.at(folders.database)
+        self.settings = Settings(KeyValues(self.database, "settings"))
+        configurations = ConfigurationStore(self.database)
+        deployments, runs = DeploymentStore(self.database), RunStore(self.database)
+        self._runs, self._configurations = runs, configurations
+        keeper = VaultKeeper(
+            vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
+        )
+        self.secrets = Secrets(keeper, redactor)
+        self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
+        self.diagnosis = Diagnosis(
+            self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
+        )
+        self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
+        found = connectors()
+        compiled = CompiledFlows(configurations, found)
+        sync_info = SyncInfo(self.database)
+        runner = Runner(
+            Parts(
+                deployments=deployments,
+                runs=runs,
+                ledger=Ledger(self.database),
+                bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                journal=self.journal,
+                clock=utc_now,
+                parse=compiled.get,
+            )
+        )
+        self.worker = Worker(
+            runner=runner,
+            runs=runs,
+            database=folders.runs_database,
+            executor_id=self._installation(),
+            changed=self.environment_changed,
+        )
+        self.environment = Environment(
+            self.worker,
+            enabled=lambda: self.settings.switch("enable_environment"),
+            secrets_ready=self._secrets_ready,
+        )
+        self.desk = SettingsDesk(
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
+        )
+        self.operators = Operators(OperatorStore(self.database), Passwords())
+        self.configurations = Configurations(
+            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
+            clock=utc_now,
+        )  # fmt: skip
+        self.validations = Validations(self.configurations, self.hub, utc_now)
+        self.flows = Flows(
+            deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info, connectors=found,
+            compiled=compiled, environment=self.environment, hub=self.hub, clock=utc_now,
+        )  # fmt: skip
+        self.runs = Runs(
+            store=runs, deployments=deployments, sync_info=sync_info, queue=self.worker, environment=self.environment,
+            hub=self.hub, clock=utc_now,
+        )  # fmt: skip
+        self.log = LogAccess(self.logs)
+        self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
+        self._starting = threading.Thread(target=self._start, name="start", daemon=True)
+
+    def start(self) -> None:
+        """Take up runs and open the vault, in the background: the contract answers meanwhile."""
+        self.journal.write("info", f"The service has started: version {__version__}, process {self.pid}.")
+        last = self.history.last_end
+        if last is not None and not last.clean:
+            self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
+        self._starting.start()
+
+    def stop(self, reason: str) -> None:
+        """Drain runs to their next checkpoint, and end everything."""
+        self._starting.join()
+        self.environment.stop()
+        drained = self.worker.stop(timeout_seconds=_DRAIN_SECONDS)
+        self.log.close()
+        self.journal.write("info", f"The service has ended. {reason}")
+        logging.getLogger().removeHandler(self._handler)
+        self.logs.close()
+        self.database.close()
+        self.history.ended(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
+
+    def state(self) -> models.ServiceState:
+        """What the service is and does."""
+        return models.ServiceState(
+            version=__version__,
+            pid=self.pid,
+            started_at=self.started_at,
+            environment=self.environment.state,
+            data_folder=str(self.folders.data),
+            machine=platform.node(),
+            operator_exists=self.operators.exists(),
+            demo=self.demo,
+            vault=answers.vault(self.secrets.keeper.report()),
+            last_end=self.history.last_end,
+            active_runs=self.worker.active,
+        )
+
+    def environment_changed(self) -> None:
+        """Tell listeners what the service is and does now."""
+        if self.hub.heard:
+            with suppress(AgentError):
+                self.hub.publish(models.EventKind.ENVIRONMENT, self.state())
+
+    def vault_opened(self) -> None:
+        """The vault was set up or unlocked: what waited for it goes on."""
+        self.secrets.know_all()
+        self.environment.follow()
+        self.environment_changed()
+
+    def account(self) -> str:
+        """Who asks when no operator is signed in: the account that owns the token's file."""
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError, ImportError):
+            return "command line"
+
+    def _start(self) -> None:
+        try:
+            self._open_vault()
+            self.worker.start()
+            self.environment.start()
+        except AgentError as error:
+            self.journal.write("error", error.message, detail=f"{error.remedy} {error.detail}".strip())
+        except Exception as error:  # noqa: BLE001 - the contract has to go on answering, and say why nothing runs
+            self.journal.write("error", "The service could not start its runs.", detail=type(error).__name__)
+        self.environment_changed()
+
+    def _open_vault(self) -> None:
+        """Open a vault that needs nobody; one with a passphrase waits for its operator."""
+        report = self.secrets.keeper.report()
+        if report.state is not VaultState.LOCKED or (report.source and report.source.kind == Passphrase.kind):
+            return
+        try:
+            self.secrets.keeper.open()
+        except AgentError as error:
+            self.journal.write("error", error.message, detail=f"{error.remedy} {error.detail}".strip())
+        else:
+            self.secrets.know_all()
+
+    def _secrets_expected(self) -> bool:
+        return any(row.secret_hints for row in self._configurations.all())
+
+    def _secrets_ready(self) -> bool:
+        return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()
+
+    def _describe_run(self, run_id: str) -> models.Run | None:
+        try:
+            return answers.run(self._runs.get(run_id))
+        except NotFoundError:
+            return None
+
+    def _describe_log(self) -> models.LogBounds:
+        return self.log.bounds()
+
+    def _packets_failed(self, error: AgentError) -> None:
+        self.journal.write("warning", "Packets cannot be kept for diagnosis.", detail=str(error))
+
+    def _last_line_at(self) -> datetime | None:
+        _, last = self.logs.reader.bounds()
+        lines = self.logs.reader.page(last, 1) if last else []
+        return lines[-1].at if lines else None
+
+    def _installation(self) -> str:
+        """A name for this installation that never changes."""
+        memory = KeyValues(self.database, "service")
+        known = memory.load().get(_INSTALLATION)
+        if known is None:
+            known = os.urandom(8).hex()
+            memory.save(_INSTALLATION, known)
+        return known

@@ -1,0 +1,166 @@
+"""From the values of domain and store to the models of the contract. Pure; reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.api import models
+from agent.domain import app as domain_app
+from agent.domain.errors import (
+    AgentError,
+    CancelledError,
+    ConflictError,
+    FatalError,
+    NotFoundError,
+    RecordError,
+    TransientError,
+)
+from agent.domain.run import Counts
+from agent.domain.settings import SETTINGS, Setting
+from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow
+from agent.store.keysources.source import SourceReport
+from agent.store.log_entries import LogEntry
+from agent.store.runs import RunRow
+from agent.store.settings import Settings
+from agent.store.sync_info import SyncRow
+from agent.store.vault_keeper import VaultReport
+
+_STATES = {
+    SAVED: models.ConfigurationState.SAVED,
+    VALIDATED: models.ConfigurationState.VALIDATED,
+    FAILED: models.ConfigurationState.FAILED,
+}
+_STATUS: Sequence[tuple[type[AgentError], int]] = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (CancelledError, 409),
+    (TransientError, 503),
+    (RecordError, 422),
+    (FatalError, 500),
+)
+
+
+def problem(error: AgentError, *, status: int | None = None) -> models.Problem:
+    """An error as a problem detail; a person's turn is 422 where nothing else fits."""
+    found = status or next((number for kind, number in _STATUS if isinstance(error, kind)), 422)
+    return models.Problem(
+        title=error.message, status=found, code=error.code, remedy=error.remedy, detail=error.detail, field=error.field
+    )
+
+
+def app(one: domain_app.App, *, status: models.AppStatus, configurations: int) -> models.App:
+    """An app's card."""
+    fields = [
+        models.CredentialField(
+            name=field.name, label=field.label, kind=field.kind, required=field.required, help=field.help,
+            example=field.example, choices=list(field.choices), default=field.default,
+        )
+        for field in one.fields
+    ]  # fmt: skip
+    return models.App(
+        id=one.id, name=one.name, version=one.version, description=one.description, status=status,
+        configurations=configurations, fields=fields,
+    )  # fmt: skip
+
+
+def schema(one: domain_app.Schema) -> models.Schema:
+    """A schema with its attributes and actions."""
+    actions = [
+        models.Action(
+            name=action.name, kind=action.kind.value, description=action.description, filters=sorted(action.filters)
+        )
+        for action in one.actions
+    ]
+    return models.Schema(
+        name=one.name, description=one.description, attributes=[_attribute(each) for each in one.attributes],
+        actions=actions,
+    )  # fmt: skip
+
+
+def configuration(row: ConfigurationRow, *, used_by: Sequence[str]) -> models.Configuration:
+    """An App Configuration."""
+    return models.Configuration(
+        id=row.id, app=row.app, name=row.name, values=dict(row.values), secrets=dict(row.secret_hints),
+        state=state(row), message=row.message, facts=facts(row.facts), validated_at=row.validated_at,
+        saved_at=row.saved_at, used_by=list(used_by),
+    )  # fmt: skip
+
+
+def state(row: ConfigurationRow) -> models.ConfigurationState:
+    """Whether its values have been proven."""
+    return _STATES.get(row.state, models.ConfigurationState.SAVED)
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> list[models.Fact]:
+    """Labels and values for people."""
+    return [models.Fact(label=label, value=value) for label, value in pairs]
+
+
+def run(row: RunRow) -> models.Run:
+    """A run."""
+    return models.Run(
+        id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
+        started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
+        message=row.message, remedy=row.remedy, requested_by=row.requested_by,
+    )  # fmt: skip
+
+
+def counts(found: Counts) -> models.Counts:
+    """A run's counts."""
+    return models.Counts(
+        read=found.read, unchanged=found.unchanged, written=found.written, failed=found.failed, skipped=found.skipped
+    )
+
+
+def sync_record(flow: str, row: SyncRow) -> models.SyncRecord:
+    """A row of Sync Info."""
+    return models.SyncRecord(
+        flow=flow, node=row.node, source_id=row.source_id, destination_id=row.destination_id, state=row.state,
+        message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
+    )  # fmt: skip
+
+
+def log_entry(entry: LogEntry) -> models.LogEntry:
+    """A log line."""
+    return models.LogEntry(
+        id=entry.id, at=entry.at, level=models.LogLevel(entry.level.value), flow=entry.flow, run=entry.run,
+        node=entry.node, record=entry.record, message=entry.message, detail=entry.detail,
+    )  # fmt: skip
+
+
+def setting(declared: Setting, value: str) -> models.Setting:
+    """A setting with its declaration."""
+    return models.Setting(
+        name=declared.name, label=declared.label, help=declared.help, section=declared.section, kind=declared.kind,
+        choices=list(declared.choices), minimum=declared.minimum, maximum=declared.maximum,
+        default=declared.serialise(declared.default), value=value,
+    )  # fmt: skip
+
+
+def settings(present: Settings) -> list[models.Setting]:
+    """Every setting."""
+    return [setting(declared, present.text(declared.name)) for declared in SETTINGS]
+
+
+def vault(report: VaultReport) -> models.Vault:
+    """How the vault stands."""
+    return models.Vault(
+        state=report.state.value,
+        source=_source(report.source) if report.source is not None else None,
+        sources=[_source(source) for source in report.sources],
+        cure=report.cure,
+    )
+
+
+def _source(report: SourceReport) -> models.VaultSource:
+    return models.VaultSource(
+        kind=report.kind, label=report.label, works=report.works, needs=report.needs, state=report.state,
+        cure=report.cure,
+    )  # fmt: skip
+
+
+def _attribute(one: domain_app.Attribute) -> models.Attribute:
+    return models.Attribute(
+        name=one.name, type=one.type, required=one.required, primary=one.primary, description=one.description,
+        members=[_attribute(member) for member in one.members],
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""The HTTP contract put together: routes, OpenAPI, and every error as a problem detail (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from agent import __version__
+from agent.api import models
+from agent.domain.errors import AgentError, TransientError
+from agent.service import answers
+from agent.service.agent_parts import AgentParts
+from agent.service.guard import PREFIX
+from agent.service.routes import apps, flows, log, service
+
+_logger = logging.getLogger(__name__)
+
+
+def contract(parts: AgentParts, *, stop: Callable[[str], None]) -> FastAPI:
+    """The application.
+
+    Args:
+        parts: What the routes ask.
+        stop: Ends the service; told why.
+    """
+    application = FastAPI(
+        title="OP Agent",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        description="What window and command line use, and anything else on this machine may. Send the token of the "
+        "file “token” as a bearer token.",
+    )
+    application.state.parts = parts
+    application.state.stop = stop
+    for part in (service, apps, flows, log):
+        application.include_router(part.router, prefix=PREFIX)
+    application.add_exception_handler(AgentError, _agent_error)
+    application.add_exception_handler(RequestValidationError, _invalid_request)
+    application.add_exception_handler(HTTPException, _http_error)
+    application.add_exception_handler(Exception, _unexpected)
+    _describe_problems(application)
+    return application
+
+
+def _agent_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AgentError)
+    headers = {}
+    if isinstance(error, TransientError) and error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    return _response(answers.problem(error), headers)
+
+
+def _invalid_request(_: Request, error: Exception) -> Response:
+    """Names the place, never the value: it may be a secret in the wrong field."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"][1:]) or str(first["loc"][0])
+    return _response(
+        models.Problem(
+            title=f"The request is not right at “{place}”.", status=422, code="request-invalid",
+            remedy="Correct it as the OpenAPI description says.", detail=str(first["type"]), field=place,
+        )
+    )  # fmt: skip
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = {404: "There is no such address.", 405: "This address does not take that method."}.get(
+        error.status_code, "The request cannot be answered."
+    )
+    detail = f"{request.method} {request.url.path}"
+    return _response(
+        models.Problem(title=title, status=error.status_code, code=f"http-{error.status_code}", detail=detail),
+        dict(error.headers or {}),
+    )
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    _logger.error("The service could not answer %s %s.", request.method, request.url.path, exc_info=error)
+    return _response(
+        models.Problem(
+            title="Something unexpected went wrong in the service.", status=500, code="unexpected",
+            remedy="Try again. If it happens again, send the log to your support.", detail=type(error).__name__,
+        )
+    )  # fmt: skip
+
+
+def _response(problem: models.Problem, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        problem.model_dump_json(), status_code=problem.status, media_type="application/problem+json", headers=headers
+    )
+
+
+def _describe_problems(application: FastAPI) -> None:
+    """Put the model of a problem into the description; the answers of all routes point to it."""
+    made = application.openapi
+
+    def openapi() -> dict[str, object]:
+        described = made()
+        schemas = described.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault("Problem", models.Problem.model_json_schema())
+        for operations in described["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # FastAPI's own form of it is not ours
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        return described
+
+    application.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change it

@@ -1,0 +1,1 @@
+"""The routes of the contract, one module for each part of it. They translate and delegate; they decide nothing."""

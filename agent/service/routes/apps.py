@@ -1,0 +1,65 @@
+"""Apps, App Configurations and validations."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Response
+
+from agent.api import models
+from agent.service.routes.asking import PROBLEMS, Agent, Name, WaitSeconds, Who
+
+router = APIRouter(responses=PROBLEMS, tags=["apps"])
+
+
+@router.get("/apps")
+def apps(agent: Agent) -> list[models.App]:
+    """Every app that has a connector here."""
+    return agent.configurations.apps()
+
+
+@router.get("/apps/{app}/schemas")
+def schemas(agent: Agent, app: Name) -> list[models.Schema]:
+    """An app's schemas with their attributes and actions."""
+    return agent.configurations.schemas(app)
+
+
+@router.get("/configurations")
+def configurations(agent: Agent) -> list[models.Configuration]:
+    """Every App Configuration."""
+    return agent.configurations.all()
+
+
+@router.post("/configurations")
+def save_configuration(agent: Agent, who: Who, draft: models.ConfigurationDraft) -> models.Saved:
+    """Save: plain values into the store, secrets into the vault."""
+    prepared = agent.configurations.prepare(draft)
+    saved = agent.configurations.save(draft, prepared, agent.validations.proof(draft.app, prepared))
+    agent.journal.write("info", f"{who} saved the App Configuration “{saved.configuration.name}”.")
+    return saved
+
+
+@router.delete("/configurations/{configuration_id}", status_code=204, response_class=Response)
+def remove_configuration(agent: Agent, who: Who, configuration_id: Name) -> Response:
+    """Remove a configuration and its secrets."""
+    agent.configurations.remove(configuration_id)
+    agent.journal.write("info", f"{who} removed an App Configuration.", detail=configuration_id)
+    return Response(status_code=204)
+
+
+@router.post("/validations", status_code=202)
+async def validate(agent: Agent, draft: models.ConfigurationDraft) -> models.Validation:
+    """Start a validation."""
+    return await agent.validations.start(draft)
+
+
+@router.get("/validations/{validation_id}")
+async def validation(agent: Agent, validation_id: Name, wait_seconds: WaitSeconds = 0) -> models.Validation:
+    """A validation; waits for its next progress or its end."""
+    return await agent.validations.get(validation_id, wait_seconds=wait_seconds)
+
+
+@router.delete("/validations/{validation_id}")
+async def cancel_validation(agent: Agent, validation_id: Name) -> models.Validation:
+    """Cancel a validation."""
+    return await asyncio.shield(agent.validations.cancel(validation_id))

@@ -1,0 +1,98 @@
+"""Processflows, their runs and their records."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from agent.api import models
+from agent.domain.packet import SyncState
+from agent.service.routes.asking import PROBLEMS, After, Agent, FlowFilter, Name, WaitSeconds, Who
+from agent.service.samples import samples as shipped_samples
+
+router = APIRouter(responses=PROBLEMS, tags=["processflows"])
+
+Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
+StateFilter = Annotated[SyncState | None, Query(description="Only records in this state.")]
+
+
+@router.get("/samples")
+def samples() -> list[models.Sample]:
+    """The processflows that ship with the agent."""
+    return list(shipped_samples())
+
+
+@router.post("/flows/check")
+def check_flow(agent: Agent, request: models.DocumentRequest) -> models.CheckResult:
+    """Check a document without executing anything."""
+    return agent.flows.check(request)
+
+
+@router.post("/flows")
+def deploy(agent: Agent, who: Who, request: models.DocumentRequest) -> models.Deployed:
+    """Deploy or redeploy a document."""
+    deployed = agent.flows.deploy(request, by=who)
+    agent.journal.write("info", f"{who} deployed version {deployed.flow.version}.", flow=deployed.flow.name)
+    return deployed
+
+
+@router.get("/flows")
+def flows(agent: Agent) -> list[models.Flow]:
+    """Every deployed processflow."""
+    return agent.flows.all()
+
+
+@router.get("/flows/{name}")
+def flow(agent: Agent, name: Name) -> models.FlowDetail:
+    """One deployed processflow."""
+    return agent.flows.get(name)
+
+
+@router.delete("/flows/{name}")
+def undeploy(agent: Agent, who: Who, name: Name) -> models.Undeployed:
+    """Withdraw a processflow; its history stays."""
+    undeployed = agent.flows.undeploy(name)
+    agent.journal.write("info", f"{who} undeployed it.", flow=name)
+    return undeployed
+
+
+@router.post("/flows/{name}/runs")
+def execute(agent: Agent, who: Who, name: Name) -> models.Run:
+    """Start a run now."""
+    run = agent.runs.execute(name, by=who)
+    agent.journal.write("info", f"{who} executed it.", flow=name, run=run.id)
+    return run
+
+
+@router.get("/flows/{name}/sync-info")
+def sync_info(
+    agent: Agent,
+    name: Name,
+    state: StateFilter = None,
+    search: Annotated[str, Query(max_length=1_000, description="Looked for in ids and messages.")] = "",
+    after: After = "",
+    limit: Limit = 100,
+) -> models.SyncPage:
+    """A processflow's records, the latest touched first."""
+    return agent.runs.sync_info(name, state=state, search=search, after=after, limit=limit)
+
+
+@router.get("/runs")
+def runs(agent: Agent, flow: FlowFilter = "", after: After = "", limit: Limit = 50) -> models.RunPage:
+    """Runs, newest first."""
+    return agent.runs.page(flow=flow, after=after, limit=limit)
+
+
+@router.get("/runs/{run_id}")
+async def run(agent: Agent, run_id: Name, wait_seconds: WaitSeconds = 0) -> models.Run:
+    """One run; waits for its end, or returns it as it is when the time is up."""
+    return await agent.runs.get(run_id, wait_seconds=wait_seconds)
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel_run(agent: Agent, who: Who, run_id: Name) -> models.Run:
+    """Cancel a run."""
+    cancelled = agent.runs.cancel(run_id)
+    agent.journal.write("info", f"{who} asked to cancel the run.", flow=cancelled.flow, run=run_id)
+    return cancelled

@@ -1,0 +1,129 @@
+"""The service itself: health, state, events, vault, operators, settings, clearing, the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from agent import __version__
+from agent.api import models
+from agent.domain.secret import Secret
+from agent.service import answers
+from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
+
+router = APIRouter(responses=PROBLEMS)
+_HEARTBEAT_SECONDS = 15.0
+
+
+@router.get("/health", tags=["service"])
+async def health(agent: Agent) -> models.Health:
+    """Whether the service answers. Wants no token."""
+    return models.Health(version=__version__, pid=agent.pid)
+
+
+@router.get("/state", tags=["service"])
+def state(agent: Agent) -> models.ServiceState:
+    """What the service is and does."""
+    return agent.state()
+
+
+@router.post("/stop", status_code=202, tags=["service"], response_class=Response)
+async def stop(request: Request, who: Who) -> Response:
+    """Drain runs to their next checkpoint, then end."""
+    request.app.state.stop(f"Stopped by {who}.")
+    return Response(status_code=202)
+
+
+@router.get("/events", tags=["service"], response_class=StreamingResponse)
+async def events(agent: Agent) -> StreamingResponse:
+    """Server-sent events: each `data` line is an `Event` in JSON. A comment every 15 s keeps the stream alive."""
+
+    async def stream() -> AsyncIterator[str]:
+        with agent.hub.listen() as listener:
+            yield ": listening\n\n"
+            while True:
+                try:
+                    event = await listener.next(_HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield ": alive\n\n"
+                    continue
+                if event is None:
+                    return
+                yield f"id: {event.id}\nevent: {event.kind.value}\ndata: {event.model_dump_json()}\n\n"
+
+    headers = {"Cache-Control": "no-store"}
+    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+
+
+@router.put("/vault", tags=["vault"])
+def set_up_vault(agent: Agent, choice: models.VaultSetUp) -> models.Vault:
+    """Choose where the vault's key comes from."""
+    keeper = agent.secrets.keeper
+    passphrase = Secret(choice.passphrase.get_secret_value()) if choice.passphrase is not None else None
+    if passphrase is not None:
+        agent.secrets.know([passphrase])
+    keeper.set_up(choice.kind, passphrase=passphrase, path=Path(choice.path) if choice.path else None)
+    agent.vault_opened()
+    return answers.vault(keeper.report())
+
+
+@router.post("/vault/unlock", tags=["vault"])
+def unlock_vault(agent: Agent, unlock: models.VaultUnlock) -> models.Vault:
+    """Open a locked vault."""
+    keeper = agent.secrets.keeper
+    passphrase = Secret(unlock.passphrase.get_secret_value()) if unlock.passphrase is not None else None
+    if passphrase is not None:
+        agent.secrets.know([passphrase])
+    keeper.open(passphrase)
+    agent.vault_opened()
+    return answers.vault(keeper.report())
+
+
+@router.post("/sessions", tags=["operators"])
+def sign_in(agent: Agent, request: models.SignIn) -> models.Session:
+    """Sign in, or create the first operator."""
+    session = agent.operators.sign_in(request.name, Secret(request.password.get_secret_value()))
+    agent.journal.write("info", f"{session.name} signed in.")
+    agent.environment_changed()
+    return session
+
+
+@router.delete("/sessions", status_code=204, tags=["operators"], response_class=Response)
+async def sign_off(request: Request, agent: Agent) -> Response:
+    """End the session in the `Operator-Session` header."""
+    session = request.scope.get("session")
+    if session:
+        agent.operators.sign_off(session)
+    return Response(status_code=204)
+
+
+@router.get("/settings", tags=["settings"])
+def settings(agent: Agent) -> list[models.Setting]:
+    """Every setting with its declaration."""
+    return agent.desk.all()
+
+
+@router.put("/settings/{name}", tags=["settings"])
+def change_setting(agent: Agent, who: Who, name: Name, change: models.SettingChange) -> models.Setting:
+    """Change one setting."""
+    changed = agent.desk.change(name, change.value)
+    agent.journal.write("info", f"{who} set “{changed.label}” to “{changed.value}”.")
+    return changed
+
+
+@router.get("/clear/{target}", tags=["clear"])
+def clear_preview(agent: Agent, target: models.ClearTarget) -> models.ClearReport:
+    """What clearing would remove."""
+    return agent.clearing.report(target, dry_run=True)
+
+
+@router.post("/clear/{target}", tags=["clear"])
+async def clear(agent: Agent, who: Who, target: models.ClearTarget) -> models.ClearReport:
+    """Clear Temp or Cache."""
+    report = await asyncio.to_thread(agent.clearing.report, target, dry_run=False)
+    agent.journal.write("info", f"{who} cleared {target.value}: {report.files:,} files, {report.bytes:,} bytes.")
+    return report

@@ -1,0 +1,145 @@
+"""Executing processflows, following their runs, and what became of each record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from agent.api import models
+from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState, Trigger
+from agent.service import answers
+from agent.service.environment import Environment
+from agent.service.events import Hub, Listener
+from agent.store.deployments import DeploymentStore
+from agent.store.runs import RunRow, RunStore, new_run_id
+from agent.store.sync_info import SyncInfo
+
+
+class Queue(Protocol):
+    """The worker, as far as it is needed here."""
+
+    def enqueue(self, run_id: str) -> None: ...
+
+    def cancel(self, run_id: str) -> None: ...
+
+
+class Runs:
+    """The runs of this agent."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        deployments: DeploymentStore,
+        sync_info: SyncInfo,
+        queue: Queue,
+        environment: Environment,
+        hub: Hub,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store, self._deployments, self._sync_info = store, deployments, sync_info
+        self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
+
+    def execute(self, flow: str, *, by: str) -> models.Run:
+        """Start a run now.
+
+        Raises:
+            ConflictError: code `environment-not-enabled` or `already-running`.
+            NotFoundError: code `flow-not-found`.
+        """
+        deployment = self._deployments.get(flow)
+        self._environment.require()
+        at = self._clock()
+        row = self._store.queue(
+            run_id=new_run_id(at), flow=flow, version=deployment.version, trigger=Trigger.MANUAL, requested_by=by, at=at
+        )
+        try:
+            self._queue.enqueue(row.id)
+        except Exception as error:
+            self._store.end(
+                row.id, state=RunState.FAILED, message="The run could not be queued.", remedy="Execute it again.",
+                at=self._clock(),
+            )  # fmt: skip
+            raise error if isinstance(error, AgentError) else _not_queued(error) from error
+        self._hub.run_changed(row.id)
+        return answers.run(row)
+
+    def cancel(self, run_id: str) -> models.Run:
+        """Cancel a run; one that has ended stays as it is. Raises NotFoundError."""
+        self._store.get(run_id)
+        row = self._store.request_cancel(run_id, at=self._clock())
+        self._queue.cancel(run_id)
+        self._hub.run_changed(run_id)
+        return answers.run(row)
+
+    def page(self, *, flow: str, after: str, limit: int) -> models.RunPage:
+        """Runs, newest first."""
+        rows = self._store.page(flow=flow, before=after, limit=limit + 1)
+        following = rows[limit - 1].id if len(rows) > limit else None
+        return models.RunPage(items=[answers.run(row) for row in rows[:limit]], next=following)
+
+    async def get(self, run_id: str, *, wait_seconds: float) -> models.Run:
+        """One run; waits for its end. Raises NotFoundError."""
+        end = time.monotonic() + wait_seconds
+        with self._hub.listen() as listener:
+            while True:
+                row = await asyncio.to_thread(self._store.get, run_id)
+                left = end - time.monotonic()
+                if row.state.ended or left <= 0 or not await _heard_of(run_id, listener, left):
+                    return answers.run(await self._latest(row))
+
+    async def _latest(self, row: RunRow) -> RunRow:
+        return row if row.state.ended else await asyncio.to_thread(self._store.get, row.id)
+
+    def sync_info(self, flow: str, *, state: SyncState | None, search: str, after: str, limit: int) -> models.SyncPage:
+        """Records of a processflow, the latest touched first.
+
+        Raises:
+            ConfigurationError: code `page-unknown`.
+        """
+        _refuse_strange_key(after)
+        rows = self._sync_info.page(flow, state=state, search=search, after=after, limit=limit + 1)
+        following = rows[limit - 1].key if len(rows) > limit else None
+        return models.SyncPage(
+            items=[answers.sync_record(flow, row) for row in rows[:limit]],
+            counts=dict(self._sync_info.counts(flow)),
+            next=following,
+        )
+
+
+async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
+    """Wait until something is told of the run; False when the time is up or the service ends."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            event = await listener.next(left)
+        except TimeoutError:
+            return False
+        if event is None:
+            return False
+        if event.kind is models.EventKind.RUN and event.data.get("id") == run_id:
+            return True
+    return False
+
+
+def _refuse_strange_key(key: str) -> None:
+    parts = key.split(":", 2)
+    whole = len(parts) == 3 and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts[:2])
+    if key and not whole:
+        raise ConfigurationError(
+            "There is no such page.", code="page-unknown", remedy="Begin at the first page.", field="after"
+        )
+
+
+def _not_queued(error: Exception) -> AgentError:
+    return ConfigurationError(
+        "The run could not be queued.",
+        code="not-queued",
+        remedy="Restart the service, then execute the processflow again.",
+        detail=type(error).__name__,
+    )

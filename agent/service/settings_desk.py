@@ -1,0 +1,54 @@
+"""Changing settings: the one place that knows which part of the service follows which setting."""
+
+from __future__ import annotations
+
+from agent.api import models
+from agent.domain import settings as declared
+from agent.service import answers
+from agent.service.diagnosis import Diagnosis
+from agent.service.environment import Environment
+from agent.service.events import Hub
+from agent.store.log_entries import least_kept
+from agent.store.logs import LogBudget, LogStore
+from agent.store.settings import Settings
+
+_MEGABYTE = 1_000_000
+
+
+class SettingsDesk:
+    """The settings, and those who follow them."""
+
+    def __init__(
+        self, settings: Settings, *, environment: Environment, logs: LogStore, diagnosis: Diagnosis, hub: Hub
+    ) -> None:
+        self._settings, self._environment = settings, environment
+        self._logs, self._diagnosis, self._hub = logs, diagnosis, hub
+        self._apply_log()
+
+    def all(self) -> list[models.Setting]:
+        """Every setting."""
+        return answers.settings(self._settings)
+
+    def change(self, name: str, text: str) -> models.Setting:
+        """Set a value; whoever follows it has followed when this returns.
+
+        Raises:
+            ConfigurationError: the value makes no sense; nothing was changed.
+        """
+        if name == "diagnosis_path":
+            self._diagnosis.refuse_unusable(str(declared.setting(name).parse(text)))
+        self._settings.change(name, text)
+        answer = answers.setting(declared.setting(name), self._settings.text(name))
+        self._hub.publish(models.EventKind.SETTING, answer)
+        if name == "enable_environment":
+            self._environment.follow()
+        elif name.startswith("log_") or name == "severity_level":
+            self._apply_log()
+        elif name.startswith(("diagnosis_", "temp_")):
+            self._diagnosis.follow_settings()
+        return answer
+
+    def _apply_log(self) -> None:
+        settings = self._settings
+        self._logs.keep_from(least_kept(str(settings.value("log_target")), str(settings.value("severity_level"))))
+        self._logs.set_budget(LogBudget(settings.number("log_days"), settings.number("log_megabytes") * _MEGABYTE))

@@ -1,0 +1,165 @@
+"""Validate: tests connections in the server's event loop, with progress as it happens, and can be cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agent.api import models
+from agent.connectors.contract import CheckReport, Prepared
+from agent.domain.errors import AgentError, FatalError, NotFoundError, TransientError
+from agent.service import answers
+from agent.service.configurations import Configurations, Proof
+from agent.service.events import Hub
+from agent.store.configurations import FAILED, VALIDATED
+
+SUCCESSFUL = "Test Connection Successful"
+_LONGEST_SECONDS = 120.0
+_MOST_KEPT = 50
+
+
+@dataclass(slots=True)
+class _Test:
+    """One validation. `changed` is set at every step and replaced by a new event."""
+
+    answer: models.Validation
+    app: str
+    prepared: Prepared
+    task: asyncio.Task[None] | None = None
+    proof: Proof | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Validations:
+    """The validations of this service, the latest ones. All methods belong to the server's event loop.
+
+    Args:
+        configurations: Prepares drafts, and hears how tests of stored values ended.
+        hub: Told of every step.
+        clock: Gives the present, aware and in UTC.
+    """
+
+    def __init__(self, configurations: Configurations, hub: Hub, clock: Callable[[], datetime]) -> None:
+        self._configurations, self._hub, self._clock = configurations, hub, clock
+        self._tests: OrderedDict[str, _Test] = OrderedDict()
+
+    async def start(self, draft: models.ConfigurationDraft) -> models.Validation:
+        """Begin a validation.
+
+        Raises:
+            ConfigurationError: a value is missing or cannot be right.
+        """
+        prepared = await asyncio.to_thread(self._configurations.prepare, draft)
+        app = self._configurations.connector(draft.app).app
+        answer = models.Validation(
+            id=secrets.token_hex(8), state=models.ValidationState.RUNNING, progress=[f"Contacting {app.name} …"],
+            notes=list(prepared.notes), values=dict(prepared.values),
+        )  # fmt: skip
+        test = _Test(answer, draft.app, prepared)
+        self._tests[answer.id] = test
+        test.task = asyncio.create_task(self._run(test, draft))
+        while len(self._tests) > _MOST_KEPT:
+            _, oldest = self._tests.popitem(last=False)
+            if oldest.task is not None:
+                oldest.task.cancel()
+        return answer
+
+    async def get(self, validation_id: str, *, wait_seconds: float) -> models.Validation:
+        """A validation; waits for its next step or its end. Raises NotFoundError."""
+        test = self._find(validation_id)
+        if wait_seconds > 0 and test.answer.state is models.ValidationState.RUNNING:
+            try:
+                await asyncio.wait_for(test.changed.wait(), wait_seconds)
+            except TimeoutError:
+                return test.answer
+        return test.answer
+
+    async def cancel(self, validation_id: str) -> models.Validation:
+        """Cancel a validation; the request in flight is dropped. Raises NotFoundError."""
+        test = self._find(validation_id)
+        if test.task is not None and not test.task.done():
+            test.task.cancel()
+            await asyncio.wait({test.task})
+        return test.answer
+
+    async def close(self) -> None:
+        """Cancel everything."""
+        tasks = [test.task for test in self._tests.values() if test.task is not None and not test.task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def proof(self, app: str, prepared: Prepared) -> Proof | None:
+        """How the latest validation of exactly these values and secrets ended."""
+        for test in reversed(self._tests.values()):
+            same = test.app == app and dict(test.prepared.values) == dict(prepared.values)
+            if same and dict(test.prepared.secrets) == dict(prepared.secrets):
+                return test.proof
+        return None
+
+    async def _run(self, test: _Test, draft: models.ConfigurationDraft) -> None:
+        try:
+            try:
+                async with asyncio.timeout(_LONGEST_SECONDS):
+                    report = await self._check(test, draft.app)
+            except TimeoutError as error:
+                raise TransientError(
+                    f"The test did not end within {_LONGEST_SECONDS:.0f} s.",
+                    code="timeout",
+                    remedy="Check the network and the app, then validate again.",
+                ) from error
+        except asyncio.CancelledError:
+            self._step(test, state=models.ValidationState.CANCELLED, message="Validation cancelled.")
+            raise
+        except AgentError as error:
+            await self._failed(test, draft, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator is told and the service goes on
+            await self._failed(test, draft, _unexpected(error))
+        else:
+            test.proof = Proof(VALIDATED, SUCCESSFUL, tuple(report.facts), self._clock())
+            await asyncio.to_thread(self._configurations.note, draft, test.prepared, test.proof)
+            self._step(
+                test, state=models.ValidationState.SUCCESS, message=SUCCESSFUL, facts=answers.facts(report.facts),
+                warnings=list(report.warnings),
+            )  # fmt: skip
+
+    async def _check(self, test: _Test, app_id: str) -> CheckReport:
+        def progress(text: str) -> None:
+            self._step(test, progress=[*test.answer.progress, text])
+
+        connector = self._configurations.connector(app_id)
+        async with connector.open(test.prepared.values, test.prepared.secrets) as connection:
+            return await connection.check(progress)
+
+    async def _failed(self, test: _Test, draft: models.ConfigurationDraft, error: AgentError) -> None:
+        test.proof = Proof(FAILED, str(error), (), self._clock())
+        await asyncio.to_thread(self._configurations.note, draft, test.prepared, test.proof)
+        self._step(test, state=models.ValidationState.FAILED, message=error.message, problem=answers.problem(error))
+
+    def _step(self, test: _Test, **changes: object) -> None:
+        test.answer = test.answer.model_copy(update=changes)
+        test.changed.set()
+        test.changed = asyncio.Event()
+        self._hub.publish(models.EventKind.VALIDATION, test.answer)
+
+    def _find(self, validation_id: str) -> _Test:
+        found = self._tests.get(validation_id)
+        if found is None:
+            raise NotFoundError(
+                "This validation is not known any more.", code="validation-not-found", remedy="Validate again."
+            )
+        return found
+
+
+def _unexpected(error: Exception) -> FatalError:
+    return FatalError(
+        "Something unexpected went wrong while the connection was tested.",
+        code="unexpected",
+        remedy="Validate again. If it happens again, send the log to your support.",
+        detail=type(error).__name__,
+    )
