@@ -1,0 +1,90 @@
+"""What the sample *orders to database* has to bring: the store's orders as rows, told by the store itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tests.helpers.shop import Shop
+from tests.helpers.stage import Stage
+
+FLOW = "orders-to-database"
+Row = tuple[Any, ...]
+
+_TEXT: Callable[[Any], Any] = lambda value: value  # noqa: E731 - one of three small conversions in a table
+_MONEY: Callable[[Any], Any] = lambda value: None if value is None else Decimal(str(value))  # noqa: E731
+_TIME: Callable[[Any], Any] = lambda value: _moment(value)  # noqa: E731, PLW0108
+
+ORDER_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "id": ("id", _TEXT),
+    "customer_id": ("customer_id", _TEXT),
+    "status_id": ("status_id", _TEXT),
+    "status": ("status", _TEXT),
+    "payment_method": ("payment_method", _TEXT),
+    "currency": ("currency_code", _TEXT),
+    "subtotal": ("subtotal_inc_tax", _MONEY),
+    "tax": ("total_tax", _MONEY),
+    "total": ("total_inc_tax", _MONEY),
+    "items_total": ("items_total", _TEXT),
+    "date_created": ("date_created", _TIME),
+    "date_modified": ("date_modified", _TIME),
+}
+LINE_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "id": ("id", _TEXT),
+    "sku": ("sku", _TEXT),
+    "name": ("name", _TEXT),
+    "quantity": ("quantity", _TEXT),
+    "price_inc_tax": ("price_inc_tax", _MONEY),
+    "total_inc_tax": ("total_inc_tax", _MONEY),
+}
+
+
+def in_store(shop: Shop) -> tuple[dict[int, Row], dict[tuple[int, int], Row]]:
+    """Every order, and every line of every order by order and line id; long orders are asked for their lines."""
+    orders: dict[int, Row] = {}
+    lines: dict[tuple[int, int], Row] = {}
+    for order in shop.orders():
+        orders[order["id"]] = tuple(convert(order[field]) for field, convert in ORDER_COLUMNS.values())
+        for line in _lines(shop, order):
+            lines[order["id"], line["id"]] = tuple(convert(line[field]) for field, convert in LINE_COLUMNS.values())
+    return orders, lines
+
+
+def arrived(stage: Stage, *, lines_table: str) -> tuple[dict[int, Row], dict[tuple[int, int], Row]]:
+    """The same, from the database. Fails where two rows stand for one record."""
+    orders: dict[int, Row] = {}
+    for row in stage.rows(f"SELECT {', '.join(ORDER_COLUMNS)} FROM orders"):
+        assert row[0] not in orders
+        orders[row[0]] = _converted(row, ORDER_COLUMNS)
+    lines: dict[tuple[int, int], Row] = {}
+    for order_id, *values in stage.rows(f"SELECT order_id, {', '.join(LINE_COLUMNS)} FROM {lines_table}"):
+        line = _converted(tuple(values), LINE_COLUMNS)
+        assert (order_id, line[0]) not in lines
+        lines[order_id, line[0]] = line
+    return orders, lines
+
+
+def _converted(row: Row, columns: dict[str, tuple[str, Callable[[Any], Any]]]) -> Row:
+    return tuple(convert(value) for value, (_, convert) in zip(row, columns.values(), strict=True))
+
+
+def _lines(shop: Shop, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for consignment in order["consignments"]["shipping"]:
+        if len(consignment["line_items"]) < 50:
+            yield from consignment["line_items"]
+            continue
+        page = 1
+        while found := shop.get(f"/v2/orders/{order['id']}/products?limit=250&page={page}"):
+            yield from found
+            page += 1
+
+
+def _moment(text: Any) -> datetime | None:
+    """The store writes RFC 2822, databases ISO 8601."""
+    if text in (None, ""):
+        return None
+    moment = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
+    return moment.astimezone(UTC)
