@@ -21,7 +21,8 @@ from agent.domain.packet import Batch, Row, SyncState, WriteReport
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Prepared
 from agent.engine.verdict import FailureLimit
-from agent.store.ledger import STATE_NUMBERS, Acknowledgement, Ledger, RecordLine, acknowledged_at
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
+from agent.store.ledger import Ledger
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
 _AMBIGUOUS_TRIES = 3

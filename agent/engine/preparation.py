@@ -16,7 +16,8 @@ import xxhash
 from agent.domain.packet import Batch, Packet, SyncState
 from agent.engine.journal import RunJournal
 from agent.engine.mapping import Mapper
-from agent.store.ledger import STATE_NUMBERS, Ledger, RecordLine, StoredBookmark
+from agent.store.acknowledgement import STATE_NUMBERS, RecordLine, StoredBookmark
+from agent.store.ledger import Ledger
 
 _FAILED = STATE_NUMBERS[SyncState.FAILED]
 

@@ -10,13 +10,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
-from agent.domain.errors import FatalError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, FatalError, TransientError
 
 _BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,12 +29,17 @@ class Database:
         url: A SQLAlchemy URL; `sqlite:///<path>` is the default of an installation.
 
     Raises:
-        FatalError: code `database-newer`: a newer agent has upgraded this database.
+        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-damaged`: it is none.
+        AgentError: what `write` raises.
     """
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def at(cls, path: Path) -> Database:
@@ -44,8 +49,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A connection with a consistent view; nothing is written."""
-        with self.engine.connect() as connection:
+        """A connection with a consistent view; nothing is written. Raises what `write` raises."""
+        with _explained(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -53,13 +58,17 @@ class Database:
         """A transaction: committed at the end of the block, rolled back when it raises.
 
         Raises:
-            TransientError: code `disk-full` when there is no space left, `database-busy` when it stayed locked.
+            TransientError: code `disk-full` when there is no space left, `database-busy` when it stayed locked,
+                `database-unreachable` when the disk or the server does not answer as it should.
+            ConfigurationError: code `database-unwritable`: this account may not write it.
+            FatalError: code `database-damaged`.
         """
-        try:
-            with self.engine.connect().execution_options(opagent_write=True) as connection, connection.begin():
-                yield connection
-        except sa.exc.OperationalError as error:
-            raise _classified(error) from error
+        with (
+            _explained(),
+            self.engine.connect().execution_options(opagent_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     def close(self) -> None:
         """Close every connection."""
@@ -68,11 +77,11 @@ class Database:
     def _migrate(self) -> None:
         config = Config()
         config.set_main_option("script_location", _MIGRATIONS.as_posix())
-        with self.engine.begin() as connection:
+        with self.write() as connection:
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")
-            except Exception as error:
+            except CommandError as error:
                 if "Can't locate revision" not in str(error):
                     raise
                 raise FatalError(
@@ -102,23 +111,48 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
-def _classified(error: sa.exc.OperationalError) -> Exception:
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if (explained := _classified(error)) is not None:
+            raise explained from error
+        raise
+
+
+def _classified(error: sa.exc.DBAPIError) -> AgentError | None:
     text = str(error.orig).lower()
-    if "full" in text or "no space" in text:
+    if "disk is full" in text or "no space left" in text:
         return TransientError(
             "The disk that holds the agent's data is full.",
             code="disk-full",
             remedy="Make room, for instance with Agent → Clear Temp; the agent goes on by itself.",
         )
-    if "locked" in text or "busy" in text:
+    if "is locked" in text or "is busy" in text:
         return TransientError(
             "The agent's database stayed locked.",
             code="database-busy",
             remedy="Close other programs that have opened it; the agent tries again by itself.",
         )
-    return error
-
-
-def one(row: sa.Row[Any] | None) -> dict[str, Any] | None:
-    """A row as a dictionary, or None."""
-    return dict(row._mapping) if row is not None else None  # noqa: SLF001 - SQLAlchemy's documented access
+    if "readonly database" in text or "read-only" in text:
+        return ConfigurationError(
+            "The agent's database cannot be written.",
+            code="database-unwritable",
+            remedy="Give the account that runs the agent write access to its data folder.",
+        )
+    if "malformed" in text or "not a database" in text:
+        return FatalError(
+            "The agent's database is damaged.",
+            code="database-damaged",
+            remedy="Stop the agent and restore its data folder from a backup.",
+            detail=str(error.orig),
+        )
+    if error.connection_invalidated or "i/o error" in text or "unable to open" in text:
+        return TransientError(
+            "The agent's database does not answer.",
+            code="database-unreachable",
+            remedy="Check the disk or the server that holds it; the agent tries again by itself.",
+            detail=str(error.orig),
+        )
+    return None

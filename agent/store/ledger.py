@@ -16,66 +16,13 @@ import sqlalchemy as sa
 
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
+from agent.store import sync_rows
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, StoredBookmark
 from agent.store.database import Database
-from agent.store.tables import CURSORS, INTENTS, RUNS, STREAMS, SYNC_INFO, to_milliseconds
+from agent.store.tables import CURSORS, INTENTS, RUNS, STREAMS, SYNC_INFO, from_milliseconds
 
-STATE_NUMBERS: Mapping[SyncState, int] = {
-    SyncState.UNPROCESSED: 0,
-    SyncState.SUCCESS: 1,
-    SyncState.SKIPPED: 2,
-    SyncState.FAILED: 3,
-}
-_SUCCESS = STATE_NUMBERS[SyncState.SUCCESS]
-
-
-class RecordLine(msgspec.Struct, frozen=True, array_like=True):
-    """What became of one record that was not simply acknowledged: its index in the packet, and why."""
-
-    index: int
-    state: int
-    message: str
-    remedy: str
-
-
-class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
-    """Everything that is booked when a packet is acknowledged. Small enough to travel as a receipt.
-
-    `troubled` holds the records that failed or were skipped; all others succeeded. `number` counts the packets of the
-    run from 1. `unchanged` is how many records of the packet had nothing to write; they are not among `source_ids`.
-    """
-
-    run: str
-    stream: int
-    number: int
-    position: dict[str, Any]
-    bookmark: StoredBookmark | None
-    finished: bool
-    unchanged: int
-    source_ids: list[str]
-    destination_ids: list[str]
-    fingerprints: list[int]
-    troubled: list[RecordLine]
-    at: int
-
-    def pack(self) -> bytes:
-        """As bytes, for a receipt or an intent."""
-        return _ENCODER.encode(self)
-
-    @staticmethod
-    def unpack(packed: bytes) -> Acknowledgement:
-        """The acknowledgement that was packed."""
-        return _DECODER.decode(packed)
-
-
-class StoredBookmark(msgspec.Struct, frozen=True):
-    """A bookmark as it is kept."""
-
-    moment: datetime | None
-    detail: dict[str, Any]
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Acknowledgement)
+FENCED = "fenced"
+"""The code of the error that a worker meets whose run another one has taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +80,11 @@ class Ledger:
                 return Cursor(number=0, position=None, finished=False)
         return Cursor(number=row.number, position=row.position, finished=row.finished)
 
+    def booked(self, *, run: str, stream: int) -> int | None:
+        """How many packets of a run are booked in a stream; None where the run never got there."""
+        with self._database.read() as connection:
+            return _number(connection, run, stream)
+
     def has_records(self, stream: int) -> bool:
         """Whether Sync Info knows any record of the stream."""
         with self._database.read() as connection:
@@ -141,25 +93,31 @@ class Ledger:
 
     def acknowledged_fingerprints(self, stream: int, source_ids: Sequence[str]) -> dict[str, int]:
         """The fingerprints of those records whose last try succeeded."""
-        query = sa.select(SYNC_INFO.c.source_id, SYNC_INFO.c.fingerprint).where(
-            SYNC_INFO.c.stream == stream, SYNC_INFO.c.state == _SUCCESS, SYNC_INFO.c.source_id.in_(source_ids)
-        )
         with self._database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return sync_rows.acknowledged_fingerprints(connection, stream, source_ids)
 
     def announce(self, acknowledgement: Acknowledgement, payload: bytes, *, at: datetime) -> None:
-        """Write down that a packet is about to be sent to an app that keeps no receipts."""
+        """Write down that a packet is about to be sent to an app that keeps no receipts.
+
+        Raises:
+            FatalError: code `fenced`: another worker has gone on with this run meanwhile.
+        """
+        announced = acknowledgement
         with self._database.write() as connection:
-            connection.execute(INTENTS.delete().where(INTENTS.c.stream == acknowledgement.stream))
+            number = _number(connection, announced.run, announced.stream)
+            if number != announced.number - 1:
+                raise _fenced(announced, number)
+            connection.execute(INTENTS.delete().where(INTENTS.c.stream == announced.stream))
             connection.execute(
                 INTENTS.insert().values(
-                    stream=acknowledgement.stream,
-                    run=acknowledgement.run,
-                    number=acknowledgement.number,
-                    payload=payload,
-                    sent_at=at,
+                    stream=announced.stream, run=announced.run, number=announced.number, payload=payload, sent_at=at
                 )
             )
+
+    def drop_intent(self, intent: Intent, *, stream: int) -> None:
+        """Forget an unanswered write that is of no use any more."""
+        with self._database.write() as connection:
+            connection.execute(_own_intent(stream, intent.run, intent.number))
 
     def intent(self, stream: int) -> Intent | None:
         """The stream's unanswered write, if there is one."""
@@ -175,41 +133,48 @@ class Ledger:
         """
         booked = acknowledgement
         with self._database.write() as connection:
-            where = sa.and_(CURSORS.c.run == booked.run, CURSORS.c.stream == booked.stream)
-            number = connection.execute(sa.select(CURSORS.c.number).where(where)).scalar()
+            number = _number(connection, booked.run, booked.stream)
             if number is not None and number >= booked.number:
-                connection.execute(_own_intent(booked))
+                connection.execute(_own_intent(booked.stream, booked.run, booked.number))
                 return False
             if number != booked.number - 1:
-                raise FatalError(
-                    "Another worker has gone on with this run.",
-                    code="fenced",
-                    remedy="Nothing: the other worker finishes it.",
-                    detail=f"run {booked.run}: packet {booked.number} after {number}",
-                )
-            values = {"number": booked.number, "position": booked.position, "finished": booked.finished}
-            connection.execute(CURSORS.update().where(where).values(values))
-            if booked.source_ids:
-                connection.exec_driver_sql(*_sync_info_rows(connection, booked))
+                raise _fenced(booked, number)
+            connection.execute(
+                CURSORS.update()
+                .where(CURSORS.c.run == booked.run, CURSORS.c.stream == booked.stream)
+                .values(number=booked.number, position=booked.position, finished=booked.finished)
+            )
+            sync_rows.put(connection, booked)
             if booked.bookmark is not None:
                 connection.execute(
                     STREAMS.update()
                     .where(STREAMS.c.id == booked.stream)
-                    .values(bookmark=msgspec.to_builtins(booked.bookmark), bookmark_moved_at=_moment(booked))
+                    .values(
+                        bookmark=msgspec.to_builtins(booked.bookmark), bookmark_moved_at=from_milliseconds(booked.at)
+                    )
                 )
             connection.execute(_counted(booked))
-            connection.execute(_own_intent(booked))
+            connection.execute(_own_intent(booked.stream, booked.run, booked.number))
         return True
 
 
-def _moment(booked: Acknowledgement) -> sa.ColumnElement[Any]:
-    return sa.type_coerce(booked.at, sa.BigInteger)
+def _number(connection: sa.Connection, run: str, stream: int) -> int | None:
+    where = sa.and_(CURSORS.c.run == run, CURSORS.c.stream == stream)
+    number: int | None = connection.execute(sa.select(CURSORS.c.number).where(where)).scalar()
+    return number
 
 
-def _own_intent(booked: Acknowledgement) -> sa.Delete:
-    return INTENTS.delete().where(
-        INTENTS.c.stream == booked.stream, INTENTS.c.run == booked.run, INTENTS.c.number <= booked.number
+def _fenced(refused: Acknowledgement, number: int | None) -> FatalError:
+    return FatalError(
+        "Another worker has gone on with this run.",
+        code=FENCED,
+        remedy="Nothing: the other worker finishes it.",
+        detail=f"run {refused.run}: packet {refused.number} after {number}",
     )
+
+
+def _own_intent(stream: int, run: str, number: int) -> sa.Delete:
+    return INTENTS.delete().where(INTENTS.c.stream == stream, INTENTS.c.run == run, INTENTS.c.number <= number)
 
 
 def _counted(booked: Acknowledgement) -> sa.Update:
@@ -226,42 +191,3 @@ def _counted(booked: Acknowledgement) -> sa.Update:
             skipped_count=RUNS.c.skipped_count + skipped,
         )
     )
-
-
-_UPSERT = """
-INSERT INTO sync_info
-    (stream, source_id, destination_id, state, message, remedy, tries, fingerprint, run, updated_at)
-VALUES ({0}, {0}, {0}, {0}, {0}, {0}, 1, {0}, {0}, {0})
-ON CONFLICT (stream, source_id) DO UPDATE SET
-    destination_id = CASE WHEN excluded.destination_id = '' THEN sync_info.destination_id
-                          ELSE excluded.destination_id END,
-    state = excluded.state, message = excluded.message, remedy = excluded.remedy,
-    tries = CASE WHEN sync_info.state = 1 AND excluded.state = 1 THEN 1 ELSE sync_info.tries + 1 END,
-    fingerprint = excluded.fingerprint, run = excluded.run, updated_at = excluded.updated_at
-"""
-
-
-def _sync_info_rows(connection: sa.Connection, booked: Acknowledgement) -> tuple[str, list[tuple[Any, ...]]]:
-    """The upsert and its rows. Plain tuples through the driver: this runs once for every record there is."""
-    statement = _UPSERT.format("?" if connection.dialect.paramstyle == "qmark" else "%s")
-    troubled = {line.index: line for line in booked.troubled}
-    stream, run, at = booked.stream, booked.run, booked.at
-    if not troubled:
-        return statement, [
-            (stream, source, destination, _SUCCESS, "", "", fingerprint, run, at)
-            for source, destination, fingerprint in zip(
-                booked.source_ids, booked.destination_ids, booked.fingerprints, strict=True
-            )
-        ]
-    fine = RecordLine(-1, _SUCCESS, "", "")
-    rows = []
-    for index, source in enumerate(booked.source_ids):
-        line = troubled.get(index, fine)
-        destination, fingerprint = booked.destination_ids[index], booked.fingerprints[index]
-        rows.append((stream, source, destination, line.state, line.message, line.remedy, fingerprint, run, at))
-    return statement, rows
-
-
-def acknowledged_at(at: datetime) -> int:
-    """The form in which an acknowledgement carries its time."""
-    return to_milliseconds(at)

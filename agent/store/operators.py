@@ -34,10 +34,10 @@ class OperatorStore:
 
     def find(self, name: str) -> Operator | None:
         """An operator by name, compared without case."""
-        query = sa.select(OPERATORS).where(sa.func.lower(OPERATORS.c.name) == name.lower())
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-        return Operator(row.name, row.password_hash, row.failures, row.last_failure_at) if row is not None else None
+            # Compared here: SQLite's lower() knows ASCII only.
+            rows = [row for row in connection.execute(sa.select(OPERATORS)) if row.name.casefold() == name.casefold()]
+        return next((Operator(row.name, row.password_hash, row.failures, row.last_failure_at) for row in rows), None)
 
     def create_first(self, name: str, password_hash: str, *, at: datetime) -> bool:
         """Create the first operator; False, and nothing done, when there is one already."""

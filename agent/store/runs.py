@@ -14,8 +14,6 @@ from agent.domain.run import Counts, RunState, Trigger
 from agent.store.database import Database
 from agent.store.tables import RUNS, to_milliseconds
 
-_ENDED = [state.value for state in RunState if state.ended]
-
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -57,7 +55,7 @@ class RunStore:
             ConflictError: code `already-running`: a run of this processflow has not ended yet.
         """
         with self._database.write() as connection:
-            active = connection.execute(_select().where(RUNS.c.flow == flow, RUNS.c.state.not_in(_ENDED))).first()
+            active = connection.execute(_select().where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))).first()
             if active is not None:
                 raise ConflictError(
                     f"{flow} is running already.",
@@ -95,12 +93,12 @@ class RunStore:
     def active(self) -> list[RunRow]:
         """Runs that have not ended, oldest first."""
         with self._database.read() as connection:
-            query = _select().where(RUNS.c.state.not_in(_ENDED)).order_by(RUNS.c.id)
+            query = _select().where(RUNS.c.ended_at.is_(None)).order_by(RUNS.c.id)
             return [_run(row) for row in connection.execute(query)]
 
     def latest(self, flow: str) -> RunRow | None:
         """The newest run of a processflow that has ended."""
-        query = _select().where(RUNS.c.flow == flow, RUNS.c.state.in_(_ENDED)).order_by(RUNS.c.id.desc()).limit(1)
+        query = _select().where(RUNS.c.flow == flow, RUNS.c.ended_at.is_not(None)).order_by(RUNS.c.id.desc()).limit(1)
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return _run(row) if row is not None else None
@@ -111,7 +109,7 @@ class RunStore:
             waiting = RUNS.c.state == RunState.QUEUED.value
             connection.execute(
                 RUNS.update()
-                .where(RUNS.c.id == run_id, RUNS.c.state.not_in(_ENDED))
+                .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None))
                 .values(
                     cancel_requested=True,
                     state=sa.case((waiting, RunState.CANCELLED.value), else_=RunState.CANCELLING.value),
@@ -126,7 +124,7 @@ class RunStore:
         with self._database.write() as connection:
             connection.execute(
                 RUNS.update()
-                .where(RUNS.c.id == run_id, RUNS.c.state.not_in([*_ENDED, RunState.CANCELLING.value]))
+                .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None), RUNS.c.state != RunState.CANCELLING.value)
                 .values(state=state.value, activity=activity, message=message, remedy=remedy)
             )
 
@@ -148,7 +146,7 @@ class RunStore:
         with self._database.write() as connection:
             connection.execute(
                 RUNS.update()
-                .where(RUNS.c.id == run_id, RUNS.c.state.not_in(_ENDED))
+                .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None))
                 .values(state=state.value, message=message, remedy=remedy, activity="", ended_at=at)
             )
         return self.get(run_id)

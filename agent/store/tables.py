@@ -109,6 +109,7 @@ RUNS = sa.Table(
     sa.Column("remedy", sa.Text, nullable=False),
     sa.Column("requested_by", sa.Text, nullable=False),
     sa.Index("runs_by_flow", "flow", "id"),
+    sa.Index("runs_active", "flow", sqlite_where=sa.text("ended_at IS NULL")),
 )
 
 STREAMS = sa.Table(
@@ -158,7 +159,17 @@ SYNC_INFO = sa.Table(
     sa.Column("fingerprint", sa.BigInteger, nullable=False),
     sa.Column("run", sa.Text, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
-    sa.Index("sync_info_by_time", "stream", "updated_at"),
-    sa.Index("sync_info_troubled", "stream", "state", sqlite_where=sa.text("state <> 1")),
+    # All of a page's order, so that the newest of a million are found without sorting them.
+    sa.Index("sync_info_by_time", "stream", "updated_at", "source_id"),
+    sa.Index("sync_info_troubled", "stream", "state", "updated_at", "source_id", sqlite_where=sa.text("state <> 1")),
     sqlite_with_rowid=False,
+)
+
+# How many rows of Sync Info are in each state: counting them would take longer the more there are.
+SYNC_COUNTS = sa.Table(
+    "sync_counts",
+    METADATA,
+    sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("records", sa.Integer, nullable=False),
 )

@@ -12,4 +12,4 @@ down_revision = None
 
 def upgrade() -> None:
     """Make every table. Until the first release the schema has one version; afterwards tables are spelled out here."""
-    METADATA.create_all(op.get_bind())
+    METADATA.create_all(op.get_bind(), checkfirst=False)

@@ -1,0 +1,75 @@
+"""What is booked when a packet was written: an acknowledgement. It travels as a receipt, and in an intent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agent.domain.packet import SyncState
+from agent.store.tables import to_milliseconds
+
+STATE_NUMBERS: Mapping[SyncState, int] = {
+    SyncState.UNPROCESSED: 0,
+    SyncState.SUCCESS: 1,
+    SyncState.SKIPPED: 2,
+    SyncState.FAILED: 3,
+}
+"""The states as they are stored."""
+
+
+class RecordLine(msgspec.Struct, frozen=True, array_like=True):
+    """What became of one record that was not simply acknowledged: its index in the packet, and why."""
+
+    index: int
+    state: int
+    message: str
+    remedy: str
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
+    """Everything that is booked when a packet is acknowledged. Small enough to travel as a receipt.
+
+    `troubled` holds the records that failed or were skipped; all others succeeded. `number` counts the packets of the
+    run from 1. `unchanged` is how many records of the packet had nothing to write; they are not among `source_ids`.
+    """
+
+    run: str
+    stream: int
+    number: int
+    position: dict[str, Any]
+    bookmark: StoredBookmark | None
+    finished: bool
+    unchanged: int
+    source_ids: list[str]
+    destination_ids: list[str]
+    fingerprints: list[int]
+    troubled: list[RecordLine]
+    at: int
+
+    def pack(self) -> bytes:
+        """As bytes, for a receipt or an intent."""
+        return _ENCODER.encode(self)
+
+    @staticmethod
+    def unpack(packed: bytes) -> Acknowledgement:
+        """The acknowledgement that was packed."""
+        return _DECODER.decode(packed)
+
+
+class StoredBookmark(msgspec.Struct, frozen=True):
+    """A bookmark as it is kept."""
+
+    moment: datetime | None
+    detail: dict[str, Any]
+
+
+def acknowledged_at(at: datetime) -> int:
+    """The form in which an acknowledgement carries its time."""
+    return to_milliseconds(at)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Acknowledgement)

@@ -1,0 +1,176 @@
+"""Runs as rows: one at a time for each processflow, whatever comes in between."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.domain.errors import ConflictError, NotFoundError
+from agent.domain.run import Counts, RunState, Trigger
+from agent.store.database import Database
+from agent.store.runs import RunRow, RunStore, new_run_id
+
+NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=5)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database.at(tmp_path / "agent.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def runs(database: Database) -> RunStore:
+    return RunStore(database)
+
+
+def queue(runs: RunStore, flow: str = "orders", *, at: datetime = NOW) -> RunRow:
+    return runs.queue(run_id=new_run_id(at), flow=flow, version=3, trigger=Trigger.MANUAL, requested_by="greta", at=at)
+
+
+def end(runs: RunStore, run: RunRow, state: RunState = RunState.SUCCESS) -> RunRow:
+    return runs.end(run.id, state=state, message="Done.", remedy="", at=LATER)
+
+
+def test_a_queued_run_is_read_back_as_it_was_written(runs: RunStore) -> None:
+    run = queue(runs)
+    assert run == runs.get(run.id)
+    assert (run.flow, run.version, run.trigger, run.state) == ("orders", 3, Trigger.MANUAL, RunState.QUEUED)
+    assert (run.queued_at, run.started_at, run.ended_at) == (NOW, None, None)
+    assert (run.counts, run.requested_by, run.cancel_requested) == (Counts(), "greta", False)
+
+
+def test_ids_sort_by_time_and_never_meet() -> None:
+    moments = [datetime(1999, 1, 1, tzinfo=UTC), NOW, NOW + timedelta(milliseconds=1), datetime(2300, 1, 1, tzinfo=UTC)]
+    ids = [new_run_id(moment) for moment in moments]
+    assert ids == sorted(ids)
+    assert len({new_run_id(NOW) for _ in range(1_000)}) == 1_000
+
+
+def test_a_processflow_has_one_run_at_a_time_and_the_next_one_when_it_ended(runs: RunStore) -> None:
+    first = queue(runs)
+    queue(runs, "customers")
+    with pytest.raises(ConflictError) as caught:
+        queue(runs, at=LATER)
+    assert caught.value.code == "already-running"
+    assert first.id in caught.value.detail
+    end(runs, first)
+    assert queue(runs, at=LATER).state is RunState.QUEUED
+
+
+def test_of_many_who_ask_at_once_one_gets_the_run(runs: RunStore) -> None:
+    outcomes: list[str] = []
+
+    def ask() -> None:
+        try:
+            queue(runs)
+        except ConflictError as error:
+            outcomes.append(error.code)
+        else:
+            outcomes.append("queued")
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["already-running"] * 7 + ["queued"]
+
+
+def test_the_time_of_the_first_start_stays_when_a_waiting_run_goes_on(runs: RunStore) -> None:
+    run = queue(runs)
+    assert runs.start(run.id, at=NOW).state is RunState.RUNNING
+    runs.progress(run.id, state=RunState.WAITING, activity="Trying again in 5 s", message="No answer.", remedy="Wait.")
+    waiting = runs.get(run.id)
+    assert (waiting.state, waiting.activity, waiting.message) == (RunState.WAITING, "Trying again in 5 s", "No answer.")
+    again = runs.start(run.id, at=LATER)
+    assert (again.state, again.started_at) == (RunState.RUNNING, NOW)
+
+
+def test_a_run_that_is_taken_up_again_after_a_crash_keeps_running(runs: RunStore) -> None:
+    run = queue(runs)
+    runs.start(run.id, at=NOW)
+    assert runs.start(run.id, at=LATER) == runs.get(run.id)
+    assert (runs.get(run.id).state, runs.get(run.id).started_at) == (RunState.RUNNING, NOW)
+
+
+def test_cancelling_a_run_that_never_started_ends_it_at_once(runs: RunStore) -> None:
+    run = queue(runs)
+    cancelled = runs.request_cancel(run.id, at=LATER)
+    assert (cancelled.state, cancelled.ended_at) == (RunState.CANCELLED, LATER)
+    assert cancelled.message == "Cancelled before it started."
+    # A worker that was about to take it finds it ended.
+    assert runs.start(run.id, at=LATER).state is RunState.CANCELLED
+    assert queue(runs, at=LATER).state is RunState.QUEUED
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.WAITING])
+def test_cancelling_a_run_at_work_is_remembered_until_it_ended(runs: RunStore, state: RunState) -> None:
+    run = queue(runs)
+    runs.start(run.id, at=NOW)
+    runs.progress(run.id, state=state, activity="busy")
+    assert runs.request_cancel(run.id, at=LATER).state is RunState.CANCELLING
+    runs.progress(run.id, state=RunState.RUNNING, activity="still busy")
+    runs.start(run.id, at=LATER)
+    cancelling = runs.get(run.id)
+    assert (cancelling.state, cancelling.cancel_requested, cancelling.ended_at) == (RunState.CANCELLING, True, None)
+    assert end(runs, run, RunState.CANCELLED).state is RunState.CANCELLED
+
+
+def test_what_has_ended_is_never_changed(runs: RunStore) -> None:
+    run = queue(runs)
+    ended = end(runs, run, RunState.PARTIAL)
+    runs.request_cancel(run.id, at=LATER)
+    runs.progress(run.id, state=RunState.RUNNING, activity="no")
+    runs.start(run.id, at=LATER)
+    runs.end(run.id, state=RunState.FAILED, message="no", remedy="no", at=LATER)
+    assert runs.get(run.id) == ended
+    assert (ended.state, ended.message, ended.ended_at, ended.activity) == (RunState.PARTIAL, "Done.", LATER, "")
+
+
+def test_an_unknown_run_is_told_as_such(runs: RunStore) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        runs.get("nowhere")
+    assert caught.value.code == "run-not-found"
+    with pytest.raises(NotFoundError):
+        runs.request_cancel("nowhere", at=NOW)
+
+
+def test_pages_hold_every_run_once_newest_first(runs: RunStore) -> None:
+    expected: list[str] = []
+    for number in range(10):
+        run = queue(runs, "orders" if number % 2 else "customers", at=NOW + timedelta(minutes=number))
+        end(runs, run)
+        expected.insert(0, run.id)
+    found: list[str] = []
+    while page := runs.page(flow="", before=found[-1] if found else "", limit=3):
+        found += [run.id for run in page]
+    assert found == expected
+    assert [run.flow for run in runs.page(flow="orders", before="", limit=99)] == ["orders"] * 5
+
+
+def test_the_latest_run_is_the_newest_that_ended_and_active_are_those_that_did_not(runs: RunStore) -> None:
+    assert runs.latest("orders") is None
+    first = end(runs, queue(runs))
+    second = queue(runs, at=LATER)
+    other = queue(runs, "customers", at=LATER + timedelta(seconds=1))
+    latest = runs.latest("orders")
+    assert latest is not None
+    assert latest.id == first.id
+    assert [run.id for run in runs.active()] == [second.id, other.id]
+
+
+def test_active_runs_are_found_without_reading_the_history(runs: RunStore, tmp_path: Path) -> None:
+    queue(runs)
+    query = "SELECT * FROM runs WHERE flow = 'orders' AND ended_at IS NULL"
+    with closing(sqlite3.connect(tmp_path / "agent.db")) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    assert any("runs_active" in str(step) for step in plan)
