@@ -54,22 +54,19 @@ class RunStore:
         Raises:
             ConflictError: code `already-running`: a run of this processflow has not ended yet.
         """
-        with self._database.write() as connection:
-            active = connection.execute(_select().where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))).first()
-            if active is not None:
-                raise ConflictError(
-                    f"{flow} is running already.",
-                    code="already-running",
-                    remedy="Wait until it ends, or cancel it.",
-                    detail=f"run {active.id}",
-                )
-            connection.execute(
-                RUNS.insert().values(
-                    id=run_id, flow=flow, version=version, trigger=trigger.value, state=RunState.QUEUED.value,
-                    cancel_requested=False, queued_at=at, read_count=0, unchanged_count=0, written_count=0,
-                    failed_count=0, skipped_count=0, activity="", message="", remedy="", requested_by=requested_by,
-                )
-            )  # fmt: skip
+        row = {
+            "id": run_id, "flow": flow, "version": version, "trigger": trigger.value, "state": RunState.QUEUED.value,
+            "cancel_requested": False, "queued_at": at, "read_count": 0, "unchanged_count": 0, "written_count": 0,
+            "failed_count": 0, "skipped_count": 0, "activity": "", "message": "", "remedy": "",
+            "requested_by": requested_by,
+        }  # fmt: skip
+        try:
+            with self._database.write() as connection:
+                connection.execute(RUNS.insert().values(row))
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(
+                f"{flow} is running already.", code="already-running", remedy="Wait until it ends, or cancel it."
+            ) from error
         return self.get(run_id)
 
     def get(self, run_id: str) -> RunRow:

@@ -109,7 +109,14 @@ RUNS = sa.Table(
     sa.Column("remedy", sa.Text, nullable=False),
     sa.Column("requested_by", sa.Text, nullable=False),
     sa.Index("runs_by_flow", "flow", "id"),
-    sa.Index("runs_active", "flow", sqlite_where=sa.text("ended_at IS NULL")),
+    # Of each processflow one run at most has not ended.
+    sa.Index(
+        "runs_active",
+        "flow",
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
 )
 
 STREAMS = sa.Table(
@@ -161,7 +168,15 @@ SYNC_INFO = sa.Table(
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     # All of a page's order, so that the newest of a million are found without sorting them.
     sa.Index("sync_info_by_time", "stream", "updated_at", "source_id"),
-    sa.Index("sync_info_troubled", "stream", "state", "updated_at", "source_id", sqlite_where=sa.text("state <> 1")),
+    sa.Index(
+        "sync_info_troubled",
+        "stream",
+        "state",
+        "updated_at",
+        "source_id",
+        sqlite_where=sa.text("state <> 1"),
+        postgresql_where=sa.text("state <> 1"),
+    ),
     sqlite_with_rowid=False,
 )
 

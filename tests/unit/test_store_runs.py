@@ -61,7 +61,6 @@ def test_a_processflow_has_one_run_at_a_time_and_the_next_one_when_it_ended(runs
     with pytest.raises(ConflictError) as caught:
         queue(runs, at=LATER)
     assert caught.value.code == "already-running"
-    assert first.id in caught.value.detail
     end(runs, first)
     assert queue(runs, at=LATER).state is RunState.QUEUED
 
