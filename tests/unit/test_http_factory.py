@@ -1,3 +1,4 @@
+import httpcore
 import httpx
 import pytest
 
@@ -51,3 +52,32 @@ async def test_proxies_are_not_used_on_this_machine(monkeypatch: pytest.MonkeyPa
 )  # fmt: skip
 def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+class RecordingStream(httpcore.AsyncNetworkStream):
+    """Answers one request, and notes how much it is asked for at once."""
+
+    def __init__(self) -> None:
+        self.wanted: list[int] = []
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+        self.wanted.append(max_bytes)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+    def get_extra_info(self, info: str) -> object:
+        return None
+
+
+async def test_large_answers_are_read_in_large_pieces() -> None:
+    stream = RecordingStream()
+    connection = httpcore.AsyncHTTP11Connection(httpcore.Origin(b"http", b"shop.example", 80), stream)
+
+    assert (await connection.request("GET", "http://shop.example/")).content == b"ok"
+
+    assert stream.wanted == [256 * 1024]
