@@ -1,11 +1,13 @@
 """A small BigCommerce in memory, for `httpx.MockTransport`: what the connector's tests need, and hooks to disturb it.
 
-Its clock is a VirtualClock. `disturb` sees each request first and may answer it, raise, or change the store.
+Its clock is a VirtualClock. `disturb` sees each request first and may answer it, raise, or change the store. It takes
+no notice of V2 parameters whose names are in `ignored`.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -72,6 +74,7 @@ class FakeStore:
             "status": "live", "currency": "EUR", "timezone": {"name": "Europe/Berlin"}, "logo": [],
         }  # fmt: skip
         self.dates = True
+        self.ignored: frozenset[str] = frozenset()
         self.token = TOKEN
         self.username = "anna"
 
@@ -80,6 +83,7 @@ class FakeStore:
     def add_order(self, number: int, *, lines: int = 1, **fields: Any) -> None:
         self.lines[number] = [
             {"id": number * 1000 + index, "order_id": number, "order_address_id": number, "sku": f"S{index}",
+             "name": "A line of a real order is far longer than this, so it has to be long here, too. " * 2,
              "quantity": 1, "base_price": "1.0000"}
             for index in range(lines)
         ]  # fmt: skip
@@ -150,7 +154,7 @@ class FakeStore:
         routes: dict[str, Callable[[], httpx.Response]] = {
             "/v2/time": lambda: httpx.Response(200, json={"time": int(self._now().timestamp())}),
             "/v2/store": lambda: httpx.Response(200, json=self.store),
-            "/v2/orders": lambda: self._v2(self._orders(), params),
+            "/v2/orders": lambda: self._v2(self.orders, params, self._with_consignments),
             "/v2/customers": lambda: self._v2(self.customers, params),
             "/v2/products": lambda: self._v2(
                 {key: one for key, one in self.products.items() if params.get("sku") in {None, one["sku"]}}, {}
@@ -173,24 +177,31 @@ class FakeStore:
             return httpx.Response(200, json=chosen) if chosen else httpx.Response(204)
         return httpx.Response(404, json=[{"status": 404, "message": "The requested resource was not found."}])
 
-    def _orders(self) -> dict[int, Document]:
-        return {number: {**order, "consignments": self._consignments(number)} for number, order in self.orders.items()}
-
-    def _consignments(self, number: int) -> Document:
+    def _with_consignments(self, order: Document) -> Document:
+        number = order["id"]
         lines = self.lines[number]
         shipping: Document = {"id": number, "city": "Berlin", "line_items": lines[:50]}
         if len(lines) > 50:
             shipping["__warning__"] = {"message": "Use /products."}
-        return {"shipping": [shipping], "pickups": [], "downloads": [], "email": {"gift_certificates": []}}
+        parts = {"shipping": [shipping], "pickups": [], "downloads": [], "email": {"gift_certificates": []}}
+        return {**order, "consignments": parts}
 
-    def _v2(self, records: dict[int, Document], params: dict[str, str]) -> httpx.Response:
-        least = int(params.get("min_id", 0))
+    def _v2(
+        self,
+        records: dict[int, Document],
+        asked: dict[str, str],
+        shown: Callable[[Document], Document] = lambda record: record,
+    ) -> httpx.Response:
+        params = {name: value for name, value in asked.items() if name not in self.ignored}
+        least, greatest = int(params.get("min_id", 0)), float(params.get("max_id", "inf"))
         since = params.get("min_date_modified")
-        chosen = [
-            record
-            for number, record in sorted(records.items())
-            if number >= least and (since is None or _moment(record["date_modified"]) >= _moment(since))
-        ][: int(params.get("limit", 50))]
+        moment = None if since is None else _moment(since)
+        matching = (
+            shown(record)
+            for number, record in sorted(records.items(), reverse=params.get("sort") == "id:desc")
+            if least <= number <= greatest and (moment is None or _moment(record["date_modified"]) >= moment)
+        )
+        chosen = list(itertools.islice(matching, int(params.get("limit", 50))))
         return httpx.Response(200, json=chosen) if chosen else httpx.Response(204)
 
     def _v3_customers(self, params: dict[str, str]) -> httpx.Response:

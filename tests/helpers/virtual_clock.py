@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-_SETTLING_TURNS = 60
+_SETTLING_TURNS = 200
 _Result = TypeVar("_Result")
 
 

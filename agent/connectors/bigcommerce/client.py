@@ -160,6 +160,9 @@ class StoreClient:
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise network_failure(error, host=self.account.host, writing=body is not None) from error
             turn.answered(response.headers, refused=response.status_code == 429)
+        # The stream, read to its end, holds on to the response, which holds the content: megabytes that only the
+        # garbage collector would find, whenever it happens to look.
+        response.stream = httpx.ByteStream(b"")
         answer = Answer(response.status_code, response.headers, response.content, self._clock() - begun)
         path = urlsplit(address).path
         if answer.status not in accept:

@@ -38,7 +38,8 @@ from agent.http.factory import http_client
 from agent.http.pacing import Gates
 from agent.http.retry import Random, Retry, RetryPolicy, Sleep
 
-_READ_RECORDS = 2_500
+_READ_RECORDS = 1_000
+_CONNECTIONS = 8
 
 
 def _now() -> datetime:
@@ -161,6 +162,7 @@ class BigCommerceConnection:
         around = self._surroundings
         http = http_client(
             loopback=account.loopback,
+            connections=_CONNECTIONS,
             auth=StoreAuth(account=account, username=self._username, token=self._token),
             transport=around.transport,
         )

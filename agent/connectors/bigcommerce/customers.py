@@ -88,6 +88,9 @@ class CustomerPages:
         """The store's time now."""
         return await store_time(self._client)
 
+    async def close(self) -> None:
+        """Nothing is under way besides the page that is asked for."""
+
     def _query(self, place: Place, since: datetime | None, records: int) -> Query:
         query = list(self._given.items())
         if modified := moment_parameter(self._modified_since, since):

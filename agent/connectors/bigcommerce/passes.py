@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -22,6 +23,9 @@ OVERLAP = timedelta(seconds=2)
 visible a little after the time it carries."""
 
 _MOST_PASSES = 6
+_PACKET_BYTES = 8 << 20
+"""A packet ends here however few its records are, so that memory does not grow with their size."""
+
 _FIRST_PASS = 1
 
 
@@ -58,6 +62,10 @@ class Pages(Protocol):
         """The store's time now, where a page did not tell."""
         ...
 
+    async def close(self) -> None:
+        """Drop what is under way."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _State:
@@ -85,9 +93,18 @@ class _State:
 
 async def packets(pages: Pages, *, position: Position | None, packet_records: int) -> AsyncGenerator[Packet, None]:
     """All records as packets of about that size; the next page is fetched while a packet is being processed."""
-    state = _start(position)
+    try:
+        async with aclosing(_packets(pages, _start(position), packet_records)) as stream:
+            async for packet in stream:
+                yield packet
+    finally:
+        await pages.close()
+
+
+async def _packets(pages: Pages, state: _State, packet_records: int) -> AsyncGenerator[Packet, None]:
     while True:
         gathered: dict[str, bytes] = {}
+        size = 0
         task = asyncio.ensure_future(pages.fetch(state.place, since=state.since))
         try:
             while True:
@@ -95,13 +112,14 @@ async def packets(pages: Pages, *, position: Position | None, packet_records: in
                 if state.began is None:
                     state = replace(state, began=page.began or await pages.store_time())
                 gathered.update(zip(page.ids, page.documents, strict=True))
+                size += sum(map(len, page.documents))
                 if page.following is None:
                     break
                 state = replace(state, place=page.following, continued=True)
                 task = asyncio.ensure_future(pages.fetch(state.place, since=state.since))
-                if len(gathered) >= packet_records:
+                if len(gathered) >= packet_records or size >= _PACKET_BYTES:
                     yield _packet(gathered, state.position())
-                    gathered = {}
+                    gathered, size = {}, 0
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -55,10 +55,13 @@ async def test_a_thousand_orders_come_in_order_with_lines_and_addresses(store: F
     assert first["consignments"]["shipping"][0]["line_items"][0]["sku"] == "S0"
     assert first["total_inc_tax"] == "12.3400"
     assert [packet.bookmark is not None for packet in packets] == [False, False, True]
-    # Four full pages, the empty one after them, and the closing pass.
-    assert len(store.requests) == 6
-    assert all(params["include"] == "consignments.line_items" for _, _, params in store.requests)
-    assert all(params["limit"] == "250" and params["sort"] == "id:asc" for _, _, params in store.requests)
+    # Four full pages, the empty one after them, the closing pass, and what the highest id is.
+    (highest,) = [params for _, _, params in store.requests if params["sort"] == "id:desc"]
+    assert highest == {"sort": "id:desc", "limit": "1"}
+    pages = [params for _, _, params in store.requests if params is not highest]
+    assert len(pages) == 6
+    assert all(params["include"] == "consignments.line_items" for params in pages)
+    assert all(params["limit"] == "250" and params["sort"] == "id:asc" for params in pages)
 
 
 async def test_nothing_changed_costs_one_request(store: FakeStore) -> None:
@@ -101,7 +104,7 @@ async def test_orders_that_change_between_pages_come_again_and_none_is_skipped(s
     }
     assert set(map(int, latest)) >= set(store.orders)
     assert all(latest[str(number)]["status_id"] == 10 for number in range(1, 101))
-    assert len(store.requests) == 6
+    assert len(store.requests) == 7
     bookmark = packets[-1].bookmark
     assert bookmark is not None
     assert bookmark.moment is not None
@@ -209,17 +212,17 @@ async def test_lines_beyond_fifty_are_fetched_for_those_orders_only() -> None:
 
 
 async def test_the_next_page_is_fetched_while_a_packet_is_processed(store: FakeStore) -> None:
-    async def first_packet() -> int:
+    async def first_packet() -> list[str | None]:
         async with store.connection() as connection:
             packets = connection.read(request())
             await anext(packets)
             for _ in range(20):
                 await asyncio.sleep(0)
-            fetched = len(store.requests)
+            asked = [params.get("min_id") for _, _, params in store.requests if params["limit"] == "250"]
             await packets.aclose()
-        return fetched
+        return asked
 
-    assert await store.clock.run(first_packet()) == 2
+    assert await store.clock.run(first_packet()) == [None, "251"]
 
 
 async def test_closing_the_reader_cancels_the_request_in_flight(store: FakeStore) -> None:
