@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, cast
 
 import uvicorn
@@ -18,6 +20,7 @@ from agent.sandbox.store import Store
 
 _HOST = "127.0.0.1"
 _STOP_SECONDS = 10.0
+_GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,6 @@ class Server:
             date_header=False,
             proxy_headers=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=2,
         )
         self._server = _UvicornServer(config, self._application)
 
@@ -94,7 +96,7 @@ class Server:
 
     def stop(self) -> None:
         """Ask run to return. May be called from any thread."""
-        self._server.should_exit = True
+        self._server.stop()
 
     def wait_until_started(self, timeout_seconds: float) -> bool:
         """Whether it answers within the time."""
@@ -125,20 +127,51 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _UvicornServer(uvicorn.Server):
-    """Says when it is up, and lets go of requests that hang on purpose when it goes down."""
+    """Says when it is up, stops at once, and lets go of requests that hang on purpose.
+
+    uvicorn itself looks ten times a second whether it should stop, which adds up where a test has a store of its own.
+    """
 
     def __init__(self, config: uvicorn.Config, application: Application) -> None:
         super().__init__(config)
         self.is_up = threading.Event()
         self._application = application
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Ask for the end. May be called from any thread, and from a signal handler."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.stop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.is_up.set()
 
+    async def main_loop(self) -> None:
+        if not self.should_exit:
+            await self._stopping.wait()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        del sockets  # each server closes its own
         self._application.closing.set()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn gives no event
+                    await asyncio.sleep(0.001)
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 def _listen(port: int) -> socket.socket:
