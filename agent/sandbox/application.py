@@ -77,6 +77,8 @@ class Application:
                 return
         if fault.kind in {FaultKind.HANG_BEFORE, FaultKind.HANG_AFTER}:
             await self._until_closing(_disconnected(receive))
+            with self._store.lock:
+                self._store.statistics.given_up += 1
         transport.abort()
         await _disconnected(receive)  # the server complains about requests without an answer until it has noticed
 

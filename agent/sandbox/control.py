@@ -1,6 +1,10 @@
-"""The control interface under `/_sandbox/`: statistics, troubles, permissions, and changes to orders, over HTTP.
+"""The control interface under `/_sandbox/`, over HTTP: statistics, troubles, permissions, and changes to the records.
 
 It takes the token of the store in X-Auth-Token, costs no quota and knows no troubles.
+
+    GET stats · POST reset-stats · GET, POST, DELETE faults · GET, POST, DELETE scopes
+    POST orders · POST orders/touch · POST orders/{id}/edit · POST customers · POST customers/{id}/edit
+    GET, POST stock/{sku}
 """
 
 from __future__ import annotations
@@ -17,7 +21,8 @@ from agent.sandbox.requests import Answer, Request, give, nothing, v3_error
 from agent.sandbox.store import Store
 
 PREFIX = "/_sandbox/"
-_EDIT = re.compile(r"orders/(\d{1,9})/edit")
+_EDIT = re.compile(r"(orders|customers)/(\d{1,9})/edit")
+_STOCK = re.compile(r"stock/(.+)")
 
 
 class _Touch(msgspec.Struct, forbid_unknown_fields=True):
@@ -27,6 +32,10 @@ class _Touch(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Scopes(msgspec.Struct, forbid_unknown_fields=True):
     scopes: frozenset[str]
+
+
+class _Stock(msgspec.Struct, forbid_unknown_fields=True):
+    quantity: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Control:
@@ -45,6 +54,7 @@ class Control:
             ("DELETE", "scopes"): self._restore_scopes,
             ("POST", "orders"): self._add_order,
             ("POST", "orders/touch"): self._touch_orders,
+            ("POST", "customers"): self._add_customer,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -54,13 +64,15 @@ class Control:
             return v3_error(401, "The control interface wants the token of the store in X-Auth-Token.")
         name = request.path.removeprefix(PREFIX).rstrip("/")
         try:
-            edited = _EDIT.fullmatch(name)
-            if edited is not None and request.method == "POST":
-                return self._edit_order(int(edited[1]), request.body)
+            if (edited := _EDIT.fullmatch(name)) and request.method == "POST":
+                edit = self._edit_order if edited[1] == "orders" else self._edit_customer
+                return edit(int(edited[2]), request.body)
+            if (stock := _STOCK.fullmatch(name)) and request.method in {"GET", "POST"}:
+                return self._stock(stock[1]) if request.method == "GET" else self._set_stock(stock[1], request.body)
             action = self._actions.get((request.method, name))
             return v3_error(404, "There is no such control.") if action is None else action(request.body)
         except KeyError as error:
-            return v3_error(404, f"There is no order {error.args[0]}.")
+            return v3_error(404, f"There is no such record: {error.args[0]}.")
         except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError) as error:
             return v3_error(422, f"The body is not what this control takes: {error}")
 
@@ -113,6 +125,20 @@ class Control:
         if status_id is not None and not isinstance(status_id, int):
             raise ValueError("status_id is a whole number")
         self._store.edit_order(order_id, status_id=status_id, **values)
+        return nothing()
+
+    def _add_customer(self, body: bytes) -> Answer:
+        return give({"id": self._store.add_customer(**_values(body))})
+
+    def _edit_customer(self, customer_id: int, body: bytes) -> Answer:
+        self._store.edit_customer(customer_id, **_values(body))
+        return nothing()
+
+    def _stock(self, sku: str) -> Answer:
+        return give({"sku": sku, "quantity": self._store.stock(sku), "writes": self._store.writes(sku)})
+
+    def _set_stock(self, sku: str, body: bytes) -> Answer:
+        self._store.set_stock(sku, msgspec.json.decode(body, type=_Stock).quantity)
         return nothing()
 
 

@@ -7,13 +7,17 @@ from typing import Any
 
 
 class Statistics:
-    """Requests since the start or the last reset, by method and path template."""
+    """Requests since the start or the last reset, by method and path template.
+
+    `given_up` counts those that hung until the client went away.
+    """
 
     def __init__(self) -> None:
         self.requests = 0
         self.by_route: Counter[tuple[str, str]] = Counter()
         self.by_status: Counter[int] = Counter()
         self.bytes_sent = 0
+        self.given_up = 0
 
     def asked(self, method: str, template: str) -> None:
         """A request came in."""
@@ -33,4 +37,5 @@ class Statistics:
             "by_status": {str(status): count for status, count in sorted(self.by_status.items())},
             "rate_limited": self.by_status[429] + self.by_status[509],
             "bytes_sent": self.bytes_sent,
+            "given_up": self.given_up,
         }

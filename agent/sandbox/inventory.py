@@ -51,10 +51,12 @@ class Inventory:
 
     def quantity_of_sku(self, sku: str) -> int:
         """How many of an item there are, by its SKU. Raises KeyError for an unknown one."""
-        item = self._products.variant_of_sku(sku)
-        if item is None:
-            raise KeyError(sku)
-        return self.quantity(item)
+        return self.quantity(self._item_of_sku(sku))
+
+    def correct(self, sku: str, quantity: int) -> None:
+        """Set the quantity without counting it as a write. Raises KeyError for an unknown SKU."""
+        self._quantities[self._item_of_sku(sku)] = quantity
+        self.version += 1
 
     def product_quantity(self, product_id: int) -> int:
         """How many of a product there are, over its variants."""
@@ -84,6 +86,12 @@ class Inventory:
             if final <= MOST_QUANTITY:  # more is accepted and not saved
                 self.write(item, final)
         self.applied_adjustments += 1
+
+    def _item_of_sku(self, sku: str) -> int:
+        item = self._products.variant_of_sku(sku)
+        if item is None:
+            raise KeyError(sku)
+        return item
 
     def _item(self, wanted: Adjustment) -> int:
         """The item that takes the stock. Raises Refused when there is none."""

@@ -77,8 +77,13 @@ class Store:
         with self.lock:
             return self.inventory.quantity_of_sku(sku)
 
+    def set_stock(self, sku: str, quantity: int) -> None:
+        """Set how many of an item there are, as a person at the shelf does. Raises KeyError for an unknown SKU."""
+        with self.lock:
+            self.inventory.correct(sku, quantity)
+
     def writes(self, sku: str) -> int:
-        """How often the stock of an item was written."""
+        """How often the stock of an item was written through the API."""
         with self.lock:
             return self.inventory.writes[sku]
 

@@ -52,10 +52,33 @@ def test_orders_can_be_changed_and_made(client: Client) -> None:
     assert client.v2("/orders", min_date_modified="2026-01-01T00:00:00Z").ids == [7, *range(50, 70), 101]
 
 
+def test_customers_can_be_changed_and_made(client: Client) -> None:
+    assert client.ask("POST", "/_sandbox/customers/7/edit", {"last_name": "Renamed"}).status == 204
+    made = client.ask("POST", "/_sandbox/customers", {"first_name": "Zed", "email": "zed@shopper.example"}).json["id"]
+    changed = client.v3("/customers", **{"date_modified:min": "2026-01-01T00:00:00Z"}).json["data"]
+    assert [(one["id"], one["first_name"] == "Zed", one["last_name"] == "Renamed") for one in changed] == [
+        (7, False, True),
+        (made, True, False),
+    ]
+
+
+def test_stock_can_be_seen_and_corrected_without_counting_as_a_write(client: Client) -> None:
+    items = {"items": [{"location_id": 1, "sku": "SKU-000003", "quantity": 9}]}
+    assert client.write("PUT", "/inventory/adjustments/absolute", items).status == 200
+    assert client.ask("GET", "/_sandbox/stock/SKU-000003").json == {"sku": "SKU-000003", "quantity": 9, "writes": 1}
+    assert client.ask("POST", "/_sandbox/stock/SKU-000003", {"quantity": 4}).status == 204
+    assert client.ask("GET", "/_sandbox/stock/SKU-000003").json == {"sku": "SKU-000003", "quantity": 4, "writes": 1}
+    held = client.v3("/inventory/items", **{"sku:in": "SKU-000003"}).json["data"]
+    assert held[0]["locations"][0]["total_inventory_onhand"] == 4
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
         ("orders/999/edit", {}, 404),
+        ("customers/999/edit", {}, 404),
+        ("stock/UNKNOWN", {"quantity": 1}, 404),
+        ("stock/SKU-000001", {"quantity": -1}, 422),
         ("orders/touch", {"count": 1_000}, 404),
         ("orders/touch", {"count": 0}, 422),
         ("orders/touch", {"many": 1}, 422),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -94,7 +95,10 @@ def test_a_hanging_request_is_done_or_not_and_never_answered(client: Client, kin
     connection.request("PUT", f"/stores/demo1/v3{ADJUST}", body, headers)
     with pytest.raises(TimeoutError):
         connection.getresponse()
+    assert store.stats()["given_up"] == 0
     connection.close()
+    while store.stats()["given_up"] == 0:
+        time.sleep(0.001)
     assert store.writes("SKU-000001") == written
     assert client.write("PUT", ADJUST, ITEMS).status == 200
     assert store.writes("SKU-000001") == written + 1
