@@ -1,8 +1,12 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and the fixtures that several folders share."""
 
 from __future__ import annotations
 
 import pytest
+
+from tests.helpers.postgres_server import postgres_server
+
+__all__ = ["postgres_server"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

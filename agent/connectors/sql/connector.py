@@ -1,0 +1,109 @@
+"""The connector's front: what the engine and the service see of SQL databases. The work is done by its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.sql.check import check
+from agent.connectors.sql.client import Client
+from agent.connectors.sql.credentials import SqliteAddress, address, prepare
+from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.postgresql import PostgresDialect
+from agent.connectors.sql.reading import Reader
+from agent.connectors.sql.schema import APP, GET, UPSERT, schema
+from agent.connectors.sql.sqlite import SqliteDialect
+from agent.connectors.sql.writing import Writer
+from agent.domain.app import App, Schema
+from agent.domain.errors import ConfigurationError
+from agent.domain.packet import Batch, Packet, WriteReport
+from agent.domain.secret import Secret
+
+_RECORDS = 2_500
+"""Measured by tests/benchmarks/bench_sql.py: more gain little and keep locks for longer."""
+
+
+class SqlConnector:
+    """SQL databases: SQLite and PostgreSQL."""
+
+    app: App = APP
+
+    def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
+        """Tidy what people paste."""
+        return prepare(values, secrets)
+
+    def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
+        """Any name may be a table's."""
+        return schema(name)
+
+    def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> SqlConnection:
+        """A connection for prepared values."""
+        place = address(values, secrets)
+        dialect: Dialect = SqliteDialect(place.path) if isinstance(place, SqliteAddress) else PostgresDialect(place)
+        return SqlConnection(dialect)
+
+
+class SqlConnection:
+    """A connection to one database. It is opened by the first thing that is done with it."""
+
+    keeps_receipts = True
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._client = Client(dialect)
+        self._writer = Writer(self._client)
+        self._reader = Reader(self._client)
+
+    def __repr__(self) -> str:
+        return f"<SqlConnection {self._client.dialect.place}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def check(self, progress: Callable[[str], None]) -> CheckReport:
+        """Prove the credentials."""
+        return await check(self._client, progress)
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+        """Read a table, a view or a query."""
+        if request.action.upper() != GET:
+            raise _no_action(request.action, GET)
+        stream = self._reader.packets(request)
+        try:
+            async for packet in stream:
+                yield packet
+        finally:
+            await stream.aclose()
+
+    def packet_records(self, schema: str, action: str) -> int:
+        """What is fastest."""
+        return _RECORDS
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        """Insert and update rows, and commit them with their receipt."""
+        if target.action.upper() != UPSERT:
+            raise _no_action(target.action, UPSERT)
+        return await self._writer.write(target, batch, seal)
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        """Not needed: receipts tell."""
+        return LookUp()
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        """The last receipt that was committed."""
+        return await self._writer.receipt(target)
+
+
+def _no_action(action: str, offered: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"A database offers no action {action} here.",
+        code="unknown-action",
+        remedy=f"Use the action {offered}.",
+        field="action",
+    )

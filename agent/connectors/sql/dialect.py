@@ -1,0 +1,299 @@
+"""What differs between kinds of databases, as one protocol, and the values that it speaks in.
+
+`sqlite` and `postgresql` implement it. Everything here is called in a thread that has the connection for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from agent.domain.app import DataType
+from agent.domain.errors import AgentError
+from agent.domain.packet import JsonValue, Value
+
+Stopped = Callable[[], bool]
+"""Whether the work was cancelled meanwhile."""
+
+
+class Family(StrEnum):
+    """What a column holds, whatever its type is called."""
+
+    TEXT = "texts"
+    INTEGER = "whole numbers"
+    DECIMAL = "decimal numbers"
+    FLOAT = "approximate numbers"
+    BOOLEAN = "true and false"
+    MOMENT = "dates with a time"
+    DATE = "dates"
+    JSON = "JSON"
+    BINARY = "binary data"
+    OTHER = "values of its own kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a table or a query has.
+
+    Args:
+        name: As the database spells it.
+        declared: Its type as the database names it; empty where it has none.
+        family: What it holds.
+        required: Whether it refuses NULL.
+        filled: Whether the database fills it by itself when an insert leaves it out.
+        computed: Whether it cannot be written at all.
+        digits: How many significant digits of a number survive in it; None for all.
+        comparable: The type that a parameter is given to be compared with it, where the database wants one.
+    """
+
+    name: str
+    declared: str
+    family: Family
+    required: bool = False
+    filled: bool = False
+    computed: bool = False
+    digits: int | None = None
+    comparable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view that is there. `unique` are the sets of columns by which a row can be told from all others.
+
+    `quoted` is its name for a statement. `guarded` means that the database decides row by row who may write.
+    """
+
+    name: str
+    quoted: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    unique: frozenset[frozenset[str]] = frozenset()
+    view: bool = False
+    guarded: bool = False
+
+
+class Fault(Enum):
+    """What an error of the driver means for us."""
+
+    RECORD = "a record does not fit"
+    BUSY = "somebody else holds a lock"
+    LOST = "the connection is gone"
+    FULL = "no space"
+    CHANGED = "the table is not as it was"
+    DENIED = "no permission"
+    DAMAGED = "not a database"
+    STATEMENT = "the statement was not understood"
+    STOPPED = "we stopped it"
+    OTHER = "anything else"
+
+
+class StoppedError(Exception):
+    """The work was cancelled; nothing was committed."""
+
+
+class UnfitError(Exception):
+    """A value that a column cannot keep, found before it was sent. `message` and `remedy` are for people."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A table that rows are loaded into. `key` names the columns that identify a row; empty for a child table, whose
+    rows are removed by `roots`, the first columns of it, before new ones come."""
+
+    table: Table
+    columns: tuple[Column, ...]
+    types: tuple[DataType, ...]
+    key: tuple[Column, ...] = ()
+    roots: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a database refused one record."""
+
+    code: str
+    message: str
+    remedy: str
+    column: str | None = None
+
+
+class Dialect(Protocol):
+    """One kind of database, at one place. `place` says for people which one is meant, without any secret."""
+
+    name: str
+    place: str
+    longest_name_bytes: int | None
+    types: Mapping[DataType, str]
+    accepted: Mapping[DataType, frozenset[Family]]
+    receipts_table: str
+    usual_overlap: int
+    """How many whole numbers before the bookmark an incremental read begins, unless an option says otherwise."""
+
+    # Connecting and transactions
+
+    async def reach(self) -> None:
+        """Find out whether the place can be reached at all; raises an AgentError where it cannot."""
+        ...
+
+    def exists(self) -> bool:
+        """False where connecting would create the database."""
+        ...
+
+    def engine(self) -> sa.Engine:
+        """An engine for one connection at a time. Connects to nothing yet."""
+        ...
+
+    def begin(self, connection: sa.Connection, *, write: bool, stopped: Stopped) -> None:
+        """Begin a transaction: one that can write, or one that sees a consistent state and cannot write."""
+        ...
+
+    def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
+        """Commit."""
+        ...
+
+    def interrupt(self, driver: Any) -> None:
+        """Stop the statement in flight; called from another thread with the driver's connection."""
+        ...
+
+    def now(self, connection: sa.Connection) -> datetime:
+        """The database's time, aware and in UTC."""
+        ...
+
+    # Names and structure
+
+    def fold(self, name: str) -> str:
+        """The form of a name in which names that the database takes for the same are equal."""
+        ...
+
+    def quote(self, name: str) -> str:
+        """A column's name for a statement."""
+        ...
+
+    def quote_table(self, name: str) -> str:
+        """The name of a table that is to be made, for a statement."""
+        ...
+
+    def table(self, connection: sa.Connection, name: str) -> Table | None:
+        """The table or view of that name."""
+        ...
+
+    def query(self, connection: sa.Connection, sql: str) -> Table:
+        """A SELECT that a person wrote, as something to read from."""
+        ...
+
+    def table_options(self, *, child: bool) -> str:
+        """What follows the closing bracket of CREATE TABLE."""
+        ...
+
+    # Writing
+
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> None:
+        """Send rows; `again` when rows for the same table were sent in this transaction and rolled back.
+
+        Raises UnfitError, or what the driver raises.
+        """
+        ...
+
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+        """Remove the child rows of parents."""
+        ...
+
+    def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
+        """The receipt kept under that key. The table is there."""
+        ...
+
+    def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
+        """Keep a receipt in place of the former. The table is there."""
+        ...
+
+    # Reading
+
+    def selected(self, columns: Sequence[Column]) -> str:
+        """What to select of the source `q` for `documents`."""
+        ...
+
+    def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
+        """JSON objects of rows of what is `selected`."""
+        ...
+
+    def held(self, column: Column) -> str:
+        """What to select of `q` to remember a column's value as JSON."""
+        ...
+
+    def given(self, column: Column) -> str:
+        """A parameter that takes back what `held` gave."""
+        ...
+
+    def condition(
+        self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
+    ) -> tuple[str, list[Any]]:
+        """A clause as a condition on `q` with its parameters. Raises ValueError where a value cannot be right."""
+        ...
+
+    def earlier(
+        self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
+    ) -> tuple[JsonValue, datetime | None]:
+        """Where the next incremental read begins, given the highest value seen; and as a moment, where it is one."""
+        ...
+
+    # Failures
+
+    def fault(self, error: BaseException) -> Fault:
+        """What an error of the driver means."""
+        ...
+
+    def refusal(self, connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
+        """Why one row was refused. Called after the savepoint was rolled back."""
+        ...
+
+    def unreachable(self, error: BaseException) -> AgentError:
+        """Why connecting failed."""
+        ...
+
+    def code(self, error: BaseException) -> str:
+        """What support can look up: the kind of an error, never its text, which could quote data."""
+        ...
+
+    # Validation
+
+    def facts(self, connection: sa.Connection) -> tuple[list[tuple[str, str]], list[str]]:
+        """What is found at the place: label-value pairs and warnings for people."""
+        ...
+
+
+def cause(error: BaseException) -> BaseException:
+    """The driver's own error."""
+    return error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig is not None else error
+
+
+def fetch(connection: sa.Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a statement, as the driver gives them."""
+    result = connection.exec_driver_sql(sql, tuple(parameters))
+    assert result.cursor is not None
+    rows: list[tuple[Any, ...]] = list(result.cursor.fetchall())
+    result.close()
+    return rows
+
+
+def check_digits(load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
+    """Refuse numbers with more digits than a column can keep; columns made by the agent keep all."""
+    for place, column in enumerate(load.columns):
+        if column.digits is not None:
+            for row in rows:
+                significant = len(str(row[place]).lstrip("-").replace(".", "").strip("0"))
+                if significant > column.digits and row[place] is not None:
+                    raise UnfitError(
+                        f"The number for {load.table.name}.{column.name} has {significant} digits, and a column of "
+                        f"the type {column.declared} keeps {column.digits}.",
+                        "Round it in the Mapper, or change the type of the column.",
+                    )

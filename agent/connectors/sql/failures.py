@@ -1,0 +1,71 @@
+"""Turns faults of a transaction into our errors. Messages are made from what a fault means, never from its text."""
+
+from __future__ import annotations
+
+from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
+from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, FatalError, TransientError
+
+
+def translated(dialect: Dialect, error: Exception, *, committing: bool) -> AgentError:
+    """What an error of the driver, raised in a transaction that was rolled back, means for a run."""
+    original = cause(error)
+    if isinstance(error, StoppedError):
+        return TransientError("The work in the database was stopped.", code="stopped")
+    fault, detail = dialect.fault(original), dialect.code(original)
+    if committing and fault in _PERHAPS_COMMITTED:
+        return AmbiguousWriteError(
+            f"The connection to {dialect.place} was lost while a batch was being committed.",
+            code="commit-unanswered",
+            remedy="The agent finds out whether it was written, and goes on by itself.",
+            detail=detail,
+        )
+    made = _MADE.get(fault)
+    if made is not None:
+        kind, code, message, remedy = made
+        return kind(message.format(place=dialect.place), code=code, remedy=remedy, detail=detail)
+    return FatalError(
+        f"{dialect.name} reported an error that the agent does not know.",
+        code="database-error",
+        remedy="Look up the code in the detail of the log entry, or send the log to your support.",
+        detail=detail,
+    )
+
+
+_PERHAPS_COMMITTED = frozenset({Fault.LOST, Fault.OTHER, Fault.STOPPED})
+_MADE: dict[Fault, tuple[type[AgentError], str, str, str]] = {
+    Fault.BUSY: (
+        TransientError, "database-busy", "Another program holds a lock in {place} for too long.",
+        "Close what has the table open, or wait for its work to end; the agent tries again by itself.",
+    ),
+    Fault.LOST: (
+        TransientError, "connection-lost", "The connection to {place} was lost.",
+        "Nothing is lost: the agent tries again by itself.",
+    ),
+    Fault.FULL: (
+        TransientError, "disk-full", "There is no space left for {place}.",
+        "Make room on that disk; the agent goes on by itself.",
+    ),
+    Fault.STOPPED: (
+        TransientError, "statement-stopped", "The work in {place} was stopped.", "The agent tries again by itself.",
+    ),
+    Fault.CHANGED: (
+        TransientError, "table-changed", "A table in {place} was changed by someone while the agent worked on it.",
+        "The agent tries again by itself.",
+    ),
+    Fault.DENIED: (
+        ConfigurationError, "not-permitted", "The agent has no permission for this in {place}.",
+        "Grant it to the user of the App Configuration, or make the file and its folder writable.",
+    ),
+    Fault.DAMAGED: (
+        ConfigurationError, "not-a-database", "What is at {place} is no database, or it is damaged.",
+        "Choose another file, or restore it from a backup.",
+    ),
+    Fault.STATEMENT: (
+        ConfigurationError, "statement-refused", "A statement was not understood by {place}.",
+        "Check the names of tables and columns, and the query, in the processflow.",
+    ),
+    Fault.RECORD: (
+        ConfigurationError, "batch-refused", "A whole batch was refused by {place} when it was to be committed.",
+        "A rule of the database is checked only then. Make it one that is checked at once, or correct the records.",
+    ),
+}  # fmt: skip

@@ -1,0 +1,213 @@
+"""Values in SQLite: what a column holds by its declared type, rows as JSON, and comparisons that mean what they say.
+
+SQLite keeps a type with each value rather than with a column. What is written by the agent says what it is by the
+column's declared type; anything else is taken by what the value is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from agent.connectors.sql.dialect import Column, Family
+from agent.domain.packet import JsonValue
+
+DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
+"""Declared types of our own: their affinity is TEXT, so that every digit and sign is kept."""
+
+USUAL_OVERLAP_SECONDS = 60
+_DOUBLE_DIGITS = 15
+_MILLISECONDS_FROM = 100_000_000_000
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
+_MOMENT = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?P<middle>[T ])(?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})").match
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def column(name: str, declared: str, *, required: bool = False, filled: bool = False, computed: bool = False) -> Column:
+    """A column, understood from its declared type as SQLite itself does, and from the usual names."""
+    family, digits = _family(declared.upper())
+    return Column(name, declared, family, required=required, filled=filled, computed=computed, digits=digits)
+
+
+def _family(declared: str) -> tuple[Family, int | None]:  # noqa: PLR0911 - one rule of SQLite after the other
+    if declared == DECIMAL:
+        return Family.DECIMAL, None
+    if declared == JSON:
+        return Family.JSON, None
+    if "INT" in declared:
+        return Family.INTEGER, None
+    if any(part in declared for part in ("CHAR", "CLOB", "TEXT")):
+        return Family.TEXT, None
+    if not declared or "BLOB" in declared:
+        return Family.OTHER, None
+    if any(part in declared for part in ("REAL", "FLOA", "DOUB")):
+        return Family.FLOAT, _DOUBLE_DIGITS
+    if "BOOL" in declared:
+        return Family.BOOLEAN, None
+    if "TIME" in declared:
+        return Family.MOMENT, None
+    if "DATE" in declared:
+        return Family.DATE, None
+    return Family.DECIMAL, _DOUBLE_DIGITS
+
+
+# Rows as JSON
+
+
+def documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
+    """JSON objects of rows, a column at a time: most columns can stay as they are."""
+    if not rows:
+        return []
+    names = [one.name for one in columns]
+    values = list(zip(*rows, strict=True))
+    for place, one in enumerate(columns):
+        types = set(map(type, values[place]))
+        convert = _CONVERTED.get(one.family)
+        if convert is not None or not types <= _PLAIN_TYPES:
+            values[place] = tuple(map(convert or _usual, values[place]))
+    return [_ENCODE(dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
+
+
+_PLAIN_TYPES = {str, int, type(None)}
+
+
+def _usual(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return value
+
+
+def _boolean(value: Any) -> Any:
+    return bool(value) if value in (0, 1) and type(value) is int else _usual(value)
+
+
+def _decimal(value: Any) -> Any:
+    return msgspec.Raw(value.encode()) if type(value) is str and _PLAIN(value) else _usual(value)
+
+
+def _json(value: Any) -> Any:
+    if type(value) is not str:
+        return _usual(value)
+    try:
+        return msgspec.json.decode(value, type=msgspec.Raw)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return value
+
+
+_CONVERTED: dict[Family, Callable[[Any], Any]] = {
+    Family.BOOLEAN: _boolean,
+    Family.DECIMAL: _decimal,
+    Family.JSON: _json,
+}
+
+
+# Comparisons
+
+_SQL_OPERATORS = {"=": "IS", "==": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+def condition(name: str, column_: Column, operator: str, values: Sequence[str], sample: Any) -> tuple[str, list[Any]]:
+    """A clause as a condition. `sample` is one value of the column, which shows how moments and numbers are written.
+
+    Raises:
+        ValueError: a value cannot be compared with the column.
+    """
+    mark = "?"
+    if column_.family is Family.DECIMAL and isinstance(sample, str):
+        name, mark = f"CAST({name} AS NUMERIC)", "CAST(? AS NUMERIC)"
+        given: list[Any] = [_number_text(value) for value in values]
+    else:
+        given = [_written(column_, value, sample) for value in values]
+    if operator in ("in", "not_in"):
+        listed = f"{name} IN ({', '.join([mark] * len(given))})"
+        return (listed if operator == "in" else f"({listed}) IS NOT TRUE"), given
+    return f"{name} {_SQL_OPERATORS[operator]} {mark}", given
+
+
+def _number_text(value: str) -> str:
+    try:
+        return format(Decimal(value.strip()), "f")
+    except InvalidOperation as error:
+        raise ValueError("a number") from error
+
+
+def _written(column_: Column, value: str, sample: Any) -> Any:
+    if column_.family is Family.BOOLEAN and value.strip().casefold() in _TRUTH:
+        return _TRUTH[value.strip().casefold()]
+    if isinstance(sample, int | float):
+        return _number(value, sample)
+    if isinstance(sample, str) and (shape := _MOMENT(sample)) is not None and (moment := _moment(value)) is not None:
+        text = moment.strftime(f"%Y-%m-%d{shape['middle']}%H:%M:%S")
+        rest = sample[shape.end() :].lstrip("0123456789.,")
+        return text + (rest if rest in ("Z", "+00:00", "+00") else "")
+    if sample is None and column_.family in (Family.INTEGER, Family.FLOAT):
+        return _number(value, 0)
+    return value
+
+
+def _number(value: str, sample: float) -> int | float:
+    text = value.strip()
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    moment = _moment(text)
+    if moment is not None:
+        seconds = moment.timestamp()
+        return int(seconds * 1000) if abs(sample) >= _MILLISECONDS_FROM else int(seconds)
+    try:
+        return float(Decimal(text))
+    except InvalidOperation as error:
+        raise ValueError("a number") from error
+
+
+def _moment(text: str) -> datetime | None:
+    """The moment in UTC, None where the text is not one. Without an offset it is taken as UTC."""
+    if not re.match(r"\s*[0-9]{4}-[0-9]{2}", text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+_TRUTH = {"true": 1, "false": 0, "1": 1, "0": 0}
+
+
+# Bookmarks
+
+
+def earlier(highest: JsonValue, *, overlap: int | None, usual: int, now: datetime) -> tuple[JsonValue, datetime | None]:
+    """Where the next read begins: somewhat before the highest value seen, and never after the present moment.
+
+    Moments are texts here, and are compared as texts: the bound ends with the whole second, so that it comes before
+    every way to write that second, with a fraction or without.
+    """
+    if isinstance(highest, str):
+        shape, moment = _MOMENT(highest), _moment(highest)
+        if shape is None or moment is None:
+            return highest, None
+        shift = _offset(highest, moment)
+        bound = min(moment, now) - timedelta(seconds=USUAL_OVERLAP_SECONDS if overlap is None else overlap)
+        bound = bound.replace(microsecond=0)
+        return (bound + shift).strftime(f"%Y-%m-%d{shape['middle']}%H:%M:%S"), bound
+    if isinstance(highest, int) and not isinstance(highest, bool):
+        return highest - (usual if overlap is None else overlap), None
+    if isinstance(highest, float):
+        return highest - (overlap or 0), None
+    return highest, None
+
+
+def _offset(text: str, moment: datetime) -> timedelta:
+    """How far the text's own clock is ahead of UTC."""
+    local = datetime.fromisoformat(text.strip())
+    return local.replace(tzinfo=UTC) - moment if local.tzinfo is not None else timedelta()

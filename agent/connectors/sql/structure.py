@@ -1,0 +1,228 @@
+"""Brings tables into the shape that a batch needs: creates them, adds columns, and refuses what would lose anything.
+
+A type is never changed and a column never removed. What a person made by hand is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Table, cause
+from agent.connectors.sql.layout import Layout, Wanted
+from agent.connectors.sql.schema import EXTEND, TABLE_OPTION
+from agent.domain.app import DataType
+from agent.domain.errors import ConfigurationError
+
+RECEIPTS = "opagent_receipts"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A layout together with how its rows are sent; `below` belongs to `layout.children`, in their order."""
+
+    layout: Layout
+    load: Load
+    below: tuple[Plan, ...]
+
+    def descendants(self) -> list[Plan]:
+        """The plans of all child tables."""
+        return [one for plan in self.below for one in (plan, *plan.descendants())]
+
+
+def plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool) -> Plan:
+    """Make the tables ready, inside the transaction of the caller, and say how to write into them.
+
+    Raises:
+        ConfigurationError: a table is missing or unfit, and cannot be made fit without guessing.
+    """
+    names = [dialect.fold(one.table) for one in (layout, *layout.all_below())]
+    if len(set(names)) < len(names):
+        raise _refused(layout.table, "table-twice", "Two collections would be written into the same table.",
+                       "Give one of them another table with the option child_tables.")  # fmt: skip
+    return _plan(connection, dialect, layout, extend=extend, roots=len(layout.key))
+
+
+def _plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool, roots: int) -> Plan:
+    table, by_name = _ready(connection, dialect, layout, extend=extend)
+    columns = tuple(by_name[wanted.name] for wanted in layout.columns)
+    child = layout.inherited > 0
+    load = Load(
+        table=table,
+        columns=columns,
+        types=tuple(wanted.type for wanted in layout.columns),
+        key=() if child else tuple(by_name[name] for name in layout.key),
+        roots=columns[:roots] if child else (),
+    )
+    below = tuple(_plan(connection, dialect, one, extend=extend, roots=roots) for _, one in layout.children)
+    return Plan(layout, load, below)
+
+
+def _ready(
+    connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool
+) -> tuple[Table, Mapping[str, Column]]:
+    """The table of a layout, created or widened where need be, and its columns by the names that are wanted."""
+    _refuse_names(dialect, layout)
+    table = dialect.table(connection, layout.table)
+    if table is None:
+        if not extend:
+            raise _refused(layout.table, "table-missing", f"There is no table {layout.table} in {dialect.place}.",
+                           f"Create it, or set the option {TABLE_OPTION} to {EXTEND}.")  # fmt: skip
+        _define(connection, dialect, layout.table, _creation(dialect, layout))
+        return _read_again(connection, dialect, layout)
+    if table.view:
+        raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
+                       "Choose a table.")  # fmt: skip
+    found = matched([wanted.name for wanted in layout.columns], table.columns)
+    _check_fit(dialect, layout, found, table)
+    missing = [wanted for wanted in layout.columns if wanted.name not in found]
+    if not missing:
+        return table, found
+    if not extend:
+        raise _refused(layout.table, "column-missing", f"The table {layout.table} has no column {missing[0].name}.",
+                       f"Add it, or set the option {TABLE_OPTION} to {EXTEND}.", field=missing[0].name)  # fmt: skip
+    for wanted in missing:
+        _define(
+            connection, dialect, layout.table,
+            f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.types[wanted.type]}",
+        )  # fmt: skip
+    return _read_again(connection, dialect, layout)
+
+
+def matched(names: Sequence[str], columns: Sequence[Column]) -> dict[str, Column]:
+    """The columns by the names that are wanted: as they are spelled, else the only one that differs in capitals alone
+    and that nobody else wants."""
+    exact = {column.name: column for column in columns}
+    found = {name: exact[name] for name in names if name in exact}
+    free: dict[str, list[Column]] = {}
+    for column in columns:
+        if column.name not in found:
+            free.setdefault(column.name.casefold(), []).append(column)
+    for name in names:
+        alike = free.get(name.casefold(), [])
+        if name not in found and len(alike) == 1:
+            found[name] = alike.pop()
+    return found
+
+
+def _read_again(connection: sa.Connection, dialect: Dialect, layout: Layout) -> tuple[Table, Mapping[str, Column]]:
+    table = dialect.table(connection, layout.table)
+    assert table is not None
+    return table, matched([wanted.name for wanted in layout.columns], table.columns)
+
+
+def _define(connection: sa.Connection, dialect: Dialect, table: str, statement: str) -> None:
+    try:
+        connection.exec_driver_sql(statement)
+    except sa.exc.DBAPIError as error:
+        original = cause(error)
+        fault = dialect.fault(original)
+        if fault in (Fault.STATEMENT, Fault.RECORD):
+            raise _refused(table, "table-not-made", f"{dialect.name} does not take the table {table} as it is wanted.",
+                           "Choose another name for it, or map fewer attributes.") from None  # fmt: skip
+        if fault is Fault.DENIED:
+            raise _refused(table, "table-not-permitted", f"The agent may not make or widen the table {table}.",
+                           "Give the user of the App Configuration the right to, or make it by hand: "
+                           f"{statement}") from None  # fmt: skip
+        raise
+
+
+def _creation(dialect: Dialect, layout: Layout) -> str:
+    columns = [
+        f"{dialect.quote(wanted.name)} {dialect.types[wanted.type]}{' NOT NULL' if wanted.required else ''}"
+        for wanted in layout.columns
+    ]
+    key = ", ".join(dialect.quote(name) for name in layout.key)
+    ending = dialect.table_options(child=layout.inherited > 0)
+    return f"CREATE TABLE {dialect.quote_table(layout.table)} ({', '.join(columns)}, PRIMARY KEY ({key})){ending}"
+
+
+def _check_fit(dialect: Dialect, layout: Layout, found: Mapping[str, Column], table: Table) -> None:
+    for wanted in layout.columns:
+        column = found.get(wanted.name)
+        if column is not None:
+            _check_column(dialect, table, wanted, column)
+    for column in table.columns:
+        if column.required and not column.filled and not column.computed and column not in found.values():
+            raise _refused(table.name, "column-unmapped",
+                           f"The table {table.name} demands a value in {column.name}, and the Mapper gives none.",
+                           f"Map an attribute to {column.name}, or give the column a default.",
+                           field=column.name)  # fmt: skip
+    key = frozenset(found[name].name for name in layout.key if name in found)
+    if layout.inherited == 0 and (len(key) < len(layout.key) or key not in table.unique):
+        named = ", ".join(layout.key)
+        raise _refused(table.name, "key-not-unique",
+                       f"The table {table.name} has no primary key or unique index on {named}, so its rows cannot be "
+                       "updated.",
+                       f"Add a unique index on {named}, or mark the table's own key in the Mapper.",
+                       field=layout.key[0])  # fmt: skip
+
+
+def _check_column(dialect: Dialect, table: Table, wanted: Wanted, column: Column) -> None:
+    if column.computed:
+        raise _refused(table.name, "column-readonly",
+                       f"The column {column.name} of the table {table.name} is filled by the database alone.",
+                       "Remove the attribute from the Mapper.", field=column.name)  # fmt: skip
+    if column.family in dialect.accepted[wanted.type]:
+        return
+    better = _FITTING.get(column.family)
+    remedy = f"Set the attribute's type to {better} in the Mapper, or change the column's type in the database."
+    if better is None or better is wanted.type:
+        remedy = "Change the column's type in the database, or map the attribute to another column."
+    raise _refused(table.name, "column-type",
+                   f"The column {column.name} of the table {table.name} is {column.declared} and holds "
+                   f"{column.family.value}; it cannot keep {_MEANT[wanted.type]} as they are.",
+                   remedy, field=column.name)  # fmt: skip
+
+
+def _refuse_names(dialect: Dialect, layout: Layout) -> None:
+    if dialect.fold(layout.table).casefold() == RECEIPTS:
+        raise _refused(layout.table, "table-reserved", f"The table {RECEIPTS} belongs to the agent.",
+                       "Choose another table.")  # fmt: skip
+    folded = [dialect.fold(wanted.name) for wanted in layout.columns]
+    for wanted in layout.columns:
+        if folded.count(dialect.fold(wanted.name)) > 1:
+            raise _refused(layout.table, "column-twice",
+                           f"{dialect.name} takes two of the attributes for the same column: {wanted.name}.",
+                           "Rename one of them in the Mapper.", field=wanted.name)  # fmt: skip
+    names = [("table", part) for part in (layout.table.split(".", 1) if dialect.longest_name_bytes else [layout.table])]
+    for what, name in (*names, *(("column", wanted.name) for wanted in layout.columns)):
+        long = dialect.longest_name_bytes
+        if not name.strip() or "\0" in name or not _is_text(name):
+            raise _refused(layout.table, "name-invalid", f"A {what} needs a name of proper characters.",
+                           "Correct the name in the processflow.", field=name)  # fmt: skip
+        if long is not None and len(name.encode()) > long:
+            raise _refused(layout.table, "name-too-long",
+                           f"The name of the {what} {name[:40]}… is too long: {dialect.name} takes {long} bytes.",
+                           "Choose a shorter name in the processflow.", field=name)  # fmt: skip
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
+def _refused(table: str, code: str, message: str, remedy: str, *, field: str | None = None) -> ConfigurationError:
+    return ConfigurationError(message, code=code, remedy=remedy, field=field or table)
+
+
+_FITTING = {
+    Family.TEXT: DataType.TEXT,
+    Family.INTEGER: DataType.INTEGER,
+    Family.DECIMAL: DataType.DECIMAL,
+    Family.FLOAT: DataType.DECIMAL,
+    Family.BOOLEAN: DataType.BOOLEAN,
+    Family.MOMENT: DataType.DATETIME,
+    Family.DATE: DataType.TEXT,
+    Family.JSON: DataType.JSON,
+    Family.OTHER: DataType.TEXT,
+}
+_MEANT = {
+    DataType.TEXT: "texts",
+    DataType.INTEGER: "whole numbers",
+    DataType.DECIMAL: "decimal numbers",
+    DataType.BOOLEAN: "true and false",
+    DataType.DATETIME: "dates with a time",
+    DataType.JSON: "JSON documents",
+}

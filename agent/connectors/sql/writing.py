@@ -1,0 +1,236 @@
+"""Writes batches: rows and receipt in one transaction, each record whole or not at all.
+
+A batch is sent in one go. Only where the database refuses it, it is halved, and its halves are halved, until the
+records that do not fit stand alone; they fail, and all others are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from agent.connectors.contract import Seal, WriteTarget
+from agent.connectors.sql.client import Client
+from agent.connectors.sql.dialect import Dialect, Fault, Load, Refusal, StoppedError, cause
+from agent.connectors.sql.layout import layout
+from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
+from agent.connectors.sql.structure import RECEIPTS, Plan, plan
+from agent.domain.app import Attribute
+from agent.domain.errors import ConfigurationError, RecordError, TransientError
+from agent.domain.packet import Batch, Row, Value, WriteReport
+
+_PAIR = re.compile(r"\s*(?P<path>[^=,]+?)\s*=\s*(?P<table>[^=,]+?)\s*")
+_CHANGED_TRIES = 3
+
+
+class Writer:
+    """Writes into one database. Remembers what the tables look like, until the database says that it is not so."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._plans: dict[tuple[str, tuple[Attribute, ...], str], Plan] = {}
+        self._receipts_ready = False
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        """Write a batch, and commit it with its receipt."""
+        tables = child_tables(target.options.get(CHILD_TABLES_OPTION, ""))
+        extend = _extends(target.options.get(TABLE_OPTION, ""))
+        wanted = layout(target.schema, batch.attributes, tables)
+        dialect = self._client.dialect
+        remembered = (target.schema, batch.attributes, repr((sorted(tables.items()), extend)))
+        for attempt in range(_CHANGED_TRIES):
+            try:
+                report, planned = await self._client.write(
+                    lambda connection: self._written(
+                        connection,
+                        target.ledger_key,
+                        batch,
+                        seal,
+                        planned=lambda: self._plans.get(remembered) or plan(connection, dialect, wanted, extend=extend),
+                    )
+                )
+            except TransientError as error:
+                self._plans.clear()
+                self._receipts_ready = False
+                if error.code != "table-changed" or attempt + 1 == _CHANGED_TRIES:
+                    raise
+                continue
+            self._plans[remembered] = planned
+            self._receipts_ready = True
+            return report
+        raise AssertionError
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        """The last receipt that was committed under the target's key."""
+        dialect = self._client.dialect
+        if not dialect.exists():
+            return None
+
+        def found(connection: sa.Connection) -> bytes | None:
+            if dialect.table(connection, RECEIPTS) is None:
+                return None
+            return dialect.receipt(connection, target.ledger_key)
+
+        return await self._client.read(found)
+
+    def _written(
+        self,
+        connection: sa.Connection,
+        ledger_key: str,
+        batch: Batch,
+        seal: Seal,
+        *,
+        planned: Callable[[], Plan],
+    ) -> tuple[WriteReport, Plan]:
+        """In the thread and the transaction: everything but the commit."""
+        dialect = self._client.dialect
+        the_plan = planned()
+        if not self._receipts_ready and dialect.table(connection, RECEIPTS) is None:
+            connection.exec_driver_sql(dialect.receipts_table)
+        report = _Sending(connection, dialect, the_plan, batch.rows, self._client.stopped).report()
+        dialect.keep_receipt(connection, ledger_key, seal(report))
+        return report, the_plan
+
+
+def child_tables(option: str) -> Mapping[str, str]:
+    """The option as tables by the dotted paths of collections.
+
+    Raises:
+        ConfigurationError: it cannot be understood.
+    """
+    tables: dict[str, str] = {}
+    for part in filter(str.strip, option.split(",")):
+        pair = _PAIR.fullmatch(part)
+        if pair is None:
+            raise ConfigurationError(
+                f"The option {CHILD_TABLES_OPTION} cannot be understood at “{part.strip()[:40]}”.",
+                code="option-format",
+                remedy="Write “lines = order_items, lines.taxes = order_item_taxes”.",
+                field=CHILD_TABLES_OPTION,
+            )
+        tables[pair["path"]] = pair["table"]
+    return tables
+
+
+def _extends(option: str) -> bool:
+    if option.strip() not in ("", EXTEND, KEEP):
+        raise ConfigurationError(
+            f"The option {TABLE_OPTION} is “{option.strip()[:40]}”, which means nothing.",
+            code="option-format",
+            remedy=f"Write {EXTEND} or {KEEP}.",
+            field=TABLE_OPTION,
+        )
+    return option.strip() != KEEP
+
+
+class _Sending:
+    """One batch on its way into its tables."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        dialect: Dialect,
+        planned: Plan,
+        rows: Sequence[Row],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._plan = planned
+        self._rows = rows
+        self._stopped = stopped
+        self._refusals: dict[int, RecordError] = {}
+        self._again = False
+        self._load: Load = planned.load
+        self._sent: Sequence[tuple[Value, ...]] = ()
+
+    def report(self) -> WriteReport:
+        """Send everything, and say what became of it."""
+        rows = self._rows
+        keys = self._plan.layout.keys(rows)
+        ids = list(map(key_text, keys))
+        indices: Sequence[int] = range(len(rows))
+        if len(set(keys)) < len(keys):
+            # The same record twice: the later one counts, as if they had been written one after the other.
+            indices = sorted(dict(zip(keys, range(len(keys)), strict=True)).values())
+        if rows:
+            self._send(indices)
+        for index in self._refusals:
+            ids[index] = ""
+        return WriteReport(ids, dict(sorted(self._refusals.items())))
+
+    def _send(self, indices: Sequence[int]) -> None:
+        if self._stopped():
+            raise StoppedError
+        self._connection.exec_driver_sql("SAVEPOINT opagent_batch")
+        try:
+            self._send_all([self._rows[index] for index in indices] if len(indices) < len(self._rows) else self._rows)
+        except Exception as error:
+            original = cause(error)
+            if self._dialect.fault(original) is not Fault.RECORD:
+                raise
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opagent_batch")
+            self._again = True
+            if len(indices) == 1:
+                self._refusals[indices[0]] = self._refused(original)
+        else:
+            self._connection.exec_driver_sql("RELEASE SAVEPOINT opagent_batch")
+            return
+        if len(indices) > 1:
+            middle = len(indices) // 2
+            self._send(indices[:middle])
+            self._again = True
+            self._send(indices[middle:])
+
+    def _send_all(self, rows: Sequence[Row]) -> None:
+        """Records, then what is below them. What was below them before is removed first, the deepest at first."""
+        layout, connection, dialect = self._plan.layout, self._connection, self._dialect
+        self._into(self._plan.load, layout.values(rows))
+        descendants = self._plan.descendants()
+        if descendants:
+            keys = layout.keys(rows)
+            for one in reversed(descendants):
+                dialect.clear(connection, one.load, keys)
+        for planned, below in _below(self._plan, rows):
+            if below:
+                self._into(planned.load, planned.layout.values(below))
+
+    def _into(self, load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
+        self._load, self._sent = load, rows
+        self._dialect.load(self._connection, load, rows, again=self._again)
+
+    def _refused(self, error: BaseException) -> RecordError:
+        load = self._load
+        refusal: Refusal | None = None
+        if len(self._sent) == 1:
+            refusal = self._dialect.refusal(self._connection, error, load, self._sent[0])
+        else:
+            refusal = self._one_of_several(error)
+        return RecordError(
+            refusal.message, code=refusal.code, remedy=refusal.remedy, detail=self._dialect.code(error),
+            field=refusal.column,
+        )  # fmt: skip
+
+    def _one_of_several(self, error: BaseException) -> Refusal:
+        """Why the child rows of one record were refused: the first of them that is at fault says it best."""
+        for row in self._sent:
+            refusal = self._dialect.refusal(self._connection, error, self._load, row)
+            if refusal.code != "record-refused":
+                return refusal
+        return refusal
+
+
+def _below(planned: Plan, rows: Sequence[Row]) -> Iterator[tuple[Plan, list[Row]]]:
+    for (place, child), plan_below in zip(planned.layout.children, planned.below, strict=True):
+        below = planned.layout.below(place, child, rows)
+        yield plan_below, below
+        yield from _below(plan_below, below)
+
+
+def key_text(key: Sequence[object]) -> str:
+    """A key as text; the parts of a key of several columns are told apart by slashes."""
+    if len(key) == 1:
+        return str(key[0])
+    return "/".join(str(part).replace("\\", "\\\\").replace("/", "\\/") for part in key)

@@ -1,0 +1,41 @@
+"""A database of each kind for the tests of the SQL connector: real ones, empty, and looked at from outside."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.sql.places import PostgresPlace, SqlitePlace
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> SqlitePlace | PostgresPlace:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return SqlitePlace(tmp_path / "shop.db")
+    server = request.getfixturevalue("postgres_server")
+    return PostgresPlace(server, server.database())
+
+
+@pytest.fixture
+def sqlite_place(tmp_path: Path) -> SqlitePlace:
+    """An empty SQLite database."""
+    return SqlitePlace(tmp_path / "shop.db")
+
+
+@pytest.fixture
+def postgres_place(request: pytest.FixtureRequest) -> PostgresPlace:
+    """An empty PostgreSQL database."""
+    server = request.getfixturevalue("postgres_server")
+    return PostgresPlace(server, server.database())
+
+
+@pytest.fixture
+def other_program(sqlite_place: SqlitePlace) -> Iterator[sqlite3.Connection]:
+    """Another program that has the file open."""
+    connection = sqlite3.connect(sqlite_place.path, isolation_level=None, timeout=0)
+    yield connection
+    connection.close()

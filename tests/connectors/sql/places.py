@@ -1,0 +1,119 @@
+"""Databases as tests see them: where they are, what is in them, and short ways to write and read through the agent."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
+from agent.connectors.sql.connector import SqlConnection, SqlConnector
+from agent.domain.app import Attribute, DataType
+from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
+from agent.domain.secret import Secret
+from tests.helpers.postgres_server import PostgresServer
+
+
+@dataclass(frozen=True, slots=True)
+class SqlitePlace:
+    """A SQLite file."""
+
+    path: Path
+    kind: str = "sqlite"
+
+    def values(self) -> dict[str, str]:
+        return {"kind": "SQLite", "database": str(self.path)}
+
+    def secrets(self) -> dict[str, Secret]:
+        return {}
+
+    def run(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            return connection.execute(statement).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPlace:
+    """A database on a PostgreSQL server."""
+
+    server: PostgresServer
+    database: str
+    kind: str = "postgresql"
+
+    def values(self) -> dict[str, str]:
+        return self.server.values(self.database)
+
+    def secrets(self) -> dict[str, Secret]:
+        return self.server.secrets()
+
+    def run(self, *statements: str) -> None:
+        self.server.execute(self.database, *statements)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.server.rows(self.database, statement)
+
+
+Place = SqlitePlace | PostgresPlace
+
+
+def opened(place: Place) -> SqlConnection:
+    """A connection to a place, as the engine gets it."""
+    return SqlConnector().open(place.values(), place.secrets())
+
+
+ID = Attribute("id", DataType.INTEGER, primary=True)
+
+
+def batch(attributes: Sequence[Attribute], rows: Iterable[Row]) -> Batch:
+    """A batch of rows."""
+    rows = list(rows)
+    return Batch(tuple(attributes), [f"source-{number}" for number in range(len(rows))], rows)
+
+
+def target(table: str, **options: str) -> WriteTarget:
+    """Where to write."""
+    return WriteTarget(table, "UPSERT", options, ledger_key="flow/post")
+
+
+async def write(
+    connection: SqlConnection, table: str, attributes: Sequence[Attribute], rows: Iterable[Row], **options: str
+) -> WriteReport:
+    """Write rows with a receipt that tells nothing."""
+    return await connection.write(target(table, **options), batch(attributes, rows), lambda _: b"receipt")
+
+
+def read_request(
+    table: str,
+    *clauses: SentClause,
+    options: Mapping[str, str] | None = None,
+    bookmark: Bookmark | None = None,
+    position: Position | None = None,
+    records: int = 100,
+) -> ReadRequest:
+    """A read of a table."""
+    return ReadRequest(table, "GET", clauses, options or {}, bookmark, position, records)
+
+
+async def read(connection: SqlConnection, request: ReadRequest) -> list[Packet]:
+    """All packets of a read."""
+    return [packet async for packet in connection.read(request)]
+
+
+def documents(packets: Iterable[Packet]) -> list[dict[str, Any]]:
+    """The documents of packets, decoded."""
+    return [msgspec.json.decode(document) for packet in packets for document in packet.documents]
+
+
+def ids(packets: Iterable[Packet]) -> list[str]:
+    """The source ids of packets."""
+    return [source_id for packet in packets for source_id in packet.source_ids]
