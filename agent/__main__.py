@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from agent.api.endpoint import Endpoint, read_endpoint
+from agent.api.endpoint import Endpoint, not_running
 from agent.api.folders import Folders
 
 
@@ -34,7 +34,10 @@ def _service(folders: Folders, *, start: bool) -> Endpoint:
 
     if start:
         return ensure_service(folders)
-    return running_service(folders) or read_endpoint(folders.state)
+    found = running_service(folders)
+    if found is None:
+        raise not_running()
+    return found
 
 
 def _demo_window(orders: int) -> int:

@@ -1,11 +1,13 @@
 """Where a running service listens: a small file beside its token, both readable by their owner alone.
 
-The service writes the file when it is ready to answer and removes it when it ends; a file left behind by a crash is
-recognised by a connection that is refused.
+The service writes the file when it is ready to answer and removes it when it ends. A file left behind by a crash names
+a port that may belong to anybody by now: with `proof` the other side shows that it knows the token, before it is told.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,27 +35,37 @@ class Endpoint:
         return f"http://{HOST}:{self.port}"
 
 
+def proof(token: Secret, challenge: str) -> str:
+    """What only somebody who knows the token can answer to a challenge, in hexadecimal digits."""
+    return hmac.new(token.reveal().encode(), b"op-agent health " + challenge.encode(), hashlib.sha256).hexdigest()
+
+
 def read_endpoint(state_folder: Path) -> Endpoint:
     """The end point of the service of this data folder.
 
     Raises:
-        TransientError: code `service-not-running`: no service has announced itself.
-        ConfigurationError: code `endpoint-unreadable`: the files are there but cannot be read by this user.
+        TransientError: code `service-not-running`: no service has announced itself, or not in a way that can be read.
+        ConfigurationError: code `endpoint-unreadable`: the files are there but closed to this account.
     """
     try:
         announced = json.loads((state_folder / ENDPOINT_FILE).read_text("utf-8"))
         token = (state_folder / TOKEN_FILE).read_text("utf-8").strip()
         return Endpoint(port=int(announced["port"]), pid=int(announced["pid"]), token=Secret(token))
-    except FileNotFoundError:
-        raise TransientError(
-            "The agent's service is not running.",
-            code="service-not-running",
-            remedy="Start it with “opagent service start”, or open the window.",
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except PermissionError as error:
         raise ConfigurationError(
-            "The service's end point cannot be read.",
+            "The service belongs to another account of this machine.",
             code="endpoint-unreadable",
-            remedy="Use the account that runs the service, or restart the service.",
+            remedy="Use the account that runs the service.",
             detail=f"{state_folder}: {type(error).__name__}",
         ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise not_running() from error
+
+
+def not_running() -> TransientError:
+    """No service answers."""
+    return TransientError(
+        "The agent's service is not running.",
+        code="service-not-running",
+        remedy="Start it with “opagent service start”, or open the window.",
+    )

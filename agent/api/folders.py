@@ -15,13 +15,18 @@ from pathlib import Path
 
 from platformdirs import PlatformDirs
 
+from agent.domain.errors import ConfigurationError
+
 HOME_VARIABLE = "OPAGENT_HOME"
 _NAME = "op-agent"
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The folders of one installation, and the files whose place others have to know."""
+    """The folders of one installation, and the files whose place others have to know.
+
+    `home` is the folder that all of them lie in, where there is one.
+    """
 
     config: Path
     data: Path
@@ -29,6 +34,7 @@ class Folders:
     temp: Path
     cache: Path
     state: Path
+    home: Path | None = None
 
     @classmethod
     def discover(cls, environ: Mapping[str, str], *, demo: bool = False) -> Folders:
@@ -57,6 +63,7 @@ class Folders:
             temp=root / "temp",
             cache=root / "cache",
             state=root / "state",
+            home=root,
         )
 
     @property
@@ -110,8 +117,28 @@ class Folders:
         return (self.config, self.data, self.logs, self.temp, self.cache, self.state)
 
     def create(self) -> None:
-        """Make the folders that are not there, and on POSIX close all of them to everybody but their owner."""
+        """Make the folders that are not there, and on POSIX close all of them to everybody but their owner.
+
+        Raises:
+            ConfigurationError: code `folder-unusable`.
+        """
         for folder in self.all:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.name == "posix":
-                folder.chmod(0o700)
+            try:
+                _make(folder)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"The agent's folder {folder} cannot be used.",
+                    code="folder-unusable",
+                    remedy="Give the account that runs the agent write access to it, and make sure that no file of "
+                    f"that name is in its place; {HOME_VARIABLE} moves all folders somewhere else.",
+                    detail=f"{type(error).__name__}: {error.strerror}",
+                ) from error
+
+
+def _make(folder: Path) -> None:
+    for place in reversed((folder, *folder.parents)):
+        # One by one: with `parents` those above would be open to everybody.
+        if not place.is_dir():
+            place.mkdir(mode=0o700, exist_ok=True)
+    if os.name == "posix":
+        folder.chmod(0o700)

@@ -57,11 +57,15 @@ class EnvironmentState(StrEnum):
 
 
 class Health(Model):
-    """The answer of the health end point, the only one that wants no token."""
+    """The answer of the health end point, the only one that wants no token.
+
+    `proof` is the HMAC-SHA256 of the challenge under the token; see `agent.api.endpoint.proof`.
+    """
 
     status: Literal["ok"] = "ok"
     version: str
     pid: int
+    proof: str = ""
 
 
 class LastEnd(Model):

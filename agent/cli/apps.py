@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from agent.api import models
-from agent.api.client import AgentClient
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, fail, local, note, show, stdout, table
+from agent.cli.output import JsonOption, YesOption, confirm, explain, fail, local, note, say, show, show_json, table
 from agent.cli.secrets import read_secrets, read_values
-from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
+from agent.domain.errors import AgentError, CancelledError, ConfigurationError, NotFoundError
+
+if TYPE_CHECKING:  # it brings httpx along
+    from agent.api.client import AgentClient
+
+# Often enough that progress is shown as it happens, seldom enough to cost nothing.
+_LOOK_SECONDS = 1.0
 
 app = typer.Typer(no_args_is_help=True, help="App Configurations: list, validate, save, remove.")
 
@@ -69,29 +74,37 @@ def validate(
         validation = await client.validate(draft)
         told = 0
         try:
-            while validation.state is models.ValidationState.RUNNING:
+            while True:
                 for line in validation.progress[told:]:
                     note(line)
                 told = len(validation.progress)
-                validation = await client.validation(validation.id, wait_seconds=20)
+                if validation.state is not models.ValidationState.RUNNING:
+                    return validation
+                validation = await client.validation(validation.id, wait_seconds=_LOOK_SECONDS)
         except BaseException:
-            await client.cancel_validation(validation.id)
+            with suppress(AgentError):
+                await client.cancel_validation(validation.id)
             raise
-        return validation
 
-    validation = ask(question)
-    problem = validation.problem
-    if problem is not None:
-        fail(ConfigurationError(problem.title, code=problem.code, remedy=problem.remedy, field=problem.field))
+    validation = ask(question, interrupted="Interrupted: the validation was cancelled.")
 
     def text() -> None:
-        stdout.print(Text(validation.message, style="bold green"))
+        say(validation.message, "bold green")
         for fact in validation.facts:
-            stdout.print(Text(f"  {fact.label}: {fact.value}"))
+            say(f"  {fact.label}: {fact.value}")
         for line in (*validation.notes, *validation.warnings):
-            stdout.print(Text(f"  {line}"))
+            say(f"  {line}")
 
-    show(validation, as_json, text)
+    if validation.state is models.ValidationState.SUCCESS:
+        show(validation, as_json, text)
+        return
+    if as_json:
+        show_json(validation)
+    problem = validation.problem
+    if problem is None:
+        fail(CancelledError(validation.message))
+    explain(ConfigurationError(problem.title, code=problem.code, remedy=problem.remedy, field=problem.field))
+    raise typer.Exit(1)
 
 
 @app.command("save")
@@ -108,9 +121,11 @@ def save(
     saved = ask(lambda client: client.save_configuration(draft))
 
     def text() -> None:
-        stdout.print(Text(saved.message, style="bold green"))
+        say(saved.message, "bold green")
         for line in saved.notes:
-            stdout.print(Text(f"  {line}"))
+            say(f"  {line}")
+        if saved.configuration.state is not models.ConfigurationState.VALIDATED:
+            say(f"  {saved.configuration.state.value}: test it with “opagent app validate {app_id}”.")
 
     show(saved, as_json, text)
 
@@ -119,17 +134,21 @@ def save(
 def remove(
     app_id: Annotated[str, typer.Argument(metavar="APP")],
     name: NameOption,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Remove a configuration and its secrets."""
+    """Remove a configuration and its secrets. Refused while a deployed processflow uses it."""
     found = _configuration(app_id, name)
     if found is None:
         fail(_no_configuration(app_id, name))
     if not yes:
         used = f" It is used by {', '.join(found.used_by)}." if found.used_by else ""
-        typer.confirm(f"Remove “{found.name}” and its secrets?{used}", abort=True)
+        confirm(f"Remove “{found.name}” and its secrets?{used}")
     ask(lambda client: client.remove_configuration(found.id))
-    stdout.print("Removed.")
+    if as_json:
+        show_json({"id": found.id, "name": found.name, "removed": True})
+    else:
+        say("Removed.")
 
 
 def _app(app_id: str) -> models.App:
@@ -151,7 +170,8 @@ def _draft(app_id: str, name: str, pairs: list[str], from_stdin: bool, fd: int |
     stored = _configuration(app_id, name)
     try:
         values = {**(stored.values if stored is not None else {}), **read_values(pairs, fields_)}
-        secrets = read_secrets(fields_, from_stdin=from_stdin, descriptor=fd, kept=stored is not None)
+        kept = frozenset(stored.secrets) if stored is not None else frozenset[str]()
+        secrets = read_secrets(fields_, from_stdin=from_stdin, descriptor=fd, kept=kept)
     except AgentError as error:
         fail(error)
     return models.ConfigurationDraft(

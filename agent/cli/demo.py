@@ -28,9 +28,9 @@ from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint
 from agent.api.folders import Folders
 from agent.api.launch import ensure_service, stop_service
-from agent.cli.output import fail, stderr, stdout, table
+from agent.cli.output import fail, note, say, show_json, stderr, table
 from agent.cli.runs import summary
-from agent.domain.errors import AgentError, FatalError, TransientError
+from agent.domain.errors import AgentError, CancelledError, FatalError, TransientError
 from agent.domain.run import RunState
 
 OPERATOR_NAME = "demo"
@@ -78,15 +78,22 @@ def running_demo(orders: int) -> Iterator[Demo]:
             stop_service(folders)
 
 
-def run_headless(orders: int) -> None:
+def run_headless(orders: int, *, as_json: bool = False) -> None:
     """Do the demo's job without a window, with a progress bar, and say what arrived where."""
     try:
         with running_demo(orders) as demo:
-            stderr.print(Text(f"Demo store with {orders:,} orders, data in {demo.folders.data}"))
+            note(f"Demo store with {orders:,} orders, data in {demo.folders.data}")
             asyncio.run(_execute_all(demo))
-            _tell_what_arrived(demo.database)
+            arrived = _rows_by_table(demo.database)
     except AgentError as error:
         fail(error)
+    except KeyboardInterrupt:
+        fail(CancelledError("Interrupted."))
+    if as_json:
+        show_json({"database": str(demo.database), "rows": arrived})
+        return
+    say(f"Arrived in {demo.database}:")
+    table(("Table", "Rows"), [(name, f"{count:,}") for name, count in arrived.items()], empty="Nothing.")
 
 
 @contextlib.contextmanager
@@ -159,7 +166,7 @@ async def _open_vault(client: AgentClient, folders: Folders) -> None:
             await client.set_up_vault(models.VaultSetUp(kind=system.kind))
             return
         key_file = folders.config / "demo-vault.key"
-        stderr.print(Text(f"No operating system vault here: the demo keeps its vault's key in {key_file}"))
+        note(f"No operating system vault here: the demo keeps its vault's key in {key_file}")
         await client.set_up_vault(models.VaultSetUp(kind="key-file", path=str(key_file)))
     elif vault.state == "locked":
         await client.unlock_vault()
@@ -216,14 +223,12 @@ async def _execute_all(demo: Demo) -> None:
                     raise FatalError(f"{flow.title}: {run.message}", code="demo-failed", remedy=run.remedy)
 
 
-def _tell_what_arrived(database: Path) -> None:
+def _rows_by_table(database: Path) -> dict[str, object]:
     with contextlib.closing(sqlite3.connect(f"file:{database.as_posix()}?mode=ro", uri=True)) as connection:
         names = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'opagent_%' ORDER BY name"
         )
-        counts = []
-        for (name,) in names.fetchall():
-            (count,) = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608 - our own tables
-            counts.append((name, f"{count:,}"))
-    stdout.print(Text(f"Arrived in {database}:"))
-    table(("Table", "Rows"), counts, empty="Nothing.")
+        return {
+            name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - our own tables
+            for (name,) in names.fetchall()
+        }

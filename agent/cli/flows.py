@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 from rich.syntax import Syntax
-from rich.text import Text
 
 from agent.api import models
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, fail, local, show, stderr, stdout, table
+from agent.cli.output import JsonOption, YesOption, confirm, fail, local, note, say, show, stdout, table
 from agent.domain.errors import ConfigurationError
 
 flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy.")
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]
+NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
 BindOption = Annotated[
     list[str] | None, typer.Option("--bind", "-b", help="Bind a credential token: token=configuration name or id.")
 ]
@@ -69,9 +69,9 @@ def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = Fal
     def text() -> None:
         for problem in result.problems:
             place = f"{problem.file}:{problem.line}:{problem.column}: "
-            stderr.print(Text(f"{place}{problem.message} {problem.suggestion}".rstrip()))
+            note(f"{place}{problem.message} {problem.suggestion}".rstrip())
         if result.ok:
-            stdout.print(Text(f"{result.title or result.name} is fine.", style="bold green"))
+            say(f"{result.title or result.name} is fine.", "bold green")
 
     show(result, as_json, text)
     if not result.ok:
@@ -82,17 +82,17 @@ def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = Fal
 def deploy(
     file: FileArgument,
     bind: BindOption = None,
-    note: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    reason: Annotated[str, typer.Option("--note", help="Why, for the history.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Make a processflow runnable here, or replace its version."""
-    request = _read(file, bind, note)
+    request = _read(file, bind, reason)
     deployed = ask(lambda client: client.deploy(request))
 
     def text() -> None:
         for line in deployed.lines:
-            stdout.print(Text(line))
-        stdout.print(Text(f"{deployed.flow.name} version {deployed.flow.version} is deployed.", style="bold green"))
+            say(line)
+        say(f"{deployed.flow.name} version {deployed.flow.version} is deployed.", "bold green")
 
     show(deployed, as_json, text)
 
@@ -117,29 +117,32 @@ def list_flows(as_json: JsonOption = False) -> None:
 
 
 @flow.command("show")
-def show_flow(name: str, as_json: JsonOption = False) -> None:
+def show_flow(name: NameArgument, as_json: JsonOption = False) -> None:
     """A deployed processflow: its nodes, bindings and document."""
     found = ask(lambda client: client.flow(name))
 
     def text() -> None:
-        stdout.print(Text(f"{found.title} ({found.name}, version {found.version})", style="bold"))
-        stdout.print(Text(f"Deployed {local(found.deployed_at)} by {found.deployed_by}"))
+        say(f"{found.title} ({found.name}, version {found.version})", "bold")
+        say(f"Deployed {local(found.deployed_at)} by {found.deployed_by}")
         table(("Node", "Type", "Does"), [(one.id, one.type, one.detail) for one in found.nodes], empty="No nodes.")
         bindings = [(one.token, one.app, one.configuration_name) for one in found.bindings]
         table(("Token", "App", "Configuration"), bindings, empty="No credential tokens.")
-        stdout.print(Syntax(found.document, "yaml", theme="ansi_dark"))
+        if stdout.is_terminal:
+            stdout.print(Syntax(found.document, "yaml", theme="ansi_dark"), soft_wrap=False)
+        else:
+            say(found.document.rstrip("\n"))
 
     show(found, as_json, text)
 
 
 @flow.command("undeploy")
 def undeploy(
-    name: str,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    name: NameArgument,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Withdraw a processflow. Its history, bookmarks and Sync Info stay."""
     if not yes:
-        typer.confirm(f"Undeploy {name}? Its history, bookmarks and Sync Info stay.", abort=True)
+        confirm(f"Undeploy {name}? Its history, bookmarks and Sync Info stay.")
     answer = ask(lambda client: client.undeploy(name))
-    show(answer, as_json, lambda: stdout.print(Text(answer.message)))
+    show(answer, as_json, lambda: say(answer.message))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from agent.api import models
-from agent.api.client import AgentClient
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, local, stdout
+from agent.cli.output import INTERRUPTED, JsonOption, json_text, local, stdout
+
+if TYPE_CHECKING:  # it brings httpx along
+    from agent.api.client import AgentClient
 
 _STYLES = {models.LogLevel.ERROR: "red", models.LogLevel.WARNING: "yellow", models.LogLevel.DEBUG: "dim"}
 _FOLLOW_SECONDS = 0.5
@@ -46,15 +48,16 @@ def log(
             hits = await client.extend_search(hits.id)
 
     try:
-        ask(question)
-    except typer.Exit:
-        if not follow:
+        ask(question, interrupted="No longer following the log.")
+    except typer.Exit as ended:
+        # Following has no other end.
+        if not (follow and ended.exit_code == INTERRUPTED):
             raise
 
 
 def _print(entry: models.LogEntry, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(entry.model_dump_json() + "\n")
+        sys.stdout.write(json_text(entry.model_dump(mode="json")) + "\n")
         sys.stdout.flush()
         return
     where = " ".join(part for part in (entry.flow, entry.node, entry.record) if part)
@@ -63,4 +66,5 @@ def _print(entry: models.LogEntry, as_json: bool) -> None:
     line.append(entry.message)
     if entry.detail:
         line.append(f"  {entry.detail}", style="dim")
-    stdout.print(line, soft_wrap=True)
+    stdout.print(line)
+    sys.stdout.flush()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from agent.api import models
-from agent.api.client import AgentClient
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, local, show, stderr, stdout, table
+from agent.cli.output import JsonOption, local, say, show, stderr, table
+from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
+
+if TYPE_CHECKING:  # it brings httpx along
+    from agent.api.client import AgentClient
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")]
 
@@ -32,7 +35,7 @@ def summary(run: models.Run) -> str:
 async def watch(client: AgentClient, run: models.Run) -> models.Run:
     """Show a run's progress on standard error until it has ended; an interrupt cancels it."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=stderr, transient=True) as progress:
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task(f"{run.flow}: {run.state.value}")
         try:
             while not run.state.ended:
@@ -40,7 +43,8 @@ async def watch(client: AgentClient, run: models.Run) -> models.Run:
                 run = await client.run(run.id)
                 progress.update(task, description=f"{run.flow}: {run.state.value} · {summary(run)} {run.message}")
         except asyncio.CancelledError:
-            await client.cancel_run(run.id)
+            with suppress(AgentError):
+                await client.cancel_run(run.id)
             raise
     return run
 
@@ -56,13 +60,13 @@ def execute(
         run = await client.execute(name)
         return await watch(client, run) if wait else run
 
-    run = ask(question)
+    run = ask(question, interrupted="Interrupted: the run is being cancelled." if wait else "Interrupted.")
 
     def text() -> None:
         style = {RunState.SUCCESS: "green", RunState.PARTIAL: "yellow", RunState.FAILED: "red"}.get(run.state, "")
-        stdout.print(Text(f"{run.flow}: {run.state.value}. {run.message or summary(run)}", style=style))
+        say(f"{run.flow}: {run.state.value}. {run.message or summary(run)}", style)
         if run.remedy:
-            stdout.print(Text(run.remedy))
+            say(run.remedy)
 
     show(run, as_json, text)
     if wait and run.state is not RunState.SUCCESS:
@@ -84,7 +88,7 @@ def runs(
 def cancel(run: Annotated[str, typer.Argument(help="The run's id.")], as_json: JsonOption = False) -> None:
     """Cancel a run: it stops after the packet in flight."""
     answer = ask(lambda client: client.cancel_run(run))
-    show(answer, as_json, lambda: stdout.print(Text(f"{answer.flow}: {answer.state.value}.")))
+    show(answer, as_json, lambda: say(f"{answer.flow}: {answer.state.value}."))
 
 
 def sync_info(
@@ -98,7 +102,7 @@ def sync_info(
     page = ask(lambda client: client.sync_info(name, state=state, search=search, limit=limit))
 
     def text() -> None:
-        stdout.print(Text("   ".join(f"{one.value}: {count:,}" for one, count in page.counts.items())))
+        say("   ".join(f"{one.value}: {count:,}" for one, count in page.counts.items()))
         rows = [
             (one.state.value, one.source_id, one.destination_id, f"{one.message} {one.remedy}".strip(), one.tries,
              local(one.updated_at))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import typer
 from pydantic import SecretStr
@@ -18,7 +18,7 @@ _LIMIT_BYTES = 1_000_000
 
 
 def read_secrets(
-    fields: Sequence[models.CredentialField], *, from_stdin: bool, descriptor: int | None, kept: bool
+    fields: Sequence[models.CredentialField], *, from_stdin: bool, descriptor: int | None, kept: Collection[str]
 ) -> dict[str, SecretStr]:
     """The secrets of a form.
 
@@ -26,41 +26,39 @@ def read_secrets(
         fields: The form's fields; only those of kind secret are asked for.
         from_stdin: Read `field=value` lines from standard input.
         descriptor: Read such lines from this file descriptor.
-        kept: Whether secrets that are left out keep their stored value; then a prompt may be left empty.
+        kept: The secrets that keep their stored value when they are left out.
 
     Raises:
-        ConfigurationError: code `secret-line-invalid` for a line that names no secret field of the form.
+        ConfigurationError: code `secret-line-invalid` for a line that names no secret field of the form,
+            `secrets-unreadable`, or `no-terminal` where there is nobody to ask.
     """
     wanted = [field for field in fields if field.kind is FieldKind.SECRET]
-    if descriptor is not None:
-        with os.fdopen(descriptor, "rb") as source:
-            return _parse(source.read(_LIMIT_BYTES).decode("utf-8"), wanted)
-    if from_stdin:
-        return _parse(sys.stdin.read(_LIMIT_BYTES), wanted)
+    if descriptor is not None or from_stdin:
+        return _parse(_given(descriptor), wanted)
     secrets = {}
     for field in wanted:
-        hint = " (empty: keep the stored one)" if kept else ""
-        typed = typer.prompt(f"{field.label}{hint}", hide_input=True, default="", show_default=False)
+        if not sys.stdin.isatty():
+            if field.required and field.name not in kept:
+                raise _no_terminal(field.label, "--secrets-stdin or --secrets-fd")
+            continue
+        hint = " (empty: keep the stored one)" if field.name in kept else ""
+        typed = typer.prompt(f"{field.label}{hint}", hide_input=True, default="", show_default=False, err=True)
         if typed:
             secrets[field.name] = SecretStr(typed)
     return secrets
 
 
-def _parse(text: str, wanted: Sequence[models.CredentialField]) -> dict[str, SecretStr]:
-    names = {field.name for field in wanted}
-    secrets = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, separator, value = line.partition("=")
-        if not separator or name.strip() not in names:
-            raise ConfigurationError(
-                f"Line {number} of the secrets is not of the form field=value with a secret field of this app.",
-                code="secret-line-invalid",
-                remedy=f"Secret fields: {', '.join(sorted(names)) or 'none'}.",
-            )
-        secrets[name.strip()] = SecretStr(value)
-    return secrets
+def read_passphrase(*, from_stdin: bool, descriptor: int | None, new: bool) -> SecretStr:
+    """A passphrase: the first line of what is read, or typed, twice if it is a new one.
+
+    Raises:
+        ConfigurationError: code `secrets-unreadable`, or `no-terminal` where there is nobody to ask.
+    """
+    if descriptor is not None or from_stdin:
+        return SecretStr(_given(descriptor).split("\n", 1)[0].removesuffix("\r"))
+    if not sys.stdin.isatty():
+        raise _no_terminal("passphrase", "--passphrase-stdin or --passphrase-fd")
+    return SecretStr(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
 
 
 def read_values(pairs: Sequence[str], fields: Sequence[models.CredentialField]) -> dict[str, str]:
@@ -78,15 +76,59 @@ def read_values(pairs: Sequence[str], fields: Sequence[models.CredentialField]) 
             raise ConfigurationError(
                 f"“{name}” is not a field of this app.",
                 code="value-invalid",
-                remedy=f"Fields: {', '.join(by_name)}.",
+                remedy=f"Write field=value; the fields are {', '.join(by_name)}.",
                 field=name,
             )
         if field.kind is FieldKind.SECRET:
             raise ConfigurationError(
-                f"{field.label} is a secret and must not be given as an argument.",
+                f"{field.label} is a secret and must not be given as an argument: other users of this machine can read "
+                "it there. Take it for known, and replace it.",
                 code="value-invalid",
                 remedy="Leave it out and type it when asked, or use --secrets-stdin or --secrets-fd.",
                 field=name,
             )
         values[name] = value
     return values
+
+
+def _given(descriptor: int | None) -> str:
+    """What standard input or a file descriptor gives, as text."""
+    try:
+        if descriptor is None:
+            content = sys.stdin.buffer.read(_LIMIT_BYTES)
+        else:
+            with os.fdopen(descriptor, "rb") as source:
+                content = source.read(_LIMIT_BYTES)
+        return content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        place = "standard input" if descriptor is None else f"the file descriptor {descriptor}"
+        raise ConfigurationError(
+            f"No secrets can be read from {place}.",
+            code="secrets-unreadable",
+            remedy="Give them as UTF-8 text, for instance with “3<file” and the number 3.",
+            detail=type(error).__name__,
+        ) from None
+
+
+def _parse(text: str, wanted: Sequence[models.CredentialField]) -> dict[str, SecretStr]:
+    names = {field.name for field in wanted}
+    secrets = {}
+    # Not splitlines: a secret may contain what that takes for the end of a line.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        name, separator, value = line.removesuffix("\r").partition("=")
+        if not separator or name.strip() not in names:
+            raise ConfigurationError(
+                f"Line {number} of the secrets is not of the form field=value with a secret field of this app.",
+                code="secret-line-invalid",
+                remedy=f"Secret fields: {', '.join(sorted(names)) or 'none'}.",
+            )
+        secrets[name.strip()] = SecretStr(value)
+    return secrets
+
+
+def _no_terminal(what: str, options: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no terminal to ask for the {what} at.", code="no-terminal", remedy=f"Use {options}."
+    )

@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 from rich.filesize import decimal
-from rich.text import Text
 
 from agent.api import models
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, show, stdout, table
+from agent.cli.output import JsonOption, YesOption, confirm, fail, say, show, table
+from agent.cli.secrets import read_passphrase
+from agent.domain.errors import AgentError, NotFoundError
+
+StdinOption = Annotated[bool, typer.Option("--passphrase-stdin", help="Read the passphrase from standard input.")]
+DescriptorOption = Annotated[int | None, typer.Option("--passphrase-fd", help="Read it from this file descriptor.")]
 
 settings = typer.Typer(no_args_is_help=True, help="Settings: get and set.")
 vault = typer.Typer(no_args_is_help=True, help="The vault: where secrets are kept, and its state.")
@@ -20,7 +24,7 @@ vault = typer.Typer(no_args_is_help=True, help="The vault: where secrets are kep
 def clear(
     target: models.ClearTarget,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Clear Temp or Cache. Credentials, deployments, bookmarks and Sync Info are never touched."""
@@ -28,32 +32,38 @@ def clear(
     if not dry_run:
         if not yes:
             size = decimal(report.bytes)
-            typer.confirm(f"Clear {target.value}: {report.files:,} files, {size}? {report.kept}", abort=True)
+            confirm(f"Clear {target.value}: {report.files:,} files, {size}? {report.kept}")
         report = ask(lambda client: client.clear(target))
 
     def text() -> None:
         rows = [(place.label, f"{place.files:,}", decimal(place.bytes)) for place in report.places]
         table(("What", "Files", "Size"), rows, empty="There is nothing to clear.")
-        stdout.print(Text(f"{'Cleared' if report.done else 'Would clear'} {report.files:,} files. {report.kept}"))
+        say(f"{'Cleared' if report.done else 'Would clear'} {report.files:,} files. {report.kept}")
 
     show(report, as_json, text)
 
 
 @settings.command("get")
-def get(name: Annotated[str, typer.Argument()] = "", as_json: JsonOption = False) -> None:
+def get(name: Annotated[str, typer.Argument(help="Only this one.")] = "", as_json: JsonOption = False) -> None:
     """All settings, or one."""
-    found = [one for one in ask(lambda client: client.settings()) if name in ("", one.name)]
-    rows = [(one.name, one.value, one.label, " | ".join(one.choices)) for one in found]
-    show(found, as_json, lambda: table(("Name", "Value", "Meaning", "Choices"), rows, empty="No such setting."))
+    known = ask(lambda client: client.settings())
+    found = [one for one in known if name in ("", one.name)]
     if not found:
-        raise typer.Exit(1)
+        names = ", ".join(one.name for one in known)
+        fail(NotFoundError(f"There is no setting “{name}”.", code="setting-unknown", remedy=f"Settings: {names}."))
+    rows = [(one.name, one.value, one.label, " | ".join(one.choices)) for one in found]
+    show(found, as_json, lambda: table(("Name", "Value", "Meaning", "Choices"), rows, empty=""))
 
 
 @settings.command("set")
-def set_(name: str, value: str, as_json: JsonOption = False) -> None:
+def set_(
+    name: Annotated[str, typer.Argument(help="As “opagent settings get” lists them.")],
+    value: Annotated[str, typer.Argument(help="The new value.")],
+    as_json: JsonOption = False,
+) -> None:
     """Change a setting; a check box takes true or false."""
     changed = ask(lambda client: client.change_setting(name, value))
-    show(changed, as_json, lambda: stdout.print(Text(f"{changed.label}: {changed.value}")))
+    show(changed, as_json, lambda: say(f"{changed.label}: {changed.value}"))
 
 
 @vault.command("status")
@@ -67,30 +77,38 @@ def status(as_json: JsonOption = False) -> None:
 def set_up(
     kind: Annotated[str, typer.Argument(help="One of the sources that “opagent vault status” lists.")],
     path: Annotated[str | None, typer.Option(help="Where the key file is, or shall be made.")] = None,
+    stdin: StdinOption = False,
+    descriptor: DescriptorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Choose where the vault's key comes from."""
     passphrase = None
     if kind == "passphrase":
-        typed = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
-        passphrase = SecretStr(typed)
+        passphrase = _passphrase(stdin, descriptor, new=True)
     choice = models.VaultSetUp(kind=kind, passphrase=passphrase, path=path)
     state = ask(lambda client: client.set_up_vault(choice))
     show(state, as_json, lambda: _show(state))
 
 
 @vault.command("unlock")
-def unlock(as_json: JsonOption = False) -> None:
+def unlock(stdin: StdinOption = False, descriptor: DescriptorOption = None, as_json: JsonOption = False) -> None:
     """Open a locked vault."""
     before = ask(lambda client: client.state()).vault
-    needs = before.source.needs if before.source is not None else "nothing"
-    passphrase = typer.prompt("Passphrase", hide_input=True) if needs == "passphrase" else None
+    needs = before.source.needs if before.source is not None and before.state != "open" else "nothing"
+    passphrase = _passphrase(stdin, descriptor, new=False).get_secret_value() if needs == "passphrase" else None
     state = ask(lambda client: client.unlock_vault(passphrase))
     show(state, as_json, lambda: _show(state))
 
 
+def _passphrase(stdin: bool, descriptor: int | None, *, new: bool) -> SecretStr:
+    try:
+        return read_passphrase(from_stdin=stdin, descriptor=descriptor, new=new)
+    except AgentError as error:
+        fail(error)
+
+
 def _show(state: models.Vault) -> None:
     where = f" ({state.source.label})" if state.source is not None else ""
-    stdout.print(Text(f"Vault: {state.state}{where}. {state.cure}".rstrip()))
+    say(f"Vault: {state.state}{where}. {state.cure}".rstrip())
     rows = [(one.kind, one.label, "yes" if one.works else "no", one.cure) for one in state.sources]
     table(("Source", "Name", "Works here", "What to do"), rows, empty="")

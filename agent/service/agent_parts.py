@@ -8,7 +8,7 @@ import os
 import platform
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 from agent import __version__
@@ -41,6 +41,7 @@ from agent.store.deployments import DeploymentStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
+from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
@@ -69,11 +70,12 @@ class AgentParts:
         environ: For systemd's credentials.
 
     Raises:
-        FatalError: the database cannot be used.
+        AgentError: the database cannot be used; the next start will tell.
     """
 
     def __init__(self, folders: Folders, *, demo: bool, environ: Mapping[str, str]) -> None:
         self.folders, self.demo, self.started_at, self.pid = folders, demo, utc_now(), os.getpid()
+        self._ending = ExitStack()
         redactor = Redactor()
         self.logs = LogStore(folders.logs, searches=folders.searches, redactor=redactor)
         self._handler = LogHandler(self.logs)
@@ -81,7 +83,17 @@ class AgentParts:
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("agent").setLevel(logging.INFO)
         self.history = History(folders.state / "last-end.json", self._last_line_at)
+        try:
+            self._assemble(environ, redactor)
+        except AgentError as error:
+            self._tell(error)
+            self._close(f"It could not start. {error.message}")
+            raise
+
+    def _assemble(self, environ: Mapping[str, str], redactor: Redactor) -> None:
+        folders = self.folders
         self.database = Database.at(folders.database)
+        self._ending.callback(self.database.close)
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database)
@@ -120,6 +132,7 @@ class AgentParts:
             self.worker,
             enabled=lambda: self.settings.switch("enable_environment"),
             secrets_ready=self._secrets_ready,
+            changed=self.environment_changed,
         )
         self.desk = SettingsDesk(
             self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
@@ -150,17 +163,19 @@ class AgentParts:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
         self._starting.start()
 
-    def stop(self, reason: str) -> None:
-        """Drain runs to their next checkpoint, and end everything."""
-        self._starting.join()
+    def stop(self, reason: str) -> bool:
+        """Drain runs to their next checkpoint, and end everything.
+
+        Returns whether every run reached its checkpoint; otherwise one is still at work.
+        """
+        if self._starting.ident is not None:
+            self._starting.join()
         self.environment.stop()
         drained = self.worker.stop(timeout_seconds=_DRAIN_SECONDS)
         self.log.close()
         self.journal.write("info", f"The service has ended. {reason}")
-        logging.getLogger().removeHandler(self._handler)
-        self.logs.close()
-        self.database.close()
-        self.history.ended(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
+        self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
+        return drained
 
     def state(self) -> models.ServiceState:
         """What the service is and does."""
@@ -198,27 +213,37 @@ class AgentParts:
             return "command line"
 
     def _start(self) -> None:
+        trouble: AgentError | None = None
         try:
-            self._open_vault()
             self.worker.start()
-            self.environment.start()
         except AgentError as error:
-            self.journal.write("error", error.message, detail=f"{error.remedy} {error.detail}".strip())
-        except Exception as error:  # noqa: BLE001 - the contract has to go on answering, and say why nothing runs
-            self.journal.write("error", "The service could not start its runs.", detail=type(error).__name__)
-        self.environment_changed()
+            trouble = error
+            self._tell(error)
+        self._open_vault()
+        self.environment.start(trouble)
 
     def _open_vault(self) -> None:
         """Open a vault that needs nobody; one with a passphrase waits for its operator."""
-        report = self.secrets.keeper.report()
-        if report.state is not VaultState.LOCKED or (report.source and report.source.kind == Passphrase.kind):
-            return
         try:
-            self.secrets.keeper.open()
+            report = self.secrets.keeper.report()
+            needs_somebody = report.source is not None and report.source.kind == Passphrase.kind
+            if report.state is VaultState.LOCKED and not needs_somebody:
+                self.secrets.keeper.open()
+                self.secrets.know_all()
         except AgentError as error:
-            self.journal.write("error", error.message, detail=f"{error.remedy} {error.detail}".strip())
-        else:
-            self.secrets.know_all()
+            self._tell(error)
+        except Exception as error:  # noqa: BLE001 - the contract has to go on answering, and the vault's report says why
+            self.journal.write("error", "The vault could not be opened.", detail=type(error).__name__)
+
+    def _tell(self, error: AgentError) -> None:
+        detail = f"{error.remedy} {error.detail}".strip()
+        self.logs.append([LogLine(utc_now(), LogLevel.ERROR, error.message, detail=detail)])
+
+    def _close(self, reason: str) -> None:
+        with self._ending:
+            self._ending.callback(self.history.ended, reason)
+            self._ending.callback(self.logs.close)
+            self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
         return any(row.secret_hints for row in self._configurations.all())

@@ -20,12 +20,13 @@ from agent.service.routes import apps, flows, log, service
 _logger = logging.getLogger(__name__)
 
 
-def contract(parts: AgentParts, *, stop: Callable[[str], None]) -> FastAPI:
+def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[[str], str]) -> FastAPI:
     """The application.
 
     Args:
         parts: What the routes ask.
         stop: Ends the service; told why.
+        prove: Answers a challenge as only somebody can who knows the token.
     """
     application = FastAPI(
         title="OP Agent",
@@ -38,6 +39,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None]) -> FastAPI:
     )
     application.state.parts = parts
     application.state.stop = stop
+    application.state.prove = prove
     for part in (service, apps, flows, log):
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from agent.api.models import Event, EventKind
 
+_logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.2
 _MOST_WAITING = 1_000
 
@@ -101,13 +103,25 @@ class Hub:
 
     async def tick_until_cancelled(self) -> None:
         """Tell of runs and of the log again and again. Run it as a task of the server."""
+        failing = False
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             with self._lock:
                 runs, self._changed_runs = self._changed_runs, {}
                 heard = bool(self._listeners)
-            if heard:
+            if not heard:
+                continue
+            try:
                 await asyncio.to_thread(self._tell, runs)
+            except Exception as error:
+                # A database that is busy now answers later: the next tick tells of these runs as well.
+                with self._lock:
+                    self._changed_runs = {**runs, **self._changed_runs}
+                if not failing:
+                    _logger.warning("What changed cannot be told at the moment.", exc_info=error)
+                failing = True
+            else:
+                failing = False
 
     def close(self) -> None:
         """End every stream."""

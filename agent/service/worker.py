@@ -7,6 +7,7 @@ wait; open, they go on. It is what *Enable Environment* turns.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
-from agent.domain.errors import FatalError
+from agent.domain.errors import FatalError, TransientError
 from agent.engine.control import RunControl
 from agent.engine.runner import Runner, Then
 from agent.store.runs import RunStore
@@ -22,9 +23,11 @@ from agent.store.runs import RunStore
 _SLICE_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 _QUEUE = "runs"
+_logger = logging.getLogger(__name__)
 # Fixed for good: a run belongs to the version it was started under, and an upgrade must strand none.
 _APPLICATION_VERSION = "op-agent-1"
 _RECOVERIES = 1_000
+_RETRY_SECONDS = 5.0
 
 
 class _Stopping(BaseException):
@@ -53,6 +56,8 @@ class Worker:
         self._condition = threading.Condition()
         self._open = False
         self._stopping = False
+        self._launched = False
+        self._turns = 0
         self._controls: dict[str, RunControl] = {}
 
     def start(self) -> None:
@@ -62,9 +67,11 @@ class Worker:
             FatalError: code `engine-broken`: DBOS could not be started.
         """
         global _current  # noqa: PLW0603 - DBOS keeps its workflows and its instance in globals
-        _use_wal(self._database)
+        # With a handler there it makes none of its own, which would write to the console what nobody has redacted.
+        logging.getLogger("dbos").addHandler(logging.NullHandler())
         _current = self
         try:
+            _use_wal(self._database)
             DBOS(
                 config=DBOSConfig(
                     name="op-agent",
@@ -73,20 +80,23 @@ class Worker:
                     application_version=_APPLICATION_VERSION,
                     log_level="ERROR",
                     scheduler_polling_interval_sec=3_600.0,
-                    notification_listener_polling_interval_sec=5.0,
+                    # Nothing of ours is notified; but ending waits until its listener wakes up.
+                    notification_listener_polling_interval_sec=0.3,
                 )
             )
             DBOS.launch()
             DBOS.register_queue(_QUEUE, worker_concurrency=4, polling_interval_sec=_POLL_SECONDS)
+            for run in self._runs.active():
+                self._take_up(run.id)
         except Exception as error:
+            self._destroy()
             raise FatalError(
                 "The engine that runs processflows could not be started.",
                 code="engine-broken",
                 remedy="Restart the service; if it happens again, send the log to your support.",
                 detail=f"{type(error).__name__}",
             ) from error
-        for run in self._runs.active():
-            self._take_up(run.id)
+        self._launched = True
 
     def enqueue(self, run_id: str) -> None:
         """Let a queued run start when the gate is open and a worker is free. Doing it twice is harmless."""
@@ -98,13 +108,13 @@ class Worker:
         with self._condition:
             if (control := self._controls.get(run_id)) is not None:
                 control.cancel()
-            self._condition.notify_all()
+            self._turn()
 
     def open_gate(self) -> None:
         """Let runs go on."""
         with self._condition:
             self._open = True
-            self._condition.notify_all()
+            self._turn()
         self._changed()
 
     def close_gate(self) -> None:
@@ -134,34 +144,64 @@ class Worker:
         with self._condition:
             drained = self._condition.wait_for(lambda: not self._controls, timeout_seconds)
             self._stopping = True
-            self._condition.notify_all()
-        DBOS.destroy()
+            self._turn()
+        if self._launched:
+            self._destroy()
         return drained
 
     def work(self, run_id: str) -> Then:
-        """Work on one slice of a run. Called by the workflow's step."""
+        """Work on one slice of a run. Called by the workflow's step. Raises _Stopping when the service ends."""
         control = RunControl()
         with self._condition:
+            if self._stopping:
+                raise _Stopping
             self._controls[run_id] = control
             if not self._open:
                 control.pause()
         self._changed()
         try:
             return self._runner.run_slice(run_id, control, budget_seconds=_SLICE_SECONDS)
+        except TransientError as error:
+            # Our own database is busy or the disk is full: what the run did last is not booked, and comes again.
+            _logger.warning("A run waits: %s", error)
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopping or not self._open, _RETRY_SECONDS)
+            return Then.GO_ON
         finally:
             with self._condition:
                 del self._controls[run_id]
-                self._condition.notify_all()
+                self._turn()
             self._changed()
 
     def wait_at_gate(self, run_id: str) -> None:
         """Wait until the gate opens or the run is to be cancelled. Raises _Stopping when the service ends."""
-        with self._condition:
-            while not self._stopping:
-                if self._open or self._runs.get(run_id).cancel_requested:
+        while True:
+            with self._condition:
+                if self._stopping:
+                    raise _Stopping
+                if self._open:
                     return
-                self._condition.wait()
-        raise _Stopping
+                seen = self._turns
+            if self._is_cancelled(run_id):
+                return
+            with self._condition:
+                while self._turns == seen:
+                    self._condition.wait()
+
+    def _turn(self) -> None:
+        """Let everybody who waits look again. Under the condition's lock."""
+        self._turns += 1
+        self._condition.notify_all()
+
+    def _is_cancelled(self, run_id: str) -> bool:
+        try:
+            return self._runs.get(run_id).cancel_requested
+        except TransientError:
+            return False
+
+    def _destroy(self) -> None:
+        DBOS.destroy()
+        self._launched = False
 
     def _take_up(self, run_id: str) -> None:
         """Make sure that DBOS knows a run that has not ended; it recovers those it had begun by itself."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from agent import __version__
@@ -17,12 +18,13 @@ from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 
 router = APIRouter(responses=PROBLEMS)
 _HEARTBEAT_SECONDS = 15.0
+Challenge = Annotated[str, Query(max_length=100, description="Anything that has not been asked before.")]
 
 
 @router.get("/health", tags=["service"])
-async def health(agent: Agent) -> models.Health:
-    """Whether the service answers. Wants no token."""
-    return models.Health(version=__version__, pid=agent.pid)
+async def health(request: Request, agent: Agent, challenge: Challenge = "") -> models.Health:
+    """Whether the service answers. Wants no token; shows that it knows the token, so that a client may send it."""
+    return models.Health(version=__version__, pid=agent.pid, proof=request.app.state.prove(challenge))
 
 
 @router.get("/state", tags=["service"])

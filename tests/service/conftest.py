@@ -1,0 +1,25 @@
+"""Services for tests: real processes, and the parts of one in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.running_service import RunningService, service_below
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    """A service of its own, not running yet. Its folder has a name that some programs stumble over."""
+    with service_below(tmp_path / "Lager Köln 仓库") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A running service that tests share which leave nothing behind."""
+    with service_below(tmp_path_factory.mktemp("shared-service")) as made:
+        made.start()
+        yield made

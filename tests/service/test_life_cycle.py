@@ -1,0 +1,218 @@
+"""The service as a process: started once, found by everybody, ended gracefully, put right after anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from agent.api import models
+from agent.api.launch import running_service
+from agent.domain.errors import AgentError
+from agent.store.database import Database
+from tests.helpers.running_service import RunningService
+
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX has modes, sessions and signals")
+
+
+def test_started_once_it_outlives_its_starter_and_everybody_finds_it(service: RunningService) -> None:
+    first = service.opagent("service", "start", "--json")
+    assert first.returncode == 0, first.stderr
+    pid = json.loads(first.stdout)["pid"]
+    process = service.process()
+    assert process.pid == pid
+    if os.name == "posix":
+        assert os.getsid(pid) == pid, "it is detached from the session of its starter"
+
+    second = service.opagent("service", "start", "--json")
+    assert json.loads(second.stdout)["pid"] == pid
+    assert "running already" in second.stderr
+    in_front = service.opagent("service", "run")
+    assert (in_front.returncode, "running already" in in_front.stderr) == (0, True)
+    assert service.start().pid == pid
+
+    listening = [found for found in process.net_connections("inet") if found.status == "LISTEN"]
+    assert [found.laddr.ip for found in listening] == ["127.0.0.1"]
+
+    assert service.stop() is True
+    assert not process.is_running() or process.status() == "zombie"
+    assert running_service(service.folders) is None
+    assert service.stop() is False
+    assert service.last_end()["reason"].startswith("Stopped by ")
+
+
+def test_two_starters_at_the_same_moment_get_the_same_service(service: RunningService) -> None:
+    starters = [service.begin("service", "start", "--json") for _ in range(3)]
+    answers = [starter.communicate(timeout=60) for starter in starters]
+    assert [starter.returncode for starter in starters] == [0, 0, 0], answers
+    assert len({json.loads(stdout)["pid"] for stdout, _ in answers}) == 1
+
+
+def test_a_start_right_after_a_stop_waits_for_the_end_of_the_old_one(service: RunningService) -> None:
+    old = service.start().pid
+    with service.http() as http:
+        assert http.post("/api/v1/stop").status_code == 202
+    new = service.start()
+    assert new.pid != old
+    last = service.ask(lambda client: client.state()).last_end
+    assert last is not None
+    assert last.clean
+
+
+@posix
+def test_everything_it_leaves_on_disk_is_its_owners_alone(service: RunningService) -> None:
+    service.start()
+    service.ask(lambda client: client.sign_in("anna", "correct horse"))
+    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in [service.home, *service.home.rglob("*")]}
+    assert len(modes) > 10
+    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+
+
+@posix
+def test_a_signal_of_the_system_ends_it_gracefully_and_the_next_one_tells(service: RunningService) -> None:
+    service.start()
+    process = service.process()
+    os.kill(process.pid, signal.SIGTERM)
+    service.wait_until_ended(process)
+    assert not service.folders.endpoint.exists()
+    service.start()
+    last = service.ask(lambda client: client.state()).last_end
+    assert last is not None
+    assert (last.clean, last.reason) == (True, "Ended by the system.")
+
+
+def test_after_a_crash_the_next_start_puts_everything_right(service: RunningService) -> None:
+    old = service.start()
+    service.kill()
+    assert service.folders.endpoint.exists()
+    assert running_service(service.folders) is None
+
+    with impostor(port=old.port, pid=old.pid) as seen:
+        new = service.start()
+        assert (new.port != old.port, new.token != old.token) == (True, True)
+    assert not any(old.token.reveal() in request for request in seen), "the token was shown to a stranger"
+
+    with service.http({"Authorization": f"Bearer {old.token.reveal()}"}) as http:
+        assert http.get("/api/v1/state").status_code == 401
+    last = service.ask(lambda client: client.state()).last_end
+    assert last is not None
+    assert (last.clean, last.at is not None) == (False, True)
+    lines = service.ask(lambda client: client.log_page(1)).items
+    assert "The service did not end by itself the last time." in [line.message for line in lines]
+
+
+def test_damaged_small_files_hinder_no_start(service: RunningService) -> None:
+    service.folders.create()
+    for name in ("endpoint.json", "token", "last-end.json", "start-failure.json"):
+        (service.folders.state / name).write_bytes(b"\x00\xff{")
+    (service.folders.logs / "2026-01-01.db").write_bytes(b"no database at all" * 100)
+    service.start()
+    state = service.ask(lambda client: client.state())
+    assert state.last_end is not None
+    assert not state.last_end.clean
+    assert service.ask(lambda client: client.log_bounds()).last >= 1
+
+
+def broken_database(service: RunningService) -> None:
+    service.folders.create()
+    service.folders.database.write_bytes(b"this was a database" * 500)
+
+
+def newer_database(service: RunningService) -> None:
+    service.folders.create()
+    Database.at(service.folders.database).close()
+    with closing(sqlite3.connect(service.folders.database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
+
+
+def file_in_the_place_of_a_folder(service: RunningService) -> None:
+    service.home.mkdir()
+    service.folders.state.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "sentence"),
+    [
+        (broken_database, "database-damaged", "The agent's database is damaged."),
+        (newer_database, "database-newer", "This data folder was used by a newer version of the agent."),
+        (file_in_the_place_of_a_folder, "folder-unusable", "cannot be used."),
+    ],
+)
+def test_a_start_that_cannot_succeed_is_explained_to_the_starter(
+    service: RunningService, damage: object, code: str, sentence: str
+) -> None:
+    assert callable(damage)
+    damage(service)
+    with pytest.raises(AgentError) as raised:
+        service.start()
+    assert (raised.value.code, sentence in raised.value.message) == (code, True)
+    assert raised.value.remedy
+    told = service.opagent("service", "start")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert sentence in told.stderr
+    assert raised.value.remedy.split()[0] in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_start_that_failed_does_not_look_like_a_crash_and_heals(service: RunningService) -> None:
+    broken_database(service)
+    with pytest.raises(AgentError):
+        service.start()
+    service.folders.database.unlink()
+    service.start()
+    last = service.ask(lambda client: client.state()).last_end
+    assert last is not None
+    assert (last.clean, last.reason) == (True, "It could not start. The agent's database is damaged.")
+
+
+def test_with_a_broken_engine_it_answers_and_says_why_nothing_runs(service: RunningService) -> None:
+    service.folders.create()
+    service.folders.runs_database.write_bytes(b"no engine in here" * 500)
+    service.start()
+    service.ask(lambda client: client.change_setting("enable_environment", "true"))
+    with pytest.raises(AgentError) as raised:
+        service.ask(lambda client: client.deploy(models.DocumentRequest(document="name: x")))
+    assert raised.value.code == "engine-broken"
+    assert service.ask(lambda client: client.state()).environment.value == "Stopped"
+    assert service.stop()
+
+
+@contextmanager
+def impostor(*, port: int, pid: int) -> Iterator[list[str]]:
+    """Somebody else's program on the port of a service that crashed. It answers as the service did; lists requests."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(f"{self.requestline}\n{self.headers}")
+            body = json.dumps({"status": "ok", "version": "0.1.0", "pid": pid, "proof": "0" * 64}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(HTTPServer):
+        allow_reuse_address = True
+        address_family = socket.AF_INET
+
+    server = Server(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
