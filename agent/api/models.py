@@ -113,11 +113,12 @@ class ServiceState(Model):
 
 
 class VaultSetUp(Request):
-    """Choose where the vault's key comes from, knowingly."""
+    """Choose where the vault's key comes from, knowingly. `start_afresh` gives up what a missing or damaged one held."""
 
     kind: Name
     passphrase: SecretStr | None = None
     path: str | None = None
+    start_afresh: bool = False
 
 
 class VaultUnlock(Request):
