@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -81,29 +83,56 @@ class PostgresServer:
         return {"password": Secret(self.password)}
 
 
+class NoServerError(Exception):
+    """There is no server to start; the text says why."""
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's server. Tests that use it carry the mark `postgres`."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_server())
+        except NoServerError as error:
+            pytest.skip(str(error))
+        yield server
+
+
+@contextmanager
+def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server, stopped and removed afterwards. Only a `durable` one waits for the disk.
+
+    Raises:
+        NoServerError: there is none to start.
+    """
     programs = _programs()
     if programs is None:
-        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+        raise NoServerError("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
     owner = _owner()
     if owner is None:
-        pytest.skip("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+        raise NoServerError("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
     folder = Path(tempfile.mkdtemp(prefix="opagent-postgres-"))
     try:
-        server = _started(programs, folder, owner)
+        server = _started(programs, folder, owner, durable=durable)
         try:
             yield server
         finally:
-            server.process.terminate()
-            try:
-                server.process.wait(20)
-            except subprocess.TimeoutExpired:
-                server.process.kill()
-                server.process.wait()
+            _stop(server.process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    # SIGINT asks for a fast shutdown: it does not wait for clients. Windows has no such signal.
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _programs() -> Path | None:
@@ -138,7 +167,7 @@ def _owner() -> dict[str, Any] | None:
     return None
 
 
-def _started(programs: Path, folder: Path, owner: dict[str, Any]) -> PostgresServer:
+def _started(programs: Path, folder: Path, owner: dict[str, Any], *, durable: bool) -> PostgresServer:
     password = secrets.token_urlsafe(12)
     password_file = folder / "password"
     password_file.write_text(password, "utf-8")
@@ -154,7 +183,7 @@ def _started(programs: Path, folder: Path, owner: dict[str, Any]) -> PostgresSer
     )  # fmt: skip
     port = _free_port()
     settings = {
-        "listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", "fsync": "off",
+        "listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", "fsync": "on" if durable else "off",
         "shared_buffers": "32MB", "max_connections": "40", "ssl": "on", "ssl_cert_file": str(folder / "server.pem"),
         "ssl_key_file": str(folder / "server.key"), "lc_messages": "C", "max_prepared_transactions": "0",
     }  # fmt: skip

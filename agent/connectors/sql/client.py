@@ -20,7 +20,6 @@ from agent.domain.errors import AgentError, TransientError
 _Result = TypeVar("_Result")
 Work = Callable[[sa.Connection], _Result]
 
-_CONNECT_SECONDS = 20.0
 _INTERRUPT_EACH_SECONDS = 0.05
 
 
@@ -67,7 +66,7 @@ class Client:
         engine = self._engine = self._engine or self.dialect.engine()
         connecting = asyncio.get_running_loop().run_in_executor(None, self._opened, engine)
         try:
-            opened = await asyncio.wait_for(asyncio.shield(connecting), _CONNECT_SECONDS)
+            opened = await asyncio.wait_for(asyncio.shield(connecting), self.dialect.patience.connect_seconds)
         except (asyncio.CancelledError, TimeoutError) as error:
             connecting.add_done_callback(_close_late)
             if isinstance(error, asyncio.CancelledError):
@@ -172,7 +171,7 @@ def _close_late(connecting: asyncio.Future[sa.Connection | AgentError]) -> None:
 def _too_slow(dialect: Dialect) -> TransientError:
     return TransientError(
         f"{dialect.place[0].upper()}{dialect.place[1:]} accepted the connection, but did not answer in "
-        f"{_CONNECT_SECONDS:.0f} seconds.",
+        f"{dialect.patience.connect_seconds:g} seconds.",
         code="connect-timeout",
         remedy="Check that a database server listens there, and that it is not overloaded.",
         field="host",

@@ -10,7 +10,7 @@ from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.credentials import SqliteAddress, address, prepare
-from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.dialect import Dialect, Patience
 from agent.connectors.sql.postgresql import PostgresDialect
 from agent.connectors.sql.reading import Reader
 from agent.connectors.sql.schema import APP, GET, UPSERT, schema
@@ -30,6 +30,9 @@ class SqlConnector:
 
     app: App = APP
 
+    def __init__(self, patience: Patience | None = None) -> None:
+        self._patience = patience or Patience()
+
     def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
         """Tidy what people paste."""
         return prepare(values, secrets)
@@ -41,8 +44,9 @@ class SqlConnector:
     def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> SqlConnection:
         """A connection for prepared values."""
         place = address(values, secrets)
-        dialect: Dialect = SqliteDialect(place.path) if isinstance(place, SqliteAddress) else PostgresDialect(place)
-        return SqlConnection(dialect)
+        if isinstance(place, SqliteAddress):
+            return SqlConnection(SqliteDialect(place.path, self._patience))
+        return SqlConnection(PostgresDialect(place, self._patience))
 
 
 class SqlConnection:

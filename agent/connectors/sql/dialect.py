@@ -21,6 +21,14 @@ Stopped = Callable[[], bool]
 """Whether the work was cancelled meanwhile."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait: for a server to be reached and to let us in, each, and for locks that others hold."""
+
+    connect_seconds: float = 10.0
+    busy_seconds: float = 30.0
+
+
 class Family(StrEnum):
     """What a column holds, whatever its type is called."""
 
@@ -132,6 +140,7 @@ class Dialect(Protocol):
 
     name: str
     place: str
+    patience: Patience
     longest_name_bytes: int | None
     types: Mapping[DataType, str]
     accepted: Mapping[DataType, frozenset[Family]]

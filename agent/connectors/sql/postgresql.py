@@ -21,16 +21,26 @@ import sqlalchemy as sa
 
 from agent.connectors.sql import postgresql_catalog, postgresql_failures, postgresql_values
 from agent.connectors.sql.credentials import TLS_OFF, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED, PostgresAddress
-from agent.connectors.sql.dialect import Column, Family, Fault, Load, Refusal, Stopped, Table, check_digits, fetch
+from agent.connectors.sql.dialect import (
+    Column,
+    Family,
+    Fault,
+    Load,
+    Patience,
+    Refusal,
+    Stopped,
+    Table,
+    check_digits,
+    fetch,
+)
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
 
-_REACH_SECONDS = 10.0
 _SSLMODES = {TLS_OFF: "disable", TLS_PREFERRED: "prefer", TLS_REQUIRED: "require", TLS_VERIFIED: "verify-full"}
 _SESSION = (
     "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex';"
-    "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '5min'; SET statement_timeout = 0;"
+    "SET idle_in_transaction_session_timeout = '5min'; SET statement_timeout = 0;"
     # What is acknowledged has to be on the disk.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -63,8 +73,9 @@ class PostgresDialect:
     )
     usual_overlap = 1000
 
-    def __init__(self, address: PostgresAddress) -> None:
+    def __init__(self, address: PostgresAddress, patience: Patience) -> None:
         self._address = address
+        self.patience = patience
         self.place = f"the database {address.database} on {address.host}"
 
     # Connecting and transactions
@@ -74,10 +85,10 @@ class PostgresDialect:
         if self._address.socket:
             return
         try:
-            async with asyncio.timeout(_REACH_SECONDS):
+            async with asyncio.timeout(self.patience.connect_seconds):
                 await _connected(self._address.host, self._address.port)
         except (OSError, UnicodeError) as error:
-            raise postgresql_failures.unreached(error, self._address, seconds=_REACH_SECONDS) from None
+            raise postgresql_failures.unreached(error, self._address, seconds=self.patience.connect_seconds) from None
 
     def exists(self) -> bool:
         """A server makes no database by being asked for it."""
@@ -103,7 +114,8 @@ class PostgresDialect:
             sslmode=_SSLMODES[address.tls],
             sslrootcert=_authorities(address) if address.tls == TLS_VERIFIED else "",
             sslcertmode="disable",
-            connect_timeout=int(_REACH_SECONDS),
+            # Nobody waits that long: it ends what was given up.
+            connect_timeout=int(self.patience.connect_seconds) + 2,
             application_name="OP Agent",
             client_encoding="utf8",
             keepalives_idle=30,
@@ -114,6 +126,7 @@ class PostgresDialect:
         )
         try:
             driver.execute(_SESSION)
+            driver.execute(f"SET lock_timeout = {int(self.patience.busy_seconds * 1000)}".encode())
         except BaseException:
             driver.close()
             raise
@@ -212,13 +225,18 @@ class PostgresDialect:
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
-        arrays = ", ".join(f"%s::{column.comparable}[]" for column in load.roots)
-        keyed = ", ".join(f"k{number}" for number in range(len(load.roots)))
-        where = " AND ".join(f"q.{self.quote(column.name)} = k{number}" for number, column in enumerate(load.roots))
-        connection.exec_driver_sql(
-            f"DELETE FROM {load.table.quoted} AS q USING unnest({arrays}) AS k ({keyed}) WHERE {where}",  # noqa: S608
-            tuple(list(column) for column in zip(*keys, strict=True)),
-        )
+        given = tuple(list(column) for column in zip(*keys, strict=True))
+        arrays = [f"%s::{column.comparable}[]" for column in load.roots]
+        names = [f"q.{self.quote(column.name)}" for column in load.roots]
+        if len(names) == 1:
+            # An index is used for this however large the table is; for a join, the planner would have to choose it.
+            statement = f"DELETE FROM {load.table.quoted} AS q WHERE {names[0]} = ANY({arrays[0]})"  # noqa: S608
+        else:
+            keyed = [f"k{number}" for number in range(len(names))]
+            where = " AND ".join(f"{name} = k.{key}" for name, key in zip(names, keyed, strict=True))
+            source = f"unnest({', '.join(arrays)}) AS k ({', '.join(keyed)})"
+            statement = f"DELETE FROM {load.table.quoted} AS q USING {source} WHERE {where}"  # noqa: S608
+        connection.exec_driver_sql(statement, given)
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""

@@ -148,7 +148,7 @@ def unreached(error: BaseException, address: PostgresAddress, *, seconds: float)
         )  # fmt: skip
     if isinstance(error, TimeoutError):
         return TransientError(
-            f"{where} did not answer in {seconds:.0f} seconds.", code="connect-timeout", detail=detail, field=HOST,
+            f"{where} did not answer in {seconds:g} seconds.", code="connect-timeout", detail=detail, field=HOST,
             remedy="Correct the Host, or check the network and the firewall in between.",
         )  # fmt: skip
     return TransientError(

@@ -22,10 +22,12 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Patience,
     Refusal,
     Stopped,
     StoppedError,
     Table,
+    cause,
     check_digits,
     fetch,
 )
@@ -35,7 +37,6 @@ from agent.domain.packet import JsonValue, Value
 
 _Result = TypeVar("_Result")
 
-_BUSY_SECONDS = 30.0
 _STEP_SECONDS = 0.1
 _IN_USE = ("wal", "memory", "off")
 
@@ -68,8 +69,9 @@ class SqliteDialect:
     )
     usual_overlap = 0
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: Patience) -> None:
         self.path = path
+        self.patience = patience
         self.place = f"the database file {path}"
         self._shared = False
 
@@ -93,7 +95,7 @@ class SqliteDialect:
         try:
             for pragma in ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
                 driver.execute(f"PRAGMA {pragma}")
-            _patiently(lambda: driver.execute("SELECT count(*) FROM sqlite_master").fetchone(), _never)
+            self._patiently(lambda: driver.execute("SELECT count(*) FROM sqlite_master").fetchone(), _never)
         except BaseException:
             driver.close()
             raise
@@ -105,10 +107,10 @@ class SqliteDialect:
         if write and not self._shared:
             self._share(connection)
         connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if write else 'ON'}")
-        _patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN"), stopped)
+        self._patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN"), stopped)
         if not write:
             # A transaction of readers begins with its first look, which may have to wait.
-            _patiently(lambda: fetch(connection, "SELECT count(*) FROM sqlite_master"), stopped)
+            self._patiently(lambda: fetch(connection, "SELECT count(*) FROM sqlite_master"), stopped)
 
     def _share(self, connection: sa.Connection) -> None:
         """Let readers and a writer work at the same time. Where that cannot be, they take turns."""
@@ -123,7 +125,21 @@ class SqliteDialect:
 
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit. Readers may have to be waited for where they and writers take turns."""
-        _patiently(lambda: connection.exec_driver_sql("COMMIT"), stopped)
+        self._patiently(lambda: connection.exec_driver_sql("COMMIT"), stopped)
+
+    def _patiently(self, attempt: Callable[[], _Result], stopped: Stopped) -> _Result:
+        """Try again while somebody else holds a lock, for a while."""
+        end = time.monotonic() + self.patience.busy_seconds
+        while True:
+            try:
+                return attempt()
+            except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+                if self.fault(cause(error)) is not Fault.BUSY or time.monotonic() >= end:
+                    raise
+            if stopped():
+                raise StoppedError
+            # The driver waits a little by itself, but not where it sees that waiting cannot help.
+            time.sleep(_STEP_SECONDS / 5)
 
     def interrupt(self, driver: Any) -> None:
         """Stop the statement in flight."""
@@ -326,22 +342,6 @@ def new_file(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
         )
     facts = [("Database", f"SQLite {sqlite3.sqlite_version}"), ("File", f"{path} (will be made)"), ("May write", "Yes")]
     return facts, ["The file is not there yet. It is made when the first record is written."]
-
-
-def _patiently(attempt: Callable[[], _Result], stopped: Stopped) -> _Result:
-    """Try again while somebody else holds a lock, for a while."""
-    end = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            return attempt()
-        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
-            original = error.orig if isinstance(error, sa.exc.OperationalError) else error
-            if original is None or sqlite_failures.fault(original) is not Fault.BUSY or time.monotonic() >= end:
-                raise
-        if stopped():
-            raise StoppedError
-        # The driver waits a little by itself, but not where it sees that waiting cannot help.
-        time.sleep(_STEP_SECONDS / 5)
 
 
 def _never() -> bool:
