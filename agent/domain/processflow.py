@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from agent.domain.app import DataType
 
 
 class NodeType(StrEnum):
-    """The node types of a processflow. Those outside `RUNNABLE` are known but refused in this version."""
+    """The node types of a processflow."""
 
     START = "start"
     GET = "get"
@@ -26,9 +26,6 @@ class NodeType(StrEnum):
     RESUME = "resume"
     RETURN_RESPONSE = "return-response"
     END = "end"
-
-
-RUNNABLE = frozenset({NodeType.START, NodeType.GET, NodeType.MAPPER, NodeType.POST, NodeType.END})
 
 
 class FilterPlace(StrEnum):
@@ -82,11 +79,38 @@ class AppNode:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """How often a GET reads: again and again, each time what changed since the pass before.
+
+    A pass that finds nothing ends every loop. `passes` and `seconds` end it sooner; None is no limit.
+    """
+
+    passes: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartNode:
+    """Where a run begins. `event` means that payloads sent to the agent are its records; their id is at `key`."""
+
+    id: str
+    description: str = ""
+    event: bool = False
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GetNode(AppNode):
-    """Fetches records. `start_from` is where the first run begins; None is the beginning."""
+    """Fetches records.
+
+    `start_from` is where the first run begins; None is the beginning. `retry_filters` fetch records again by id: `{$}`
+    in them stands for the id, or for many ids with the operator `in`.
+    """
 
     filters: tuple[Clause, ...] = ()
     start_from: datetime | None = None
+    loop: Loop | None = None
+    retry_filters: tuple[Clause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +124,119 @@ class MapperNode:
 
 @dataclass(frozen=True, slots=True)
 class PostNode(AppNode):
-    """Writes records."""
+    """Writes records. What succeeded can flow on, with the destination's id as `destination_id`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """One path through the graph: what is fetched, how it is mapped, where it is written."""
+class SplitterNode:
+    """Cuts packets into packets of at most `size` records."""
 
-    get: GetNode
-    mapper: MapperNode
-    post: PostNode
+    id: str
+    size: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MergerNode:
+    """Waits for `packets` packets and lets them go on as one; what has come when the read ends goes on as well."""
+
+    id: str
+    packets: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DelayNode:
+    """Holds each packet back: for `seconds`, or for what the expression gives for the packet's first record."""
+
+    id: str
+    seconds: float = 0.0
+    expression: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionNode:
+    """Sends each record one of two ways, by a JSONata condition on that record."""
+
+    id: str
+    condition: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HaltNode:
+    """Holds packets back until what follows it, from its GET to its Resume, has run to its end."""
+
+    id: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeNode:
+    """Where the packets that a Halt held back go on."""
+
+    id: str
+    halt: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseNode:
+    """What the sender of an event is answered: a text, or what the expression gives for the packet's first record."""
+
+    id: str
+    text: str = ""
+    expression: str = ""
+    description: str = ""
+
+
+FlowNode = (
+    MapperNode | PostNode | SplitterNode | MergerNode | DelayNode | DecisionNode | HaltNode | ResumeNode | ResponseNode
+)
+"""What packets pass after their source."""
+
+
+class Output(StrEnum):
+    """By which output of a node a record leaves it. Decision alone has two."""
+
+    ONLY = ""
+    THEN = "then"
+    OTHERWISE = "otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link to another node of the same stage."""
+
+    target: str
+    output: Output = Output.ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A source and everything that its packets pass. The stages of a run follow each other.
+
+    `nodes` are the nodes by id; `ways` lead from the source and from each node, in link order, without those to End and
+    to other stages. `inner` holds the stages that run while a Halt holds packets back, by its id.
+    """
+
+    source: GetNode | StartNode
+    nodes: Mapping[str, FlowNode]
+    ways: Mapping[str, tuple[Way, ...]]
+    inner: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
+
+    @property
+    def posts(self) -> tuple[PostNode, ...]:
+        """The POST nodes, in the order of the document."""
+        return tuple(node for node in self.nodes.values() if isinstance(node, PostNode))
 
 
 @dataclass(frozen=True, slots=True)
 class Processflow:
-    """A processflow that passed the check of its form. `chains` run one after the other, in link order.
+    """A processflow that passed the check of its form.
 
-    `credentials` maps each credential token to the id of the app that it stands for.
+    `credentials` maps each credential token to the id of the app that it stands for; `stages` run in this order.
     """
 
     name: str
@@ -124,7 +244,20 @@ class Processflow:
     description: str
     credentials: Mapping[str, str]
     variables: Mapping[str, str]
-    chains: tuple[Chain, ...]
+    start: StartNode
+    stages: tuple[Stage, ...]
+
+    @property
+    def all_stages(self) -> tuple[Stage, ...]:
+        """Every stage, those inside a Halt after the one that they belong to."""
+        return tuple(_unfolded(self.stages))
+
+
+def _unfolded(stages: Iterable[Stage]) -> Iterator[Stage]:
+    for stage in stages:
+        yield stage
+        for inner in stage.inner.values():
+            yield from _unfolded(inner)
 
 
 @dataclass(frozen=True, slots=True)

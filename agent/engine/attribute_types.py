@@ -6,21 +6,31 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.domain.app import Attribute, DataType, Schema
-from agent.domain.processflow import AttributeMapping, Chain, Processflow
+from agent.domain.processflow import AttributeMapping, GetNode, MapperNode, Processflow, Stage
 from agent.engine.catalogue import Catalogue, attribute_at
 from agent.engine.paths import plain_path
+from agent.engine.stages import fed_by_source, posts_by_mapper
 
 
 def with_types(flow: Processflow, catalogue: Catalogue) -> Processflow:
     """The processflow with the types looked up that its document does not name. Call it before a run."""
-    return replace(flow, chains=tuple(_typed(chain, catalogue) for chain in flow.chains))
+    return replace(flow, stages=tuple(_typed(stage, catalogue) for stage in flow.stages))
 
 
-def _typed(chain: Chain, catalogue: Catalogue) -> Chain:
-    source = _attributes(catalogue.schema(chain.get))
-    destination = _attributes(catalogue.schema(chain.post))
-    mappings = tuple(_with_type(mapping, source, destination) for mapping in chain.mapper.mappings)
-    return replace(chain, mapper=replace(chain.mapper, mappings=mappings))
+def _typed(stage: Stage, catalogue: Catalogue) -> Stage:
+    nodes = dict(stage.nodes)
+    plain = fed_by_source(stage)
+    source = _attributes(catalogue.schema(stage.source)) if isinstance(stage.source, GetNode) else ()
+    for mapper_id, posts in posts_by_mapper(stage).items():
+        mapper = nodes[mapper_id]
+        if isinstance(mapper, MapperNode):
+            destination = _attributes(catalogue.schema(posts[0])) if posts else ()
+            mappings = tuple(
+                _with_type(mapping, source if mapper_id in plain else (), destination) for mapping in mapper.mappings
+            )
+            nodes[mapper_id] = replace(mapper, mappings=mappings)
+    inner = {halt: tuple(_typed(one, catalogue) for one in found) for halt, found in stage.inner.items()}
+    return replace(stage, nodes=nodes, inner=inner)
 
 
 def _attributes(schema: Schema | None) -> tuple[Attribute, ...]:

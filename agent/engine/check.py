@@ -10,12 +10,23 @@ from collections.abc import Mapping
 
 from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
-from agent.domain.processflow import AppNode, FilterPlace, GetNode, PostNode, Problem, Processflow
+from agent.domain.processflow import (
+    AppNode,
+    Clause,
+    FilterPlace,
+    GetNode,
+    MapperNode,
+    PostNode,
+    Problem,
+    Processflow,
+    Stage,
+)
 from agent.engine.catalogue import Bound, Catalogue
 from agent.engine.check_mapping import check_mapping
 from agent.engine.document import Document
 from agent.engine.filters import faults
 from agent.engine.report import Place, Report, closest, meant, quoted
+from agent.engine.stages import fed_by_source, posts_by_mapper
 from agent.engine.tree import Leaf
 
 
@@ -34,11 +45,8 @@ def check(
     report = Report(document.file)
     checker = _Checker(document, document.flow, Catalogue(document.flow, apps, bindings), report)
     checker.check_credentials(apps, bindings)
-    for chain in document.flow.chains:
-        source = checker.check_node(chain.get, ActionKind.READ)
-        destination = checker.check_node(chain.post, ActionKind.WRITE)
-        if checker.is_first(chain.mapper.id, chain.post.id):
-            check_mapping(document, chain, source, destination, report)
+    for stage in document.flow.all_stages:
+        checker.check_stage(stage)
     return report.problems
 
 
@@ -78,6 +86,22 @@ class _Checker:
             message = f"{subject} stands for the app {quoted(app_id)}, but {belongs}."
             self._report.add(place, "wrong-app", message, "Choose another one.")
 
+    def check_stage(self, stage: Stage) -> None:
+        """Check the app nodes of a stage, and its mappers between them."""
+        source = None
+        if isinstance(stage.source, GetNode):
+            source = (stage.source, self.check_node(stage.source, ActionKind.READ))
+        destinations = {post.id: (post, self.check_node(post, ActionKind.WRITE)) for post in stage.posts}
+        plain = fed_by_source(stage)
+        for mapper_id, posts in posts_by_mapper(stage).items():
+            mapper = stage.nodes[mapper_id]
+            for post in posts or (None,):
+                if isinstance(mapper, MapperNode) and self.is_first(mapper_id, post.id if post else ""):
+                    check_mapping(
+                        self._document, mapper, self._report, source=source if mapper_id in plain else None,
+                        destination=destinations[post.id] if post else None,
+                    )  # fmt: skip
+
     def check_node(self, node: GetNode | PostNode, kind: ActionKind) -> Schema | None:
         """Check a node and give its schema."""
         app, schema = self._catalogue.app(node.credential), self._catalogue.schema(node)
@@ -101,7 +125,8 @@ class _Checker:
         if action is not None:
             self._check_options(node, action)
         if isinstance(node, GetNode):
-            self._check_filters(node, action)
+            self._check_filters(node, node.filters, "filter", action)
+            self._check_filters(node, node.retry_filters, "retry_filter", action)
         return schema
 
     def _action(self, node: AppNode, schema: Schema, kind: ActionKind) -> Action | None:
@@ -132,18 +157,18 @@ class _Checker:
                     meant(option, action.options, otherwise="It takes none."),
                 )  # fmt: skip
 
-    def _check_filters(self, node: GetNode, action: Action | None) -> None:
-        for number, clause in enumerate(node.filters):
+    def _check_filters(self, node: GetNode, clauses: tuple[Clause, ...], name: str, action: Action | None) -> None:
+        for number, clause in enumerate(clauses):
             if action is not None and clause.place is FilterPlace.QUERY and not _is_accepted(clause.key, action):
                 self._report.add(
-                    self._place(node, "filter", number, "key"), "unknown-filter",
+                    self._place(node, name, number, "key"), "unknown-filter",
                     f"The action {quoted(action.name)} of {quoted(node.schema)} does not accept the filter "
                     f"{quoted(clause.key)}.",
                     _right_filter(clause.key, action),
                 )  # fmt: skip
-            leaf = self._document.find("nodes", node.id, "filter", number, "value")
+            leaf = self._document.find("nodes", node.id, name, number, "value")
             for fault in faults(clause.value, self._flow.variables):
-                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, "filter", number)
+                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, name, number)
                 self._report.add(place, fault.code, fault.message, fault.suggestion)
 
     def _place(self, node: AppNode, *path: str | int) -> Place:

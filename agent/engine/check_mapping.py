@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.domain.app import Attribute, Schema
-from agent.domain.processflow import AttributeMapping, Chain
+from agent.domain.processflow import AppNode, AttributeMapping, MapperNode, PostNode
 from agent.engine.catalogue import attribute_at
 from agent.engine.document import Document
 from agent.engine.expressions import syntax_fault
@@ -18,39 +18,55 @@ Known = tuple[Attribute, ...] | None
 
 
 def check_mapping(
-    document: Document, chain: Chain, source: Schema | None, destination: Schema | None, report: Report
+    document: Document,
+    mapper: MapperNode,
+    report: Report,
+    *,
+    source: tuple[AppNode, Schema | None] | None,
+    destination: tuple[PostNode, Schema | None] | None,
 ) -> None:
-    """Note what is wrong with the mapper of a chain. A schema that is None was reported already."""
-    path = ("nodes", chain.mapper.id, "attributes")
-    checker = _Checker(document, chain, report)
-    checker.check(chain.mapper.mappings, path, _known(source), _known(destination))
-    mapped = {mapping.attribute for mapping in chain.mapper.mappings}
+    """Note what is wrong with a mapper. A schema that is None was reported already.
+
+    Args:
+        document: The document.
+        mapper: The mapper.
+        report: Gets the problems.
+        source: The GET whose records come to it as they are, with its schema; None where others made them.
+        destination: A POST that writes what it makes, with its schema; None where none does.
+    """
+    path = ("nodes", mapper.id, "attributes")
+    checker = _Checker(document, report, source[0] if source else None, destination[0] if destination else None)
+    checker.check(mapper.mappings, path, _known(source), _known(destination))
+    if destination is None:
+        return
+    post, schema = destination
+    mapped = {mapping.attribute for mapping in mapper.mappings}
     for attribute in _known(destination) or ():
         if attribute.required and attribute.name not in mapped:
-            message = f"{chain.post.id} needs the attribute {quoted(attribute.name)}, which is not mapped."
+            message = f"{post.id} needs the attribute {quoted(attribute.name)}, which is not mapped."
             report.add(document.key_place(*path), "missing-attribute", message)
-    upsert = chain.post.action.casefold() == "upsert"
-    if upsert and not any(mapping.key for mapping in chain.mapper.mappings):
-        primary = destination.primary_key if destination is not None else None
-        example = primary or chain.mapper.mappings[0].attribute
+    upsert = post.action.casefold() == "upsert"
+    if upsert and not any(mapping.key for mapping in mapper.mappings):
+        primary = schema.primary_key if schema is not None else None
+        example = primary or mapper.mappings[0].attribute
         report.add(
             document.key_place(*path), "missing-key-attribute",
-            f"{chain.post.id} does an UPSERT, but no attribute of {chain.mapper.id} is marked as key.",
+            f"{post.id} does an UPSERT, but no attribute of {mapper.id} is marked as key.",
             f"Mark the one that identifies a record, e.g. {example}: {{value: …, key: true}}.",
         )  # fmt: skip
 
 
-def _known(schema: Schema | None) -> Known:
+def _known(side: tuple[AppNode, Schema | None] | None) -> Known:
+    schema = side[1] if side is not None else None
     return None if schema is None or schema.open_attributes or not schema.attributes else schema.attributes
 
 
 class _Checker:
     """Walks through the attributes of one mapper."""
 
-    def __init__(self, document: Document, chain: Chain, report: Report) -> None:
-        self._document = document
-        self._chain = chain
-        self._report = report
+    def __init__(self, document: Document, report: Report, get: AppNode | None, post: AppNode | None) -> None:
+        self._document, self._report = document, report
+        self._get, self._post = get, post
 
     def check(self, mappings: Sequence[AttributeMapping], path: tuple[str, ...], source: Known, target: Known) -> None:
         for mapping in mappings:
@@ -68,13 +84,13 @@ class _Checker:
                 self.check(mapping.members, (*here, "attributes"), below, members or None)
 
     def _destination(self, mapping: AttributeMapping, here: tuple[str, ...], target: Known) -> Attribute | None:
-        if target is None:
+        if target is None or self._post is None:
             return None
         found = next((attribute for attribute in target if attribute.name == mapping.attribute), None)
         if found is None:
             self._report.add_unknown(
                 self._document.key_place(*here), "unknown-destination-attribute",
-                f"{quoted(self._chain.post.schema)}, where {self._chain.post.id} writes, has no attribute "
+                f"{quoted(self._post.schema)}, where {self._post.id} writes, has no attribute "
                 f"{quoted(mapping.attribute)}.",
                 name=mapping.attribute, known=[attribute.name for attribute in target],
             )  # fmt: skip
@@ -83,13 +99,13 @@ class _Checker:
     def _source(self, mapping: AttributeMapping, leaf: Leaf | None, here: tuple[str, ...], source: Known) -> Known:
         """Check a plain path, and give the attributes below it."""
         path = plain_path(mapping.expression)
-        if path is None or source is None:
+        if path is None or source is None or self._get is None:
             return None
         found, steps = attribute_at(source, path)
         if steps < len(path):
             self._report.add_unknown(
                 _place_of_step(leaf, path[steps], steps) or self._document.place(*here), "unknown-attribute",
-                f"{quoted(self._chain.get.schema)}, which {self._chain.get.id} reads, has no attribute "
+                f"{quoted(self._get.schema)}, which {self._get.id} reads, has no attribute "
                 f"{quoted('.'.join(path[: steps + 1]))}.",
                 name=path[steps], known=_names_at(source, path[:steps]),
             )  # fmt: skip

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.domain.processflow import Problem, Processflow
+from agent.domain.processflow import Problem, Processflow, StartNode
 from agent.engine.fields import Fields
-from agent.engine.graph import chains
+from agent.engine.graph import graph
 from agent.engine.node_forms import Formed, form_node
 from agent.engine.report import Place, Report, quoted
+from agent.engine.stages import stages
 from agent.engine.tree import Branch, Items, Leaf, Tree, read_tree
 
 SCHEMA_VERSION = 1
@@ -90,13 +91,15 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
     nodes, complete = _nodes(fields.branch("nodes", required=True), report)
     links = fields.items("links", required=True)
     fields.finish()
+    found = graph(root, nodes, links, report, complete=complete)
     return Processflow(
         name=name,
         title=title,
         description=description,
         credentials=credentials,
         variables=variables,
-        chains=chains(nodes, links, report, complete=complete),
+        start=found.start.node if found is not None and isinstance(found.start.node, StartNode) else StartNode(""),
+        stages=stages(found, report) if found is not None else (),
     )
 
 

@@ -12,15 +12,17 @@ from datetime import datetime
 from agent.domain.app import DataType
 from agent.domain.processflow import (
     OPERATORS,
-    RUNNABLE,
     AttributeMapping,
     Clause,
     FilterPlace,
+    FlowNode,
     GetNode,
     MapperNode,
     NodeType,
     PostNode,
+    StartNode,
 )
+from agent.engine import flow_forms
 from agent.engine.fields import Fields, is_nothing
 from agent.engine.moments import read_moment
 from agent.engine.report import Place, Report, meant, quoted
@@ -37,14 +39,13 @@ _PLACES = {"query": FilterPlace.QUERY, "header": FilterPlace.HEADER}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A Start or End node."""
+class EndNode:
+    """Where packets end."""
 
     id: str
-    description: str
 
 
-Node = Step | GetNode | MapperNode | PostNode
+Node = StartNode | GetNode | FlowNode | EndNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +75,13 @@ def form_node(node_id: str, tree: Tree, place: Place, report: Report) -> Formed 
         message = f"There is no node type {quoted(leaf.text)}."
         report.add_unknown(leaf.place, "unknown-node-type", message, name=name, known=NodeType)
         return None
-    if type_ not in RUNNABLE:
-        report.add(
-            leaf.place, "later-version", f"The node type “{type_.value}” comes with a later version.",
-            "Remove the node; this version runs Start, GET, Mapper, POST and End.",
-        )  # fmt: skip
-        return Formed(node_id, type_, place, None)
     return Formed(node_id, type_, place, _FORMS[type_](node_id, fields, report))
 
 
-def _step(node_id: str, fields: Fields, _: Report) -> Step:
-    step = Step(node_id, fields.text("description"))
+def _end(node_id: str, fields: Fields, _: Report) -> EndNode:
+    fields.text("description")
     fields.finish()
-    return step
+    return EndNode(node_id)
 
 
 def _get(node_id: str, fields: Fields, report: Report) -> GetNode:
@@ -97,8 +92,10 @@ def _get(node_id: str, fields: Fields, report: Report) -> GetNode:
         action=fields.text("action", required=True),
         description=fields.text("description"),
         options=fields.texts("options"),
-        filters=tuple(_clauses(fields, report)),
+        filters=tuple(_clauses(fields, "filter", report)),
         start_from=_moment(fields.leaf("start_from"), report),
+        loop=flow_forms.loop(fields, report),
+        retry_filters=tuple(_clauses(fields, "retry_filter", report)),
     )
     fields.finish()
     return node
@@ -127,8 +124,8 @@ def _mapper(node_id: str, fields: Fields, report: Report) -> MapperNode:
     return node
 
 
-def _clauses(fields: Fields, report: Report) -> Iterable[Clause]:
-    for member in fields.items("filter").members:
+def _clauses(fields: Fields, name: str, report: Report) -> Iterable[Clause]:
+    for member in fields.items(name).members:
         if not isinstance(member, Branch):
             report.add(member.place, "wrong-type", "A filter clause must be a mapping.", "Write {key: …, value: …}.")
             continue
@@ -213,9 +210,16 @@ def _long_form(name: str, branch: Branch, report: Report) -> AttributeMapping | 
 
 
 _FORMS: Mapping[NodeType, Callable[[str, Fields, Report], Node]] = {
-    NodeType.START: _step,
-    NodeType.END: _step,
+    NodeType.START: flow_forms.start,
     NodeType.GET: _get,
     NodeType.MAPPER: _mapper,
     NodeType.POST: _post,
+    NodeType.SPLITTER: flow_forms.splitter,
+    NodeType.MERGER: flow_forms.merger,
+    NodeType.DELAY: flow_forms.delay,
+    NodeType.DECISION: flow_forms.decision,
+    NodeType.HALT: flow_forms.halt,
+    NodeType.RESUME: flow_forms.resume,
+    NodeType.RETURN_RESPONSE: flow_forms.response,
+    NodeType.END: _end,
 }
