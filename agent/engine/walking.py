@@ -1,0 +1,169 @@
+"""Packets on their way through a stage: what each node makes of them, as a list of things to do, in link order.
+
+A walk has no effect: it maps, cuts, decides and waits for more packets, and says what is to be written, waited for and
+answered. Whoever walks does these things in the order in which they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agent.domain.errors import RecordError
+from agent.domain.packet import Packet
+from agent.domain.processflow import (
+    DecisionNode,
+    DelayNode,
+    HaltNode,
+    MapperNode,
+    MergerNode,
+    Output,
+    PostNode,
+    ResponseNode,
+    SplitterNode,
+    Stage,
+)
+from agent.engine.decisions import Condition
+from agent.engine.load import Load, alike, joined
+from agent.engine.mapping import Mapper
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Deliver a load to a POST. With `onward`, what succeeded walks on: see `Walker.onward`."""
+
+    post: PostNode
+    load: Load
+    onward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait before going on: for a time, or until what is inside a Halt has run."""
+
+    node: DelayNode | HaltNode
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the sender of an event."""
+
+    node: ResponseNode
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Records that end without having been written anywhere: those with errors count as failed."""
+
+    node: str
+    load: Load
+
+
+Action: TypeAlias = Write | Hold | Respond | Drop
+
+
+class Walker:
+    """Walks the packets of one stage, one after the other. Holds what Mergers wait with.
+
+    Args:
+        stage: The stage; its mappers have types.
+
+    Raises:
+        ConfigurationError: code `expression-syntax`: an expression does not compile.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._mappers = {node.id: Mapper(node) for node in stage.nodes.values() if isinstance(node, MapperNode)}
+        self._conditions = {node.id: Condition(node) for node in stage.nodes.values() if isinstance(node, DecisionNode)}
+        self._held: dict[str, list[Load]] = {}
+        self._merged: dict[str, int] = {}
+
+    @property
+    def holds(self) -> bool:
+        """Whether a Merger waits with records."""
+        return any(self._held.values())
+
+    def walk(self, load: Load) -> Iterator[Action]:
+        """What is to be done with a packet from the source."""
+        yield from self._onward(self._stage.source.id, Output.ONLY, load)
+
+    def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
+        """What is to be done with what was written."""
+        yield from self._onward(post.id, Output.ONLY, load)
+
+    def flush(self) -> Iterator[Action]:
+        """The read has ended: what Mergers wait with goes on. Call it until nothing comes."""
+        # One at a time: what it sends on may reach another Merger, which has to wait for it.
+        for node_id in self._stage.nodes:
+            if self._held.get(node_id):
+                yield from self._release(node_id)
+                return
+
+    def _onward(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
+        targets = [way.target for way in self._stage.ways.get(node_id, ()) if way.output is output]
+        if not targets and len(load) and not isinstance(self._stage.nodes.get(node_id), PostNode):
+            yield Drop(node_id, load)
+        for target in targets:
+            yield from self._pass(target, load)
+
+    def _pass(self, node_id: str, load: Load) -> Iterator[Action]:
+        if not len(load):
+            return
+        node = self._stage.nodes[node_id]
+        match node:
+            case PostNode():
+                yield Write(node, load, onward=node_id in self._stage.ways)
+            case MapperNode():
+                yield from self._onward(node_id, Output.ONLY, self._mapped(node_id, load))
+            case SplitterNode():
+                for piece in load.cut(node.size):
+                    yield from self._onward(node_id, Output.ONLY, piece)
+            case MergerNode():
+                yield from self._merge(node, load)
+            case DecisionNode():
+                yield from self._decide(node, load)
+            case DelayNode() | HaltNode():
+                yield Hold(node, load)
+                yield from self._onward(node_id, Output.ONLY, load)
+            case ResponseNode():
+                yield Respond(node, load)
+            case _:
+                yield from self._onward(node_id, Output.ONLY, load)
+
+    def _mapped(self, node_id: str, load: Load) -> Load:
+        """The load after a Mapper. Records that failed before are not mapped."""
+        fine = [index for index in range(len(load)) if index not in load.errors] if load.errors else range(len(load))
+        documents = load.as_documents()
+        source_ids: Sequence[str] = load.source_ids
+        if load.errors:
+            documents, source_ids = [documents[index] for index in fine], [source_ids[index] for index in fine]
+        found = self._mappers[node_id].map_packet(Packet(source_ids, documents, {}))
+        if not found.failures and not load.errors:
+            return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, found.batch.rows)
+        errors: dict[int, RecordError] = dict(load.errors)
+        errors.update({fine[place]: error for place, error in found.failures.items()})
+        rows = iter(found.batch.rows)
+        filled = [None if index in errors else next(rows) for index in range(len(load))]
+        return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, filled, errors)
+
+    def _merge(self, node: MergerNode, load: Load) -> Iterator[Action]:
+        held = self._held.setdefault(node.id, [])
+        if held and not alike(held[0], load):
+            yield from self._release(node.id)
+            held = self._held.setdefault(node.id, [])
+        held.append(load)
+        if len(held) >= node.packets:
+            yield from self._release(node.id)
+
+    def _release(self, node_id: str) -> Iterator[Action]:
+        yield from self._onward(node_id, Output.ONLY, joined(self._held.pop(node_id)))
+
+    def _decide(self, node: DecisionNode, load: Load) -> Iterator[Action]:
+        decided = self._conditions[node.id].decide(load)
+        load = load.failed(decided.errors)
+        yield from self._onward(node.id, Output.THEN, load.picked(decided.then))
+        yield from self._onward(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
