@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -18,6 +18,9 @@ from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 
 router = APIRouter(responses=PROBLEMS)
 _HEARTBEAT_SECONDS = 15.0
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 Challenge = Annotated[str, Query(max_length=100, description="Anything that has not been asked before.")]
 
 
@@ -40,7 +43,7 @@ async def stop(request: Request, who: Who) -> Response:
     return Response(status_code=202)
 
 
-@router.get("/events", tags=["service"], response_class=StreamingResponse)
+@router.get("/events", tags=["service"], response_class=StreamingResponse, responses=_EVENTS)
 async def events(agent: Agent) -> StreamingResponse:
     """Server-sent events: each `data` line is an `Event` in JSON. A comment every 15 s keeps the stream alive."""
 
@@ -68,7 +71,8 @@ def set_up_vault(agent: Agent, choice: models.VaultSetUp) -> models.Vault:
     passphrase = Secret(choice.passphrase.get_secret_value()) if choice.passphrase is not None else None
     if passphrase is not None:
         agent.secrets.know([passphrase])
-    keeper.set_up(choice.kind, passphrase=passphrase, path=Path(choice.path) if choice.path else None)
+    path = Path(choice.path) if choice.path else None
+    keeper.set_up(choice.kind, passphrase=passphrase, path=path, start_afresh=choice.start_afresh)
     agent.vault_opened()
     return answers.vault(keeper.report())
 
