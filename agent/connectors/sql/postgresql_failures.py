@@ -80,6 +80,9 @@ def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tu
     if state == "23503":
         return Refusal("reference-missing", f"The record for {table} refers to a row of another table that is not "
                        f"there (rule {rule}).", "Bring that row first, or correct the reference.")  # fmt: skip
+    if state == "42501":
+        return Refusal("row-not-permitted", f"The agent may not write this record into {table}: a policy of the table "
+                       "forbids it.", "Change the policy, or correct the record.")  # fmt: skip
     if state.startswith("23") and rule:
         return Refusal("value-refused", f"The record breaks the rule {rule} of the table {table}.",
                        "Correct the record in the source app, or change the rule.")  # fmt: skip

@@ -303,7 +303,7 @@ class SqliteDialect:
 
     def code(self, error: BaseException) -> str:
         """SQLite's name of the error."""
-        return str(getattr(error, "sqlite_errorname", type(error).__name__))
+        return sqlite_failures.code(error)
 
     # Validation
 
