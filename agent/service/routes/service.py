@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,21 +46,8 @@ async def stop(request: Request, who: Who) -> Response:
 async def events(agent: Agent) -> StreamingResponse:
     """Server-sent events: each `data` line is an `Event` in JSON. A comment every 15 s keeps the stream alive."""
 
-    async def stream() -> AsyncIterator[str]:
-        with agent.hub.listen() as listener:
-            yield ": listening\n\n"
-            while True:
-                try:
-                    event = await listener.next(_HEARTBEAT_SECONDS)
-                except TimeoutError:
-                    yield ": alive\n\n"
-                    continue
-                if event is None:
-                    return
-                yield f"id: {event.id}\nevent: {event.kind.value}\ndata: {event.model_dump_json()}\n\n"
-
-    headers = {"Cache-Control": "no-store"}
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+    frames = agent.hub.frames(heartbeat_seconds=_HEARTBEAT_SECONDS)
+    return StreamingResponse(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.put("/vault", tags=["vault"])
