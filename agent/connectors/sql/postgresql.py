@@ -318,7 +318,8 @@ def _execute(driver: psycopg.Connection[Any], statement: str) -> None:
 
 
 def _copy(driver: psycopg.Connection[Any], statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
-    with driver.cursor() as cursor, cursor.copy(statement.encode(), ()) as copy:
+    # The one statement that the driver sends as it is: a percent sign stands for itself.
+    with driver.cursor() as cursor, cursor.copy(statement.replace("%%", "%").encode()) as copy:
         write = copy.write_row
         for row in rows:
             write(row)

@@ -39,7 +39,8 @@ _EXACT = {
 }  # fmt: skip
 _CLASSES = {
     "22": Fault.RECORD, "23": Fault.RECORD, "08": Fault.LOST, "57": Fault.LOST, "58": Fault.LOST,
-    "42": Fault.STATEMENT, "0A": Fault.STATEMENT, "3F": Fault.STATEMENT,
+    "42": Fault.STATEMENT,
+    "54": Fault.STATEMENT, "0A": Fault.STATEMENT, "3F": Fault.STATEMENT,
 }  # fmt: skip
 _KEYED = re.compile(r"\((?P<columns>[^()]*)\)=\(")
 _LENGTH = re.compile(r"character(?: varying)?\((?P<most>\d+)\)")
