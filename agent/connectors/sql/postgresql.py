@@ -257,6 +257,10 @@ class PostgresDialect:
         """The whole row as JSON, made by the server."""
         return "row_to_json(q.*)::text"
 
+    def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement."""
+        return fetch(connection, statement, parameters)
+
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """The JSON as bytes."""
         return [row[0].encode() for row in rows]
