@@ -251,8 +251,9 @@ async def test_cancelling_validate_drops_the_request_in_flight(store_of: Make) -
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another thread does."""
-    while not condition():  # noqa: ASYNC110 - the sandbox runs in a thread and sets no event
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - the sandbox runs in a thread and sets no event
+            await asyncio.sleep(0.001)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------
