@@ -16,7 +16,9 @@ from agent.domain.app import DataType, FieldKind
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# No control characters, and none that turn the direction of a text: names stand in log lines and questions.
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=_ONE_LINE)]
 ShortText = Annotated[str, StringConstraints(max_length=1_000)]
 
 
@@ -113,7 +115,10 @@ class ServiceState(Model):
 
 
 class VaultSetUp(Request):
-    """Choose where the vault's key comes from, knowingly. `start_afresh` gives up what a missing or damaged one held."""
+    """Choose where the vault's key comes from, knowingly.
+
+    `start_afresh` gives up what a missing or damaged vault held.
+    """
 
     kind: Name
     passphrase: SecretStr | None = None

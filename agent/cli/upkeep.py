@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,7 +77,10 @@ def status(as_json: JsonOption = False) -> None:
 @vault.command("set-up")
 def set_up(
     kind: Annotated[str, typer.Argument(help="One of the sources that “opagent vault status” lists.")],
-    path: Annotated[str | None, typer.Option(help="Where the key file is, or shall be made.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where the key file is, or shall be made.")] = None,
+    start_afresh: Annotated[
+        bool, typer.Option("--start-afresh", help="Give up what a missing or damaged vault held.")
+    ] = False,
     stdin: StdinOption = False,
     descriptor: DescriptorOption = None,
     as_json: JsonOption = False,
@@ -85,7 +89,8 @@ def set_up(
     passphrase = None
     if kind == "passphrase":
         passphrase = _passphrase(stdin, descriptor, new=True)
-    choice = models.VaultSetUp(kind=kind, passphrase=passphrase, path=path)
+    where = str(path.absolute()) if path is not None else None
+    choice = models.VaultSetUp(kind=kind, passphrase=passphrase, path=where, start_afresh=start_afresh)
     state = ask(lambda client: client.set_up_vault(choice))
     show(state, as_json, lambda: _show(state))
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
 
 
 class RunControl:
@@ -47,19 +51,24 @@ class RunControl:
     def detach(self) -> None:
         """The event loop is about to close."""
         with self._lock:
-            self._loop = None
+            self._loop = self._cancel_heard = self._any_heard = None
 
     async def until_cancelled(self) -> None:
         """Return when the run should end."""
-        if self._cancel_heard is not None:
-            await self._cancel_heard.wait()
+        await _attached(self._cancel_heard).wait()
+
+    async def unless_cancelled(self, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+        """The result of the work, or None when the run should end: the work is then cancelled."""
+        return await _unless(_attached(self._cancel_heard), work)
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+        """The result of the work, or None when the run should end or pause: the work is then cancelled."""
+        return await _unless(_attached(self._any_heard), work)
 
     async def sleep(self, seconds: float) -> bool:
         """Sleep, but not longer than nothing is wished. Returns False when a wish ended the sleep."""
-        if self._any_heard is None:
-            raise RuntimeError("The control is not attached to an event loop.")
         try:
-            await asyncio.wait_for(self._any_heard.wait(), seconds)
+            await asyncio.wait_for(_attached(self._any_heard).wait(), seconds)
         except TimeoutError:
             return True
         return False
@@ -71,3 +80,20 @@ class RunControl:
             self._loop.call_soon_threadsafe(self._cancel_heard.set)
         if self._cancelled or self._paused:
             self._loop.call_soon_threadsafe(self._any_heard.set)
+
+
+def _attached(event: asyncio.Event | None) -> asyncio.Event:
+    if event is None:
+        raise RuntimeError("The control is not attached to an event loop.")
+    return event
+
+
+async def _unless(wish: asyncio.Event, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    working, wished = asyncio.create_task(work), asyncio.create_task(wish.wait())
+    try:
+        await asyncio.wait({working, wished}, return_when=asyncio.FIRST_COMPLETED)
+        return None if wish.is_set() else working.result()
+    finally:
+        wished.cancel()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)

@@ -2,7 +2,8 @@
 
 Where the destination keeps receipts, rows and receipt commit together and the receipt is all that is needed to book the
 packet later. Where it does not, the packet itself is written down as an intent before it is sent; an intent without an
-answer is looked up at the destination, and only what is missing there is sent again.
+answer is looked up at the destination, and only what is missing there is sent again. Of the intent of a run that has
+ended meanwhile, what the destination holds is booked and nothing is sent: the next run reads those records again.
 """
 
 from __future__ import annotations
@@ -10,36 +11,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import cast
 
 import msgspec
 
 from agent.connectors.contract import Connection, WriteTarget
-from agent.domain.app import Attribute
-from agent.domain.errors import AmbiguousWriteError, RecordError
-from agent.domain.packet import Batch, Row, SyncState, WriteReport
+from agent.domain.errors import AmbiguousWriteError, FatalError, RecordError
+from agent.domain.packet import Batch, SyncState, WriteReport
+from agent.engine.intended import Intended
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Prepared
 from agent.engine.verdict import FailureLimit
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
-from agent.store.ledger import Ledger
+from agent.store.ledger import FENCED, Ledger
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
 _AMBIGUOUS_TRIES = 3
 _LOGGED_FAILURES = 50
-
-
-class _Intended(msgspec.Struct, frozen=True, array_like=True):
-    """An intent's payload: the acknowledgement so far, and the batch exactly as it was to be sent."""
-
-    acknowledgement: Acknowledgement
-    attributes: list[Attribute]
-    rows: list[list[object]]
-    places: list[int]
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Intended)
 
 
 class Delivery:
@@ -86,38 +73,73 @@ class Delivery:
     async def settle(self) -> None:
         """Book what an earlier worker wrote but could not book any more. Call it before the run's cursor is read."""
         if self._destination.keeps_receipts:
-            receipt = await self._destination.receipt(self._target)
-            if receipt is not None:
-                await self._book_receipt(Acknowledgement.unpack(receipt))
+            packed = await self._destination.receipt(self._target)
+            if packed is not None:
+                await self._book_receipt(packed)
             return
         intent = await asyncio.to_thread(self._ledger.intent, self._stream)
         if intent is None:
             return
-        intended = _DECODER.decode(intent.payload)
-        self._journal.write(
-            "info",
-            "A write was not answered before the service stopped. Looking up what the destination holds.",
-            node=self._node,
-        )
-        batch = _batch(intended)
-        report = await self._look_up_and_write(batch)
-        await self._book(_concluded(intended.acknowledgement, intended.places, report))
+        if not await self._is_next(intent.run, intent.number):
+            await asyncio.to_thread(self._ledger.drop_intent, intent, stream=self._stream)
+            return
+        intended = Intended.unpack(intent.payload)
+        if intent.run == self._run:
+            self._say("A write was not answered before the service stopped. Looking up what the destination holds.")
+            report = await self._look_up_and_write(intended.batch())
+            await self._book_again(self._concluded(intended.acknowledgement, intended.places, report))
+        elif intended.target == self._target:
+            self._say("A write of an earlier run was not answered. Looking up what the destination holds.")
+            await self._book_again(await self._found(intended))
+        else:
+            # It went elsewhere, where nobody looks any more. Its records are read again like those after it.
+            await asyncio.to_thread(self._ledger.drop_intent, intent, stream=self._stream)
 
-    async def _book_receipt(self, receipt: Acknowledgement) -> None:
-        cursor = await asyncio.to_thread(self._ledger.cursor, run=receipt.run, stream=receipt.stream)
-        if receipt.stream == self._stream and cursor.number == receipt.number - 1:
-            self._journal.write("info", "Booked a packet that was written before the service stopped.", node=self._node)
-            await self._book(receipt)
+    async def _book_receipt(self, packed: bytes) -> None:
+        """Book a packet that was written. A destination may hold the receipt of another installation: that is not ours
+        to book, and its run is not known here."""
+        try:
+            receipt = Acknowledgement.unpack(packed)
+        except msgspec.MsgspecError:
+            self._say("The receipt at the destination is of another version of the agent and was left out of account.")
+            return
+        if receipt.stream == self._stream and await self._is_next(receipt.run, receipt.number):
+            self._say("Booked a packet that was written before the service stopped.")
+            await self._book_again(receipt)
+
+    async def _is_next(self, run: str, number: int) -> bool:
+        booked = await asyncio.to_thread(self._ledger.booked, run=run, stream=self._stream)
+        return booked is not None and booked == number - 1
+
+    async def _found(self, intended: Intended) -> Acknowledgement:
+        """Those records of an intent that the destination holds; the bookmark stays, so the others are read again."""
+        found = await self._destination.look_up(self._target, intended.batch())
+        begun, places = intended.acknowledgement, {intended.places[row]: id_ for row, id_ in found.written.items()}
+        return msgspec.structs.replace(
+            begun,
+            bookmark=None,
+            finished=False,
+            unchanged=0,
+            source_ids=[begun.source_ids[place] for place in places],
+            fingerprints=[begun.fingerprints[place] for place in places],
+            destination_ids=list(places.values()),
+            troubled=[],
+        )
 
     def continue_from(self, number: int) -> None:
         """Say how many packets of this run are booked, after `settle`."""
         self._number = number
 
     async def deliver(self, prepared: Prepared) -> None:
-        """Write a packet and book it."""
+        """Write a packet and book it.
+
+        Raises:
+            FatalError: code `fenced`: another worker has gone on with this run; code `too-many-failures`.
+            AgentError: whatever the destination raises.
+        """
         begun = self._begun(prepared)
         if not prepared.batch.rows:
-            await self._book(begun)
+            await self._book(self._held_back(begun))
         elif self._destination.keeps_receipts:
             await self._book(await self._write_with_receipt(prepared, begun))
         else:
@@ -145,7 +167,7 @@ class Delivery:
 
         def seal(report: WriteReport) -> bytes:
             nonlocal sealed
-            sealed = _concluded(begun, prepared.places, report)
+            sealed = self._concluded(begun, prepared.places, report)
             return sealed.pack()
 
         for _ in range(_AMBIGUOUS_TRIES):
@@ -161,16 +183,14 @@ class Delivery:
 
     async def _write_with_intent(self, prepared: Prepared, begun: Acknowledgement) -> Acknowledgement:
         batch = prepared.batch
-        payload = _ENCODER.encode(
-            _Intended(begun, list(batch.attributes), [list(row) for row in batch.rows], list(prepared.places))
-        )
+        payload = Intended.of(prepared, begun, self._target).pack()
         await asyncio.to_thread(self._ledger.announce, begun, payload, at=self._clock())
         try:
             report = await self._destination.write(self._target, batch, _no_receipt)
         except AmbiguousWriteError as error:
             self._journal.write("warning", error.message, node=self._node, detail=error.detail)
             report = await self._look_up_and_write(batch)
-        return _concluded(begun, prepared.places, report)
+        return self._concluded(begun, prepared.places, report)
 
     async def _look_up_and_write(self, batch: Batch) -> WriteReport:
         """Send again what the destination does not hold yet, and report on the whole batch."""
@@ -202,51 +222,54 @@ class Delivery:
             raise _unanswered()
         return WriteReport([written.get(index, "") for index in range(len(batch))], failures, skipped)
 
+    def _concluded(self, begun: Acknowledgement, places: Sequence[int], report: WriteReport) -> Acknowledgement:
+        """The acknowledgement once the destination has spoken; `places` leads from rows to records."""
+        destination_ids = list(begun.destination_ids)
+        for row, place in enumerate(places):
+            destination_ids[place] = report.destination_ids[row]
+        lines = list(begun.troubled)
+        failures, skipped = report.failures.items(), report.skipped.items()
+        lines += [RecordLine(places[row], _FAILED, error.message, error.remedy) for row, error in failures]
+        lines += [RecordLine(places[row], _SKIPPED, reason, "") for row, reason in skipped]
+        lines.sort(key=lambda line: line.index)
+        return self._held_back(msgspec.structs.replace(begun, destination_ids=destination_ids, troubled=lines))
+
+    def _held_back(self, concluded: Acknowledgement) -> Acknowledgement:
+        """Without the bookmark where the run is about to be stopped: what failed is read again after the correction."""
+        if self._limit.is_reached_with(**_tally(concluded)):
+            return msgspec.structs.replace(concluded, bookmark=None, finished=False)
+        return concluded
+
     async def _book(self, acknowledgement: Acknowledgement) -> None:
-        await asyncio.to_thread(self._ledger.acknowledge, acknowledgement)
-        failed = sum(line.state == _FAILED for line in acknowledgement.troubled)
-        for line in acknowledgement.troubled[:_LOGGED_FAILURES]:
-            self._journal.write(
-                "warning",
-                line.message,
-                node=self._node,
-                record=acknowledgement.source_ids[line.index],
-                detail=line.remedy,
+        if not await asyncio.to_thread(self._ledger.acknowledge, acknowledgement):
+            raise FatalError(
+                "Another worker has booked this packet.", code=FENCED, remedy="Nothing: it finishes the run."
             )
-        if len(acknowledgement.troubled) > _LOGGED_FAILURES:
-            more = len(acknowledgement.troubled) - _LOGGED_FAILURES
+        self._tell(acknowledgement)
+
+    async def _book_again(self, acknowledgement: Acknowledgement) -> None:
+        """Book what may have been booked meanwhile."""
+        if await asyncio.to_thread(self._ledger.acknowledge, acknowledgement):
+            self._tell(acknowledgement)
+
+    def _tell(self, booked: Acknowledgement) -> None:
+        for line in booked.troubled[:_LOGGED_FAILURES]:
+            self._journal.write(
+                "warning", line.message, node=self._node, record=booked.source_ids[line.index], detail=line.remedy
+            )
+        if len(booked.troubled) > _LOGGED_FAILURES:
+            more = len(booked.troubled) - _LOGGED_FAILURES
             self._journal.write("warning", f"{more:,} more records of this packet: see Sync Info.", node=self._node)
-        self._limit.add(written=len(acknowledgement.source_ids) - len(acknowledgement.troubled), failed=failed)
+        if booked.run == self._run:
+            self._limit.add(**_tally(booked))
+
+    def _say(self, message: str) -> None:
+        self._journal.write("info", message, node=self._node)
 
 
-def _concluded(begun: Acknowledgement, places: Sequence[int], report: WriteReport) -> Acknowledgement:
-    """The acknowledgement once the destination has spoken; `places` leads from rows to records."""
-    destination_ids = list(begun.destination_ids)
-    for row, place in enumerate(places):
-        destination_ids[place] = report.destination_ids[row]
-    lines = list(begun.troubled)
-    lines += [RecordLine(places[row], _FAILED, error.message, error.remedy) for row, error in report.failures.items()]
-    lines += [RecordLine(places[row], _SKIPPED, reason, "") for row, reason in report.skipped.items()]
-    lines.sort(key=lambda line: line.index)
-    return msgspec.structs.replace(begun, destination_ids=destination_ids, troubled=lines)
-
-
-def _batch(intended: _Intended) -> Batch:
-    source_ids = intended.acknowledgement.source_ids
-    return Batch(
-        attributes=tuple(intended.attributes),
-        source_ids=[source_ids[place] for place in intended.places],
-        rows=[_row(row) for row in intended.rows],
-    )
-
-
-def _row(values: list[object]) -> Row:
-    """A row as it was: collections came back from the intent as lists of lists."""
-    row = (
-        [_row(member) for member in value if isinstance(member, list)] if isinstance(value, list) else value
-        for value in values
-    )
-    return cast("Row", tuple(row))
+def _tally(booked: Acknowledgement) -> dict[str, int]:
+    failed = sum(line.state == _FAILED for line in booked.troubled)
+    return {"written": len(booked.source_ids) - len(booked.troubled), "failed": failed}
 
 
 def _no_receipt(_report: WriteReport) -> bytes:

@@ -8,12 +8,11 @@ it. A fault travels through the queues behind the packets that preceded it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from agent.connectors.contract import Connection, ReadRequest
+from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
@@ -21,9 +20,6 @@ from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Prepared
 
 _QUEUED_PACKETS = 2
-_CANCEL_GRACE_SECONDS = 5.0
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +38,10 @@ class Pipeline:
         source: The entered connection to read from.
         preparation: Drops what is unchanged and maps the rest.
         delivery: Writes and books.
-        control: The wishes for the run.
+        control: The wishes for the run, attached.
         journal: Hears of every booked packet.
         time_is_up: Whether the slice's budget is used.
+        cancel_grace_seconds: How long a write in flight may go on when the run is cancelled.
     """
 
     def __init__(
@@ -56,6 +53,7 @@ class Pipeline:
         control: RunControl,
         journal: RunJournal,
         time_is_up: Callable[[], bool],
+        cancel_grace_seconds: float = 5.0,
     ) -> None:
         self._source = source
         self._preparation = preparation
@@ -63,6 +61,7 @@ class Pipeline:
         self._control = control
         self._journal = journal
         self._time_is_up = time_is_up
+        self._cancel_grace_seconds = cancel_grace_seconds
         self._fetched: asyncio.Queue[Packet | _Fault | _Stop] = asyncio.Queue(_QUEUED_PACKETS)
         self._mapped: asyncio.Queue[Prepared | _Fault | _Stop] = asyncio.Queue(_QUEUED_PACKETS)
 
@@ -71,22 +70,30 @@ class Pipeline:
 
         Raises whatever the source or the destination raised, once everything before it is booked.
         """
+        writing = asyncio.create_task(self._write())
         stages = [asyncio.create_task(self._fetch(request)), asyncio.create_task(self._map())]
         try:
-            return await self._write()
+            pending = {writing, *stages}
+            while not writing.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for stage in done - {writing}:
+                    # A stage raises only what is no Exception: nothing more would come through its queue.
+                    stage.result()
+            return writing.result()
         finally:
-            for stage in stages:
-                stage.cancel()
-            await asyncio.gather(*stages, return_exceptions=True)
+            for task in (writing, *stages):
+                task.cancel()
+            await asyncio.gather(writing, *stages, return_exceptions=True)
 
     async def _fetch(self, request: ReadRequest) -> None:
         packets = self._source.read(request)
         try:
-            async for packet in packets:
+            # A read has no effect, so a pause need not wait for it: the next slice asks for this packet again.
+            while (packet := await self._control.unless_stopped(_next(packets))) is not None:
                 await self._fetched.put(packet)
                 if packet.bookmark is not None:
                     return
-                if self._time_is_up() or self._control.paused() or self._control.cancelled():
+                if self._time_is_up():
                     break
             await self._fetched.put(_Stop())
         except Exception as error:  # noqa: BLE001 - the writer raises it when its turn comes
@@ -110,40 +117,43 @@ class Pipeline:
 
     async def _write(self) -> bool:
         while True:
-            item = await self._unless_cancelled(self._mapped.get())
+            item = await self._control.unless_cancelled(self._mapped.get())
             if item is None or isinstance(item, _Stop):
                 return False
             if isinstance(item, _Fault):
                 raise item.error
-            delivery = asyncio.create_task(self._delivery.deliver(item))
-            if await self._unless_cancelled(_shielded(delivery)) is None:
-                await _wind_up(delivery)
+            if not await self._delivered(item):
                 return False
+            self._preparation.booked()
             self._journal.progressed()
             if item.finished:
                 return True
 
-    async def _unless_cancelled(self, awaited: Coroutine[Any, Any, _Item]) -> _Item | None:
-        """The result, or None as soon as the run is cancelled."""
-        task = asyncio.create_task(awaited)
+    async def _delivered(self, prepared: Prepared) -> bool:
+        """Write and book a packet. A write in flight when the run is cancelled may still end for a moment; one that
+        does not is dropped: its intent or receipt settles it next time."""
+        delivery = asyncio.create_task(self._delivery.deliver(prepared))
         cancelled = asyncio.create_task(self._control.until_cancelled())
         try:
-            await asyncio.wait({task, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-            return task.result() if task.done() else None
+            await asyncio.wait({delivery, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if not delivery.done():
+                await asyncio.wait({delivery}, timeout=self._cancel_grace_seconds)
+            if not delivery.done():
+                return False
+            await delivery
+            return True
         finally:
             cancelled.cancel()
-            task.cancel()
+            delivery.cancel()
+            await asyncio.gather(delivery, return_exceptions=True)
 
 
-async def _shielded(delivery: asyncio.Task[None]) -> bool:
-    await asyncio.shield(delivery)
-    return True
-
-
-async def _wind_up(delivery: asyncio.Task[None]) -> None:
-    """Let the write in flight end for a moment, then drop it: its intent or receipt settles it next time."""
-    await asyncio.wait({delivery}, timeout=_CANCEL_GRACE_SECONDS)
-    if not delivery.done():
-        delivery.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await delivery
+async def _next(packets: AsyncIterator[Packet]) -> Packet:
+    try:
+        return await anext(packets)
+    except StopAsyncIteration:
+        raise FatalError(
+            "The source ended without saying how far it was read.",
+            code="read-unfinished",
+            remedy="Send the log to your support: the connector has a fault.",
+        ) from None

@@ -1,12 +1,14 @@
 """What happens to a packet between fetching and writing: what is unchanged is dropped, the rest is mapped.
 
 A record is unchanged when the same version of the processflow has already written exactly this source record with
-success. That makes the overlap of two reads, and tables that are read whole, cost nothing at the destination.
+success. That makes the overlap of two reads, and tables that are read whole, cost nothing at the destination. Packets
+that are on their way count as written: what comes after them is compared with them, not with what was there before.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,12 +79,19 @@ class Preparation:
         self._nodes = nodes
         self._number = first_number
         self._knows_records = ledger.has_records(stream)
+        self._on_their_way: deque[dict[str, int]] = deque()
+
+    def booked(self) -> None:
+        """The oldest of the prepared packets is in the ledger now."""
+        self._on_their_way.popleft()
+        self._knows_records = True
 
     async def prepare(self, packet: Packet) -> Prepared:
         """Drop what is unchanged and map the rest. A record that cannot be mapped spoils no other."""
         version = self._version
         fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
         changed, fingerprints = await self._changed(packet, fingerprints)
+        self._on_their_way.append(dict(zip(changed.source_ids, fingerprints, strict=True)))
         mapped = self._mapper.map_packet(changed)
         self._keep_for_diagnosis(changed, mapped.batch)
         failures = mapped.failures
@@ -103,14 +112,12 @@ class Preparation:
         )
 
     async def _changed(self, packet: Packet, fingerprints: list[int]) -> tuple[Packet, list[int]]:
-        if not self._knows_records or len(packet) == 0:
-            return packet, fingerprints
-        known = await asyncio.to_thread(self._ledger.acknowledged_fingerprints, self._stream, packet.source_ids)
-        if not known:
-            return packet, fingerprints
-        kept = [
-            index for index, source_id in enumerate(packet.source_ids) if known.get(source_id) != fingerprints[index]
-        ]
+        known = await self._known(packet.source_ids)
+        kept = []
+        for index, (source_id, fingerprint) in enumerate(zip(packet.source_ids, fingerprints, strict=True)):
+            if known.get(source_id) != fingerprint:
+                known[source_id] = fingerprint
+                kept.append(index)
         if len(kept) == len(packet):
             return packet, fingerprints
         changed = Packet(
@@ -120,6 +127,16 @@ class Preparation:
             bookmark=packet.bookmark,
         )
         return changed, [fingerprints[index] for index in kept]
+
+    async def _known(self, source_ids: Sequence[str]) -> dict[str, int]:
+        """The fingerprints that these records have at the destination, or will have before this packet gets there."""
+        on_their_way = tuple(self._on_their_way)
+        known: dict[str, int] = {}
+        if self._knows_records and source_ids:
+            known = await asyncio.to_thread(self._ledger.acknowledged_fingerprints, self._stream, source_ids)
+        for packet in on_their_way:
+            known.update(packet)
+        return known
 
     def _keep_for_diagnosis(self, packet: Packet, batch: Batch) -> None:
         if not self._journal.wants_packets:

@@ -10,7 +10,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -25,15 +25,15 @@ from agent.engine.delivery import Delivery
 from agent.engine.filters import render
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.mapping import Mapper
+from agent.engine.patience import Patience
 from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
 from agent.engine.verdict import FailureLimit, conclusion
 from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.ledger import Ledger
+from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
 
 _LEVELS: Mapping[RunState, Level] = {RunState.FAILED: "error", RunState.PARTIAL: "warning"}
-_WAITS_SECONDS = (5, 15, 30, 60, 120, 300, 600, 600, 600)
 
 
 class Then(Enum):
@@ -42,6 +42,7 @@ class Then(Enum):
     GO_ON = "go on"
     PAUSED = "paused"
     ENDED = "ended"
+    """Nothing: the run has ended, or another worker has taken it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +63,52 @@ class Runner:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._waits: dict[str, int] = {}
+        self._patience = Patience()
 
     def run_slice(self, run_id: str, control: RunControl, *, budget_seconds: float) -> Then:
         """Work on a run until it ended, the budget is used, or it was paused or cancelled. Never raises for the run's
-        own faults: they end in the run's row, in the log, and in a wait where trying again may help."""
+        own faults: they end in the run's row, in the log, and in a wait where trying again may help.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        try:
+            return self._run_slice(run_id, control, budget_seconds)
+        except TransientError as error:
+            # The agent's own database: not even the run's row can say what is wrong.
+            return self._wait_unnoted(run_id, control, error)
+
+    def _run_slice(self, run_id: str, control: RunControl, budget_seconds: float) -> Then:
         parts = self._parts
-        row = parts.runs.get(run_id)
+        row = parts.runs.start(run_id, at=parts.clock())
         if row.state.ended:
             return Then.ENDED
         journal = RunJournal(parts.journal, flow=row.flow, run=run_id)
         if control.cancelled() or row.cancel_requested:
-            return self._end(row, journal, RunState.CANCELLED, "Cancelled by the operator.", "")
-        row = parts.runs.start(run_id, at=parts.clock())
+            return self._end_cancelled(row, journal)
         journal.progressed()
         try:
             done = asyncio.run(self._slice(row, journal, control, budget_seconds))
         except TransientError as error:
-            return self._wait(row, journal, control, error)
+            return (
+                self._end_cancelled(row, journal) if control.cancelled() else self._wait(row, journal, control, error)
+            )
         except AgentError as error:
-            journal.write("error", error.message, detail=f"{error.remedy} {error.detail} [{error.code}]".strip())
-            return self._end(row, journal, RunState.FAILED, error.message, error.remedy)
+            return self._end_failed(row, journal, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run ends with a reason and the service goes on
             journal.write("error", "Something unexpected went wrong in this run.", detail=_where(error))
             return self._end(
                 row, journal, RunState.FAILED, f"Something unexpected went wrong ({type(error).__name__}).",
                 "Execute it again. If it fails again, send the log to your support.",
             )  # fmt: skip
-        self._waits.pop(run_id, None)
+        if self._patience.healed(run_id):
+            journal.write("info", "It works again.")
+        if done:
+            state, message, remedy = conclusion(parts.runs.get(run_id).counts)
+            return self._end(row, journal, state, message, remedy)
         if control.cancelled():
-            return self._end(row, journal, RunState.CANCELLED, "Cancelled by the operator.", "")
-        if not done:
-            return Then.PAUSED if control.paused() else Then.GO_ON
-        state, message, remedy = conclusion(parts.runs.get(run_id).counts)
-        return self._end(row, journal, state, message, remedy)
+            return self._end_cancelled(row, journal)
+        return Then.PAUSED if control.paused() else Then.GO_ON
 
     async def _slice(self, row: RunRow, journal: RunJournal, control: RunControl, budget_seconds: float) -> bool:
         control.attach()
@@ -122,29 +135,49 @@ class Runner:
             control.detach()
 
     def _wait(self, row: RunRow, journal: RunJournal, control: RunControl, error: TransientError) -> Then:
-        """Wait before the next try, unless too many were in vain; progress in between starts the count anew."""
-        waited = self._waits.get(row.id, 0)
-        if waited >= len(_WAITS_SECONDS):
-            self._waits.pop(row.id, None)
-            journal.write("error", error.message, detail=f"Gave up after {waited} tries. {error.detail}".strip())
-            return self._end(row, journal, RunState.FAILED, error.message, error.remedy)
-        seconds = max(_WAITS_SECONDS[waited], error.retry_after_seconds or 0)
-        self._waits[row.id] = waited + 1
-        if waited == 0:
-            journal.write("warning", error.message, detail=error.detail)
-        self._parts.runs.progress(
-            row.id, state=RunState.WAITING, activity=f"Trying again in {seconds:.0f} s", message=error.message,
-            remedy=error.remedy,
-        )  # fmt: skip
-        journal.progressed()
-        asyncio.run(_sleep(control, seconds))
+        """Wait before the next try, unless too many were in vain."""
         if control.cancelled():
-            return self._end(row, journal, RunState.CANCELLED, "Cancelled by the operator.", "")
+            return self._end_cancelled(row, journal)
+        read = self._parts.runs.get(row.id).counts.read
+        wait = self._patience.after(error, run=row.id, progress=read)
+        if wait.tries == 1:
+            journal.write("warning", error.message, detail=error.detail)
+        if wait.seconds is None:
+            journal.write("error", error.message, detail=f"Gave up after {wait.tries} tries. {error.detail}".strip())
+            return self._end(row, journal, RunState.FAILED, error.message, error.remedy)
+        with suppress(TransientError):  # where it is the database that cannot be written
+            self._parts.runs.progress(
+                row.id, state=RunState.WAITING, activity=f"Trying again in {wait.text}", message=error.message,
+                remedy=error.remedy,
+            )  # fmt: skip
+        journal.progressed()
+        asyncio.run(_sleep(control, wait.seconds))
+        if control.cancelled():
+            return self._end_cancelled(row, journal)
         return Then.PAUSED if control.paused() else Then.GO_ON
 
+    def _wait_unnoted(self, run_id: str, control: RunControl, error: TransientError) -> Then:
+        wait = self._patience.after(error, run=run_id, progress=None)
+        if wait.tries == 1:
+            detail = f"{error.remedy} {error.detail}".strip()
+            self._parts.journal.write("error", error.message, run=run_id, detail=detail)
+        asyncio.run(_sleep(control, wait.seconds or 0))
+        return Then.PAUSED if control.paused() else Then.GO_ON
+
+    def _end_cancelled(self, row: RunRow, journal: RunJournal) -> Then:
+        return self._end(row, journal, RunState.CANCELLED, "Cancelled by the operator.", "")
+
+    def _end_failed(self, row: RunRow, journal: RunJournal, error: AgentError) -> Then:
+        if error.code == FENCED:
+            self._patience.forget(row.id)
+            journal.write("warning", error.message, detail=error.detail)
+            return Then.ENDED
+        journal.write("error", error.message, detail=f"{error.remedy} {error.detail} [{error.code}]".strip())
+        return self._end(row, journal, RunState.FAILED, error.message, error.remedy)
+
     def _end(self, row: RunRow, journal: RunJournal, state: RunState, message: str, remedy: str) -> Then:
-        self._waits.pop(row.id, None)
         self._parts.runs.end(row.id, state=state, message=message, remedy=remedy, at=self._parts.clock())
+        self._patience.forget(row.id)
         journal.write(_LEVELS.get(state, "info"), f"{row.flow} ended: {state.value}. {message}")
         journal.progressed()
         return Then.ENDED

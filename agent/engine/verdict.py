@@ -20,15 +20,21 @@ class FailureLimit:
         self._failed = before.failed
         self._written = before.written
 
+    def is_reached_with(self, *, written: int, failed: int) -> bool:
+        """Whether the run is to be stopped once a packet with these records is booked."""
+        failures = self._failed + failed
+        return failures >= _LEAST_FAILURES and failures > _SHARE * (failures + self._written + written)
+
     def add(self, *, written: int, failed: int) -> None:
         """Count a booked packet.
 
         Raises:
             FatalError: code `too-many-failures`.
         """
+        reached = self.is_reached_with(written=written, failed=failed)
         self._written += written
         self._failed += failed
-        if self._failed >= _LEAST_FAILURES and self._failed > _SHARE * (self._failed + self._written):
+        if reached:
             raise FatalError(
                 f"Stopped: {self._failed:,} of {self._failed + self._written:,} records failed.",
                 code="too-many-failures",
@@ -38,12 +44,13 @@ class FailureLimit:
 
 def conclusion(counts: Counts) -> tuple[RunState, str, str]:
     """State, message and remedy of a run that read everything there was."""
+    skipped = f", {counts.skipped:,} skipped" if counts.skipped else ""
     if counts.failed:
         state = RunState.PARTIAL if counts.written or counts.unchanged or counts.skipped else RunState.FAILED
-        message = f"{_records(counts.written)} written, {counts.failed:,} failed."
+        message = f"{_records(counts.written)} written, {counts.failed:,} failed{skipped}."
         return state, message, "Open Sync Info to see why each one failed and what to do."
-    if counts.written:
-        return RunState.SUCCESS, f"{_records(counts.written)} written.", ""
+    if counts.written or counts.skipped:
+        return RunState.SUCCESS, f"{_records(counts.written)} written{skipped}.", ""
     return RunState.SUCCESS, "Nothing new at the source.", ""
 
 

@@ -24,6 +24,7 @@ def http_client(
     *,
     loopback: bool = False,
     connections: int = 4,
+    read_seconds: float = READ_SECONDS,
     auth: httpx.Auth | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
@@ -32,6 +33,7 @@ def http_client(
     Args:
         loopback: The app runs on this machine: no proxy, and no compression, which would cost more than it saves.
         connections: How many connections may be open at once.
+        read_seconds: How long to wait for an answer, and for each further piece of it.
         auth: Adds the credentials to each request.
         transport: Takes the place of the network, in tests.
     """
@@ -39,7 +41,7 @@ def http_client(
         auth=auth,
         # The system's own certificate store: companies add their proxy's authority there.
         verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0),
         follow_redirects=False,
         trust_env=not loopback,

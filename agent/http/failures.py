@@ -76,7 +76,12 @@ _PROXY = Failure(Next.LATER, "proxy", "The proxy did not let us through to {host
 _BUSY = Failure(Next.LATER, "connections-busy", "No connection to {host} became free in time.", _TRY_LATER)
 _READ_TIMEOUT = Failure(Next.MAYBE_DONE, "read-timeout", "{host} did not answer in time.", _TRY_LATER)
 _LOST = Failure(Next.MAYBE_DONE, "connection-lost", "The connection to {host} broke off.", _TRY_LATER)
-_PROTOCOL = Failure(Next.MAYBE_DONE, "protocol", "{host} sent an answer that is not proper HTTP.", _TRY_LATER)
+_PROTOCOL = Failure(
+    Next.MAYBE_DONE,
+    "protocol",
+    "{host} broke off before its answer was complete, or sent one that is not proper HTTP.",
+    _TRY_LATER,
+)
 _ADDRESS = Failure(
     Next.PERSON, "address", "The address of {host} cannot be used.", "Correct the address in the App Configuration."
 )

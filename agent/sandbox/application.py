@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
+import struct
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import format_datetime
 from typing import Any, cast
@@ -79,7 +82,7 @@ class Application:
             await self._until_closing(_disconnected(receive))
             with self._store.lock:
                 self._store.statistics.given_up += 1
-        transport.abort()
+        _reset(transport)
         await _disconnected(receive)  # the server complains about requests without an answer until it has noticed
 
     async def _until_closing(self, waiting: Awaitable[object]) -> None:
@@ -115,6 +118,13 @@ def _instead(fault: Fault, request: Request) -> Answer:
     if fault.kind is FaultKind.HTML:
         return Answer(200, _HTML, "text/html; charset=utf-8")
     return plain_error(request.path, fault.status, "An error has occurred.")
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Cut the connection so that the client gets a reset, not an orderly end."""
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
 
 
 async def _disconnected(receive: Receive) -> None:

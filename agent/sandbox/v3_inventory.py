@@ -204,7 +204,7 @@ def _refuse(title: str, errors: dict[str, object] | None = None) -> Refusal:
 
 
 _READ, _MODIFY = reading("store_inventory"), modifying("store_inventory")
-_LOCATIONS = reading("store_locations") | _READ
+_LOCATIONS = reading("store_locations")
 ROUTES = (
     Route("GET", "/v3/inventory/items", _items, _READ),
     Route("GET", "/v3/inventory/locations", _locations, _LOCATIONS),

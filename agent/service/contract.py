@@ -15,6 +15,7 @@ from agent.domain.errors import AgentError, TransientError
 from agent.service import answers
 from agent.service.agent_parts import AgentParts
 from agent.service.guard import PREFIX
+from agent.service.openapi import describe, names
 from agent.service.routes import apps, flows, log, service
 
 _logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
         title="OP Agent",
         version=__version__,
         openapi_url=f"{PREFIX}/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
         description="What window and command line use, and anything else on this machine may. Send the token of the "
@@ -46,7 +48,8 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.add_exception_handler(RequestValidationError, _invalid_request)
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(Exception, _unexpected)
-    _describe_problems(application)
+    describe(application)
+    application.state.names = names(application.openapi())
     return application
 
 
@@ -58,11 +61,13 @@ def _agent_error(_: Request, error: Exception) -> Response:
     return _response(answers.problem(error), headers)
 
 
-def _invalid_request(_: Request, error: Exception) -> Response:
-    """Names the place, never the value: it may be a secret in the wrong field."""
+def _invalid_request(request: Request, error: Exception) -> Response:
+    """Names the place, never what was sent, not even the name of a field: it may be a secret in the wrong place."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"][1:]) or str(first["loc"][0])
+    known: frozenset[str] = request.app.state.names
+    steps = [] if first["type"] == "json_invalid" else [str(step) for step in first["loc"][1:]]
+    place = ".".join(step if step in known or step.isdecimal() else "…" for step in steps) or str(first["loc"][0])
     return _response(
         models.Problem(
             title=f"The request is not right at “{place}”.", status=422, code="request-invalid",
@@ -97,21 +102,3 @@ def _response(problem: models.Problem, headers: dict[str, str] | None = None) ->
     return Response(
         problem.model_dump_json(), status_code=problem.status, media_type="application/problem+json", headers=headers
     )
-
-
-def _describe_problems(application: FastAPI) -> None:
-    """Put the model of a problem into the description; the answers of all routes point to it."""
-    made = application.openapi
-
-    def openapi() -> dict[str, object]:
-        described = made()
-        schemas = described.setdefault("components", {}).setdefault("schemas", {})
-        schemas.setdefault("Problem", models.Problem.model_json_schema())
-        for operations in described["paths"].values():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)  # FastAPI's own form of it is not ours
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        return described
-
-    application.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change it

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from pydantic import BaseModel
@@ -100,6 +100,20 @@ class Hub:
         finally:
             with self._lock:
                 self._listeners.remove(listener)
+
+    async def frames(self, *, heartbeat_seconds: float) -> AsyncIterator[str]:
+        """Everything that happens from now on as server-sent events, until the service ends."""
+        with self.listen() as listener:
+            yield ": listening\n\n"
+            while True:
+                try:
+                    event = await listener.next(heartbeat_seconds)
+                except TimeoutError:
+                    yield ": alive\n\n"
+                    continue
+                if event is None:
+                    return
+                yield f"id: {event.id}\nevent: {event.kind.value}\ndata: {event.model_dump_json()}\n\n"
 
     async def tick_until_cancelled(self) -> None:
         """Tell of runs and of the log again and again. Run it as a task of the server."""

@@ -70,8 +70,7 @@ class Guard:
         if not hmac.compare_digest(given, b"Bearer " + self._token):
             return Problem(title="The token of the service is missing or wrong.", status=401, code="token-wrong",
                            remedy="Use the account that runs the service, or start the window again.")  # fmt: skip
-        length = headers.get("content-length", "0")
-        if "transfer-encoding" in headers or not length.isdecimal() or int(length) > _LARGEST_BODY:
+        if "transfer-encoding" in headers or _is_too_large(headers.get("content-length", "0")):
             return Problem(title="The request is too large.", status=413, code="too-large",
                            remedy=f"Send at most {_LARGEST_BODY:,} bytes, with their length.")  # fmt: skip
         session = headers.get("operator-session")
@@ -80,6 +79,11 @@ class Guard:
             return Problem(title="The session has ended.", status=401, code="session-expired",
                            remedy="Open the agent by providing correct credentials.")  # fmt: skip
         return None
+
+
+def _is_too_large(length: str) -> bool:
+    # Only so many digits: Python refuses to read numbers of thousands of them.
+    return not length.isdecimal() or len(length) > 20 or int(length) > _LARGEST_BODY
 
 
 def _answer(problem: Problem) -> Response:

@@ -43,6 +43,7 @@ class Operators:
         self._store, self._passwords, self._clock = store, passwords, clock
         self._delays = SignInDelays(monotonic)
         self._lock = threading.Lock()
+        self._trying = threading.Lock()
         self._sessions: OrderedDict[str, str] = OrderedDict()
 
     def exists(self) -> bool:
@@ -56,6 +57,21 @@ class Operators:
             ConfigurationError: code `wrong-credentials`, or `password-length` for a first operator.
             TransientError: code `sign-in-delayed`, with the seconds to wait.
         """
+        # One after the other: tries that overlap would all be let through before the first of them has failed.
+        with self._trying:
+            return self._sign_in(name, password)
+
+    def name_of(self, token: str) -> str | None:
+        """Who is signed in with this session token; None where nobody is."""
+        with self._lock:
+            return self._sessions.get(token)
+
+    def sign_off(self, token: str) -> None:
+        """End a session; an unknown one has ended already."""
+        with self._lock:
+            self._sessions.pop(token, None)
+
+    def _sign_in(self, name: str, password: Secret) -> models.Session:
         if not self._store.exists():
             hashed = self._passwords.hash(password)
             if self._store.create_first(name, hashed, at=self._clock()):
@@ -76,16 +92,6 @@ class Operators:
         if operator.failures:
             self._store.note_success(operator.name)
         return self._session(operator.name)
-
-    def name_of(self, token: str) -> str | None:
-        """Who is signed in with this session token; None where nobody is."""
-        with self._lock:
-            return self._sessions.get(token)
-
-    def sign_off(self, token: str) -> None:
-        """End a session; an unknown one has ended already."""
-        with self._lock:
-            self._sessions.pop(token, None)
 
     def _refuse_haste(self, name: str, operator: Operator | None) -> None:
         """Unknown names wait like known ones; a restart of the service does not help."""

@@ -33,11 +33,46 @@ class RunRow:
     message: str
     remedy: str
     requested_by: str
+    planned_for: datetime | None = None
+    """The time of its schedule that it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is to be written down in state Queued."""
+
+    id: str
+    flow: str
+    version: int
+    trigger: Trigger
+    requested_by: str
+    at: datetime
+    planned_for: datetime | None = None
 
 
 def new_run_id(at: datetime) -> str:
     """A run id that sorts by time: 12 hexadecimal digits of milliseconds, then 8 random ones."""
     return f"{to_milliseconds(at):012x}{secrets.token_hex(4)}"
+
+
+def insert_run(connection: sa.Connection, run: NewRun) -> None:
+    """Write a new run down in a transaction that has begun, and does more.
+
+    Raises:
+        ConflictError: code `already-running`: a run of this processflow has not ended yet. Roll the transaction back.
+    """
+    row = {
+        "id": run.id, "flow": run.flow, "version": run.version, "trigger": run.trigger.value,
+        "state": RunState.QUEUED.value, "cancel_requested": False, "queued_at": run.at, "read_count": 0,
+        "unchanged_count": 0, "written_count": 0, "failed_count": 0, "skipped_count": 0, "activity": "", "message": "",
+        "remedy": "", "requested_by": run.requested_by, "planned_for": run.planned_for,
+    }  # fmt: skip
+    try:
+        connection.execute(RUNS.insert().values(row))
+    except sa.exc.IntegrityError as error:
+        raise ConflictError(
+            f"{run.flow} is running already.", code="already-running", remedy="Wait until it ends, or cancel it."
+        ) from error
 
 
 class RunStore:
@@ -54,19 +89,9 @@ class RunStore:
         Raises:
             ConflictError: code `already-running`: a run of this processflow has not ended yet.
         """
-        row = {
-            "id": run_id, "flow": flow, "version": version, "trigger": trigger.value, "state": RunState.QUEUED.value,
-            "cancel_requested": False, "queued_at": at, "read_count": 0, "unchanged_count": 0, "written_count": 0,
-            "failed_count": 0, "skipped_count": 0, "activity": "", "message": "", "remedy": "",
-            "requested_by": requested_by,
-        }  # fmt: skip
-        try:
-            with self._database.write() as connection:
-                connection.execute(RUNS.insert().values(row))
-        except sa.exc.IntegrityError as error:
-            raise ConflictError(
-                f"{flow} is running already.", code="already-running", remedy="Wait until it ends, or cancel it."
-            ) from error
+        run = NewRun(id=run_id, flow=flow, version=version, trigger=trigger, requested_by=requested_by, at=at)
+        with self._database.write() as connection:
+            insert_run(connection, run)
         return self.get(run_id)
 
     def get(self, run_id: str) -> RunRow:
@@ -160,4 +185,5 @@ def _run(row: sa.Row[Any]) -> RunRow:
         ended_at=row.ended_at,
         counts=Counts(row.read_count, row.unchanged_count, row.written_count, row.failed_count, row.skipped_count),
         activity=row.activity, message=row.message, remedy=row.remedy, requested_by=row.requested_by,
+        planned_for=row.planned_for,
     )  # fmt: skip

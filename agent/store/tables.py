@@ -108,6 +108,8 @@ RUNS = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("remedy", sa.Text, nullable=False),
     sa.Column("requested_by", sa.Text, nullable=False),
+    # The time of its schedule that the run stands for; none where it was started otherwise.
+    sa.Column("planned_for", Moment),
     sa.Index("runs_by_flow", "flow", "id"),
     # Of each processflow one run at most has not ended.
     sa.Index(
@@ -117,6 +119,27 @@ RUNS = sa.Table(
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     ),
+)
+
+# Outlives undeployment. A processflow without a row is started by hand.
+SCHEDULES = sa.Table(
+    "schedules",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    # New at each change: compared and set, so that of several services one acts.
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("anchor", Moment, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("looked_at", Moment, nullable=False),
+    sa.Column("next_at", Moment),
+    sa.Column("owed", sa.JSON, nullable=False),
+    sa.Column("run_count", sa.Integer, nullable=False),
+    sa.Column("misfire_count", sa.Integer, nullable=False),
+    sa.Column("misfires_in_a_row", sa.Integer, nullable=False),
+    sa.Column("missed_count", sa.Integer, nullable=False),
+    sa.Column("alert", sa.Text, nullable=False),
 )
 
 STREAMS = sa.Table(

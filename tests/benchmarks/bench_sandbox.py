@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 PAGE = 250
 QUERIES = {
     "orders": "",
@@ -45,7 +47,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="for each run of wrk")
     arguments = parser.parse_args()
     wrk = shutil.which("wrk")
-    with _store(arguments.orders) as (port, token):
+    with _store(arguments.orders) as (process, port, token):
         path = "/stores/demo1/v2/orders"
         _tell(f"{'what':28}{'client':>22}{'orders/s':>12}{'MB/s':>10}{'bytes/order':>13}")
         for name, query in QUERIES.items():
@@ -56,6 +58,7 @@ def main() -> None:
                 script = _LUA.format(page=PAGE, orders=arguments.orders, path=path, query=query)
                 requests, rate = _wrk(str(wrk), port, token, script, connections=connections, seconds=arguments.seconds)
                 _row(name, f"wrk, {connections} connections", requests * PAGE, rate, rate / (requests * PAGE))
+        _tell(f"memory of the store: {psutil.Process(process).memory_info().rss / 2**20:.0f} MiB")
 
 
 def _row(name: str, client: str, orders: float, size: float, each: float) -> None:
@@ -68,13 +71,14 @@ def _tell(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _store(orders: int) -> Iterator[tuple[int, str]]:
+def _store(orders: int) -> Iterator[tuple[int, int, str]]:
+    """A store's process id, port and token."""
     command = [sys.executable, "-m", "agent.sandbox", "--no-quota", "--orders", str(orders), "--customers", "20000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2])
     try:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
-        yield facts["port"], facts["token"]
+        yield process.pid, facts["port"], facts["token"]
     finally:
         process.terminate()
         process.wait(10)

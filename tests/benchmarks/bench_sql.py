@@ -180,8 +180,9 @@ def _postgresql(server: PostgresServer, rows: Sequence[Row], batch: int, folder:
 def _bare_postgresql(server: PostgresServer, database: str, rows: Sequence[Row], batch: int) -> None:
     server.execute(
         database,
-        "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint, status text, total numeric, subtotal numeric, "
-        "tax numeric, method text, currency text, name text, email text, is_deleted boolean, date_modified timestamptz)",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint, status text, total numeric, "
+        "subtotal numeric, tax numeric, method text, currency text, name text, email text, "
+        "is_deleted boolean, date_modified timestamptz)",
         "CREATE TABLE lines (order_id bigint, id bigint, sku text, quantity bigint, price numeric, "
         "PRIMARY KEY (order_id, id))",
     )

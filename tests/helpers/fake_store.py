@@ -65,6 +65,7 @@ class FakeStore:
         self.application_delay = 0.0
         self.applied: list[list[Document]] = []
         self.products: dict[int, Document] = {}
+        self.variants: dict[int, list[Document]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[Any] = []
         self.seen: list[httpx.Request] = []
@@ -168,6 +169,8 @@ class FakeStore:
         }
         if path in routes:
             return routes[path]()
+        if "/skus" in path:
+            return self._variants(path, request)
         if path.startswith("/v2/products/"):
             return self._product(int(path.rpartition("/")[2]), request)
         if path.endswith("/products"):
@@ -269,6 +272,15 @@ class FakeStore:
         for _, sku, quantity in [one for one in self.pending if one[0] <= self.clock.now]:
             self.stock[sku] = quantity
         self.pending = [one for one in self.pending if one[0] > self.clock.now]
+
+    def _variants(self, path: str, request: httpx.Request) -> httpx.Response:
+        product, _, number = path.removeprefix("/v2/products/").partition("/skus")
+        variants = self.variants[int(product)]
+        if not number:
+            return httpx.Response(200, json=variants)
+        (variant,) = [one for one in variants if one["id"] == int(number[1:])]
+        variant |= json.loads(request.content)
+        return httpx.Response(200, json=variant)
 
     def _product(self, number: int, request: httpx.Request) -> httpx.Response:
         if number not in self.products:

@@ -1,33 +1,25 @@
-"""Holds the sandbox to the OpenAPI files of the real store: every operation and every status that it can give.
-
-The files are not part of this project. They lie beside the checkout, or where OPAGENT_SHARED says; without them
-these tests are skipped.
-"""
+"""Holds the sandbox to the OpenAPI files of the real store: every operation and every status that it can give."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
-from urllib.parse import parse_qsl
 
 import pytest
-from openapi_core import Config, OpenAPI
-from openapi_core.testing import MockRequest, MockResponse
 from openapi_core.validation.response.exceptions import InvalidData
 
+from agent.sandbox import legacy_products, v2_customers, v2_orders, v3_catalog, v3_customers, v3_inventory
 from agent.sandbox.application import _instead
 from agent.sandbox.faults import Fault, FaultKind
 from agent.sandbox.gateway import Gateway
 from agent.sandbox.options import SandboxOptions
 from agent.sandbox.requests import Answer, Request
+from agent.sandbox.routing import Router
 from agent.sandbox.store import Store
+from tests.helpers.store_contract import LEGACY_ACCOUNT, ORIGIN, TOKEN_ACCOUNT, Contract, contract
 
-ORIGIN = "http://127.0.0.1:4010"
 OPTIONS = SandboxOptions(orders=600, customers=120, products=60, quota=None, legacy_quota=None, long_order_every=20)
-SHARED = Path(os.environ.get("OPAGENT_SHARED", Path(__file__).resolve().parents[2].parent / "shared")) / "bigcommerce"
 TOKEN_HEADERS = {"x-auth-token": OPTIONS.access_token}
 BASIC = base64.b64encode(f"{OPTIONS.username}:{OPTIONS.access_token}".encode()).decode()
 BASIC_HEADERS = {"authorization": f"Basic {BASIC}"}
@@ -50,6 +42,7 @@ class Call:
 
 TOO_LONG = "asks for more than the maximum"
 NO_SENSE = "has a value that makes no sense"
+UNKNOWN = "has a parameter that the operation does not have"
 ITEM = {"location_id": 1, "sku": "SKU-000001", "quantity": 4}
 
 V2_CALLS = [
@@ -65,13 +58,13 @@ V2_CALLS = [
     Call("/orders?min_id=602", 204),
     Call("/orders?page=99", 204),
     Call("/orders?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
-    Call("/orders?foo=1", 400),
+    Call("/orders?foo=1", 400, breaks_contract_on_purpose=UNKNOWN),
     Call("/orders?min_id=abc", 400, breaks_contract_on_purpose=NO_SENSE),
     Call("/orders?sort=shoe_size", 400, breaks_contract_on_purpose=NO_SENSE),
     Call("/orders?min_date_created=yesterday", 400),
     Call("/orders/count"),
     Call("/orders/count?status_id=11"),
-    Call("/orders/count?foo=1", 400),
+    Call("/orders/count?foo=1", 400, breaks_contract_on_purpose=UNKNOWN),
     Call("/orders/20"),
     Call("/orders/20?include=consignments.line_items,fees&consignment_structure=object"),
     Call("/orders/602", 404),
@@ -89,7 +82,7 @@ V2_CALLS = [
     Call("/customers?limit=250&min_id=3&max_date_modified=2030-01-01T00:00:00Z"),
     Call("/customers?email=nobody@shopper.example", 204),
     Call("/customers?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
-    Call("/customers?sort=id", 400),
+    Call("/customers?sort=id", 400, breaks_contract_on_purpose=UNKNOWN),
     Call("/customers/count"),
     Call("/customers/50"),
     Call("/customers/999", 404),
@@ -106,23 +99,23 @@ V3_CALLS = [
     Call("/customers?after=eyJpZCI6NX0&limit=2"),
     Call("/customers?before=eyJpZCI6NX0&limit=2"),
     Call("/customers?id:in=999"),
-    Call("/customers?foo=1", 422),
+    Call("/customers?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/customers?limit=251", 422, breaks_contract_on_purpose=TOO_LONG),
     Call("/customers?after=eyJpZCI6NX0&before=eyJpZCI6NX0", 422),
     Call("/customers/addresses"),
     Call("/customers/addresses?customer_id:in=50&limit=250"),
-    Call("/customers/addresses?foo=1", 422),
+    Call("/customers/addresses?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/catalog/products"),
     Call("/catalog/products?limit=250&include=variants,images,custom_fields,bulk_pricing_rules"),
     Call("/catalog/products?include=options,modifiers,videos,channels,reviews,parent_relations,primary_image"),
     Call("/catalog/products?id:greater=3&sort=id&direction=desc&include_fields=name,sku"),
     Call("/catalog/products?sku:in=SKU-000001,SKU-000002&inventory_level:min=0"),
-    Call("/catalog/products?foo=1", 422),
+    Call("/catalog/products?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/catalog/products?limit=251", 422, breaks_contract_on_purpose=TOO_LONG),
     Call("/catalog/products/5"),
     Call("/catalog/products/5?include=variants,options"),
     Call("/catalog/products/61", 404),
-    Call("/catalog/products/5?foo=1", 422),
+    Call("/catalog/products/5?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/catalog/products", method="PUT", body=[{"id": 1, "price": 12.5}, {"id": 2, "inventory_level": 5}]),
     Call("/catalog/products", 404, "PUT", [{"id": 61, "price": 1}]),
     Call("/catalog/products", 409, "PUT", [{"id": 1, "sku": "SKU-000002"}]),
@@ -136,7 +129,7 @@ V3_CALLS = [
     Call("/catalog/variants"),
     Call("/catalog/variants?product_id:in=5,10&limit=250"),
     Call("/catalog/variants?sku=SKU-000005"),
-    Call("/catalog/variants?foo=1", 422),
+    Call("/catalog/variants?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/catalog/variants", method="PUT", body=[{"id": 51, "inventory_level": 5}, {"id": 52, "price": 3.5}]),
     Call("/catalog/variants", 404, "PUT", [{"id": 999, "price": 1}]),
     Call("/catalog/variants", 413, "PUT", [{"id": one} for one in range(1, 52)], TOO_LONG),
@@ -145,12 +138,12 @@ V3_CALLS = [
     Call("/inventory/items?limit=1000&location_id:in=1"),
     Call("/inventory/items?sku:in=SKU-000001,SKU-000005&variant_id:in=10,51"),
     Call("/inventory/items?sku:in=UNKNOWN"),
-    Call("/inventory/items?foo=1", 422),
+    Call("/inventory/items?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/inventory/items?limit=1001", 422, breaks_contract_on_purpose=TOO_LONG),
     Call("/inventory/locations"),
     Call("/inventory/locations?is_default=true&type_id:in=PHYSICAL"),
     Call("/inventory/locations?location_id:in=2"),
-    Call("/inventory/locations?foo=1", 422),
+    Call("/inventory/locations?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
     Call("/inventory/adjustments/absolute", method="PUT", body={"reason": "count", "items": [ITEM]}),
     Call("/inventory/adjustments/absolute", 422, "PUT", {"items": [{**ITEM, "sku": "UNKNOWN"}]}),
     Call("/inventory/adjustments/absolute", 422, "PUT", {"items": [{**ITEM, "location_id": 9}]}),
@@ -166,7 +159,7 @@ LEGACY_CALLS = [
     Call("/products?sku=SKU-000003&min_id=1&min_date_modified=2024-01-01T00:00:00Z"),
     Call("/products?min_id=61", 204),
     Call("/products?limit=251", 413, breaks_contract_on_purpose=TOO_LONG),
-    Call("/products?foo=1", 400),
+    Call("/products?foo=1", 400, breaks_contract_on_purpose=UNKNOWN),
     Call("/products/3"),
     Call("/products/61", 404),
     Call("/products/3", method="PUT", body={"inventory_level": 7, "price": "4.5"}),
@@ -197,23 +190,14 @@ def gateway() -> Gateway:
     return Gateway(store, origin=ORIGIN)
 
 
-def contract(name: str) -> OpenAPI:
-    file = SHARED / "mock" / name
-    if not file.is_file():
-        pytest.skip(f"the OpenAPI files of the store are not here: {file} (OPAGENT_SHARED says where they are)")
-    # openapi-core knows application/json only, and would take an answer of the inventory for a text.
-    config = Config(extra_media_type_deserializers={"application/problem+json": json.loads})
-    return OpenAPI.from_dict(json.loads(file.read_text("utf-8")), config=config)
+@pytest.fixture(scope="module")
+def token_contract() -> Contract:
+    return contract(TOKEN_ACCOUNT)
 
 
 @pytest.fixture(scope="module")
-def token_contract() -> OpenAPI:
-    return contract("bigcommerce-mock.openapi.json")
-
-
-@pytest.fixture(scope="module")
-def legacy_contract() -> OpenAPI:
-    return contract("bigcommerce-legacy-mock.openapi.json")
+def legacy_contract() -> Contract:
+    return contract(LEGACY_ACCOUNT)
 
 
 def request_of(call: Call, headers: dict[str, str], prefix: str = "") -> Request:
@@ -222,41 +206,20 @@ def request_of(call: Call, headers: dict[str, str], prefix: str = "") -> Request
     return Request(call.method, path, query, headers | (JSON if call.body is not None else {}), body)
 
 
-def hold(api: OpenAPI, request: Request, answer: Answer, *, response_only: bool = False) -> None:
-    """Raise when request or answer break the contract."""
-    theirs = MockRequest(
-        ORIGIN,
-        request.method.lower(),
-        request.path,
-        args=dict(parse_qsl(request.query)),
-        headers={name.title(): value for name, value in request.headers.items()},
-        data=request.body or None,
-        content_type=request.headers.get("content-type", ""),
-    )
-    if not response_only:
-        api.validate_request(theirs)
-    if answer.status == 204:
-        assert answer.body == b""
-    headers = dict(answer.headers)
-    api.validate_response(
-        theirs, MockResponse(answer.body, answer.status, headers=headers, content_type=answer.content_type)
-    )
-
-
 @pytest.mark.parametrize("call", GATEWAY_CALLS, ids=str)
-def test_a_token_account_gets_what_the_contract_says(call: Call, gateway: Gateway, token_contract: OpenAPI) -> None:
+def test_a_token_account_gets_what_the_contract_says(call: Call, gateway: Gateway, token_contract: Contract) -> None:
     request = request_of(call, TOKEN_HEADERS)
     answer = gateway.answer(request)
     assert answer.status == call.status, answer.body[:500]
-    hold(token_contract, request, answer, response_only=bool(call.breaks_contract_on_purpose))
+    token_contract.hold(request, answer, answer_only=bool(call.breaks_contract_on_purpose))
 
 
 @pytest.mark.parametrize("call", LEGACY_CALLS, ids=str)
-def test_a_legacy_account_gets_what_the_contract_says(call: Call, gateway: Gateway, legacy_contract: OpenAPI) -> None:
+def test_a_legacy_account_gets_what_the_contract_says(call: Call, gateway: Gateway, legacy_contract: Contract) -> None:
     request = request_of(call, BASIC_HEADERS, "/api/v2")
     answer = gateway.answer(request)
     assert answer.status == call.status, answer.body[:500]
-    hold(legacy_contract, request, answer, response_only=bool(call.breaks_contract_on_purpose))
+    legacy_contract.hold(request, answer, answer_only=bool(call.breaks_contract_on_purpose))
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +239,7 @@ def paths(calls: list[Call]) -> list[Call]:
 
 @pytest.mark.parametrize("call", paths(GATEWAY_CALLS), ids=str)
 def test_every_trouble_of_a_token_account_has_the_shape_of_the_contract(
-    call: Call, closed_gateways: tuple[Gateway, Gateway], token_contract: OpenAPI
+    call: Call, closed_gateways: tuple[Gateway, Gateway], token_contract: Contract
 ) -> None:
     request = request_of(call, TOKEN_HEADERS)
     forbidding, exhausted = closed_gateways
@@ -289,13 +252,13 @@ def test_every_trouble_of_a_token_account_has_the_shape_of_the_contract(
     }
     for status, answer in answers.items():
         assert answer.status == status
-        hold(token_contract, request, answer, response_only=True)
-    hold(token_contract, request, _instead(Fault(FaultKind.RATE_LIMIT), request), response_only=True)
+        token_contract.hold(request, answer, answer_only=True)
+    token_contract.hold(request, _instead(Fault(FaultKind.RATE_LIMIT), request), answer_only=True)
 
 
 @pytest.mark.parametrize("call", paths(LEGACY_CALLS), ids=str)
 def test_every_trouble_of_a_legacy_account_has_the_shape_of_the_contract(
-    call: Call, closed_gateways: tuple[Gateway, Gateway], legacy_contract: OpenAPI
+    call: Call, closed_gateways: tuple[Gateway, Gateway], legacy_contract: Contract
 ) -> None:
     request = request_of(call, BASIC_HEADERS, "/api/v2")
     _, exhausted = closed_gateways
@@ -308,15 +271,44 @@ def test_every_trouble_of_a_legacy_account_has_the_shape_of_the_contract(
         answers[500] = fault(500, request)
     for status, answer in answers.items():
         assert answer.status == status
-        hold(legacy_contract, request, answer, response_only=True)
+        legacy_contract.hold(request, answer, answer_only=True)
 
 
-def test_the_contract_is_not_blind(gateway: Gateway, token_contract: OpenAPI) -> None:
+def test_every_operation_of_the_sandbox_is_called() -> None:
+    shared = (*v2_orders.ROUTES, *v2_customers.ROUTES)
+    for routes, calls, prefix in (
+        ((*shared, *v3_customers.ROUTES, *v3_catalog.ROUTES, *v3_inventory.ROUTES), GATEWAY_CALLS, "/stores/demo1"),
+        ((*shared, *legacy_products.ROUTES), LEGACY_CALLS, ""),
+    ):
+        router = Router(routes)
+        called = {
+            router.match(call.method, path if prefix else f"/v2{path}").route
+            for call in calls
+            if call.status < 300
+            for path in [call.target.partition("?")[0].removeprefix(prefix)]
+        }
+        assert {(one.method, one.template) for one in routes} - {
+            (one.method, one.template) for one in called if one is not None
+        } <= {("GET", "/v2/orders/{id}/shippingaddresses")}  # the other spelling of shipping_addresses
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_another_store_is_not_found_in_the_words_of_the_contract(
+    version: str, gateway: Gateway, token_contract: Contract
+) -> None:
+    path = {"v2": "/stores/other1/v2/orders", "v3": "/stores/other1/v3/customers"}[version]
+    request = Request("GET", path, "", TOKEN_HEADERS)
+    answer = gateway.answer(request)
+    assert answer.status == 404
+    token_contract.hold(request, answer)
+
+
+def test_the_contract_is_not_blind(gateway: Gateway, token_contract: Contract) -> None:
     request = Request("GET", "/stores/demo1/v2/orders", "limit=1", TOKEN_HEADERS)
     answer = gateway.answer(request)
     broken = replace(answer, body=answer.body.replace(b'"items_total":', b'"items_total":"many","was":', 1))
     with pytest.raises(InvalidData):
-        hold(token_contract, request, broken)
+        token_contract.hold(request, broken)
 
 
 def fault(status: int, request: Request) -> Answer:

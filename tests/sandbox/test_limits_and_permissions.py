@@ -62,6 +62,8 @@ def test_a_wrong_method_is_405(big: Client) -> None:
         ("store_v2_orders", "/v3/customers", False),
         ("store_inventory_read_only", "/v3/inventory/items", True),
         ("store_v2_products", "/v3/inventory/items", False),
+        ("store_locations_read_only", "/v3/inventory/locations", True),
+        ("store_inventory", "/v3/inventory/locations", False),
     ],
 )
 def test_permissions_decide_what_can_be_read(store_of: Make, scope: str, path: str, allowed: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.running_service import RunningService, service_below
+from tests.service.inside import Inside
 
 
 @pytest.fixture
@@ -23,3 +24,19 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     with service_below(tmp_path_factory.mktemp("shared-service")) as made:
         made.start()
         yield made
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[Inside]:
+    """A service in this process, with nothing in it."""
+    made = Inside(tmp_path / "agent")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def shared_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    """A service in this process that tests share which leave nothing behind."""
+    made = Inside(tmp_path_factory.mktemp("shared-inside"))
+    yield made
+    made.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -158,6 +159,7 @@ class StoreClient:
             try:
                 response = await self._http.request(method, _url(address, query), headers=sent, content=body)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
+                _forget_frames(error)
                 raise network_failure(error, host=self.account.host, writing=body is not None) from error
             turn.answered(response.headers, refused=response.status_code == 429)
         # The stream, read to its end, holds on to the response, which holds the content: megabytes that only the
@@ -208,6 +210,14 @@ def log_recovery(account: Account) -> Callable[[int], None]:
         _log.info("Store %s answers again, after %d failed tries.", account.name, failures)
 
     return on_recovery
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Clear the variables of the frames that an error came through: the request on its way to the wire is among them,
+    with the token, and a crash report may show variables."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _url(address: str, query: Query) -> str:

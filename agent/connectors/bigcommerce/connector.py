@@ -34,7 +34,7 @@ from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
-from agent.http.factory import http_client
+from agent.http.factory import READ_SECONDS, http_client
 from agent.http.pacing import Gates
 from agent.http.retry import Random, Retry, RetryPolicy, Sleep
 
@@ -60,6 +60,7 @@ class Surroundings:
     sleep: Sleep = asyncio.sleep
     random: Random = random_numbers.random
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    read_seconds: float = READ_SECONDS
 
 
 class BigCommerceConnector:
@@ -163,6 +164,7 @@ class BigCommerceConnection:
         http = http_client(
             loopback=account.loopback,
             connections=_CONNECTIONS,
+            read_seconds=around.read_seconds,
             auth=StoreAuth(account=account, username=self._username, token=self._token),
             transport=around.transport,
         )

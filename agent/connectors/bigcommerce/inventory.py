@@ -17,7 +17,7 @@ from agent.connectors.bigcommerce.failures import Complaint, complaint
 from agent.connectors.bigcommerce.records import decoded
 from agent.connectors.bigcommerce.refusals import blames_location, refused, suspects
 from agent.connectors.bigcommerce.stock_items import Item, items_of
-from agent.connectors.bigcommerce.stock_on_hand import matching
+from agent.connectors.bigcommerce.stock_on_hand import known, matching
 from agent.connectors.contract import LookUp, WriteTarget
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, WriteReport
@@ -28,7 +28,11 @@ LOCATION_OPTION = "location_id"
 _REASON = "OP Agent"
 _TELLING = frozenset({400, 404, 409, 413, 422})
 _MOST_REQUESTS = 600
-"""How many requests one batch may cost. Only a store that refuses hundreds of items without naming them needs more."""
+"""How many updates one batch may cost. Only a store that refuses hundreds of items without naming them needs more."""
+
+_FEW_REFUSALS = 20
+_ITEMS_PER_REFUSAL = 40
+"""So many items cost one request when all are looked up. When refusals have cost as much, looking up is cheaper."""
 
 _SUPERSEDED = "A later record of the same packet sets the same item; its quantity was sent."
 
@@ -111,6 +115,7 @@ class InventoryStock:
         location = await self._location(target)
         waiting = [_Share(items[start : start + MOST_ITEMS]) for start in range(0, len(items), MOST_ITEMS)]
         refusals: dict[Item, RecordError] = {}
+        patience = max(_FEW_REFUSALS, len(items) // _ITEMS_PER_REFUSAL)
         for _ in range(_MOST_REQUESTS):
             if not waiting:
                 return refusals
@@ -122,8 +127,19 @@ class InventoryStock:
             if blames_location(said):
                 raise _wrong_location(location, target)
             waiting = [*self._after_refusal(share, answer.status, said, refusals), *waiting]
+            patience -= 1
+            if patience == 0:
+                waiting = await self._without_unknown(waiting, refusals)
         rest = [item for share in waiting for item in share.items]
         return refusals | {item: _not_told_apart(item) for item in rest}
+
+    async def _without_unknown(self, waiting: Sequence[_Share], refusals: dict[Item, RecordError]) -> list[_Share]:
+        """The shares without the items that the store does not have, which are put down among the refusals."""
+        items = [item for share in waiting for item in share.items]
+        held = await known(self._client, items)
+        refusals.update((item, _unknown(item)) for item in items if item not in held)
+        left = [item for item in items if item in held]
+        return [_Share(left[start : start + MOST_ITEMS]) for start in range(0, len(left), MOST_ITEMS)]
 
     def _after_refusal(
         self, share: _Share, status: int, said: Complaint, refusals: dict[Item, RecordError]
@@ -195,6 +211,16 @@ def _wrong_location(location: int, target: WriteTarget) -> ConfigurationError:
         if target.options.get(LOCATION_OPTION)
         else f"Set {LOCATION_OPTION} in the processflow.",
         field=LOCATION_OPTION,
+    )
+
+
+def _unknown(item: Item) -> RecordError:
+    return RecordError(
+        f"The store has no {item.name} whose stock is tracked.",
+        code="stock-refused",
+        remedy=f"Check that the store has the {item.name}, and how its stock is tracked: by variant (map sku or "
+        "variant_id), by product (map product_id), or not at all.",
+        field=item.kind,
     )
 
 

@@ -1,12 +1,14 @@
-"""Sets the stock of products for legacy API accounts, which have no inventory API: one product at a time."""
+"""Sets the stock of products for legacy API accounts, which have no inventory API: one product or variant at a time."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import msgspec
 
 from agent.connectors.bigcommerce.client import StoreClient
 from agent.connectors.bigcommerce.failures import complaint
-from agent.connectors.bigcommerce.records import decoded
+from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded
 from agent.connectors.bigcommerce.refusals import refused
 from agent.connectors.bigcommerce.stock_items import LEVEL, PRODUCT, SKU, Item, items_of
 from agent.connectors.contract import LookUp, WriteTarget
@@ -14,8 +16,12 @@ from agent.domain.errors import NotFoundError, RecordError
 from agent.domain.packet import Batch, WriteReport
 
 LEGACY_RECORDS = 50
-_TELLING = frozenset({400, 404, 409, 413, 422})
+_PARTLY = 207
+"""The product was saved, but not its stock."""
+
+_TELLING = frozenset({_PARTLY, 400, 404, 409, 413, 422})
 _SUPERSEDED = "A later record of the same packet sets the same item; its quantity was sent."
+_MOST_PAGES = 1_000
 
 
 class _Product(msgspec.Struct, frozen=True):
@@ -24,8 +30,24 @@ class _Product(msgspec.Struct, frozen=True):
     inventory_tracking: str = ""
 
 
+class _Variant(msgspec.Struct, frozen=True):
+    id: int
+    sku: str = ""
+    inventory_level: int | float | None = None
+
+
 _PRODUCT = msgspec.json.Decoder(_Product)
 _PRODUCTS = msgspec.json.Decoder(list[_Product])
+_VARIANTS = msgspec.json.Decoder(list[_Variant])
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Where the stock of an item is kept: the resource, the id of the product or variant, and the stock."""
+
+    resource: str
+    id: int
+    level: int | float | None
 
 
 class LegacyStock:
@@ -53,23 +75,29 @@ class LegacyStock:
         written: dict[int, str] = {}
         for item in items_of(batch).items:
             try:
-                product = await self._product(item)
+                held = await self._held(item)
             except RecordError:
                 continue
-            if product.inventory_level == item.quantity:
-                written.update((row, str(product.id)) for row in item.rows)
+            if held.level == item.quantity:
+                written.update((row, str(held.id)) for row in item.rows)
         return LookUp(written)
 
     async def _set(self, item: Item) -> str:
-        product = await self._product(item)
-        if product.inventory_tracking not in {"simple", ""}:
-            raise _not_tracked(item, product)
-        answer = await self._client.put(
-            self._client.v2(f"products/{product.id}"), {LEVEL: item.quantity}, accept=_TELLING
-        )
+        held = await self._held(item)
+        answer = await self._client.put(self._client.v2(held.resource), {LEVEL: item.quantity}, accept=_TELLING)
         if answer.status in _TELLING:
             raise refused(item, complaint(answer.content))
-        return str(product.id)
+        return str(held.id)
+
+    async def _held(self, item: Item) -> _Held:
+        product = await self._product(item)
+        resource = f"products/{product.id}"
+        if product.inventory_tracking == "sku" and item.kind == SKU:
+            variant = await self._variant(resource, item)
+            return _Held(f"{resource}/skus/{variant.id}", variant.id, variant.inventory_level)
+        if product.inventory_tracking not in {"simple", ""}:
+            raise _not_tracked(item, product)
+        return _Held(resource, product.id, product.inventory_level)
 
     async def _product(self, item: Item) -> _Product:
         if item.kind == SKU:
@@ -93,6 +121,19 @@ class LegacyStock:
             raise _missing(item)
         return decoded(_PRODUCT, answer.content)
 
+    async def _variant(self, product: str, item: Item) -> _Variant:
+        for page in range(1, _MOST_PAGES):
+            answer = await self._client.get(
+                self._client.v2(f"{product}/skus"), [("page", str(page)), ("limit", str(MOST_RECORDS))]
+            )
+            variants = decoded(_VARIANTS, answer.content) if answer.content else []
+            for variant in variants:
+                if variant.sku == item.identity:
+                    return variant
+            if len(variants) < MOST_RECORDS:
+                break
+        raise _missing(item)
+
 
 def _missing(item: Item) -> RecordError:
     return RecordError(
@@ -104,10 +145,16 @@ def _missing(item: Item) -> RecordError:
 
 
 def _not_tracked(item: Item, product: _Product) -> RecordError:
-    how = "by option" if product.inventory_tracking == "sku" else "not at all"
+    if product.inventory_tracking == "sku":
+        return RecordError(
+            f"The stock of {item.name} is tracked by variant, so the product's own stock cannot be set.",
+            code="stock-refused",
+            remedy="Map the SKU of the variant to sku.",
+            field=item.kind,
+        )
     return RecordError(
-        f"The stock of {item.name} is tracked {how}, so the product's own stock cannot be set.",
+        f"The stock of {item.name} is not tracked, so it cannot be set.",
         code="stock-refused",
-        remedy="Change the product's stock tracking in the control panel, or use a store-level API account.",
+        remedy="Turn on stock tracking for the product in the control panel.",
         field=item.kind,
     )

@@ -41,31 +41,57 @@ _HELD_PAGE = msgspec.json.Decoder(_HeldPage)
 
 
 async def matching(client: StoreClient, items: Sequence[Item], *, location: int, sleep: Sleep) -> list[Item]:
-    """The items whose stock on hand at the location is the intended one, now or within half a minute."""
-    found: list[Item] = []
-    missing = list(items)
-    for wait in (0.0, *_WAITS_SECONDS):
-        if wait:
-            await sleep(wait)
-        held = await _held(client, missing, location)
-        found += [item for item in missing if held.get((item.kind, item.identity)) == item.quantity]
-        missing = [item for item in missing if held.get((item.kind, item.identity)) != item.quantity]
+    """The items whose stock on hand at the location is the intended one, now or within half a minute.
+
+    A store carries out a request as a whole, so while nothing changes, a sample of what is missing tells enough.
+    """
+    found, missing = await _compared(client, items, location)
+    for wait in _WAITS_SECONDS:
         if not missing:
             break
+        await sleep(wait)
+        sample = missing[:: -(-len(missing) // _AT_ONCE)]
+        if (await _compared(client, sample, location))[0]:
+            more, missing = await _compared(client, missing, location)
+            found += more
     return found
 
 
-async def _held(client: StoreClient, items: Sequence[Item], location: int) -> dict[tuple[str, str | int], int | float]:
-    held: dict[tuple[str, str | int], int | float] = {}
+async def known(client: StoreClient, items: Sequence[Item]) -> set[Item]:
+    """The items that the store tracks the stock of, at whatever location."""
+    held = await _held(client, items)
+    return {item for item in items if _key(item.kind, item.identity) in held or not _askable(item)}
+
+
+async def _compared(client: StoreClient, items: Sequence[Item], location: int) -> tuple[list[Item], list[Item]]:
+    """The items with the intended stock, and the others."""
+    held = await _held(client, items)
+    found: list[Item] = []
+    missing: list[Item] = []
+    for item in items:
+        one = held.get(_key(item.kind, item.identity))
+        on_hand = one and next((at.total_inventory_onhand for at in one.locations if at.location_id == location), None)
+        (found if on_hand == item.quantity else missing).append(item)
+    return found, missing
+
+
+async def _held(client: StoreClient, items: Sequence[Item]) -> dict[tuple[str, str], _Held]:
+    held: dict[tuple[str, str], _Held] = {}
     for kind, group in groupby(sorted(items, key=lambda item: item.kind), key=lambda item: item.kind):
-        # A comma would be taken as the end of a value.
-        identities = [item.identity for item in group if "," not in str(item.identity)]
+        identities = [item.identity for item in group if _askable(item)]
         for start in range(0, len(identities), _AT_ONCE):
             for one in await _pages(client, kind, identities[start : start + _AT_ONCE]):
-                on_hand = next((at.total_inventory_onhand for at in one.locations if at.location_id == location), None)
-                if on_hand is not None:
-                    held[kind, _identity(one, kind)] = on_hand
+                held[_key(kind, _identity(one, kind))] = one
     return held
+
+
+def _askable(item: Item) -> bool:
+    """A comma would be taken as the end of a value."""
+    return "," not in str(item.identity)
+
+
+def _key(kind: str, identity: str | int) -> tuple[str, str]:
+    return kind, str(identity).casefold()
 
 
 def _identity(held: _Held, kind: str) -> str | int:

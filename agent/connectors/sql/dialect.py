@@ -231,6 +231,10 @@ class Dialect(Protocol):
         """What to select of the source `q` for `documents`."""
         ...
 
+    def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement that reads what others have written."""
+        ...
+
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """JSON objects of rows of what is `selected`."""
         ...

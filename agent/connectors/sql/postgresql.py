@@ -257,6 +257,10 @@ class PostgresDialect:
         """The whole row as JSON, made by the server."""
         return "row_to_json(q.*)::text"
 
+    def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement."""
+        return fetch(connection, statement, parameters)
+
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """The JSON as bytes."""
         return [row[0].encode() for row in rows]
@@ -318,7 +322,8 @@ def _execute(driver: psycopg.Connection[Any], statement: str) -> None:
 
 
 def _copy(driver: psycopg.Connection[Any], statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
-    with driver.cursor() as cursor, cursor.copy(statement.encode(), ()) as copy:
+    # The one statement that the driver sends as it is: a percent sign stands for itself.
+    with driver.cursor() as cursor, cursor.copy(statement.replace("%%", "%").encode()) as copy:
         write = copy.write_row
         for row in rows:
             write(row)

@@ -39,7 +39,8 @@ _EXACT = {
 }  # fmt: skip
 _CLASSES = {
     "22": Fault.RECORD, "23": Fault.RECORD, "08": Fault.LOST, "57": Fault.LOST, "58": Fault.LOST,
-    "42": Fault.STATEMENT, "0A": Fault.STATEMENT, "3F": Fault.STATEMENT,
+    "42": Fault.STATEMENT,
+    "54": Fault.STATEMENT, "0A": Fault.STATEMENT, "3F": Fault.STATEMENT,
 }  # fmt: skip
 _KEYED = re.compile(r"\((?P<columns>[^()]*)\)=\(")
 _LENGTH = re.compile(r"character(?: varying)?\((?P<most>\d+)\)")
@@ -80,6 +81,9 @@ def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tu
     if state == "23503":
         return Refusal("reference-missing", f"The record for {table} refers to a row of another table that is not "
                        f"there (rule {rule}).", "Bring that row first, or correct the reference.")  # fmt: skip
+    if state == "42501":
+        return Refusal("row-not-permitted", f"The agent may not write this record into {table}: a policy of the table "
+                       "forbids it.", "Change the policy, or correct the record.")  # fmt: skip
     if state.startswith("23") and rule:
         return Refusal("value-refused", f"The record breaks the rule {rule} of the table {table}.",
                        "Correct the record in the source app, or change the rule.")  # fmt: skip

@@ -251,7 +251,7 @@ def _fetched(
     connection: sa.Connection, dialect: Dialect, source: _Source, state: _State, *, lower: JsonValue, records: int
 ) -> _Page:
     statement, parameters = _statement(dialect, source, state, lower, records)
-    rows = fetch(connection, statement, parameters)
+    rows = dialect.rows(connection, statement, parameters)
     ordered = len(source.key) + (source.changed is not None and not state.empty)
     keys = [row[ordered - len(source.key) : ordered] for row in rows]
     if len(set(keys)) < len(keys):

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -258,6 +259,18 @@ class SqliteDialect:
         """Every column as it is."""
         return ", ".join(f"q.{self.quote(column.name)}" for column in columns)
 
+    def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement. Text in another encoding than UTF-8, which SQLite lets anybody write, is read as
+        well as can be; that is slower, and done only once such text was met."""
+        try:
+            return fetch(connection, statement, parameters)
+        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+            if getattr(cause(error), "sqlite_errorcode", None) is not None:
+                raise
+        driver: Any = connection.connection.driver_connection
+        driver.text_factory = partial(str, encoding="utf-8", errors="replace")
+        return fetch(connection, statement, parameters)
+
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """JSON objects of rows."""
         return sqlite_values.documents(columns, rows)
@@ -303,7 +316,7 @@ class SqliteDialect:
 
     def code(self, error: BaseException) -> str:
         """SQLite's name of the error."""
-        return str(getattr(error, "sqlite_errorname", type(error).__name__))
+        return sqlite_failures.code(error)
 
     # Validation
 

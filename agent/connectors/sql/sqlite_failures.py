@@ -10,26 +10,27 @@ from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 from agent.domain.packet import Value
 
+# By primary result code: the driver has no names for the codes of a SQLite newer than itself.
 _FAULTS = {
-    "SQLITE_CONSTRAINT": Fault.RECORD,
-    "SQLITE_MISMATCH": Fault.RECORD,
-    "SQLITE_TOOBIG": Fault.RECORD,
-    "SQLITE_RANGE": Fault.RECORD,
-    "SQLITE_BUSY": Fault.BUSY,
-    "SQLITE_LOCKED": Fault.BUSY,
-    "SQLITE_PROTOCOL": Fault.BUSY,
-    "SQLITE_FULL": Fault.FULL,
-    "SQLITE_IOERR": Fault.LOST,
-    "SQLITE_READONLY": Fault.DENIED,
-    "SQLITE_PERM": Fault.DENIED,
-    "SQLITE_AUTH": Fault.DENIED,
-    "SQLITE_CANTOPEN": Fault.DENIED,
-    "SQLITE_CORRUPT": Fault.DAMAGED,
-    "SQLITE_NOTADB": Fault.DAMAGED,
-    "SQLITE_FORMAT": Fault.DAMAGED,
-    "SQLITE_SCHEMA": Fault.CHANGED,
-    "SQLITE_INTERRUPT": Fault.STOPPED,
-    "SQLITE_ERROR": Fault.STATEMENT,
+    sqlite3.SQLITE_CONSTRAINT: Fault.RECORD,
+    sqlite3.SQLITE_MISMATCH: Fault.RECORD,
+    sqlite3.SQLITE_TOOBIG: Fault.RECORD,
+    sqlite3.SQLITE_RANGE: Fault.RECORD,
+    sqlite3.SQLITE_BUSY: Fault.BUSY,
+    sqlite3.SQLITE_LOCKED: Fault.BUSY,
+    sqlite3.SQLITE_PROTOCOL: Fault.BUSY,
+    sqlite3.SQLITE_FULL: Fault.FULL,
+    sqlite3.SQLITE_IOERR: Fault.LOST,
+    sqlite3.SQLITE_READONLY: Fault.DENIED,
+    sqlite3.SQLITE_PERM: Fault.DENIED,
+    sqlite3.SQLITE_AUTH: Fault.DENIED,
+    sqlite3.SQLITE_CANTOPEN: Fault.DENIED,
+    sqlite3.SQLITE_CORRUPT: Fault.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Fault.DAMAGED,
+    sqlite3.SQLITE_FORMAT: Fault.DAMAGED,
+    sqlite3.SQLITE_SCHEMA: Fault.CHANGED,
+    sqlite3.SQLITE_INTERRUPT: Fault.STOPPED,
+    sqlite3.SQLITE_ERROR: Fault.STATEMENT,
 }
 _CONSTRAINT = re.compile(r"(?P<kind>NOT NULL|UNIQUE|CHECK|FOREIGN KEY) constraint failed(?:: (?P<what>.*))?", re.DOTALL)
 _STORED = re.compile(r"cannot store \w+ value in (?P<type>\w+) column (?P<what>.*)", re.DOTALL)
@@ -42,16 +43,21 @@ def fault(error: BaseException) -> Fault:
         return Fault.RECORD
     if not isinstance(error, sqlite3.Error):
         return Fault.OTHER
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_IOERR") and "SHORT_READ" in name:
-        return Fault.DAMAGED
-    found = next((meant for code, meant in _FAULTS.items() if name == code or name.startswith(f"{code}_")), None)
+    result = getattr(error, "sqlite_errorcode", None)
+    if result is None:
+        # The driver's own complaint: a value of a kind or size that SQLite does not have.
+        return Fault.RECORD if isinstance(error, sqlite3.DataError | sqlite3.InterfaceError) else Fault.OTHER
+    found = _FAULTS.get(result & 0xFF, Fault.OTHER)
     if found is Fault.STATEMENT and _GONE.search(str(error)):
         return Fault.CHANGED
-    if found is None:
-        # The driver's own complaints have no code: a value of a kind or size that SQLite does not have.
-        return Fault.RECORD if isinstance(error, sqlite3.DataError | sqlite3.InterfaceError) else Fault.OTHER
     return found
+
+
+def code(error: BaseException) -> str:
+    """SQLite's name or number of an error."""
+    number = getattr(error, "sqlite_errorcode", None)
+    name = getattr(error, "sqlite_errorname", "")
+    return name if name.startswith("SQLITE_") else type(error).__name__ if number is None else f"SQLite error {number}"
 
 
 def refusal(error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
@@ -72,7 +78,7 @@ def refusal(error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal
         column = stored["what"].removeprefix(f"{table}.")
         return Refusal("value-unfit", f"The value for {table}.{column} does not fit its type {stored['type']}.",
                        "Set the attribute's type in the Mapper, or correct the record.", column)  # fmt: skip
-    if getattr(error, "sqlite_errorname", "") == "SQLITE_TOOBIG":
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_TOOBIG:
         return Refusal("value-too-long", f"The record is too large for the table {table}.",
                        "Leave out or shorten its largest value.")  # fmt: skip
     return Refusal("record-refused", f"SQLite refuses the record for the table {table}.",
@@ -104,7 +110,7 @@ def _unfit(value: Value) -> bool:
 
 def unreachable(error: BaseException, path: Path) -> AgentError:
     """Why a file cannot be opened."""
-    found, detail = fault(error), str(getattr(error, "sqlite_errorname", type(error).__name__))
+    found, detail = fault(error), code(error)
     if found is Fault.DAMAGED:
         return ConfigurationError(
             f"The file {path.name} is no SQLite database, or it is damaged.", code="not-a-database", detail=detail,

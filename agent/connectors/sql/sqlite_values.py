@@ -81,7 +81,7 @@ def _usual(value: Any) -> Any:
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
     if isinstance(value, float) and not isfinite(value):
-        return str(value)
+        return "Infinity" if value > 0 else "-Infinity"
     return value
 
 

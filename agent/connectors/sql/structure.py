@@ -14,7 +14,7 @@ from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, T
 from agent.connectors.sql.layout import Layout, Wanted
 from agent.connectors.sql.schema import EXTEND, TABLE_OPTION
 from agent.domain.app import DataType
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import ConfigurationError, TransientError
 
 RECEIPTS = "opagent_receipts"
 
@@ -70,7 +70,7 @@ def _ready(
         if not extend:
             raise _refused(layout.table, "table-missing", f"There is no table {layout.table} in {dialect.place}.",
                            f"Create it, or set the option {TABLE_OPTION} to {EXTEND}.")  # fmt: skip
-        _define(connection, dialect, layout.table, _creation(dialect, layout))
+        define(connection, dialect, layout.table, _creation(dialect, layout))
         return _read_again(connection, dialect, layout)
     if table.view:
         raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
@@ -84,7 +84,7 @@ def _ready(
         raise _refused(layout.table, "column-missing", f"The table {layout.table} has no column {missing[0].name}.",
                        f"Add it, or set the option {TABLE_OPTION} to {EXTEND}.", field=missing[0].name)  # fmt: skip
     for wanted in missing:
-        _define(
+        define(
             connection, dialect, layout.table,
             f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.types[wanted.type]}",
         )  # fmt: skip
@@ -113,13 +113,27 @@ def _read_again(connection: sa.Connection, dialect: Dialect, layout: Layout) -> 
     return table, matched([wanted.name for wanted in layout.columns], table.columns)
 
 
-def _define(connection: sa.Connection, dialect: Dialect, table: str, statement: str) -> None:
+def define(connection: sa.Connection, dialect: Dialect, table: str, statement: str) -> None:
+    """Make or widen a table.
+
+    Raises:
+        ConfigurationError: the database does not take it, or the user may not do it.
+        TransientError: code `table-changed`: somebody else did it at the same time.
+    """
     try:
         connection.exec_driver_sql(statement)
     except sa.exc.DBAPIError as error:
         original = cause(error)
         fault = dialect.fault(original)
-        if fault in (Fault.STATEMENT, Fault.RECORD):
+        if fault in (Fault.CHANGED, Fault.RECORD):
+            # Somebody made the same thing at this moment; PostgreSQL then may find it twice in its own catalogue.
+            raise TransientError(
+                f"The table {table} was changed by someone while the agent made it fit.",
+                code="table-changed",
+                remedy="The agent tries again by itself.",
+                detail=dialect.code(original),
+            ) from None
+        if fault is Fault.STATEMENT:
             raise _refused(table, "table-not-made", f"{dialect.name} does not take the table {table} as it is wanted.",
                            "Choose another name for it, or map fewer attributes.") from None  # fmt: skip
         if fault is Fault.DENIED:

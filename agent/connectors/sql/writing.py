@@ -16,7 +16,7 @@ from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Dialect, Fault, Load, Refusal, StoppedError, cause
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
-from agent.connectors.sql.structure import RECEIPTS, Plan, plan
+from agent.connectors.sql.structure import RECEIPTS, Plan, define, plan
 from agent.domain.app import Attribute
 from agent.domain.errors import ConfigurationError, RecordError, TransientError
 from agent.domain.packet import Batch, Row, Value, WriteReport
@@ -88,7 +88,7 @@ class Writer:
         dialect = self._client.dialect
         the_plan = planned()
         if not self._receipts_ready and dialect.table(connection, RECEIPTS) is None:
-            connection.exec_driver_sql(dialect.receipts_table)
+            define(connection, dialect, RECEIPTS, dialect.receipts_table)
         report = _Sending(connection, dialect, the_plan, batch.rows, self._client.stopped).report()
         dialect.keep_receipt(connection, ledger_key, seal(report))
         return report, the_plan
@@ -169,7 +169,7 @@ class _Sending:
             self._send_all([self._rows[index] for index in indices] if len(indices) < len(self._rows) else self._rows)
         except Exception as error:
             original = cause(error)
-            if self._dialect.fault(original) is not Fault.RECORD:
+            if not self._is_about_a_record(original):
                 raise
             self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opagent_batch")
             self._again = True
@@ -183,6 +183,10 @@ class _Sending:
             self._send(indices[:middle])
             self._again = True
             self._send(indices[middle:])
+
+    def _is_about_a_record(self, error: BaseException) -> bool:
+        fault = self._dialect.fault(error)
+        return fault is Fault.RECORD or (fault is Fault.DENIED and self._load.table.guarded)
 
     def _send_all(self, rows: Sequence[Row]) -> None:
         """Records, then what is below them. What was below them before is removed first, the deepest at first."""

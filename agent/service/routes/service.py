@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -18,6 +17,9 @@ from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 
 router = APIRouter(responses=PROBLEMS)
 _HEARTBEAT_SECONDS = 15.0
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 Challenge = Annotated[str, Query(max_length=100, description="Anything that has not been asked before.")]
 
 
@@ -40,25 +42,12 @@ async def stop(request: Request, who: Who) -> Response:
     return Response(status_code=202)
 
 
-@router.get("/events", tags=["service"], response_class=StreamingResponse)
+@router.get("/events", tags=["service"], response_class=StreamingResponse, responses=_EVENTS)
 async def events(agent: Agent) -> StreamingResponse:
     """Server-sent events: each `data` line is an `Event` in JSON. A comment every 15 s keeps the stream alive."""
 
-    async def stream() -> AsyncIterator[str]:
-        with agent.hub.listen() as listener:
-            yield ": listening\n\n"
-            while True:
-                try:
-                    event = await listener.next(_HEARTBEAT_SECONDS)
-                except TimeoutError:
-                    yield ": alive\n\n"
-                    continue
-                if event is None:
-                    return
-                yield f"id: {event.id}\nevent: {event.kind.value}\ndata: {event.model_dump_json()}\n\n"
-
-    headers = {"Cache-Control": "no-store"}
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+    frames = agent.hub.frames(heartbeat_seconds=_HEARTBEAT_SECONDS)
+    return StreamingResponse(frames, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.put("/vault", tags=["vault"])
@@ -68,7 +57,8 @@ def set_up_vault(agent: Agent, choice: models.VaultSetUp) -> models.Vault:
     passphrase = Secret(choice.passphrase.get_secret_value()) if choice.passphrase is not None else None
     if passphrase is not None:
         agent.secrets.know([passphrase])
-    keeper.set_up(choice.kind, passphrase=passphrase, path=Path(choice.path) if choice.path else None)
+    path = Path(choice.path) if choice.path else None
+    keeper.set_up(choice.kind, passphrase=passphrase, path=path, start_afresh=choice.start_afresh)
     agent.vault_opened()
     return answers.vault(keeper.report())
 

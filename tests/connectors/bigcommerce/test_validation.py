@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -281,6 +282,22 @@ async def test_support_finds_the_request_id_and_no_query() -> None:
         await store.clock.run(check(store.connection()))
 
     assert caught.value.detail == "GET /stores/abc123/v2/time → 401, “Unauthorized”, request id req-7"
+
+
+async def test_a_crash_report_does_not_show_the_token() -> None:
+    store = FakeStore()
+
+    def fail_on_the_wire(_: int, request: httpx.Request) -> None:
+        sent = dict(request.headers)
+        raise httpx.WriteError(f"reset after {len(sent)} headers")
+
+    store.disturb = fail_on_the_wire
+    with pytest.raises(TransientError) as caught:
+        await store.clock.run(check(store.connection()))
+
+    report = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "fail_on_the_wire" in report
+    assert TOKEN not in report
 
 
 async def test_8_a_legacy_account_is_rejected_and_then_works() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.sql.places import PostgresPlace, SqlitePlace
+from tests.helpers.postgres_server import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -17,7 +18,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> SqlitePlace | Postg
     if request.param == "sqlite":
         return SqlitePlace(tmp_path / "shop.db")
     server = request.getfixturevalue("postgres_server")
-    return PostgresPlace(server, server.database())
+    return PostgresPlace(server, server.emptied_database())
 
 
 @pytest.fixture
@@ -27,10 +28,9 @@ def sqlite_place(tmp_path: Path) -> SqlitePlace:
 
 
 @pytest.fixture
-def postgres_place(request: pytest.FixtureRequest) -> PostgresPlace:
+def postgres_place(postgres_server: PostgresServer) -> PostgresPlace:
     """An empty PostgreSQL database."""
-    server = request.getfixturevalue("postgres_server")
-    return PostgresPlace(server, server.database())
+    return PostgresPlace(postgres_server, postgres_server.emptied_database())
 
 
 @pytest.fixture
@@ -39,3 +39,10 @@ def other_program(sqlite_place: SqlitePlace) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(sqlite_place.path, isolation_level=None, timeout=0)
     yield connection
     connection.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever needs the server."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)

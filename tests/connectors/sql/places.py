@@ -80,13 +80,13 @@ def batch(attributes: Sequence[Attribute], rows: Iterable[Row]) -> Batch:
     return Batch(tuple(attributes), [f"source-{number}" for number in range(len(rows))], rows)
 
 
-def target(table: str, **options: str) -> WriteTarget:
+def target(table: str, /, **options: str) -> WriteTarget:
     """Where to write."""
     return WriteTarget(table, "UPSERT", options, ledger_key="flow/post")
 
 
 async def write(
-    connection: SqlConnection, table: str, attributes: Sequence[Attribute], rows: Iterable[Row], **options: str
+    connection: SqlConnection, table: str, attributes: Sequence[Attribute], rows: Iterable[Row], /, **options: str
 ) -> WriteReport:
     """Write rows with a receipt that tells nothing."""
     return await connection.write(target(table, **options), batch(attributes, rows), lambda _: b"receipt")

@@ -1,0 +1,160 @@
+"""A record that the database refuses fails alone, and the operator is told which column it is and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from agent.connectors.sql.connector import SqlConnector
+from agent.domain.app import Attribute, DataType
+from agent.domain.packet import Row, Value
+from agent.domain.secret import Secret
+from tests.connectors.sql.places import ID, Place, PostgresPlace, SqlitePlace, opened, write
+
+KINDS, SQLITE, POSTGRESQL = ("sqlite", "postgresql"), ("sqlite",), ("postgresql",)
+MARKS = {"sqlite": (), "postgresql": (pytest.mark.postgres,)}
+TEXT, NUMBER, MONEY = Attribute("x"), Attribute("x", DataType.INTEGER), Attribute("x", DataType.DECIMAL)
+
+
+async def test_records_that_do_not_fit_fail_alone(place: Place) -> None:
+    place.run("CREATE TABLE people (id bigint PRIMARY KEY, email varchar(20) NOT NULL)")
+    rows: list[Row] = [(number, None if number % 7 == 3 else "a@b") for number in range(50)]
+    async with opened(place) as connection:
+        report = await write(connection, "people", (ID, Attribute("email")), rows)
+        wrong = [number for number in range(50) if number % 7 == 3]
+        assert list(report.failures) == wrong
+        assert [report.destination_ids[number] for number in (2, 3)] == ["2", ""]
+        assert place.rows("SELECT count(*) FROM people") == [(50 - len(wrong),)]
+        again = await write(connection, "people", (ID, Attribute("email")), [(number, "c@d") for number in wrong])
+    assert not again.failures
+    assert place.rows("SELECT count(*) FROM people") == [(50,)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A column called x, a value that it takes and one that it refuses, and what the refusal says."""
+
+    column: str
+    attribute: Attribute
+    good: Value
+    bad: Value
+    code: str
+    field: str | None = None
+    kinds: tuple[str, ...] = KINDS
+
+
+UUID = "00000000-0000-0000-0000-000000000001"
+LONG = "1234567890.12345678"
+CASES = [
+    Case("x varchar(20) NOT NULL", TEXT, "good", None, "value-missing", "x"),
+    Case("x varchar(20) UNIQUE", TEXT, "good", "good", "value-twice", "x"),
+    Case("x integer CHECK (x < 100)", NUMBER, 1, 100, "value-refused"),
+    Case("x bigint REFERENCES others", NUMBER, 1, 99, "reference-missing"),
+    Case("x varchar(3)", TEXT, "abc", "four", "value-too-long", "x", POSTGRESQL),
+    Case("x char(3)", TEXT, "abc", "four", "value-too-long", "x", POSTGRESQL),
+    Case("x smallint", NUMBER, 1, 40_000, "value-out-of-range", "x", POSTGRESQL),
+    Case("x numeric(5, 2)", MONEY, "1.5", "1000", "value-out-of-range", "x", POSTGRESQL),
+    Case("x uuid", TEXT, UUID, "not one", "value-unfit", "x", POSTGRESQL),
+    Case("x jsonb", TEXT, "{}", "{not", "value-unfit", "x", POSTGRESQL),
+    Case("x double precision", MONEY, "1.5", LONG, "value-unfit", None, POSTGRESQL),
+    Case("x text", TEXT, "good", "a\0b", "value-unfit", "x", POSTGRESQL),
+    Case("x DECIMAL(10,2)", MONEY, "1.5", LONG, "value-unfit", None, SQLITE),
+    Case("x text", TEXT, "good", "a\ud800b", "value-unfit", "x"),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "case"),
+    [
+        pytest.param(kind, case, marks=MARKS[kind], id=f"{kind}-{case.column}-{case.code}")
+        for case in CASES
+        for kind in case.kinds
+    ],
+    indirect=["place"],
+)
+async def test_the_reason_names_the_column(place: Place, case: Case) -> None:
+    place.run("CREATE TABLE others (id bigint PRIMARY KEY)", "INSERT INTO others VALUES (1)",
+              f"CREATE TABLE things (id bigint PRIMARY KEY, {case.column})")  # fmt: skip
+    async with opened(place) as connection:
+        report = await write(connection, "things", (ID, case.attribute), [(1, case.good), (2, case.bad)])
+    assert list(report.failures) == [1]
+    error = report.failures[1]
+    assert (error.code, error.field) == (case.code, case.field)
+    assert error.field is None or "things.x" in error.message or "in x" in error.message
+    assert error.remedy
+    assert place.rows("SELECT id FROM things ORDER BY id") == [(1,)]
+    if isinstance(case.bad, str) and case.bad != "good":
+        assert case.bad not in f"{error.message} {error.remedy} {error.detail} {error!r}"
+
+
+async def test_a_strict_table_says_which_column(sqlite_place: SqlitePlace) -> None:
+    sqlite_place.run("CREATE TABLE things (id INTEGER PRIMARY KEY, x BLOB) STRICT")
+    async with opened(sqlite_place) as connection:
+        report = await write(connection, "things", (ID, TEXT), [(1, None), (2, "text")])
+    assert (report.failures[1].code, report.failures[1].field) == ("value-unfit", "x")
+    assert sqlite_place.rows("SELECT id FROM things") == [(1,)]
+
+
+async def test_a_trigger_may_refuse_a_record(place: Place) -> None:
+    place.run("CREATE TABLE things (id bigint PRIMARY KEY, x varchar(9))")
+    if place.kind == "sqlite":
+        place.run("CREATE TRIGGER no BEFORE INSERT ON things WHEN new.x = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END")
+    else:
+        place.run(
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF NEW.x = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$",
+            "CREATE TRIGGER no BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION no()",
+        )
+    async with opened(place) as connection:
+        report = await write(connection, "things", (ID, TEXT), [(1, "good"), (2, "bad"), (3, "good")])
+    assert [error.code for error in report.failures.values()] == ["record-refused"]
+    assert place.rows("SELECT id FROM things ORDER BY id") == [(1,), (3,)]
+
+
+async def test_a_wrong_line_fails_its_record_as_a_whole(place: Place) -> None:
+    lines = Attribute(
+        "lines", DataType.COLLECTION,
+        members=(Attribute("id", DataType.INTEGER, primary=True), Attribute("sku", required=True)),
+    )  # fmt: skip
+    rows: list[Row] = [
+        (1, [(1, "A")]),
+        (2, [(1, "A"), (2, None), (3, "C")]),
+        (3, [(1, "A"), (1, "B")]),
+        (4, [(9, "D")]),
+    ]
+    async with opened(place) as connection:
+        await write(connection, "orders", (ID, lines), [(2, [(7, "before")])])
+        report = await write(connection, "orders", (ID, lines), rows)
+    assert {index: error.code for index, error in report.failures.items()} == {1: "value-missing", 2: "value-twice"}
+    assert "orders_lines" in report.failures[1].message
+    assert place.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,), (4,)]
+    assert place.rows("SELECT order_id, id, sku FROM orders_lines ORDER BY 1, 2") == [
+        (1, 1, "A"), (2, 7, "before"), (4, 9, "D"),
+    ]  # fmt: skip
+
+
+async def test_a_batch_in_which_nothing_fits_still_leaves_a_receipt(place: Place) -> None:
+    place.run("CREATE TABLE things (id bigint PRIMARY KEY, x varchar(9) NOT NULL)")
+    async with opened(place) as connection:
+        report = await write(connection, "things", (ID, TEXT), [(number, None) for number in range(40)])
+    assert len(report.failures) == 40
+    assert set(report.destination_ids) == {""}
+    assert place.rows("SELECT count(*) FROM opagent_receipts") == [(1,)]
+
+
+async def test_row_security_decides_for_each_record(postgres_place: PostgresPlace) -> None:
+    postgres_place.run(
+        "CREATE TABLE things (id bigint PRIMARY KEY, x text)", "ALTER TABLE things ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE things FORCE ROW LEVEL SECURITY", "CREATE ROLE clerk LOGIN PASSWORD 'clerk'",
+        "CREATE POLICY mine ON things USING (x <> 'theirs')", "GRANT ALL ON things TO clerk",
+        "GRANT CREATE, USAGE ON SCHEMA public TO clerk",
+    )  # fmt: skip
+    try:
+        values = {**postgres_place.values(), "username": "clerk"}
+        async with SqlConnector().open(values, {"password": Secret("clerk")}) as connection:
+            report = await write(connection, "things", (ID, TEXT), [(1, "mine"), (2, "theirs")])
+    finally:
+        postgres_place.run("DROP OWNED BY clerk", "DROP ROLE clerk")
+    assert list(report.failures) == [1]
+    assert postgres_place.rows("SELECT id FROM things") == [(1,)]

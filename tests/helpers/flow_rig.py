@@ -1,0 +1,253 @@
+"""A deployed processflow between two scripted apps, on the real store and engine: what a run needs, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple
+
+from agent.connectors.contract import Connector
+from agent.domain.packet import Bookmark, SyncState
+from agent.domain.processflow import Processflow
+from agent.domain.run import Trigger
+from agent.domain.secret import Secret
+from agent.engine.bindings import Bindings
+from agent.engine.control import RunControl
+from agent.engine.journal import Level
+from agent.engine.loading import load
+from agent.engine.runner import Parts, Runner, Then
+from agent.store.acknowledgement import Acknowledgement
+from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
+from agent.store.database import Database
+from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.ledger import Ledger
+from agent.store.runs import RunRow, RunStore, new_run_id
+from agent.store.sync_info import SyncInfo, SyncRow
+from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
+from tests.helpers.virtual_clock import VirtualClock
+
+DOCUMENT = """\
+schema_version: 1
+name: records-to-rows
+title: Records to rows
+credentials: {from: source, to: destination}
+nodes:
+  start: {type: start}
+  get: {type: get, credential: from, schema: records, action: GET,
+        filter: [{key: since, operator: "=", value: "~{CreatedDate}~"}]}
+  map:
+    type: mapper
+    attributes:
+      id: {value: id, type: text, key: true}
+      version: {value: version, type: integer}
+      total: {value: total, type: integer, required: true}
+  post: {type: post, credential: to, schema: rows, action: PUT}
+  end: {type: end}
+links:
+  - [start, get, map, post, end]
+"""
+_MOST_SLICES = 500
+
+
+class Line(NamedTuple):
+    """A log line."""
+
+    level: Level
+    message: str
+    node: str
+    record: str
+    detail: str
+
+
+@dataclass
+class RecordingJournal:
+    """Keeps what a run tells."""
+
+    lines: list[Line] = field(default_factory=list)
+    packets: list[tuple[str, int, bytes]] = field(default_factory=list)
+    progress: int = 0
+    wants_packets: bool = False
+
+    def write(
+        self,
+        level: Level,
+        message: str,
+        *,
+        flow: str = "",
+        run: str = "",
+        node: str = "",
+        record: str = "",
+        detail: str = "",
+    ) -> None:
+        assert run
+        self.lines.append(Line(level, message, node, record, detail))
+
+    def progressed(self, run: str) -> None:
+        assert run
+        self.progress += 1
+
+    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
+        assert run
+        self.packets.append((node, number, content))
+
+    def said(self, text: str) -> int:
+        """How many lines hold this text."""
+        return sum(text in line.message for line in self.lines)
+
+
+class WatchedLedger(Ledger):
+    """The real ledger, with a step before and after whatever it commits."""
+
+    def __init__(self, database: Database, steps: Steps) -> None:
+        super().__init__(database)
+        self._steps = steps
+
+    def acknowledge(self, acknowledgement: Acknowledgement) -> bool:
+        self._steps.reach("before booking")
+        booked = super().acknowledge(acknowledgement)
+        self._steps.reach("booked")
+        return booked
+
+    def announce(self, acknowledgement: Acknowledgement, payload: bytes, *, at: datetime) -> None:
+        self._steps.reach("before announcing")
+        super().announce(acknowledgement, payload, at=at)
+        self._steps.reach("announced")
+
+
+class QuickControl(RunControl):
+    """A control under which waiting takes no time; `slept` has the seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> bool:
+        self.slept.append(seconds)
+        return not (self.cancelled() or self.paused())
+
+
+class NoSecrets:
+    """A vault with the given secrets."""
+
+    def __init__(self, **secrets: str) -> None:
+        self.secrets = secrets
+
+    def get(self, name: str) -> Secret | None:
+        found = self.secrets.get(name.rsplit("/", 1)[-1])
+        return Secret(found) if found is not None else None
+
+
+@dataclass
+class Rig:
+    """One processflow, named `flow`, in a database that may hold others."""
+
+    database: Database
+    flow: str = "flow"
+    receipts: bool = True
+    document: str = DOCUMENT
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    journal: RecordingJournal = field(default_factory=RecordingJournal)
+    steps: Steps = field(default_factory=Steps)
+    source: Source = field(init=False)
+    destination: Destination = field(init=False)
+    connectors: dict[str, Connector] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = Source(self.steps)
+        self.destination = Destination(self.steps, receipts=self.receipts)
+        self.connectors = {
+            "source": ScriptedConnector(scripted_app("source"), ScriptedConnection(self.steps, source=self.source)),
+            "destination": ScriptedConnector(
+                scripted_app("destination"), ScriptedConnection(self.steps, destination=self.destination)
+            ),
+        }
+        self.runs = RunStore(self.database)
+        self.ledger = WatchedLedger(self.database, self.steps)
+        self.sync_info = SyncInfo(self.database)
+        self.configurations = ConfigurationStore(self.database)
+        for app in self.connectors:
+            self.configurations.save(
+                ConfigurationRow(
+                    id=f"{self.flow}-{app}", app=app, name=f"{self.flow} {app}", values={}, secret_hints={},
+                    state=SAVED, message="", facts=(), validated_at=None, saved_at=self.clock.utc(),
+                )
+            )  # fmt: skip
+        self.deploy()
+
+    def deploy(self, document: str = "") -> Deployment:
+        """Deploy a version."""
+        return DeploymentStore(self.database).add(
+            flow=self.flow, document=document or self.document, file="flow.yaml",
+            bindings={"from": f"{self.flow}-source", "to": f"{self.flow}-destination"}, note="",
+            deployed_at=self.clock.utc(), deployed_by="", log=[],
+        )  # fmt: skip
+
+    def parts(self) -> Parts:
+        """What a runner works with."""
+        return Parts(
+            deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
+            bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
+            journal=self.journal, clock=self.clock.utc, parse=self.parse,
+        )  # fmt: skip
+
+    def parse(self, deployment: Deployment) -> Processflow:
+        """The processflow of a deployment."""
+        return _parsed(deployment.document)
+
+    def runner(self) -> Runner:
+        """A new runner, as after a start of the service."""
+        return Runner(self.parts())
+
+    def queue(self) -> str:
+        """A new run of the newest version."""
+        at = self.clock.utc()
+        version = DeploymentStore(self.database).get(self.flow).version
+        run_id = new_run_id(at)
+        self.runs.queue(
+            run_id=run_id, flow=self.flow, version=version, trigger=Trigger.MANUAL, requested_by="", at=at
+        )  # fmt: skip
+        return run_id
+
+    def execute(self, run_id: str = "", *, budget_seconds: float = 60.0) -> RunRow:
+        """Run to the end with one runner; waits take no time."""
+        run_id = run_id or self.queue()
+        runner = self.runner()
+        for _ in range(_MOST_SLICES):
+            if runner.run_slice(run_id, QuickControl(), budget_seconds=budget_seconds) is Then.ENDED:
+                return self.runs.get(run_id)
+        raise AssertionError("The run does not end.")
+
+    @property
+    def stream(self) -> int:
+        """The stream of the POST node."""
+        return self.ledger.stream(flow=self.flow, node="post")
+
+    def bookmark(self) -> Bookmark | None:
+        """How far the source was read and acknowledged."""
+        return self.ledger.bookmark(self.stream)
+
+    def rows(self, state: SyncState | None = None) -> dict[str, SyncRow]:
+        """Sync Info by source id."""
+        page = self.sync_info.page(self.flow, state=state, search="", after="", limit=100_000)
+        return {row.source_id: row for row in page}
+
+    def at_destination(self) -> dict[object, tuple[object, ...]]:
+        """Key → the other values."""
+        return {key: tuple(row[1:]) for key, row in self.destination.rows.items()}
+
+    def expected(self, fits: Callable[[str], bool] = lambda _: True) -> dict[object, tuple[object, ...]]:
+        """What the destination should hold."""
+        return {
+            identity: (document["version"], document["total"])
+            for identity, (_, document) in self.source.records.items()
+            if fits(identity)
+        }
+
+
+@cache
+def _parsed(document: str) -> Processflow:
+    """Parsed once: it takes longer than a whole run in memory."""
+    apps = {app: scripted_app(app) for app in ("source", "destination")}
+    return load(document.encode(), file="flow.yaml", apps=apps)

@@ -1,0 +1,303 @@
+"""Two apps in memory, whose every step can be watched and made to fail: one to read from, one to write to.
+
+The source reads by keyset, as a real one should. The destination either commits rows and receipt together (`receipts`)
+or behaves like an API: rows arrive one by one, no answer may come, and what it holds can be looked up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.domain.app import Action, ActionKind, App, Schema
+from agent.domain.errors import AmbiguousWriteError, RecordError, TransientError
+from agent.domain.packet import Batch, Bookmark, Packet, Row, WriteReport
+from agent.domain.secret import Secret
+from tests.helpers.virtual_clock import START
+
+
+class Crash(BaseException):
+    """The process is gone. Nothing in the agent may catch this."""
+
+
+def outage(code: str = "outage", *, retry_after_seconds: float | None = None) -> TransientError:
+    """A fault that passes."""
+    return TransientError(
+        "The app does not answer.", code=code, remedy="Wait.", retry_after_seconds=retry_after_seconds
+    )
+
+
+def unanswered() -> AmbiguousWriteError:
+    """A write whose answer got lost."""
+    return AmbiguousWriteError("The write was not answered.", code="timeout")
+
+
+@dataclass
+class Steps:
+    """Everything that happens, in order, and what is to happen at certain steps. Thread-safe enough for tests."""
+
+    seen: list[str] = field(default_factory=list)
+    actions: dict[str, deque[Callable[[], object]]] = field(default_factory=dict)
+    crash_after: int | None = None
+    dead: bool = False
+
+    def at(self, place: str, *actions: Callable[[], object] | BaseException | None) -> None:
+        """Do these at the next times that this place is reached; an error is raised, None lets it pass."""
+        for action in actions:
+            self.actions.setdefault(place, deque()).append(_raising(action))
+
+    def reach(self, place: str) -> None:
+        """Called where something can go wrong."""
+        if self.dead:
+            raise Crash
+        self.seen.append(place)
+        if self.crash_after is not None:
+            self.crash_after -= 1
+            if self.crash_after < 0:
+                self.crash_after, self.dead = None, True
+                raise Crash
+        if waiting := self.actions.get(place):
+            waiting.popleft()()
+
+    def revive(self, crash_after: int | None = None) -> None:
+        """The process is started again."""
+        self.dead, self.crash_after = False, crash_after
+
+
+def _raising(action: Callable[[], object] | BaseException | None) -> Callable[[], object]:
+    if action is None:
+        return lambda: None
+    if not isinstance(action, BaseException):
+        return action
+    error = action
+
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@dataclass
+class Source:
+    """Records by id, each with the number of its last change; reading follows the changes."""
+
+    steps: Steps
+    records: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    changes: int = 0
+    reads: list[ReadRequest] = field(default_factory=list)
+    empty_end: bool = False
+    ends: bool = True
+    """Whether the last packet carries the bookmark, as it has to."""
+    gate: Callable[[], Any] | None = None
+    """Awaited before each packet."""
+
+    def put(self, identity: str, **document: Any) -> None:
+        """Add or change a record."""
+        self.changes += 1
+        self.records[identity] = (self.changes, {"id": identity, "version": self.changes} | document)
+
+    def fill(self, count: int, *, start: int = 0) -> None:
+        """Add records `start` to `start + count - 1`."""
+        for number in range(start, start + count):
+            self.put(f"r{number}", total=number)
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+        """Packets of what changed after the bookmark, from the position on."""
+        self.reads.append(request)
+        begin = request.bookmark.detail["change"] if request.bookmark is not None else 0
+        after: Any = request.position["change"] if request.position is not None else begin
+        while True:
+            if self.gate is not None:
+                await self.gate()
+            self.steps.reach("read")
+            await asyncio.sleep(0)
+            found = sorted(
+                (change, identity, document)
+                for identity, (change, document) in self.records.items()
+                if change > after
+            )  # fmt: skip
+            some = found[: request.packet_records]
+            after = some[-1][0] if some else after
+            ended = len(found) <= request.packet_records and not (self.empty_end and some)
+            moment = START + timedelta(seconds=after)
+            yield Packet(
+                source_ids=[identity for _, identity, _ in some],
+                documents=[msgspec.json.encode(document) for _, _, document in some],
+                position={"change": after},
+                bookmark=Bookmark(moment, {"change": after}) if ended and self.ends else None,
+            )
+            if ended:
+                return
+
+
+@dataclass
+class Destination:
+    """Rows by their key, and every write that was ever carried out.
+
+    `refused` and `skipped` give reasons by key. `script` says for each coming write what happens to it: "lost" is not
+    carried out, "done" is, "half" is for half of the rows; none of them is answered.
+    """
+
+    steps: Steps
+    receipts: bool = True
+    rows: dict[object, Row] = field(default_factory=dict)
+    carried_out: Counter[tuple[object, Row]] = field(default_factory=Counter)
+    kept: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[object, str] = field(default_factory=dict)
+    skipped: dict[object, str] = field(default_factory=dict)
+    script: deque[str] = field(default_factory=deque)
+    batches: list[int] = field(default_factory=list)
+    packet_size: int = 5
+    gate: Callable[[], Any] | None = None
+    """Awaited when a write has begun and nothing of it is carried out."""
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        self.steps.reach("write")
+        await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate()
+        self.batches.append(len(batch))
+        report = self._report(batch)
+        fate = self.script.popleft() if self.script else ""
+        taken = [
+            row for index, row in enumerate(batch.rows) if index not in report.failures and index not in report.skipped
+        ]
+        if self.receipts:
+            receipt = seal(report)
+            if fate != "lost":
+                self._carry_out(taken)
+                self.kept[target.ledger_key] = receipt
+                self.steps.reach("committed")
+        else:
+            taken = {"lost": [], "half": taken[: len(taken) // 2]}.get(fate, taken)
+            for row in taken:
+                self._carry_out([row])
+                self.steps.reach("row written")
+        if fate:
+            raise unanswered()
+        return report
+
+    async def look_up(self, _target: WriteTarget, batch: Batch) -> LookUp:
+        self.steps.reach("look up")
+        return LookUp({
+            index: f"d{row[0]}" for index, row in enumerate(batch.rows) if self.rows.get(row[0]) == row
+        })  # fmt: skip
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        self.steps.reach("receipt")
+        return self.kept.get(target.ledger_key)
+
+    def _report(self, batch: Batch) -> WriteReport:
+        failures = {
+            index: RecordError(self.refused[row[0]], code="refused", remedy="Correct it.")
+            for index, row in enumerate(batch.rows)
+            if row[0] in self.refused
+        }
+        skipped = {
+            index: self.skipped[row[0]] for index, row in enumerate(batch.rows) if row[0] in self.skipped
+        }  # fmt: skip
+        ids = ["" if index in failures or index in skipped else f"d{row[0]}" for index, row in enumerate(batch.rows)]
+        return WriteReport(ids, failures, skipped)
+
+    def _carry_out(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.rows[row[0]] = row
+            self.carried_out[row[0], _hashable(row)] += 1
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(_hashable(one) for one in value) if isinstance(value, list | tuple) else value
+
+
+@dataclass
+class ScriptedConnection:
+    """A connection to either of the two."""
+
+    steps: Steps
+    source: Source | None = None
+    destination: Destination | None = None
+    keeps_receipts: bool = False
+
+    def __post_init__(self) -> None:
+        self.keeps_receipts = self.destination is not None and self.destination.receipts
+
+    async def __aenter__(self) -> Self:
+        self.steps.reach("open source" if self.source is not None else "open destination")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def check(self, progress: Callable[[str], None]) -> CheckReport:
+        progress("Looking …")
+        return CheckReport()
+
+    def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+        assert self.source is not None
+        return self.source.read(request)
+
+    def packet_records(self, schema: str, action: str) -> int:
+        assert self.destination is not None, (schema, action)
+        return self.destination.packet_size
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        assert self.destination is not None
+        return await self.destination.write(target, batch, seal)
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        assert self.destination is not None
+        return await self.destination.look_up(target, batch)
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        assert self.destination is not None
+        return await self.destination.receipt(target)
+
+
+@dataclass
+class ScriptedConnector:
+    """A connector whose connections all lead to the same source or destination."""
+
+    app: App
+    connection: ScriptedConnection
+    opened_with: list[tuple[Mapping[str, str], Mapping[str, Secret]]] = field(default_factory=list)
+
+    def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
+        return Prepared(values, secrets)
+
+    def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
+        assert values is None or isinstance(values, Mapping)
+        return self.app.schema(name)
+
+    def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> ScriptedConnection:
+        self.opened_with.append((values, secrets))
+        return self.connection
+
+
+_TEMPLATE = Schema(
+    "",
+    actions=(
+        Action("GET", ActionKind.READ, filters=frozenset({"since"}), options={"sort": "Order"}),
+        Action("PUT", ActionKind.WRITE),
+    ),
+    open_attributes=True,
+)
+
+
+def scripted_app(identity: str) -> App:
+    """An app with any schema."""
+    return App(identity, identity.title(), "1", "In memory", (), open_schemas=True, template=_TEMPLATE)
+
+
+def moment_of(change: int) -> datetime:
+    """The bookmark's moment after a change."""
+    return START + timedelta(seconds=change)

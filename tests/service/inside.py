@@ -1,0 +1,51 @@
+"""The parts of a service in this process, behind their guard, without a port. Its runs are not started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from agent.api.client import AgentClient
+from agent.api.endpoint import Endpoint, proof
+from agent.api.folders import Folders
+from agent.domain.secret import Secret
+from agent.service.agent_parts import AgentParts
+from agent.service.contract import contract
+from agent.service.guard import Guard
+
+PORT = 4711
+TOKEN = "token-of-the-service-in-this-process"
+
+
+class Inside:
+    """A service in this process."""
+
+    def __init__(self, home: Path) -> None:
+        folders = Folders.below(home)
+        folders.create()
+        self.stopped: list[str] = []
+        self.parts = AgentParts(folders, demo=False, environ={})
+        token = Secret(TOKEN)
+        self.endpoint = Endpoint(port=PORT, pid=self.parts.pid, token=token)
+        self.application: FastAPI = contract(
+            self.parts, stop=self.stopped.append, prove=lambda challenge: proof(token, challenge)
+        )
+        hosts = frozenset({f"127.0.0.1:{PORT}", f"localhost:{PORT}"})
+        guard = Guard(self.application, token=token, hosts=lambda: hosts, operator_of=self.parts.operators.name_of)
+        self._transport = httpx.ASGITransport(guard)
+
+    def client(self, session: str | None = None) -> AgentClient:
+        """The client that front ends use."""
+        return AgentClient(self.endpoint, session=session, transport=self._transport)
+
+    def http(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+        """A plain HTTP client with the token, or with these headers alone."""
+        sent = {"Authorization": f"Bearer {TOKEN}"} if headers is None else dict(headers)
+        return httpx.AsyncClient(base_url=self.endpoint.url, headers=sent, transport=self._transport)
+
+    def close(self) -> None:
+        """End all parts."""
+        self.parts.stop("The test is over.")

@@ -1,0 +1,158 @@
+"""Between fetching and writing: what is unchanged is dropped, what cannot be mapped is told, the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent.domain.packet import Bookmark, Packet
+from agent.engine.journal import RunJournal
+from agent.engine.mapping import Mapper
+from agent.engine.preparation import Preparation, Prepared
+from agent.store.acknowledgement import Acknowledgement, RecordLine
+from agent.store.database import Database
+from tests.helpers.flow_rig import Rig
+from tests.helpers.scripted_apps import moment_of
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    database = Database.at(tmp_path / "agent.db")
+    yield Rig(database)
+    database.close()
+
+
+class Line:
+    """One slice's preparation, and the ledger behind it."""
+
+    def __init__(self, rig: Rig, *, version: int = 1) -> None:
+        self.rig = rig
+        active = rig.runs.active()
+        self.run_id = active[0].id if active else rig.queue()
+        self.number = rig.ledger.cursor(run=self.run_id, stream=rig.stream).number
+        (chain,) = rig.parse(rig.deploy()).chains
+        self.preparation = Preparation(
+            mapper=Mapper(chain.mapper), ledger=rig.ledger, stream=rig.stream, version=version,
+            journal=RunJournal(rig.journal, flow="flow", run=self.run_id), nodes=("get", "map"), first_number=1,
+        )  # fmt: skip
+
+    async def prepare(self, *records: tuple[str, Any]) -> Prepared:
+        documents = [msgspec.json.encode({"id": key, "version": 1, "total": total}) for key, total in records]
+        return await self.preparation.prepare(Packet([key for key, _ in records], documents, {"page": 1}))
+
+    def book(self, prepared: Prepared, *, failed: set[str] = frozenset()) -> None:  # type: ignore[assignment]  # empty
+        self.number += 1
+        troubled = [RecordLine(at, 3, "No.", "") for at, key in enumerate(prepared.source_ids) if key in failed]
+        self.rig.ledger.acknowledge(
+            Acknowledgement(
+                run=self.run_id,
+                stream=self.rig.stream,
+                number=self.number,
+                position={},
+                bookmark=None,
+                finished=False,
+                unchanged=prepared.unchanged,
+                source_ids=list(prepared.source_ids),
+                destination_ids=[""] * len(prepared.source_ids),
+                fingerprints=list(prepared.fingerprints),
+                troubled=troubled,
+                at=0,
+            )
+        )
+        self.preparation.booked()
+
+
+def values(prepared: Prepared) -> list[tuple[object, object]]:
+    return [(row[0], row[2]) for row in prepared.batch.rows]
+
+
+async def test_what_is_new_is_mapped_in_order(rig: Rig) -> None:
+    prepared = await Line(rig).prepare(("b", 1), ("a", 2))
+    assert values(prepared) == [("b", 1), ("a", 2)]
+    assert (list(prepared.source_ids), list(prepared.places), prepared.unchanged) == (["b", "a"], [0, 1], 0)
+    assert (prepared.position, prepared.bookmark, prepared.finished) == ({"page": 1}, None, False)
+
+
+async def test_the_bookmark_of_the_last_packet_goes_with_it(rig: Rig) -> None:
+    bookmark = Bookmark(moment_of(3), {"change": 3})
+    prepared = await Line(rig).preparation.prepare(Packet([], [], {}, bookmark))
+    assert prepared.finished
+    assert prepared.bookmark is not None
+    assert (prepared.bookmark.moment, prepared.bookmark.detail) == (bookmark.moment, {"change": 3})
+
+
+async def test_what_was_written_exactly_so_is_dropped(rig: Rig) -> None:
+    line = Line(rig)
+    line.book(await line.prepare(("a", 1), ("b", 2), ("c", 3)))
+    for again in (line, Line(rig)):
+        prepared = await again.prepare(("a", 1), ("b", 22), ("c", 3))
+        assert (values(prepared), prepared.unchanged) == ([("b", 22)], 2)
+
+
+async def test_what_failed_is_no_reason_to_drop_it(rig: Rig) -> None:
+    line = Line(rig)
+    line.book(await line.prepare(("a", 1), ("b", 2)), failed={"a"})
+    assert values(await line.prepare(("a", 1), ("b", 2))) == [("a", 1)]
+
+
+async def test_another_version_drops_nothing(rig: Rig) -> None:
+    line = Line(rig)
+    line.book(await line.prepare(("a", 1)))
+    assert values(await Line(rig, version=2).prepare(("a", 1))) == [("a", 1)]
+
+
+async def test_a_record_that_changes_back_before_the_first_change_is_booked_is_written_again(rig: Rig) -> None:
+    line = Line(rig)
+    line.book(await line.prepare(("a", 1)))
+    changed = await line.prepare(("a", 2))
+    back = await line.prepare(("a", 1))  # 2 is on its way: without this, the destination would end with 2
+    assert (values(changed), values(back)) == ([("a", 2)], [("a", 1)])
+    line.book(changed)
+    line.book(back)
+    assert (await line.prepare(("a", 1))).unchanged == 1
+
+
+async def test_a_record_that_is_in_one_packet_twice_ends_as_its_last_state(rig: Rig) -> None:
+    line = Line(rig)
+    line.book(await line.prepare(("a", 1)))
+    assert values(await line.prepare(("a", 2), ("a", 1))) == [("a", 2), ("a", 1)]
+
+
+async def test_the_same_state_twice_is_written_once_on_its_way_or_booked(rig: Rig) -> None:
+    line = Line(rig)
+    first = await line.prepare(("a", 1), ("a", 1))
+    assert (values(first), first.unchanged) == ([("a", 1)], 1)
+    assert (await line.prepare(("a", 1))).unchanged == 1
+    line.book(first)
+    assert (await line.prepare(("a", 1))).unchanged == 1
+
+
+async def test_records_that_cannot_be_mapped_are_told_and_spoil_no_other(rig: Rig) -> None:
+    prepared = await Line(rig).prepare(("a", "many"), ("b", 2), ("c", None), ("d", 4))
+    assert (values(prepared), list(prepared.places)) == ([("b", 2), ("d", 4)], [1, 3])
+    assert list(prepared.source_ids) == ["a", "b", "c", "d"]
+    assert [(line.index, line.state) for line in prepared.troubled] == [(0, 3), (2, 3)]
+    assert all(line.message and line.remedy for line in prepared.troubled)
+    assert len(prepared.fingerprints) == 4
+
+
+async def test_packets_are_kept_only_in_diagnosis_mode(rig: Rig) -> None:
+    line = Line(rig)
+    await line.prepare(("a", 1))
+    assert rig.journal.packets == []
+    rig.journal.wants_packets = True
+    await line.prepare(("b", 2), ("c", 3))
+    await line.prepare(("d", 4))
+    assert [(node, number) for node, number, _ in rig.journal.packets] == [
+        ("get", 1),
+        ("map", 1),
+        ("get", 2),
+        ("map", 2),
+    ]
+    fetched, mapped = (msgspec.json.decode(content) for _, _, content in rig.journal.packets[:2])
+    assert fetched == [{"id": "b", "version": 1, "total": 2}, {"id": "c", "version": 1, "total": 3}]
+    assert mapped == [{"id": "b", "version": 1, "total": 2}, {"id": "c", "version": 1, "total": 3}]
