@@ -11,7 +11,7 @@ from agent.domain.app import DataType
 
 
 class NodeType(StrEnum):
-    """The node types of a processflow."""
+    """The node types of a processflow. Those in `LATER` are known but refused in this version."""
 
     START = "start"
     GET = "get"
@@ -26,6 +26,9 @@ class NodeType(StrEnum):
     RESUME = "resume"
     RETURN_RESPONSE = "return-response"
     END = "end"
+
+
+LATER = frozenset({NodeType.RETURN_RESPONSE})
 
 
 class FilterPlace(StrEnum):
@@ -91,12 +94,10 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class StartNode:
-    """Where a run begins. `event` means that payloads sent to the agent are its records; their id is at `key`."""
+    """Where a run begins."""
 
     id: str
     description: str = ""
-    event: bool = False
-    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +182,7 @@ class ResumeNode:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseNode:
-    """What the sender of an event is answered: a text, or what the expression gives for the packet's first record."""
-
-    id: str
-    text: str = ""
-    expression: str = ""
-    description: str = ""
-
-
-FlowNode = (
-    MapperNode | PostNode | SplitterNode | MergerNode | DelayNode | DecisionNode | HaltNode | ResumeNode | ResponseNode
-)
+FlowNode = MapperNode | PostNode | SplitterNode | MergerNode | DelayNode | DecisionNode | HaltNode | ResumeNode
 """What packets pass after their source."""
 
 
@@ -215,13 +204,13 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A source and everything that its packets pass. The stages of a run follow each other.
+    """A GET and everything that its packets pass. The stages of a run follow each other.
 
     `nodes` are the nodes by id; `ways` lead from the source and from each node, in link order, without those to End and
     to other stages. `inner` holds the stages that run while a Halt holds packets back, by its id.
     """
 
-    source: GetNode | StartNode
+    source: GetNode
     nodes: Mapping[str, FlowNode]
     ways: Mapping[str, tuple[Way, ...]]
     inner: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)

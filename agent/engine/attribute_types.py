@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.domain.app import Attribute, DataType, Schema
-from agent.domain.processflow import AttributeMapping, GetNode, MapperNode, Processflow, Stage
+from agent.domain.processflow import AttributeMapping, MapperNode, Processflow, Stage
 from agent.engine.catalogue import Catalogue, attribute_at
 from agent.engine.paths import plain_path
 from agent.engine.stages import fed_by_source, posts_by_mapper
@@ -20,7 +20,7 @@ def with_types(flow: Processflow, catalogue: Catalogue) -> Processflow:
 def _typed(stage: Stage, catalogue: Catalogue) -> Stage:
     nodes = dict(stage.nodes)
     plain = fed_by_source(stage)
-    source = _attributes(catalogue.schema(stage.source)) if isinstance(stage.source, GetNode) else ()
+    source = _attributes(catalogue.schema(stage.source))
     for mapper_id, posts in posts_by_mapper(stage).items():
         mapper = nodes[mapper_id]
         if isinstance(mapper, MapperNode):

@@ -88,9 +88,7 @@ class _Checker:
 
     def check_stage(self, stage: Stage) -> None:
         """Check the app nodes of a stage, and its mappers between them."""
-        source = None
-        if isinstance(stage.source, GetNode):
-            source = (stage.source, self.check_node(stage.source, ActionKind.READ))
+        source = (stage.source, self.check_node(stage.source, ActionKind.READ))
         destinations = {post.id: (post, self.check_node(post, ActionKind.WRITE)) for post in stage.posts}
         plain = fed_by_source(stage)
         for mapper_id, posts in posts_by_mapper(stage).items():

@@ -19,9 +19,9 @@ from agent.domain.errors import AmbiguousWriteError, FatalError, RecordError
 from agent.domain.packet import Batch, SyncState, WriteReport
 from agent.engine.intended import Intended
 from agent.engine.journal import RunJournal
-from agent.engine.preparation import Prepared
+from agent.engine.prepared import Prepared
 from agent.engine.verdict import FailureLimit
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, RecordLine, acknowledged_at
 from agent.store.ledger import FENCED, Ledger
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
@@ -117,9 +117,7 @@ class Delivery:
         begun, places = intended.acknowledgement, {intended.places[row]: id_ for row, id_ in found.written.items()}
         return msgspec.structs.replace(
             begun,
-            bookmark=None,
-            finished=False,
-            unchanged=0,
+            move=None,
             source_ids=[begun.source_ids[place] for place in places],
             fingerprints=[begun.fingerprints[place] for place in places],
             destination_ids=list(places.values()),
@@ -130,31 +128,30 @@ class Delivery:
         """Say how many packets of this run are booked, after `settle`."""
         self._number = number
 
-    async def deliver(self, prepared: Prepared) -> None:
-        """Write a packet and book it.
+    async def deliver(self, prepared: Prepared, move: Move | None) -> Acknowledgement:
+        """Write a packet and book it, together with the move where nothing else is to be written first.
 
         Raises:
             FatalError: code `fenced`: another worker has gone on with this run; code `too-many-failures`.
             AgentError: whatever the destination raises.
         """
-        begun = self._begun(prepared)
+        begun = self._begun(prepared, move)
         if not prepared.batch.rows:
-            await self._book(self._held_back(begun))
+            done = self._held_back(begun)
         elif self._destination.keeps_receipts:
-            await self._book(await self._write_with_receipt(prepared, begun))
+            done = await self._write_with_receipt(prepared, begun)
         else:
-            await self._book(await self._write_with_intent(prepared, begun))
+            done = await self._write_with_intent(prepared, begun)
+        await self._book(done)
         self._number += 1
+        return done
 
-    def _begun(self, prepared: Prepared) -> Acknowledgement:
+    def _begun(self, prepared: Prepared, move: Move | None) -> Acknowledgement:
         return Acknowledgement(
             run=self._run,
             stream=self._stream,
             number=self._number + 1,
-            position=prepared.position,
-            bookmark=prepared.bookmark,
-            finished=prepared.finished,
-            unchanged=prepared.unchanged,
+            move=move,
             source_ids=list(prepared.source_ids),
             destination_ids=[""] * len(prepared.source_ids),
             fingerprints=list(prepared.fingerprints),
@@ -236,8 +233,8 @@ class Delivery:
 
     def _held_back(self, concluded: Acknowledgement) -> Acknowledgement:
         """Without the bookmark where the run is about to be stopped: what failed is read again after the correction."""
-        if self._limit.is_reached_with(**_tally(concluded)):
-            return msgspec.structs.replace(concluded, bookmark=None, finished=False)
+        if concluded.move is not None and self._limit.is_reached_with(**_tally(concluded)):
+            return msgspec.structs.replace(concluded, move=concluded.move.held_back())
         return concluded
 
     async def _book(self, acknowledgement: Acknowledgement) -> None:

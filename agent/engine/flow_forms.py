@@ -1,4 +1,4 @@
-"""The form of the nodes that steer packets: Start, Splitter, Merger, Delay, Decision, Halt, Resume, Return Response.
+"""The form of the nodes that steer packets: Start, Splitter, Merger, Delay, Decision, Halt and Resume.
 
 Sizes and times have limits here, once, so that nothing behind has to doubt them.
 """
@@ -13,7 +13,6 @@ from agent.domain.processflow import (
     HaltNode,
     Loop,
     MergerNode,
-    ResponseNode,
     ResumeNode,
     SplitterNode,
     StartNode,
@@ -45,13 +44,11 @@ def seconds_of(text: str) -> float | None:
 def start(node_id: str, fields: Fields, report: Report) -> StartNode:
     """A Start node."""
     trigger = fields.leaf("trigger")
-    event = trigger is not None and trigger.text.casefold() == "event"
-    if trigger is not None and trigger.text.casefold() not in {"event", "polling"}:
-        report.add(trigger.place, "wrong-value", "“trigger” must be polling or event.")
-    key = fields.leaf("key", required=event)
-    if key is not None and not event:
-        report.add(key.place, "unknown-key", "Only a Start with trigger: event has a “key”.", "Remove it.")
-    node = StartNode(node_id, fields.text("description"), event, key.text.strip() if key is not None else "")
+    if trigger is not None and trigger.text.casefold() == "event":
+        report.add(trigger.place, "later-version", "Starting by events comes with a later version.", "Write polling.")
+    elif trigger is not None and trigger.text.casefold() != "polling":
+        report.add(trigger.place, "wrong-value", "“trigger” must be polling.")
+    node = StartNode(node_id, fields.text("description"))
     fields.finish()
     return node
 
@@ -104,19 +101,6 @@ def halt(node_id: str, fields: Fields, _: Report) -> HaltNode:
 def resume(node_id: str, fields: Fields, _: Report) -> ResumeNode:
     """A Resume node."""
     node = ResumeNode(node_id, fields.text("halt", required=True), fields.text("description"))
-    fields.finish()
-    return node
-
-
-def response(node_id: str, fields: Fields, report: Report) -> ResponseNode:
-    """A Return Response node: a `text`, or a `value` that is an expression."""
-    text, value = fields.leaf("text"), fields.leaf("value")
-    if (text is None) is (value is None):
-        message = f"The response {quoted(node_id)} needs either “text” or “value”."
-        report.add(fields.place, "missing-key", message, "Write text: Acknowledged.")
-    node = ResponseNode(
-        node_id, text.text if text is not None else "", _expression(value, report), fields.text("description")
-    )
     fields.finish()
     return node
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from agent.domain.processflow import GetNode, HaltNode, NodeType, Output, ResumeNode, StartNode, Way
+from agent.domain.processflow import GetNode, HaltNode, NodeType, Output, ResumeNode, Way
 from agent.engine.node_forms import Formed
 from agent.engine.report import Place, Report, quoted
 from agent.engine.tree import Branch, Items, Leaf, Tree
@@ -123,7 +123,6 @@ def graph(
     if complete:
         _look_at_reach(found, report)
         _look_at_pairs(found, report)
-        _look_at_responses(found, report)
     return found
 
 
@@ -201,8 +200,6 @@ def _look_at_order(source: Formed, target: Formed, place: Place, report: Report)
     if source.node is None or target.node is None:
         return
     allowed = _MAY_FOLLOW[source.type]
-    if isinstance(source.node, StartNode) and source.node.event:
-        allowed = _ON - {NodeType.RESUME} | {NodeType.GET}
     if target.type not in allowed:
         may = ", ".join(_NAMES[type_] for type_ in NodeType if type_ in allowed) or "nothing"
         message = f"{_capital(_NAMES[target.type])} cannot follow {_NAMES[source.type]}."
@@ -283,11 +280,3 @@ def _look_at_pairs(found: Graph, report: Report) -> None:
         if isinstance(node.node, HaltNode) and len(partners.get(node.id, ())) != 1:
             message = f"The halt {quoted(node.id)} needs exactly one resume."
             report.add(node.place, "unpaired-halt", message, f"Add a node {{type: resume, halt: {node.id}}}.")
-
-
-def _look_at_responses(found: Graph, report: Report) -> None:
-    start = found.start.node
-    for node in found.nodes.values():
-        if node.type is NodeType.RETURN_RESPONSE and isinstance(start, StartNode) and not start.event:
-            message = f"Nobody waits for the response of {quoted(node.id)}: the processflow is not started by events."
-            report.add(node.place, "no-event", message, "Remove it, or set trigger: event at the start node.")

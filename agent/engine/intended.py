@@ -9,7 +9,7 @@ import msgspec
 from agent.connectors.contract import WriteTarget
 from agent.domain.app import Attribute
 from agent.domain.packet import Batch, Row
-from agent.engine.preparation import Prepared
+from agent.engine.prepared import Prepared
 from agent.store.acknowledgement import Acknowledgement
 
 

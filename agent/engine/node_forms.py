@@ -11,6 +11,7 @@ from datetime import datetime
 
 from agent.domain.app import DataType
 from agent.domain.processflow import (
+    LATER,
     OPERATORS,
     AttributeMapping,
     Clause,
@@ -75,6 +76,10 @@ def form_node(node_id: str, tree: Tree, place: Place, report: Report) -> Formed 
         message = f"There is no node type {quoted(leaf.text)}."
         report.add_unknown(leaf.place, "unknown-node-type", message, name=name, known=NodeType)
         return None
+    if type_ in LATER:
+        report.add(leaf.place, "later-version", f"The node type “{type_.value}” comes with a later version.",
+                   "Remove the node.")  # fmt: skip
+        return Formed(node_id, type_, place, None)
     return Formed(node_id, type_, place, _FORMS[type_](node_id, fields, report))
 
 
@@ -220,6 +225,5 @@ _FORMS: Mapping[NodeType, Callable[[str, Fields, Report], Node]] = {
     NodeType.DECISION: flow_forms.decision,
     NodeType.HALT: flow_forms.halt,
     NodeType.RESUME: flow_forms.resume,
-    NodeType.RETURN_RESPONSE: flow_forms.response,
     NodeType.END: _end,
 }

@@ -13,6 +13,13 @@ _NEVER_GIVEN_UP = frozenset({"disk-full", "database-busy", "database-unreachable
 _LONGEST_FOR_THOSE_SECONDS = 60
 
 
+def duration(seconds: float) -> str:
+    """A length of time, for people."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What to do after a fault. `seconds` is None when it is time to give up; `tries` counts from 1."""
@@ -23,8 +30,7 @@ class Wait:
     @property
     def text(self) -> str:
         """The time to wait, for people."""
-        seconds = self.seconds or 0
-        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+        return duration(self.seconds or 0)
 
 
 class Patience:

@@ -1,4 +1,4 @@
-"""One chain of a run, one slice long: packets are fetched, mapped and written at the same time, through short queues.
+"""One stage of a run, one slice long: packets are fetched, mapped and written at the same time, through short queues.
 
 The writer works alone and in order, and a packet counts as done when the ledger has booked it. Whatever stops the
 slice (its budget, a pause, a fault in the source), what was fetched before is still written; only a cancelled run drops
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from agent.connectors.contract import Connection, ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
+from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
-from agent.engine.delivery import Delivery
 from agent.engine.journal import RunJournal
-from agent.engine.preparation import Preparation, Prepared
+from agent.engine.preparation import Preparation, Ready
 
 _QUEUED_PACKETS = 2
 
@@ -37,7 +37,7 @@ class Pipeline:
     Args:
         source: The entered connection to read from.
         preparation: Drops what is unchanged and maps the rest.
-        delivery: Writes and books.
+        carrier: Writes and books.
         control: The wishes for the run, attached.
         journal: Hears of every booked packet.
         time_is_up: Whether the slice's budget is used.
@@ -49,7 +49,7 @@ class Pipeline:
         *,
         source: Connection,
         preparation: Preparation,
-        delivery: Delivery,
+        carrier: Carrier,
         control: RunControl,
         journal: RunJournal,
         time_is_up: Callable[[], bool],
@@ -57,13 +57,13 @@ class Pipeline:
     ) -> None:
         self._source = source
         self._preparation = preparation
-        self._delivery = delivery
+        self._carrier = carrier
         self._control = control
         self._journal = journal
         self._time_is_up = time_is_up
         self._cancel_grace_seconds = cancel_grace_seconds
         self._fetched: asyncio.Queue[Packet | _Fault | _Stop] = asyncio.Queue(_QUEUED_PACKETS)
-        self._mapped: asyncio.Queue[Prepared | _Fault | _Stop] = asyncio.Queue(_QUEUED_PACKETS)
+        self._mapped: asyncio.Queue[Ready | _Fault | _Stop] = asyncio.Queue(_QUEUED_PACKETS)
 
     async def run(self, request: ReadRequest) -> bool:
         """Carry packets. Returns True when the last packet of the read was booked, False when there is more to do.
@@ -93,7 +93,7 @@ class Pipeline:
                 await self._fetched.put(packet)
                 if packet.bookmark is not None:
                     return
-                if self._time_is_up():
+                if self._time_is_up() and not self._carrier.merges:
                     break
             await self._fetched.put(_Stop())
         except Exception as error:  # noqa: BLE001 - the writer raises it when its turn comes
@@ -109,11 +109,11 @@ class Pipeline:
                 await self._mapped.put(item)
                 return
             try:
-                prepared = await self._preparation.prepare(item)
+                ready = await self._preparation.prepare(item)
             except Exception as error:  # noqa: BLE001 - the writer raises it when its turn comes
                 await self._mapped.put(_Fault(error))
                 return
-            await self._mapped.put(prepared)
+            await self._mapped.put(ready)
 
     async def _write(self) -> bool:
         while True:
@@ -122,30 +122,33 @@ class Pipeline:
                 return False
             if isinstance(item, _Fault):
                 raise item.error
-            if not await self._delivered(item):
+            if not await self._carried(item):
                 return False
             self._preparation.booked()
             self._journal.progressed()
-            if item.finished:
+            if item.last:
                 return True
+            # What waits in a Merger would be read again, so only here is seen whether this is the moment to stop.
+            if self._carrier.merges and not self._carrier.holds and self._time_is_up():
+                return False
 
-    async def _delivered(self, prepared: Prepared) -> bool:
+    async def _carried(self, ready: Ready) -> bool:
         """Write and book a packet. A write in flight when the run is cancelled may still end for a moment; one that
         does not is dropped: its intent or receipt settles it next time."""
-        delivery = asyncio.create_task(self._delivery.deliver(prepared))
+        carrying = asyncio.create_task(self._carrier.carry(ready))
         cancelled = asyncio.create_task(self._control.until_cancelled())
         try:
-            await asyncio.wait({delivery, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-            if not delivery.done():
-                await asyncio.wait({delivery}, timeout=self._cancel_grace_seconds)
-            if not delivery.done():
+            await asyncio.wait({carrying, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if not carrying.done():
+                await asyncio.wait({carrying}, timeout=self._cancel_grace_seconds)
+            if not carrying.done():
                 return False
-            await delivery
+            await carrying
             return True
         finally:
             cancelled.cancel()
-            delivery.cancel()
-            await asyncio.gather(delivery, return_exceptions=True)
+            carrying.cancel()
+            await asyncio.gather(carrying, return_exceptions=True)
 
 
 async def _next(packets: AsyncIterator[Packet]) -> Packet:

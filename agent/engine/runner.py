@@ -10,25 +10,21 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from agent.connectors.contract import ReadRequest, WriteTarget
-from agent.domain.errors import AgentError, FatalError, TransientError
-from agent.domain.processflow import Chain, Processflow
+from agent.domain.errors import AgentError, TransientError
+from agent.domain.processflow import Processflow
 from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
+from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
-from agent.engine.delivery import Delivery
-from agent.engine.filters import render
 from agent.engine.journal import Journal, Level, RunJournal
-from agent.engine.mapping import Mapper
-from agent.engine.patience import Patience
-from agent.engine.pipeline import Pipeline
-from agent.engine.preparation import Preparation
-from agent.engine.verdict import FailureLimit, conclusion
+from agent.engine.patience import Patience, duration
+from agent.engine.stage_runs import StageParts, Stages
+from agent.engine.verdict import conclusion
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -41,6 +37,8 @@ class Then(Enum):
 
     GO_ON = "go on"
     PAUSED = "paused"
+    PARKED = "parked"
+    """Nothing before the moment in the run's row."""
     ENDED = "ended"
     """Nothing: the run has ended, or another worker has taken it over."""
 
@@ -80,6 +78,9 @@ class Runner:
 
     def _run_slice(self, run_id: str, control: RunControl, budget_seconds: float) -> Then:
         parts = self._parts
+        row = parts.runs.get(run_id)
+        if row.resume_at is not None and row.resume_at > parts.clock() and not row.cancel_requested:
+            return Then.PARKED
         row = parts.runs.start(run_id, at=parts.clock())
         if row.state.ended:
             return Then.ENDED
@@ -89,18 +90,8 @@ class Runner:
         journal.progressed()
         try:
             done = asyncio.run(self._slice(row, journal, control, budget_seconds))
-        except TransientError as error:
-            return (
-                self._end_cancelled(row, journal) if control.cancelled() else self._wait(row, journal, control, error)
-            )
-        except AgentError as error:
-            return self._end_failed(row, journal, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run ends with a reason and the service goes on
-            journal.write("error", "Something unexpected went wrong in this run.", detail=_where(error))
-            return self._end(
-                row, journal, RunState.FAILED, f"Something unexpected went wrong ({type(error).__name__}).",
-                "Execute it again. If it fails again, send the log to your support.",
-            )  # fmt: skip
+            return self._faulted(row, journal, control, error)
         if self._patience.healed(run_id):
             journal.write("info", "It works again.")
         if done:
@@ -110,27 +101,36 @@ class Runner:
             return self._end_cancelled(row, journal)
         return Then.PAUSED if control.paused() else Then.GO_ON
 
+    def _faulted(self, row: RunRow, journal: RunJournal, control: RunControl, error: Exception) -> Then:
+        """What follows from what ended a slice."""
+        match error:
+            case ParkedError():
+                return self._park(row, journal, error)
+            case TransientError():
+                return self._wait(row, journal, control, error)
+            case AgentError():
+                return self._end_failed(row, journal, error)
+        journal.write("error", "Something unexpected went wrong in this run.", detail=_where(error))
+        return self._end(
+            row, journal, RunState.FAILED, f"Something unexpected went wrong ({type(error).__name__}).",
+            "Execute it again. If it fails again, send the log to your support.",
+        )  # fmt: skip
+
     async def _slice(self, row: RunRow, journal: RunJournal, control: RunControl, budget_seconds: float) -> bool:
         control.attach()
         try:
             deployment = self._parts.deployments.version(row.flow, row.version)
             flow = self._parts.parse(deployment)
             end = time.monotonic() + budget_seconds
-            for chain in flow.chains:
-                if control.cancelled() or control.paused():
-                    return False
-                slice_ = _ChainSlice(
-                    parts=self._parts,
-                    row=row,
-                    deployment=deployment,
-                    flow=flow,
-                    chain=chain,
-                    journal=journal,
-                    control=control,
-                )
-                if not await slice_.run(lambda: time.monotonic() >= end):
-                    return False
-            return True
+            stages = Stages(
+                parts=StageParts(
+                    runs=self._parts.runs, ledger=self._parts.ledger, bindings=self._parts.bindings,
+                    clock=self._parts.clock,
+                ),
+                row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
+                time_is_up=lambda: time.monotonic() >= end,
+            )  # fmt: skip
+            return await stages.run(flow.stages)
         finally:
             control.detach()
 
@@ -164,6 +164,16 @@ class Runner:
         asyncio.run(_sleep(control, wait.seconds or 0))
         return Then.PAUSED if control.paused() else Then.GO_ON
 
+    def _park(self, row: RunRow, journal: RunJournal, error: ParkedError) -> Then:
+        """Let go of the worker: somebody else wakes the run up."""
+        seconds = max(0.0, (error.until - self._parts.clock()).total_seconds())
+        row = self._parts.runs.park(
+            row.id, until=error.until, activity=f"The delay {error.node} goes on in {duration(seconds)}"
+        )
+        journal.write("debug", f"Held back by the delay {error.node} for {duration(seconds)}.", node=error.node)
+        journal.progressed()
+        return Then.PARKED if not row.cancel_requested else Then.GO_ON
+
     def _end_cancelled(self, row: RunRow, journal: RunJournal) -> Then:
         return self._end(row, journal, RunState.CANCELLED, "Cancelled by the operator.", "")
 
@@ -181,83 +191,6 @@ class Runner:
         journal.write(_LEVELS.get(state, "info"), f"{row.flow} ended: {state.value}. {message}")
         journal.progressed()
         return Then.ENDED
-
-
-@dataclass(frozen=True, slots=True)
-class _ChainSlice:
-    """One chain's share of one slice."""
-
-    parts: Parts
-    row: RunRow
-    deployment: Deployment
-    flow: Processflow
-    chain: Chain
-    journal: RunJournal
-    control: RunControl
-
-    async def run(self, time_is_up: Callable[[], bool]) -> bool:
-        """Carry packets. Returns whether the chain is finished."""
-        ledger, chain, row = self.parts.ledger, self.chain, self.row
-        stream = ledger.stream(flow=row.flow, node=chain.post.id)
-        if ledger.cursor(run=row.id, stream=stream).finished:
-            return True
-        bindings = self.deployment.bindings
-        async with AsyncExitStack() as stack:
-            destination = await stack.enter_async_context(
-                self.parts.bindings.connection(chain.post, self.flow, bindings)
-            )
-            target = WriteTarget(
-                schema=chain.post.schema, action=chain.post.action, options=chain.post.options,
-                ledger_key=f"{row.flow}/{chain.post.id}",
-            )  # fmt: skip
-            delivery = Delivery(
-                destination=destination, target=target, ledger=ledger, run=row.id, stream=stream, number=0,
-                journal=self.journal, node=chain.post.id, clock=self.parts.clock,
-                limit=FailureLimit(row.counts),
-            )  # fmt: skip
-            await delivery.settle()
-            cursor = ledger.cursor(run=row.id, stream=stream)
-            if cursor.finished:
-                return True
-            delivery.continue_from(cursor.number)
-            source = await stack.enter_async_context(self.parts.bindings.connection(chain.get, self.flow, bindings))
-            preparation = Preparation(
-                mapper=Mapper(chain.mapper), ledger=ledger, stream=stream, version=row.version, journal=self.journal,
-                nodes=(chain.get.id, chain.mapper.id), first_number=cursor.number + 1,
-            )  # fmt: skip
-            pipeline = Pipeline(
-                source=source, preparation=preparation, delivery=delivery, control=self.control,
-                journal=self.journal, time_is_up=time_is_up,
-            )  # fmt: skip
-            records = destination.packet_records(chain.post.schema, chain.post.action)
-            request = self._request(stream, cursor.position, records)
-            self._note(f"Reading {chain.get.schema}, writing {chain.post.schema}")
-            return await pipeline.run(request)
-
-    def _request(self, stream: int, position: object, packet_records: int) -> ReadRequest:
-        chain = self.chain
-        bookmark = self.parts.ledger.bookmark(stream)
-        rendered = render(
-            chain.get.filters,
-            moment=bookmark.moment if bookmark is not None else None,
-            start_from=chain.get.start_from,
-            variables=self.flow.variables,
-        )
-        if position is None:
-            self.journal.write(
-                "info", "Starting data pulling from source application.", node=chain.get.id,
-                detail=f"Action Filter {chain.get.schema} {chain.get.action}: {rendered.text}",
-            )  # fmt: skip
-        if position is not None and not isinstance(position, dict):
-            raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
-        return ReadRequest(
-            schema=chain.get.schema, action=chain.get.action, clauses=rendered.clauses, options=chain.get.options,
-            bookmark=bookmark, position=position, packet_records=packet_records,
-        )  # fmt: skip
-
-    def _note(self, activity: str) -> None:
-        self.parts.runs.progress(self.row.id, state=RunState.RUNNING, activity=activity)
-        self.journal.progressed()
 
 
 async def _sleep(control: RunControl, seconds: float) -> None:

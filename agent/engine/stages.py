@@ -1,4 +1,4 @@
-"""From a graph to the stages of a run: each GET, or the events of Start, with everything that its packets pass.
+"""From a graph to the stages of a run: each GET with everything that its packets pass.
 
 A stage ends where a GET begins another one. A later stage runs once all that lead to it have run; among those that may,
 link order decides. What is between a Halt and its Resume makes stages of its own, inside the one that is held back.
@@ -28,14 +28,9 @@ from agent.engine.report import Report, quoted
 
 def stages(graph: Graph, report: Report) -> tuple[Stage, ...]:
     """The stages in running order. What would be ambiguous is noted in the report."""
-    start = graph.start.node
-    if not isinstance(start, StartNode):
-        return ()
     maker = _Maker(graph, report)
-    sources = _sources_after(graph, [start.id], barred=())
+    sources = _sources_after(graph, [graph.start.id], barred=())
     found = maker.ordered(sources, barred=())
-    if start.event:
-        found = (maker.stage(start, barred=()), *found)
     if graph.whole and not found:
         report.add(graph.start.place, "open-end", "The path ends at the start: something must follow.", "Link a GET.")
     return found
@@ -70,7 +65,7 @@ class _Maker:
                     break
         return tuple(made)
 
-    def stage(self, source: GetNode | StartNode, barred: Iterable[str]) -> Stage:
+    def stage(self, source: GetNode, barred: Iterable[str]) -> Stage:
         """The stage of one source. Its packets do not pass the nodes in `barred`."""
         inside, inner = self._inside(source.id, tuple(barred))
         nodes = {node_id: node for node_id in inside if (node := self._flow_node(node_id)) is not None}
@@ -142,7 +137,7 @@ class _Maker:
                         f"Packets reach {quoted(node.id)} without having passed a Mapper.",
                         "Put a Mapper before it.",
                     )  # fmt: skip
-                waiting.append((node.id, mapped or isinstance(node, MapperNode | PostNode)))
+                waiting.append((node.id, isinstance(node, MapperNode) or (mapped and not isinstance(node, PostNode))))
 
     def _look_at_posts(self, stage: Stage) -> None:
         """A record must not reach the same POST twice, nor two sources the same one: ids would mix."""

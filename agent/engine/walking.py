@@ -1,7 +1,7 @@
 """Packets on their way through a stage: what each node makes of them, as a list of things to do, in link order.
 
-A walk has no effect: it maps, cuts, decides and waits for more packets, and says what is to be written, waited for and
-answered. Whoever walks does these things in the order in which they come.
+A walk has no effect: it maps, cuts, decides and waits for more packets, and says what is to be written and waited for.
+Whoever walks does these things in the order in which they come.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from agent.domain.processflow import (
     MergerNode,
     Output,
     PostNode,
-    ResponseNode,
     SplitterNode,
     Stage,
 )
@@ -47,14 +46,6 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Respond:
-    """Answer the sender of an event."""
-
-    node: ResponseNode
-    load: Load
-
-
-@dataclass(frozen=True, slots=True)
 class Drop:
     """Records that end without having been written anywhere: those with errors count as failed."""
 
@@ -62,7 +53,7 @@ class Drop:
     load: Load
 
 
-Action: TypeAlias = Write | Hold | Respond | Drop
+Action: TypeAlias = Write | Hold | Drop
 
 
 class Walker:
@@ -80,7 +71,6 @@ class Walker:
         self._mappers = {node.id: Mapper(node) for node in stage.nodes.values() if isinstance(node, MapperNode)}
         self._conditions = {node.id: Condition(node) for node in stage.nodes.values() if isinstance(node, DecisionNode)}
         self._held: dict[str, list[Load]] = {}
-        self._merged: dict[str, int] = {}
 
     @property
     def holds(self) -> bool:
@@ -129,8 +119,6 @@ class Walker:
             case DelayNode() | HaltNode():
                 yield Hold(node, load)
                 yield from self._onward(node_id, Output.ONLY, load)
-            case ResponseNode():
-                yield Respond(node, load)
             case _:
                 yield from self._onward(node_id, Output.ONLY, load)
 

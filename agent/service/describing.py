@@ -6,7 +6,21 @@ from collections.abc import Iterator
 
 from agent.api import models
 from agent.domain.app import DataType
-from agent.domain.processflow import AppNode, Clause, GetNode, MapperNode, PostNode, Processflow
+from agent.domain.processflow import (
+    Clause,
+    DecisionNode,
+    DelayNode,
+    FlowNode,
+    GetNode,
+    HaltNode,
+    MapperNode,
+    MergerNode,
+    PostNode,
+    Processflow,
+    ResumeNode,
+    SplitterNode,
+    Stage,
+)
 
 
 def nodes(flow: Processflow) -> list[models.Node]:
@@ -16,16 +30,45 @@ def nodes(flow: Processflow) -> list[models.Node]:
 
 
 def _nodes(flow: Processflow) -> Iterator[models.Node]:
-    yield models.Node(id="start", type="start", title="Start", detail="When it is executed")
-    for chain in flow.chains:
-        yield _node(chain.get, "get", f"GET {chain.get.schema}", _reading(chain.get))
-        yield _node(chain.mapper, "mapper", "Mapper", _mapping(chain.mapper))
-        yield _node(chain.post, "post", f"POST {chain.post.schema}", _writing(chain.post))
+    yield models.Node(id=flow.start.id, type="start", title="Start", detail="When it is executed")
+    for stage in flow.stages:
+        yield from _stage(stage)
     yield models.Node(id="end", type="end", title="End", detail="")
 
 
-def _node(node: AppNode | MapperNode, kind: str, title: str, fallback: str) -> models.Node:
-    return models.Node(id=node.id, type=kind, title=title, detail=node.description or fallback)
+def _stage(stage: Stage) -> Iterator[models.Node]:
+    get = stage.source
+    yield _node(get.id, "get", f"GET {get.schema}", get.description, _reading(get))
+    for node in stage.nodes.values():
+        yield _flow_node(node)
+        for inner in stage.inner.get(node.id, ()):
+            yield from _stage(inner)
+
+
+def _flow_node(node: FlowNode) -> models.Node:
+    match node:
+        case MapperNode():
+            kind, title, fallback = "mapper", "Mapper", _mapping(node)
+        case PostNode():
+            kind, title, fallback = "post", f"POST {node.schema}", _writing(node)
+        case SplitterNode():
+            kind, title, fallback = "splitter", "Splitter", f"Packets of at most {node.size:,} records"
+        case MergerNode():
+            kind, title, fallback = "merger", "Merger", f"Waits for {node.packets:,} packets"
+        case DelayNode():
+            length = f"{node.seconds:g} s" if not node.expression else node.expression
+            kind, title, fallback = "delay", "Delay", f"Holds packets back: {length}"
+        case DecisionNode():
+            kind, title, fallback = "decision", "Decision", node.condition
+        case HaltNode():
+            kind, title, fallback = "halt", "Halt", "Holds packets back until what follows has run"
+        case ResumeNode():
+            kind, title, fallback = "resume", "Resume", f"Packets of {node.halt} go on"
+    return _node(node.id, kind, title, node.description, fallback)
+
+
+def _node(node_id: str, kind: str, title: str, description: str, fallback: str) -> models.Node:
+    return models.Node(id=node_id, type=kind, title=title, detail=description or fallback)
 
 
 def _reading(node: GetNode) -> str:

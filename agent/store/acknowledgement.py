@@ -29,20 +29,49 @@ class RecordLine(msgspec.Struct, frozen=True, array_like=True):
     remedy: str
 
 
+class StoredBookmark(msgspec.Struct, frozen=True):
+    """A bookmark as it is kept."""
+
+    moment: datetime | None
+    detail: dict[str, Any]
+
+
+class Move(msgspec.Struct, frozen=True, array_like=True):
+    """How far a run has come in a source, once all that was read until there has arrived wherever it goes.
+
+    `before` and `number` count the packets of the source that the run was and is done with. Of `read` records,
+    `unchanged` had nothing to write; `failed` and `skipped` ended without having reached a POST. `position` is None
+    where reading begins anew; `memory` is the engine's own.
+    """
+
+    stream: int
+    before: int
+    number: int
+    position: dict[str, Any] | None
+    bookmark: StoredBookmark | None
+    finished: bool
+    read: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    skipped: int = 0
+    memory: dict[str, Any] = {}
+
+    def held_back(self) -> Move:
+        """Without the bookmark, and not at the end: what was read since the last one is read again by another run."""
+        return msgspec.structs.replace(self, bookmark=None, finished=False)
+
+
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     """Everything that is booked when a packet is acknowledged. Small enough to travel as a receipt.
 
-    `troubled` holds the records that failed or were skipped; all others succeeded. `number` counts the packets of the
-    run from 1. `unchanged` is how many records of the packet had nothing to write; they are not among `source_ids`.
+    `troubled` holds the records that failed or were skipped; all others succeeded. `number` counts the packets that the
+    run has written into the stream, from 1. `move` is booked with it where nothing else has to be written first.
     """
 
     run: str
     stream: int
     number: int
-    position: dict[str, Any]
-    bookmark: StoredBookmark | None
-    finished: bool
-    unchanged: int
+    move: Move | None
     source_ids: list[str]
     destination_ids: list[str]
     fingerprints: list[int]
@@ -57,13 +86,6 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     def unpack(packed: bytes) -> Acknowledgement:
         """The acknowledgement that was packed."""
         return _DECODER.decode(packed)
-
-
-class StoredBookmark(msgspec.Struct, frozen=True):
-    """A bookmark as it is kept."""
-
-    moment: datetime | None
-    detail: dict[str, Any]
 
 
 def acknowledged_at(at: datetime) -> int:

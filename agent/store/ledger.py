@@ -7,7 +7,7 @@ all. The cursor's number is compared and set, so the same acknowledgement can be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
 from agent.store import sync_rows
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, StoredBookmark
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, StoredBookmark
 from agent.store.database import Database
-from agent.store.tables import CURSORS, INTENTS, RUNS, STREAMS, SYNC_INFO, from_milliseconds
+from agent.store.sync_rows import Known
+from agent.store.tables import CURSORS, HOLDS, INTENTS, RUNS, STREAMS, SYNC_INFO, from_milliseconds
 
 FENCED = "fenced"
 """The code of the error that a worker meets whose run another one has taken over."""
@@ -27,11 +28,12 @@ FENCED = "fenced"
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a run stands in a stream: packets acknowledged, the position after the last one, and whether it is done."""
+    """Where a run stands in a stream: packets done with, the position after the last one, and whether it is done."""
 
     number: int
     position: Mapping[str, Any] | None
     finished: bool
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Ledger:
         self._database = database
 
     def stream(self, *, flow: str, node: str) -> int:
-        """The number of the stream that this POST node receives; made when it is new."""
+        """The number of the stream that this node reads or receives; made when it is new."""
         with self._database.write() as connection:
             where = sa.and_(STREAMS.c.flow == flow, STREAMS.c.node == node)
             known = connection.execute(sa.select(STREAMS.c.id).where(where)).scalar()
@@ -78,7 +80,7 @@ class Ledger:
             if row is None:
                 connection.execute(CURSORS.insert().values(run=run, stream=stream, number=0, finished=False))
                 return Cursor(number=0, position=None, finished=False)
-        return Cursor(number=row.number, position=row.position, finished=row.finished)
+        return Cursor(row.number, row.position, row.finished, row.memory or {})
 
     def booked(self, *, run: str, stream: int) -> int | None:
         """How many packets of a run are booked in a stream; None where the run never got there."""
@@ -96,6 +98,20 @@ class Ledger:
         with self._database.read() as connection:
             return sync_rows.acknowledged_fingerprints(connection, stream, source_ids)
 
+    def known(self, stream: int, source_ids: Sequence[str]) -> dict[str, Known]:
+        """What became of records the last time, of those that the stream has received before."""
+        with self._database.read() as connection:
+            return sync_rows.known(connection, stream, source_ids)
+
+    def hold(self, *, run: str, node: str, packet: str, until: datetime) -> datetime:
+        """Until when a packet is held back: what was decided the first time, else this."""
+        with self._database.write() as connection:
+            where = sa.and_(HOLDS.c.run == run, HOLDS.c.node == node, HOLDS.c.packet == packet)
+            decided: datetime | None = connection.execute(sa.select(HOLDS.c.until).where(where)).scalar()
+            if decided is None:
+                connection.execute(HOLDS.insert().values(run=run, node=node, packet=packet, until=until))
+        return decided or until
+
     def announce(self, acknowledgement: Acknowledgement, payload: bytes, *, at: datetime) -> None:
         """Write down that a packet is about to be sent to an app that keeps no receipts.
 
@@ -106,7 +122,7 @@ class Ledger:
         with self._database.write() as connection:
             number = _number(connection, announced.run, announced.stream)
             if number != announced.number - 1:
-                raise _fenced(announced, number)
+                raise _fenced(announced.run, announced.number, number)
             connection.execute(INTENTS.delete().where(INTENTS.c.stream == announced.stream))
             connection.execute(
                 INTENTS.insert().values(
@@ -138,24 +154,54 @@ class Ledger:
                 connection.execute(_own_intent(booked.stream, booked.run, booked.number))
                 return False
             if number != booked.number - 1:
-                raise _fenced(booked, number)
+                raise _fenced(booked.run, booked.number, number)
             connection.execute(
                 CURSORS.update()
                 .where(CURSORS.c.run == booked.run, CURSORS.c.stream == booked.stream)
-                .values(number=booked.number, position=booked.position, finished=booked.finished)
+                .values(number=booked.number)
             )
             sync_rows.put(connection, booked)
-            if booked.bookmark is not None:
-                connection.execute(
-                    STREAMS.update()
-                    .where(STREAMS.c.id == booked.stream)
-                    .values(
-                        bookmark=msgspec.to_builtins(booked.bookmark), bookmark_moved_at=from_milliseconds(booked.at)
-                    )
-                )
             connection.execute(_counted(booked))
+            if booked.move is not None:
+                _go_on(connection, booked.run, booked.move, at=from_milliseconds(booked.at))
             connection.execute(_own_intent(booked.stream, booked.run, booked.number))
         return True
+
+    def move(self, run: str, move: Move, *, at: datetime) -> None:
+        """Note how far a run has come in a source, after all that was read until there has been booked.
+
+        Raises:
+            FatalError: code `fenced`: another worker has gone on with this run meanwhile.
+        """
+        with self._database.write() as connection:
+            _go_on(connection, run, move, at=at)
+
+
+def _go_on(connection: sa.Connection, run: str, move: Move, *, at: datetime) -> None:
+    number = _number(connection, run, move.stream)
+    if number != move.before:
+        raise _fenced(run, move.number, number)
+    connection.execute(
+        CURSORS.update()
+        .where(CURSORS.c.run == run, CURSORS.c.stream == move.stream)
+        .values(number=move.number, position=move.position, finished=move.finished, memory=move.memory)
+    )
+    if move.bookmark is not None:
+        connection.execute(
+            STREAMS.update()
+            .where(STREAMS.c.id == move.stream)
+            .values(bookmark=msgspec.to_builtins(move.bookmark), bookmark_moved_at=at)
+        )
+    connection.execute(
+        RUNS.update()
+        .where(RUNS.c.id == run)
+        .values(
+            read_count=RUNS.c.read_count + move.read,
+            unchanged_count=RUNS.c.unchanged_count + move.unchanged,
+            failed_count=RUNS.c.failed_count + move.failed,
+            skipped_count=RUNS.c.skipped_count + move.skipped,
+        )
+    )
 
 
 def _number(connection: sa.Connection, run: str, stream: int) -> int | None:
@@ -164,12 +210,12 @@ def _number(connection: sa.Connection, run: str, stream: int) -> int | None:
     return number
 
 
-def _fenced(refused: Acknowledgement, number: int | None) -> FatalError:
+def _fenced(run: str, refused: int, number: int | None) -> FatalError:
     return FatalError(
         "Another worker has gone on with this run.",
         code=FENCED,
         remedy="Nothing: the other worker finishes it.",
-        detail=f"run {refused.run}: packet {refused.number} after {number}",
+        detail=f"run {run}: packet {refused} after {number}",
     )
 
 
@@ -184,8 +230,6 @@ def _counted(booked: Acknowledgement) -> sa.Update:
         RUNS.update()
         .where(RUNS.c.id == booked.run)
         .values(
-            read_count=RUNS.c.read_count + len(booked.source_ids) + booked.unchanged,
-            unchanged_count=RUNS.c.unchanged_count + booked.unchanged,
             written_count=RUNS.c.written_count + len(booked.source_ids) - len(booked.troubled),
             failed_count=RUNS.c.failed_count + failed,
             skipped_count=RUNS.c.skipped_count + skipped,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
 from agent.store.database import Database
-from agent.store.tables import RUNS, to_milliseconds
+from agent.store.tables import HOLDS, RUNS, to_milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class RunRow:
     requested_by: str
     planned_for: datetime | None = None
     """The time of its schedule that it stands for."""
+    resume_at: datetime | None = None
+    """Before this moment there is nothing to do: a Delay holds its packets back."""
+    parks: int = 0
+    """How often it waited so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,19 @@ class RunStore:
                 .where(RUNS.c.id == run_id, RUNS.c.state.in_([RunState.QUEUED.value, RunState.WAITING.value]))
                 .values(
                     state=RunState.RUNNING.value,
+                    resume_at=None,
                     started_at=sa.func.coalesce(RUNS.c.started_at, sa.literal(at, RUNS.c.started_at.type)),
                 )
+            )
+        return self.get(run_id)
+
+    def park(self, run_id: str, *, until: datetime, activity: str) -> RunRow:
+        """Note that a run has nothing to do before that moment. One that is being cancelled stays so."""
+        with self._database.write() as connection:
+            connection.execute(
+                RUNS.update()
+                .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None), RUNS.c.state != RunState.CANCELLING.value)
+                .values(state=RunState.WAITING.value, activity=activity, resume_at=until, parks=RUNS.c.parks + 1)
             )
         return self.get(run_id)
 
@@ -171,6 +186,7 @@ class RunStore:
                 .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None))
                 .values(state=state.value, message=message, remedy=remedy, activity="", ended_at=at)
             )
+            connection.execute(HOLDS.delete().where(HOLDS.c.run == run_id))
         return self.get(run_id)
 
 
@@ -185,5 +201,5 @@ def _run(row: sa.Row[Any]) -> RunRow:
         ended_at=row.ended_at,
         counts=Counts(row.read_count, row.unchanged_count, row.written_count, row.failed_count, row.skipped_count),
         activity=row.activity, message=row.message, remedy=row.remedy, requested_by=row.requested_by,
-        planned_for=row.planned_for,
+        planned_for=row.planned_for, resume_at=row.resume_at, parks=row.parks,
     )  # fmt: skip

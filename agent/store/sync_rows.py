@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -39,7 +39,28 @@ def put(connection: sa.Connection, booked: Acknowledgement) -> None:
 
 def acknowledged_fingerprints(connection: sa.Connection, stream: int, source_ids: Sequence[str]) -> dict[str, int]:
     """The fingerprints of those records whose last try succeeded."""
-    return dict(_known(connection, "source_id, fingerprint", stream, source_ids, f"AND state = {_SUCCESS}"))
+    found = _known(connection, "source_id, fingerprint", stream, source_ids, f"AND state = {_SUCCESS}")
+    return {row[0]: row[1] for row in found}
+
+
+class Known(NamedTuple):
+    """What became of a record the last time."""
+
+    fingerprint: int
+    state: int
+    run: str
+    destination_id: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it arrived."""
+        return self.state == _SUCCESS
+
+
+def known(connection: sa.Connection, stream: int, source_ids: Sequence[str]) -> dict[str, Known]:
+    """What became of records the last time, of those that are known."""
+    columns = "source_id, fingerprint, state, run, destination_id"
+    return {row[0]: Known(*row[1:]) for row in _known(connection, columns, stream, source_ids, "")}
 
 
 def _count_states(connection: sa.Connection, booked: Acknowledgement) -> None:
@@ -59,7 +80,7 @@ def _count_states(connection: sa.Connection, booked: Acknowledgement) -> None:
 
 def _known(
     connection: sa.Connection, what: str, stream: int, source_ids: Sequence[str], more: str
-) -> Iterator[tuple[Any, Any]]:
+) -> Iterator[Sequence[Any]]:
     """Ask about some records, a part of them at a time: databases limit the parameters of a statement."""
     places = _placed(connection, ",".join(["{0}"] * _IDS_AT_ONCE))
     stream_place = _placed(connection, "{0}")
@@ -68,8 +89,7 @@ def _known(
         some = source_ids[start : start + _IDS_AT_ONCE]
         # Filled up with an id that is there already, so that the database sees one statement and prepares it once.
         filled = (*some, *([some[-1]] * (_IDS_AT_ONCE - len(some))))
-        for row in connection.exec_driver_sql(query, (stream, *filled)):
-            yield row[0], row[1]
+        yield from connection.exec_driver_sql(query, (stream, *filled))
 
 
 def _rows(booked: Acknowledgement) -> list[tuple[Any, ...]]:

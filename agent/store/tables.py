@@ -108,6 +108,9 @@ RUNS = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("remedy", sa.Text, nullable=False),
     sa.Column("requested_by", sa.Text, nullable=False),
+    # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
+    sa.Column("resume_at", Moment),
+    sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
     # The time of its schedule that the run stands for; none where it was started otherwise.
     sa.Column("planned_for", Moment),
     sa.Index("runs_by_flow", "flow", "id"),
@@ -158,10 +161,22 @@ CURSORS = sa.Table(
     METADATA,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("stream", sa.Integer, primary_key=True),
-    # How many packets of this run are acknowledged; compared and set, which fences a worker that was thought dead.
+    # How many packets of this run were written into the stream, or read from it to the end; compared and set, which
+    # fences a worker that was thought dead.
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("position", sa.JSON),
     sa.Column("finished", sa.Boolean, nullable=False),
+    sa.Column("memory", sa.JSON),
+)
+
+# Until when a Delay holds a packet back: decided once, and still known after a restart.
+HOLDS = sa.Table(
+    "holds",
+    METADATA,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("packet", sa.Text, primary_key=True),
+    sa.Column("until", Moment, nullable=False),
 )
 
 # A write to an app that keeps no receipts, from before it is sent until it is acknowledged.

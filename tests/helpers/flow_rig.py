@@ -224,9 +224,14 @@ class Rig:
         """The stream of the POST node."""
         return self.ledger.stream(flow=self.flow, node="post")
 
+    @property
+    def source_stream(self) -> int:
+        """The stream of the GET node."""
+        return self.ledger.stream(flow=self.flow, node="get")
+
     def bookmark(self) -> Bookmark | None:
         """How far the source was read and acknowledged."""
-        return self.ledger.bookmark(self.stream)
+        return self.ledger.bookmark(self.source_stream)
 
     def rows(self, state: SyncState | None = None) -> dict[str, SyncRow]:
         """Sync Info by source id."""

@@ -1,0 +1,279 @@
+"""Does what a walk says, in order, and notes how far the run has come once everything is booked.
+
+In a *plain* stage, with one POST and nothing that cuts, merges or holds packets, write and progress are booked in one
+transaction. In all others each POST books for itself, and progress follows when the last one has. A crash in between
+lets the packet be read again: what a POST has booked in this run it does not write again, so nothing is doubled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.domain.app import Attribute
+from agent.domain.processflow import DelayNode, HaltNode, MapperNode, MergerNode, PostNode, Stage
+from agent.engine.control import RunControl
+from agent.engine.delays import Delays
+from agent.engine.delivery import Delivery
+from agent.engine.journal import RunJournal
+from agent.engine.load import Load
+from agent.engine.looping import next_pass
+from agent.engine.preparation import Ready
+from agent.engine.prepared import prepared
+from agent.engine.walking import Action, Drop, Hold, Walker, Write
+from agent.store.acknowledgement import Acknowledgement, Move
+from agent.store.ledger import Cursor, Ledger
+
+DESTINATION_ID = "destination_id"
+_SHORT_SECONDS = 2.0
+_LOGGED_DROPS = 20
+
+
+class ParkedError(Exception):
+    """The run has nothing to do before that moment."""
+
+    def __init__(self, node: str, until: datetime) -> None:
+        super().__init__(node)
+        self.node, self.until = node, until
+
+
+class HaltedError(Exception):
+    """What is inside a Halt has to run first."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+class InterruptedHoldError(Exception):
+    """A wish ended a short wait."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What happened since the run's progress in this source was noted the last time."""
+
+    packets: int = 0
+    read: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    skipped: int = 0
+    source_ids: list[str] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    holds: Counter[str] = field(default_factory=Counter)
+
+
+class Carrier:
+    """Carries the packets of one stage of one run, in order.
+
+    Args:
+        stage: The stage.
+        walker: Its walker.
+        sinks: A delivery for each POST, by node id, settled.
+        streams: The stream of each POST, by node id.
+        ledger: Where everything is booked.
+        run: The run's id.
+        source_stream: The stream of the source.
+        cursor: Where the run stands in the source.
+        clock: Gives the present, aware and in UTC.
+        control: The wishes for the run, attached.
+        journal: Hears of records that end nowhere.
+        inner_done: Whether what is inside a Halt has run to its end.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: Stage,
+        walker: Walker,
+        sinks: Mapping[str, Delivery],
+        streams: Mapping[str, int],
+        ledger: Ledger,
+        run: str,
+        source_stream: int,
+        cursor: Cursor,
+        clock: Callable[[], datetime],
+        control: RunControl,
+        journal: RunJournal,
+        inner_done: Callable[[str], bool],
+    ) -> None:
+        self._stage, self._walker = stage, walker
+        self._sinks, self._streams = sinks, streams
+        self._ledger, self._run, self._source_stream = ledger, run, source_stream
+        self._clock, self._control, self._journal = clock, control, journal
+        self._inner_done = inner_done
+        self._delays = Delays(stage)
+        self._number = cursor.number
+        self._memory = dict(cursor.memory)
+        self._tally = _Tally()
+
+    @property
+    def merges(self) -> bool:
+        """Whether records may have to wait for others."""
+        return any(isinstance(node, MergerNode) for node in self._stage.nodes.values())
+
+    @property
+    def holds(self) -> bool:
+        """Whether records wait in a Merger: stopping now would mean to read them again."""
+        return self._walker.holds
+
+    async def carry(self, ready: Ready) -> None:
+        """Do everything that is to be done with a packet, and note that it is done.
+
+        Raises:
+            ParkedError: a Delay holds it back for longer.
+            HaltedError: what is inside a Halt has to run first.
+            InterruptedHoldError: a wish ended a short wait.
+            AgentError: whatever destinations and ledger raise.
+        """
+        self._tally.packets += 1
+        self._tally.read += ready.read
+        self._tally.unchanged += ready.unchanged
+        self._tally.source_ids += ready.load.source_ids
+        if ready.actions is not None:
+            await self._carry_plainly(ready, ready.actions)
+            return
+        await self._do_all(self._walker.walk(ready.load))
+        if ready.last:
+            while self._walker.holds:
+                await self._do_all(self._walker.flush())
+        if not self._walker.holds:
+            await self._note(self._move(ready))
+
+    async def _carry_plainly(self, ready: Ready, actions: Sequence[Action]) -> None:
+        write = next((action for action in actions if isinstance(action, Write)), None)
+        for action in actions:
+            if isinstance(action, Drop):
+                self._drop(action)
+        if write is None:
+            await self._note(self._move(ready))
+            return
+        self._tally.touched.update(write.load.source_ids)
+        move = self._move(ready)
+        await self._sinks[write.post.id].deliver(prepared(write.load), move)
+        self._begin_anew(move)
+
+    async def _do_all(self, actions: Iterator[Action]) -> None:
+        for action in actions:
+            match action:
+                case Write():
+                    await self._write(action)
+                case Hold():
+                    await self._hold(action)
+                case Drop():
+                    self._drop(action)
+
+    async def _write(self, action: Write) -> None:
+        """Write what this POST has not booked in this run, nor with success in an earlier one."""
+        post, load = action.post, action.load
+        known = await asyncio.to_thread(self._ledger.known, self._streams[post.id], load.source_ids)
+        waiting: list[int] = []
+        arrived: dict[int, str] = {}
+        for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True)):
+            found = known.get(source_id)
+            same = found is not None and found.fingerprint == fingerprint
+            if found is not None and same and found.run == self._run:
+                self._tally.touched.add(source_id)
+            if found is not None and same and found.succeeded:
+                arrived[index] = found.destination_id
+            elif found is None or not same or found.run != self._run:
+                waiting.append(index)
+        if waiting:
+            part = load.picked(waiting)
+            self._tally.touched.update(part.source_ids)
+            booked = await self._sinks[post.id].deliver(prepared(part), None)
+            arrived.update(_arrived(booked, waiting))
+        if action.onward and arrived:
+            await self._do_all(self._walker.onward(post, _with_ids(load, arrived)))
+
+    async def _hold(self, action: Hold) -> None:
+        node = action.node
+        if isinstance(node, HaltNode):
+            if not self._inner_done(node.id):
+                raise HaltedError(node.id)
+            return
+        await self._delay(node, action.load)
+
+    async def _delay(self, node: DelayNode, load: Load) -> None:
+        occurrence = self._tally.holds[node.id]
+        self._tally.holds[node.id] += 1
+        now = self._clock()
+        until = await asyncio.to_thread(
+            self._ledger.hold, run=self._run, node=node.id, packet=f"{self._number}.{occurrence}",
+            until=now + timedelta(seconds=self._delays.seconds(node, load)),
+        )  # fmt: skip
+        left = (until - now).total_seconds()
+        if left > _SHORT_SECONDS:
+            raise ParkedError(node.id, until)
+        if left > 0 and not await self._control.sleep(left):
+            raise InterruptedHoldError
+
+    def _drop(self, action: Drop) -> None:
+        """Records end here. Those that failed are told one by one: no Sync Info will."""
+        load = action.load
+        self._tally.touched.update(load.source_ids)
+        self._tally.failed += len(load.errors)
+        self._tally.skipped += len(load) - len(load.errors)
+        for index, error in list(load.errors.items())[:_LOGGED_DROPS]:
+            self._journal.write(
+                "warning", error.message, node=action.node, record=load.source_ids[index], detail=error.remedy
+            )
+        if len(load) > len(load.errors):
+            count = len(load) - len(load.errors)
+            self._journal.write("info", f"{count:,} records end at {action.node}: no way leads on.", node=action.node)
+
+    def _move(self, ready: Ready) -> Move:
+        """How far the run has come once everything until here is booked."""
+        tally = self._tally
+        over, memory = True, dict[str, object]()
+        if self._stage.source.loop is not None:
+            over, memory = next_pass(
+                self._stage.source.loop, self._memory, found=len(tally.touched), last=ready.last, now=self._clock()
+            )
+        return Move(
+            stream=self._source_stream,
+            before=self._number,
+            number=self._number + tally.packets,
+            position=ready.position if not ready.last or over else None,
+            bookmark=ready.bookmark,
+            finished=ready.last and over,
+            read=tally.read,
+            unchanged=tally.unchanged + sum(one not in tally.touched for one in tally.source_ids),
+            failed=tally.failed,
+            skipped=tally.skipped,
+            memory=memory,
+        )
+
+    async def _note(self, move: Move) -> None:
+        await asyncio.to_thread(self._ledger.move, self._run, move, at=self._clock())
+        self._begin_anew(move)
+
+    def _begin_anew(self, move: Move) -> None:
+        self._number, self._memory = move.number, dict(move.memory)
+        self._tally = _Tally()
+
+
+def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:
+    """The destination ids of the records that succeeded, by their index in the load."""
+    troubled = {line.index for line in booked.troubled}
+    return {place: booked.destination_ids[index] for index, place in enumerate(places) if index not in troubled}
+
+
+def _with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
+    """What was written, with the ids that it has there."""
+    indices = sorted(arrived)
+    part = load.picked(indices)
+    rows = [
+        None if row is None else (*row, arrived[index]) for index, row in zip(indices, part.rows or (), strict=True)
+    ]
+    attributes = (*part.attributes, Attribute(DESTINATION_ID))
+    return Load(part.source_ids, part.fingerprints, (), attributes, rows, part.errors)
+
+
+def is_plain(stage: Stage) -> bool:
+    """Whether every packet goes straight to the only POST, in one piece."""
+    straight = all(isinstance(node, MapperNode | PostNode) for node in stage.nodes.values())
+    return straight and len(stage.posts) == 1 and all(len(ways) == 1 for ways in stage.ways.values())

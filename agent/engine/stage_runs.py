@@ -1,0 +1,160 @@
+"""The stages of a run, one after the other, each for as long as the slice lasts.
+
+A stage that meets a Halt is left, what is inside the Halt runs, and the stage is taken up again where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.connectors.contract import ReadRequest, WriteTarget
+from agent.domain.errors import FatalError
+from agent.domain.processflow import GetNode, PostNode, Processflow, Stage
+from agent.domain.run import RunState
+from agent.engine.bindings import Bindings
+from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
+from agent.engine.control import RunControl
+from agent.engine.delivery import Delivery
+from agent.engine.filters import render
+from agent.engine.journal import RunJournal
+from agent.engine.pipeline import Pipeline
+from agent.engine.preparation import Preparation
+from agent.engine.verdict import FailureLimit
+from agent.engine.walking import Walker
+from agent.store.ledger import Cursor, Ledger
+from agent.store.runs import RunRow, RunStore
+
+_PACKET_RECORDS = 2_500
+
+
+@dataclass(frozen=True, slots=True)
+class StageParts:
+    """What stages work with."""
+
+    runs: RunStore
+    ledger: Ledger
+    bindings: Bindings
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages of one run in one slice. `bindings` leads from credential tokens to configurations."""
+
+    parts: StageParts
+    row: RunRow
+    bindings: Mapping[str, str]
+    flow: Processflow
+    journal: RunJournal
+    control: RunControl
+    time_is_up: Callable[[], bool]
+
+    async def run(self, stages: Sequence[Stage]) -> bool:
+        """Carry packets. Returns whether every one of the stages is finished.
+
+        Raises:
+            ParkedError: there is nothing to do before a later moment.
+            AgentError: whatever apps, ledger and mapping raise.
+        """
+        for stage in stages:
+            while not self._cursor(stage.source).finished:
+                if self.control.cancelled() or self.control.paused():
+                    return False
+                try:
+                    if not await self._carry(stage):
+                        return False
+                except HaltedError as halted:
+                    if not await self.run(stage.inner[halted.node]):
+                        return False
+                except InterruptedHoldError:
+                    return False
+        return True
+
+    async def _carry(self, stage: Stage) -> bool:
+        """Read once, as far as the slice goes. Returns whether the read came to its end."""
+        ledger, row = self.parts.ledger, self.row
+        async with AsyncExitStack() as stack:
+            sinks: dict[str, Delivery] = {}
+            streams: dict[str, int] = {}
+            records: list[int] = []
+            # One for all: what counts is how many records of the run fail, wherever that is.
+            limit = FailureLimit(row.counts)
+            for post in stage.posts:
+                connection = await stack.enter_async_context(
+                    self.parts.bindings.connection(post, self.flow, self.bindings)
+                )
+                streams[post.id] = ledger.stream(flow=row.flow, node=post.id)
+                sinks[post.id] = Delivery(
+                    destination=connection, target=self._target(post), ledger=ledger, run=row.id,
+                    stream=streams[post.id], number=0, journal=self.journal, node=post.id, clock=self.parts.clock,
+                    limit=limit,
+                )  # fmt: skip
+                ledger.cursor(run=row.id, stream=streams[post.id])
+                await sinks[post.id].settle()
+                sinks[post.id].continue_from(ledger.cursor(run=row.id, stream=streams[post.id]).number)
+                records.append(connection.packet_records(post.schema, post.action))
+            cursor = self._cursor(stage.source)
+            if cursor.finished:
+                return True
+            source = await stack.enter_async_context(
+                self.parts.bindings.connection(stage.source, self.flow, self.bindings)
+            )
+            walker = Walker(stage)
+            carrier = Carrier(
+                stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
+                source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
+                journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+            )  # fmt: skip
+            preparation = Preparation(
+                walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if is_plain(stage) else None,
+                version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
+            )  # fmt: skip
+            pipeline = Pipeline(
+                source=source, preparation=preparation, carrier=carrier, control=self.control, journal=self.journal,
+                time_is_up=self.time_is_up,
+            )  # fmt: skip
+            self._note(stage)
+            return await pipeline.run(self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS)))
+
+    def _request(self, get: GetNode, cursor: Cursor, packet_records: int) -> ReadRequest:
+        bookmark = self.parts.ledger.bookmark(self._stream(get))
+        rendered = render(
+            get.filters,
+            moment=bookmark.moment if bookmark is not None else None,
+            start_from=get.start_from,
+            variables=self.flow.variables,
+        )
+        if cursor.position is None:
+            self.journal.write(
+                "info", "Starting data pulling from source application.", node=get.id,
+                detail=f"Action Filter {get.schema} {get.action}: {rendered.text}",
+            )  # fmt: skip
+        if cursor.position is not None and not isinstance(cursor.position, dict):
+            raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
+        return ReadRequest(
+            schema=get.schema, action=get.action, clauses=rendered.clauses, options=get.options, bookmark=bookmark,
+            position=cursor.position, packet_records=packet_records,
+        )  # fmt: skip
+
+    def _target(self, post: PostNode) -> WriteTarget:
+        return WriteTarget(
+            schema=post.schema, action=post.action, options=post.options, ledger_key=f"{self.row.flow}/{post.id}"
+        )
+
+    def _stream(self, get: GetNode) -> int:
+        return self.parts.ledger.stream(flow=self.row.flow, node=get.id)
+
+    def _cursor(self, get: GetNode) -> Cursor:
+        return self.parts.ledger.cursor(run=self.row.id, stream=self._stream(get))
+
+    def _is_done(self, stages: Sequence[Stage]) -> bool:
+        return all(self._cursor(stage.source).finished for stage in stages)
+
+    def _note(self, stage: Stage) -> None:
+        written = ", ".join(dict.fromkeys(post.schema for post in stage.posts))
+        activity = f"Reading {stage.source.schema}{f', writing {written}' if written else ''}"
+        self.parts.runs.progress(self.row.id, state=RunState.RUNNING, activity=activity)
+        self.journal.progressed()
