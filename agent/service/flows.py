@@ -9,7 +9,7 @@ from datetime import datetime
 from agent.api import models
 from agent.connectors.contract import Connector
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError
-from agent.domain.processflow import Problem
+from agent.domain.processflow import Problem, Processflow
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.service import answers, describing
@@ -81,7 +81,7 @@ class Flows:
         problems = check(document, self._connectors, bound)
         if problems:
             raise _invalid(problems)
-        lines.add(f"The document is right: {len(flow.chains)} path{'' if len(flow.chains) == 1 else 's'} from Start")
+        lines.add(f"The document is right: {_nodes(flow)} nodes")
         for token, row in bound.items():
             lines.add(f"{token} is bound to “{row.name}” ({answers.state(row).value})")
         lines.add("Deployed")
@@ -214,6 +214,10 @@ class _Lines:
         number = len(self.numbered) + 1
         self.numbered.append(f"{number} {line}")
         self._hub.publish(models.EventKind.DEPLOYMENT, models.DeploymentLine(name=self._name, number=number, line=line))
+
+
+def _nodes(flow: Processflow) -> int:
+    return len(describing.nodes(flow))
 
 
 def _problem(problem: Problem) -> models.DocumentProblem:
