@@ -13,6 +13,7 @@ from agent.domain.errors import ConfigurationError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
 from agent.gui.assembly import Shell
+from agent.gui.vault.dialog import VaultDialog
 from tests.gui.doubles import InstantCalls, Recorder, click
 from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
 
@@ -62,8 +63,8 @@ async def test_a_refused_validation_marks_its_field(
     )
     presenter.validate(entered())
     await calls.settle()
-    assert view.said("show_field_errors") == ({"api_token": "Bad token. Make one."},)
-    assert view.said("show_failure") == ("Bad token.", "Make one.")
+    assert view.said("show_field_errors") == ({"api_token": "Bad token."},)
+    assert view.said("show_failure") == ("Validation failed: look at “API token”", "Make one.", [])
 
 
 async def test_save_keeps_the_secret_when_the_field_is_untouched(
@@ -210,36 +211,56 @@ def test_a_result_is_taken_back_when_a_field_changes(qtbot: Any, shell: Shell) -
     assert not form.banner.isVisible()
 
 
-def test_a_locked_vault_is_opened_from_the_form(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    fake.vault = vault_in_state("locked", "Enter the passphrase.")
+def vault_dialog(qtbot: Any, shell: Shell, state: str, fake: FakeClient) -> tuple[CredentialForm, VaultDialog]:
+    """The dialog, as the credential form leads to it."""
+    fake.vault = vault_in_state(state, "")
     shell.session.refresh_state()
-    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == "locked")
+    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == state)
     form = open_form(qtbot, shell)
-    qtbot.keyClicks(form.vault.passphrase.field, "wrong")
-    qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "wrong" in form.vault.banner.body.text())
+    click(qtbot, form.vault.action)
+    dialog = form.findChildren(VaultDialog)[-1]
+    qtbot.waitUntil(dialog.isVisible)
+    return form, dialog
+
+
+def test_a_locked_vault_is_opened_from_the_form(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    form, dialog = vault_dialog(qtbot, shell, "locked", fake)
+    qtbot.keyClicks(dialog.passphrase.field, "wrong")
+    qtbot.keyClick(dialog.passphrase.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "wrong" in dialog.banner.body.text())
     assert form.rows["name"].error == ""  # Enter was the vault's alone
-    form.vault.passphrase.clear()
-    qtbot.keyClicks(form.vault.passphrase.field, "the right one")
-    qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
+    dialog.passphrase.clear()
+    qtbot.keyClicks(dialog.passphrase.field, "the right one")
+    qtbot.keyClick(dialog.passphrase.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: form.vault.vault is not None and form.vault.vault.state == "open")
+    qtbot.waitUntil(lambda: not form.findChildren(VaultDialog))
+    assert not form.vault.action.isVisible()
     assert "the right one" not in words_on_screen()
 
 
 def test_a_vault_is_set_up_knowingly_with_a_passphrase_twice(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    fake.vault = vault_in_state("not set up", "")
-    shell.session.refresh_state()
-    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == "not set up")
-    form = open_form(qtbot, shell)
-    form.vault.sources.setCurrentIndex(1)
-    qtbot.keyClicks(form.vault.passphrase.field, "a long passphrase")
-    qtbot.keyClicks(form.vault.repeated.field, "another")
-    qtbot.keyClick(form.vault.repeated.field, Qt.Key.Key_Return)
-    assert "differ" in form.vault.banner.body.text()
-    form.vault.repeated.clear()
-    qtbot.keyClicks(form.vault.repeated.field, "a long passphrase")
-    qtbot.keyClick(form.vault.repeated.field, Qt.Key.Key_Return)
+    _, dialog = vault_dialog(qtbot, shell, "not set up", fake)
+    assert not dialog.passphrase.isVisible()
+    dialog.sources.choose("passphrase")
+    qtbot.keyClicks(dialog.passphrase.field, "a long passphrase")
+    qtbot.keyClicks(dialog.repeated.field, "another")
+    qtbot.keyClick(dialog.repeated.field, Qt.Key.Key_Return)
+    assert "differ" in dialog.banner.body.text()
+    dialog.repeated.clear()
+    qtbot.keyClicks(dialog.repeated.field, "a long passphrase")
+    qtbot.keyClick(dialog.repeated.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: fake.vault.state == "open")
+
+
+def test_a_lost_vault_is_set_up_anew_only_when_that_is_ticked(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    _, dialog = vault_dialog(qtbot, shell, "missing", fake)
+    assert dialog.act_button.text() == "Try again"
+    assert not dialog.sources.isVisible()
+    dialog.afresh.click()
+    assert "given up" in dialog.banner.title.text()
+    click(qtbot, dialog.act_button)
+    qtbot.waitUntil(lambda: fake.vault.state == "open")
+    assert fake.started_afresh
 
 
 def test_a_refused_save_leaves_the_form_usable(qtbot: Any, shell: Shell, fake: FakeClient) -> None:

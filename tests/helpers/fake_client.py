@@ -42,6 +42,7 @@ class FakeClient:
         self.session: str | None = None
         self.environment = EnvironmentState.RUNNING
         self.demo = False
+        self.started_afresh = False
         self.vault = vault_open()
         self.known_apps = apps()
         self.stored: dict[str, models.Configuration] = {} if empty else configurations(now)
@@ -121,6 +122,7 @@ class FakeClient:
             raise ConfigurationError(
                 "This key source does not work here.", code="vault-source", remedy="Choose another."
             )
+        self.started_afresh = choice.start_afresh
         self.vault = self.vault.model_copy(update={"state": "open", "source": source, "cure": ""})
         await self._say_state()
         return self.vault
