@@ -11,6 +11,21 @@ from agent.api import models
 from agent.api.client import AgentClient
 from agent.sandbox import RunningSandbox
 
+COPY = """
+schema_version: 1
+name: copy
+title: Copy
+credentials: {database: sql}
+nodes:
+  start: {type: start}
+  read: {type: get, credential: database, schema: source, action: GET, options: {key: id}}
+  map: {type: mapper, attributes: {id: {value: id, type: integer, key: true}}}
+  write: {type: post, credential: database, schema: target, action: UPSERT}
+  end: {type: end}
+links: [[start, read, map, write, end]]
+"""
+"""A small processflow: from one table of a database into another."""
+
 
 def store_draft(
     shop: RunningSandbox, *, name: str = "Store", stored: str | None = None, token: str | None = "", **values: str
