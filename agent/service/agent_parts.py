@@ -56,7 +56,7 @@ from agent.store.sync_info import SyncInfo
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
-_DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 30.0
 _INSTALLATION = "installation"
 
 
@@ -181,19 +181,22 @@ class AgentParts:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
         self._starting.start()
 
-    def stop(self, reason: str) -> bool:
+    def stop(self, reason: str, *, drain_seconds: float = DRAIN_SECONDS) -> bool:
         """Drain runs to their next checkpoint, and end everything.
 
-        Returns whether every run reached its checkpoint; otherwise one is still at work.
+        Returns whether every run reached its checkpoint in time; otherwise one is still at work.
         """
-        if self._starting.ident is not None:
-            self._starting.join()
-        self.scheduler.stop()
-        self.environment.stop()
-        drained = self.worker.stop(timeout_seconds=_DRAIN_SECONDS)
-        self.log.close()
-        self.journal.write("info", f"The service has ended. {reason}")
-        self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
+        drained = False
+        try:
+            if self._starting.ident is not None:
+                self._starting.join()
+            self.scheduler.stop()
+            self.environment.stop()
+            drained = self.worker.stop(timeout_seconds=drain_seconds)
+        finally:
+            self.log.close()
+            self.journal.write("info", f"The service has ended. {reason}")
+            self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
         return drained
 
     def state(self) -> models.ServiceState:
