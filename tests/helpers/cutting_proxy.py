@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 class CuttingProxy:
     """Passes everything on between a client and `upstream`, until the client says `word`.
 
-    With `deliver`, the word still reaches the server, and it is the answer that gets lost. Each time it has cut, it
-    passes everything on again, unless the word is set anew.
+    With `deliver`, the word still reaches the server, and it is the answer that gets lost. With `freeze` it does not
+    hang up but falls silent. Each time it has cut, it passes everything on again, unless the word is set anew.
     """
 
     upstream: tuple[str, int]
     word: bytes | None = None
     deliver: bool = False
+    freeze: bool = False
     port: int = 0
     cuts: int = 0
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,6 +35,7 @@ class CuttingProxy:
                 if self.word is not None and self.word in data:
                     self.word = None
                     self.cuts += 1
+                    self.cut.set()
                     answers.cancel()
                     await asyncio.gather(answers, return_exceptions=True)
                     if self.deliver:
@@ -40,6 +43,8 @@ class CuttingProxy:
                         await server_writer.drain()
                         # Once the server answers, it has done it; nobody hears the answer.
                         await server_reader.read(1)
+                    if self.freeze:
+                        await reader.read()
                     return
                 server_writer.write(data)
                 await server_writer.drain()

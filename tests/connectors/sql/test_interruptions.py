@@ -145,6 +145,23 @@ async def test_a_cancelled_wait_for_a_lock_ends_at_once(
     assert sqlite_place.rows("SELECT name FROM orders") == [("again",)]
 
 
+async def test_a_run_is_cancelled_although_the_server_has_fallen_silent(postgres_place: PostgresPlace) -> None:
+    server = postgres_place.server
+    async with cutting_proxy(server.host, server.port) as proxy:
+        values = {**postgres_place.values(), "port": str(proxy.port), "tls": "Off"}
+        connector = SqlConnector(Patience(stop_seconds=0.2))
+        async with connector.open(values, postgres_place.secrets()) as connection:
+            await write(connection, "orders", ORDER, orders(1, 1, "before"))
+            proxy.word, proxy.freeze = b"COMMIT\0", True
+            writing = asyncio.create_task(write(connection, "orders", ORDER, orders(1, 1, "after")))
+            await proxy.cut.wait()
+            writing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+            await write(connection, "orders", ORDER, orders(1, 1, "again"))
+    assert postgres_place.rows("SELECT name FROM orders") == [("again",)]
+
+
 # Lost connections
 
 
