@@ -154,7 +154,7 @@ class Session(Model):
 
 
 class CredentialField(Model):
-    """One field of a credential form."""
+    """One field of a credential form. `shown_when` is the field, and its choice, for which this one means anything."""
 
     name: str
     label: str
@@ -164,6 +164,7 @@ class CredentialField(Model):
     example: str
     choices: list[str]
     default: str
+    shown_when: tuple[str, str] | None = None
 
 
 class Attribute(Model):

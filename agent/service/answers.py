@@ -53,7 +53,7 @@ def app(one: domain_app.App, *, status: models.AppStatus, configurations: int) -
     fields = [
         models.CredentialField(
             name=field.name, label=field.label, kind=field.kind, required=field.required, help=field.help,
-            example=field.example, choices=list(field.choices), default=field.default,
+            example=field.example, choices=list(field.choices), default=field.default, shown_when=field.shown_when,
         )
         for field in one.fields
     ]  # fmt: skip

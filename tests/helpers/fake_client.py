@@ -604,8 +604,8 @@ def apps() -> list[models.App]:
     sql = [
         field("kind", "Kind", FieldKind.CHOICE, choices=["SQLite", "PostgreSQL", "MySQL"], default="SQLite"),
         field("database", "Database", help="The name of the database, or a file.", example="/srv/erp/agent.db"),
-        field("host", "Host", required=False, example="erp.local"),
-        field("password", "Password", FieldKind.SECRET, required=False),
+        field("host", "Host", required=False, example="erp.local", shown_when=("kind", "PostgreSQL")),
+        field("password", "Password", FieldKind.SECRET, required=False, shown_when=("kind", "PostgreSQL")),
     ]
     files = [field("folder", "Folder", FieldKind.FILE, example="/srv/exchange")]
     problem = models.Problem(

@@ -65,6 +65,7 @@ class CredentialForm(Dialog):
         self.foot.addWidget(self.save_button)
         self.validate_button.setDefault(True)
         self._fill(app, configuration)
+        self._show_wanted()
         self.rows[NAME].focus()
         self._name_field.selectAll()
 
@@ -104,6 +105,14 @@ class CredentialForm(Dialog):
             wrong.focus()
         else:
             self.validate_button.setFocus()
+        self._reveal_banner()
+
+    def show_vault_needed(self, title: str, remedy: str) -> None:
+        """The vault has to be opened first; the button for it is where the eyes are."""
+        self._busy(validating=False)
+        word = self.vault.action.text() if self.vault.action.isVisibleTo(self) else "Open the vault…"
+        self.banner.show_message(Tone.ERROR, title, remedy, [(word, self.vault_clicked.emit)])
+        self.banner.focus_action()
         self._reveal_banner()
 
     def show_nothing(self) -> None:
@@ -182,10 +191,19 @@ class CredentialForm(Dialog):
             control.textEdited.connect(lambda _: self.edited.emit())
         elif isinstance(control, ChoiceInput):
             control.activated.connect(lambda _: self.edited.emit())
+            control.currentTextChanged.connect(lambda _: self._show_wanted())
         elif isinstance(control, SecretInput | PathInput):
             control.edited.connect(self.edited)
         self.rows[name] = row
         self.body.addWidget(row)
+
+    def _show_wanted(self) -> None:
+        """Fields that mean nothing for what was chosen are not shown."""
+        for one in self._fields:
+            if one.shown_when is not None and one.name in self.rows:
+                decider, choice = one.shown_when
+                self.rows[one.name].setVisible(_read(self.rows[decider].control) == choice)
+        self.fit_soon()
 
     def _fill(self, app: models.App, configuration: models.Configuration | None) -> None:
         if configuration is None:

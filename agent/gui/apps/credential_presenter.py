@@ -45,6 +45,9 @@ class CredentialView(Protocol):
     def show_failure(self, title: str, remedy: str, notes: list[str]) -> None:
         """One sentence that says what is wrong, one that says what to do; notes say what was tidied."""
 
+    def show_vault_needed(self, title: str, remedy: str) -> None:
+        """The vault has to be opened first."""
+
     def show_nothing(self) -> None:
         """Neither progress nor result."""
 
@@ -126,7 +129,8 @@ class CredentialPresenter:
         for one in self._app.fields:
             is_secret = one.kind is FieldKind.SECRET
             given = entered.secrets.get(one.name) or kept.get(one.name) if is_secret else entered.values.get(one.name)
-            if one.required and not (given or "").strip():
+            wanted = one.shown_when is None or entered.values.get(one.shown_when[0]) == one.shown_when[1]
+            if one.required and wanted and not (given or "").strip():
                 missing[one.name] = f"Enter the {one.label}."
         self._view.show_field_errors(missing)
         if missing:
@@ -187,6 +191,9 @@ class CredentialPresenter:
         if self._closed:
             return
         self._view.show_saving(saving=False)
+        if error.code.startswith("vault-"):
+            self._view.show_vault_needed(error.message, error.remedy)
+            return
         self._show_problem("That was refused", error.message, error.remedy, error.field, [])
 
     def _show_problem(self, what: str, title: str, remedy: str, at_field: str | None, notes: list[str]) -> None:

@@ -35,7 +35,7 @@ class VaultDialog(Dialog):
         super().__init__("Vault", width=560, parent=parent)
         self._vault: models.Vault | None = None
         self.sources = SourceChoice()
-        self.sources.changed.connect(self._show_needs)
+        self.sources.changed.connect(self._on_source)
         self.passphrase, self.repeated = SecretInput("passphrase"), SecretInput("repeated passphrase")
         self.path = PathInput("the key file")
         self.path.field.setText(str(Path.home() / "op-agent-vault.key"))
@@ -134,6 +134,10 @@ class VaultDialog(Dialog):
             self.passphrase.field.setFocus()
         self.fit_soon()
 
+    def _on_source(self) -> None:
+        self._show_needs()
+        self._first_field()
+
     def _on_afresh(self, chosen: bool) -> None:
         self._show_needs()
         if chosen:
@@ -154,7 +158,7 @@ class VaultDialog(Dialog):
 
     def _first_field(self) -> None:
         for row in self._rows.values():
-            if row.isVisible():
+            if row.isVisibleTo(self):
                 row.focus()
                 return
 

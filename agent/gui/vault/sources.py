@@ -18,6 +18,8 @@ _MEANING = {
     "key-file": "Opens by itself. Whoever has this file and the vault can read the credentials: keep a copy in a safe "
     "place, apart from the backup of the agent.",
 }
+_FOR_SPECIALISTS = {"systemd-credential"}
+"""Offered where it works; who can bring it about reads how in the guide."""
 _INDENT = 27
 
 
@@ -43,13 +45,14 @@ class SourceChoice(QWidget):
         return self._sources[self._group.checkedId()] if self._group.checkedId() >= 0 else None
 
     def show_sources(self, sources: list[models.VaultSource]) -> None:
-        """Show every source, those that work here first; the first of them is chosen."""
+        """Show the sources, those that work here first. Only one that opens by itself and safely is chosen for them."""
         if self._sources:
             return  # what was chosen stays chosen while the state is asked again
-        self._sources = sorted(sources, key=lambda source: not source.works)
+        told = [source for source in sources if source.works or source.kind not in _FOR_SPECIALISTS]
+        self._sources = sorted(told, key=lambda source: not source.works)
         for number, source in enumerate(self._sources):
             self._add(number, source)
-        if self._sources and self._sources[0].works:
+        if self._sources and self._sources[0].works and self._sources[0].needs == "nothing":
             self.choices[0].setChecked(True)
 
     def choose(self, kind: str) -> None:

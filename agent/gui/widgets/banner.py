@@ -83,6 +83,11 @@ class Banner(QFrame):
         self.show_message(Tone.ERROR, error.message, error.remedy, actions)
         self.setToolTip(error.detail)
 
+    def focus_action(self) -> None:
+        """Put the focus on the button that does it."""
+        if self._buttons:
+            self._buttons[0].setFocus()
+
     def _show_actions(self, actions: Sequence[Action]) -> None:
         for old in self._buttons:
             self._actions.removeWidget(old)

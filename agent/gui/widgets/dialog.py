@@ -81,8 +81,16 @@ class Dialog(QDialog):
             self.move(frame.topLeft())
 
     def fit_soon(self) -> None:
-        """Fit once the layouts have seen what changed."""
+        """Fit once the layouts have seen what changed, and again where that still was not enough."""
         QTimer.singleShot(0, self, self.fit)
+        QTimer.singleShot(20, self, self._grow)
+
+    def _grow(self) -> None:
+        hidden = self._scroll.verticalScrollBar().maximum()
+        room = self.screen().availableGeometry().height() - 60 - self.height()
+        if self.isVisible() and hidden > 0 and room > 0:
+            self.resize(self.width(), self.height() + min(hidden, room))
+            self._keep_on_screen()
 
 
 class ConfirmDialog(Dialog):
