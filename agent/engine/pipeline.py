@@ -19,7 +19,7 @@ from agent.engine.delivery import Delivery
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Prepared
 
-_QUEUED_PACKETS = 2
+_QUEUED_PACKETS = 1
 
 
 @dataclass(frozen=True, slots=True)

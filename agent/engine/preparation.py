@@ -51,7 +51,7 @@ class Preparation:
     """Prepares the packets of one stream.
 
     Args:
-        mapper: The mapping, used in the thread that calls `prepare` alone.
+        mapper: The mapping, used by this preparation alone.
         ledger: Knows what was written before.
         stream: The stream's number.
         version: The deployed version of the processflow: another version writes everything anew.
@@ -92,7 +92,8 @@ class Preparation:
         fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
         changed, fingerprints = await self._changed(packet, fingerprints)
         self._on_their_way.append(dict(zip(changed.source_ids, fingerprints, strict=True)))
-        mapped = self._mapper.map_packet(changed)
+        # In a thread, so that requests to the source go out meanwhile.
+        mapped = await asyncio.to_thread(self._mapper.map_packet, changed)
         self._keep_for_diagnosis(changed, mapped.batch)
         failures = mapped.failures
         places: Sequence[int] = range(len(changed))

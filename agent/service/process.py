@@ -24,6 +24,7 @@ from agent.api.folders import Folders
 from agent.api.launch import note_start_failure, running_service
 from agent.domain.errors import AgentError, FatalError, TransientError
 from agent.domain.secret import Secret
+from agent.engine.garbage import collect_less_often
 from agent.service.agent_parts import DRAIN_SECONDS, AgentParts
 from agent.service.contract import contract
 from agent.service.guard import Guard
@@ -53,6 +54,7 @@ def run_service(
         not start.
     """
     try:
+        collect_less_often()
         folders.create()
         with contextlib.ExitStack() as held:
             if not _only_one(folders, held):
