@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from agent.api.endpoint import Endpoint, not_running
 from agent.api.folders import Folders
+
+if TYPE_CHECKING:
+    from agent.cli.demo import Demo
+    from agent.gui.assembly import Welcome
 
 
 def main() -> None:
@@ -28,12 +35,12 @@ def _window() -> int:
     return run(lambda start: _service(folders, start=start))
 
 
-def _service(folders: Folders, *, start: bool) -> Endpoint:
+def _service(folders: Folders, *, start: bool, demo: bool = False) -> Endpoint:
     """The service for the window; it is looked for, and started, off the GUI thread."""
     from agent.api.launch import ensure_service, running_service  # imported here: the first paint does not need it
 
     if start:
-        return ensure_service(folders)
+        return ensure_service(folders, demo=demo)
     found = running_service(folders)
     if found is None:
         raise not_running()
@@ -41,16 +48,51 @@ def _service(folders: Folders, *, start: bool) -> Endpoint:
 
 
 def _demo_window(orders: int) -> int:
-    from agent.cli.demo import running_demo  # imported here: only the demo needs both
-    from agent.cli.output import fail
-    from agent.domain.errors import AgentError
     from agent.gui.application import run
 
+    demo = _DemoBehindWindow(orders)
     try:
-        with running_demo(orders) as demo:
-            return run(demo.endpoint, session=demo.session)
-    except AgentError as error:
-        fail(error)
+        return run(
+            demo.find, welcome=demo.welcome, waiting="Preparing the demo: a store, a database and the agent's service …"
+        )
+    finally:
+        demo.close()
+
+
+class _DemoBehindWindow:
+    """The demo, prepared in the window's I/O thread while the window says so; taken down when the window closes."""
+
+    def __init__(self, orders: int) -> None:
+        self._orders = orders
+        self._lock = Lock()
+        self._stack = ExitStack()
+        self._demo: Demo | None = None
+        self._closed = False
+
+    def find(self, start: bool) -> Endpoint:
+        """The demo's service: prepared at the first call, looked for or started again at later ones."""
+        from agent.cli.demo import running_demo  # imported here: only the demo needs both
+
+        with self._lock:
+            if self._closed:
+                raise not_running()
+            if self._demo is None:
+                self._demo = self._stack.enter_context(running_demo(self._orders))
+                return self._demo.endpoint
+        return _service(self._demo.folders, start=start, demo=True)
+
+    def welcome(self) -> Welcome | None:
+        """The demo's operator, who is signed in without typing."""
+        from agent.cli.demo import OPERATOR_PASSWORD
+        from agent.gui.assembly import Welcome
+
+        return Welcome(self._demo.session, OPERATOR_PASSWORD) if self._demo is not None else None
+
+    def close(self) -> None:
+        """Take it down, once it is up."""
+        with self._lock:
+            self._closed = True
+            self._stack.close()
 
 
 if __name__ == "__main__":

@@ -148,6 +148,25 @@ class AgentClient:
         """Withdraw a processflow. Its history, bookmarks and Sync Info stay."""
         return await self._send("DELETE", f"/flows/{name}", models.Undeployed)
 
+    # -- schedules ---------------------------------------------------------------------------------------------
+
+    async def schedule(self, name: str) -> models.Schedule:
+        """The schedule of a processflow; its plan is manual where it has none."""
+        return await self._get(f"/flows/{name}/schedule", models.Schedule)
+
+    async def set_schedule(self, name: str, plan: models.ScheduleChange) -> models.Schedule:
+        """Change when a processflow runs by itself, at once."""
+        return await self._send("PUT", f"/flows/{name}/schedule", models.Schedule, plan)
+
+    async def clear_schedule(self, name: str) -> models.Schedule:
+        """Let a processflow run by hand only."""
+        return await self._send("DELETE", f"/flows/{name}/schedule", models.Schedule)
+
+    async def preview_schedule(self, plan: models.ScheduleChange, *, flow: str = "") -> models.SchedulePreview:
+        """What a plan means, without changing anything."""
+        request = models.SchedulePreviewRequest(plan=plan, flow=flow)
+        return await self._send("POST", "/schedules/preview", models.SchedulePreview, request)
+
     # -- runs --------------------------------------------------------------------------------------------------
 
     async def execute(self, name: str) -> models.Run:

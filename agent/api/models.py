@@ -6,7 +6,7 @@ a client to the service, as `SecretStr`; answers carry at most a hint ("••�
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from agent.domain.app import DataType, FieldKind
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
+from agent.domain.schedule import DEFAULT_CAP, MissedTimes, PlanEnd, PlanKind
 
 # No control characters, and none that turn the direction of a text: names stand in log lines and questions.
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
@@ -153,7 +154,7 @@ class Session(Model):
 
 
 class CredentialField(Model):
-    """One field of a credential form."""
+    """One field of a credential form. `shown_when` is the field, and its choice, for which this one means anything."""
 
     name: str
     label: str
@@ -163,6 +164,7 @@ class CredentialField(Model):
     example: str
     choices: list[str]
     default: str
+    shown_when: tuple[str, str] | None = None
 
 
 class Attribute(Model):
@@ -352,7 +354,10 @@ class Counts(Model):
 
 
 class Run(Model):
-    """One execution. `message` and `remedy` are for the operator."""
+    """One execution. `message` and `remedy` are for the operator.
+
+    `planned_for` is the time of its schedule that it stands for; none where it was started otherwise.
+    """
 
     id: str
     flow: str
@@ -367,10 +372,15 @@ class Run(Model):
     message: str
     remedy: str
     requested_by: str
+    planned_for: datetime | None = None
 
 
 class Flow(Model):
-    """A deployed processflow."""
+    """A deployed processflow.
+
+    `schedule` is for people: "Manual", or "Every 15 minutes, Europe/Berlin". `alert` says why nothing ran though it
+    should have; it is empty when all is well.
+    """
 
     name: str
     title: str
@@ -384,6 +394,8 @@ class Flow(Model):
     last_run: Run | None
     next_run_at: datetime | None
     failed_records: int
+    schedule: str = ""
+    alert: str = ""
 
 
 class FlowDetail(Flow):
@@ -415,6 +427,87 @@ class Sample(Model):
     description: str
     tokens: dict[str, str]
     document: str
+
+
+# -- schedules --------------------------------------------------------------------------------------------------------
+
+
+class SchedulePlan(Model):
+    """When a processflow runs by itself. What does not belong to the `kind` or `end` chosen is ignored.
+
+    Attributes:
+        kind: By hand; every so many minutes or hours; daily; or by a cron expression.
+        every: With the kinds minutes (1–59) and hours (1–23): the interval.
+        at: With the kind daily: the time of day, "HH:MM".
+        cron: With the kind cron: minute, hour, day of month, month, day of week.
+        zone: The IANA name of the time zone; empty: that of the machine that the service runs on.
+        end: When it is over.
+        end_after: With the end after: how many runs.
+        end_on: With the end on: the last day.
+        missed: What becomes of times that passed while nothing could run.
+        missed_cap: With all missed times: how many runs make up for them at most (1–100).
+    """
+
+    kind: PlanKind = PlanKind.MANUAL
+    every: int | None = None
+    at: ShortText = ""
+    cron: ShortText = ""
+    zone: ShortText = ""
+    end: PlanEnd = PlanEnd.NEVER
+    end_after: int | None = None
+    end_on: date | None = None
+    missed: MissedTimes = MissedTimes.ONCE
+    missed_cap: int = DEFAULT_CAP
+
+
+class ScheduleChange(SchedulePlan):
+    """A plan as clients send it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Schedule(Model):
+    """The schedule of a processflow and how far it has got; all counts are since it was set.
+
+    Attributes:
+        text: The plan for people; "Manual" where there is none.
+        next_times: The next five times, as they stand now.
+        over: Whether there is nothing more to come: its end is reached.
+        runs: How many runs it has started.
+        waiting: How many missed times still get a run.
+        misfires: How many times passed while the run before was busy; `misfires_in_a_row` since the last run.
+        missed: How many times passed while nothing could run, and got no run.
+        alert: Why nothing ran though it should have; empty when all is well.
+    """
+
+    flow: str
+    plan: SchedulePlan
+    text: str
+    since: datetime | None = None
+    changed_by: str = ""
+    next_run_at: datetime | None = None
+    next_times: list[datetime] = []
+    over: bool = False
+    runs: int = 0
+    waiting: int = 0
+    misfires: int = 0
+    misfires_in_a_row: int = 0
+    missed: int = 0
+    alert: str = ""
+
+
+class SchedulePreviewRequest(Request):
+    """A plan to be explained. With the processflow's name, as it would go on from its present one."""
+
+    plan: ScheduleChange
+    flow: ShortText = ""
+
+
+class SchedulePreview(Model):
+    """What a plan means: a text for people, and its next five times."""
+
+    text: str
+    times: list[datetime]
 
 
 # -- records and log --------------------------------------------------------------------------------------------------

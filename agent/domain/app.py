@@ -97,7 +97,10 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One field of an app's credential form."""
+    """One field of an app's credential form.
+
+    `shown_when` names another field and the choice of it for which this one means anything.
+    """
 
     name: str
     label: str
@@ -107,6 +110,7 @@ class CredentialField:
     example: str = ""
     choices: tuple[str, ...] = ()
     default: str = ""
+    shown_when: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
 
-_QUEUED_PACKETS = 2
+_QUEUED_PACKETS = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Preparation:
     """Prepares the packets of one stage.
 
     Args:
-        walker: Walks the stage's packets, in the thread that calls `prepare` alone.
+        walker: Walks the stage's packets, here alone.
         ledger: Knows what was written before.
         stream: The stream of the only POST, where one is all there is; None where each POST compares for itself.
         version: The deployed version of the processflow: another version writes everything anew.
@@ -93,7 +93,8 @@ class Preparation:
         if self._stream is not None:
             load = await self._changed(load)
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
-            actions = list(self._walker.walk(load))
+            # In a thread, so that requests to the source go out meanwhile.
+            actions = await asyncio.to_thread(self._walked, load)
         self._keep_for_diagnosis(load, actions or ())
         return Ready(
             load=load,
@@ -103,6 +104,9 @@ class Preparation:
             position=dict(packet.position),
             bookmark=_stored(packet),
         )
+
+    def _walked(self, load: Load) -> Sequence[Action]:
+        return list(self._walker.walk(load))
 
     async def _changed(self, load: Load) -> Load:
         known = await self._known(load.source_ids)

@@ -177,10 +177,9 @@ class _Look:
         if not self.progress.owed or self.world.busy is not None:
             return self._decision()
         moment, *others = self.progress.owed
+        self._remark("info", f"Started by its schedule for {self._show(moment)}.")
         if self.progress.alert:
-            self._remark("info", f"It runs again, for {self._show(moment)}.")
-        elif self.progress.misfires_in_a_row:
-            self._remark("info", f"It runs again, after {self.progress.misfires_in_a_row} misfires.")
+            self._remark("info", "It runs as planned again.")
         self._change(owed=tuple(others), runs=self.progress.runs + 1, misfires_in_a_row=0, alert="")
         return self._decision(fire=moment)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QObject, QSettings
@@ -19,15 +20,28 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
+from agent.gui.service_link import Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
 from agent.gui.sign_in.view import SignInPage
 from agent.gui.theme import Mode, Theme
+from agent.gui.vault.opening import VaultDialogs
 from agent.gui.window import MainWindow
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+CONNECTING = "Connecting to the agent's service …"
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """An operator who is signed in without typing, and whose password is no secret: the demo's."""
+
+    session: models.Session
+    password: str
 
 
 class Shell(QObject):
@@ -40,14 +54,17 @@ class Shell(QObject):
         memory: QSettings,
         *,
         session: models.Session | None = None,
+        welcome: Callable[[], Welcome | None] = lambda: None,
+        waiting: str = CONNECTING,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         super().__init__()
-        self.bridge, self.theme, self._memory = bridge, chosen, memory
+        self.bridge, self.theme, self._memory, self._welcome = bridge, chosen, memory, welcome
         self.ways = Ways()
         self.catalog = Catalog(bridge.scope())
         parts = panels.Parts(bridge, self.catalog, self.ways, now)
-        self.forms = CredentialForms(bridge, lambda: self.session.state, self._on_vault, self._on_saved)
+        self.vault = VaultDialogs(bridge, lambda: self.session.state, self._on_vault)
+        self.forms = CredentialForms(bridge, lambda: self.session.state, self.vault.open, self._on_saved)
         self.home = panels.home(parts)
         self.apps = panels.apps(parts, self.forms.open)
         self.flows = panels.flows(parts)
@@ -58,10 +75,10 @@ class Shell(QObject):
             own_theme=lambda: chosen.mode.value,
             theme_chosen=self._on_theme,
             state_wanted=self._refresh_state,
-            vault_changed=self._on_vault,
         )
         self.panels: list[panels.AnyPanel] = [self.home, self.apps, self.flows, self.sync_info, self.log, self.settings]
         self.sign_in = SignInPage(lambda: bridge.retry(start=True))
+        self.sign_in.show_waiting(waiting)
         self.window = MainWindow(self.panels, self.sign_in, memory)
         self.session = SessionPresenter(self.window, bridge.scope(), session=session, use_session=bridge.use_session)
         self._sign_in = SignInPresenter(self.sign_in, bridge.scope(), self.session.on_signed_in)
@@ -92,6 +109,11 @@ class Shell(QObject):
         self._show(self.apps)
         self.apps.presenter.edit(configuration_id)
 
+    def open_flows(self, name: str, attention: bool) -> None:
+        """Show Processflows: all, one of them, or those that need a person."""
+        self._show(self.flows)
+        self.flows.presenter.open(name, attention=attention)
+
     def open_sync_info(self, flow: str, state: SyncState | None) -> None:
         """Show a processflow's records."""
         self.window.show_panel(self.panels.index(self.sync_info))
@@ -103,20 +125,22 @@ class Shell(QObject):
         self.log.presenter.open(Filter(flow=flow, run=run))
 
     def _wire(self) -> None:
-        self.bridge.link_changed.connect(self.session.on_link)
+        self.bridge.link_changed.connect(self._on_link)
         self.bridge.happened.connect(self._on_event)
         self.bridge.call_failed.connect(self._on_error)
         self.sign_in.submitted.connect(self._sign_in.submit)
         self.window.start_clicked.connect(lambda: self.bridge.retry(start=True))
         self.window.retry_clicked.connect(self.bridge.retry)
         self.window.state_shown.connect(self.forms.on_state)
+        self.window.state_shown.connect(self.vault.on_state)
         self.window.add_agent_action("Clear &Temp…", lambda: self.open_clear(models.ClearTarget.TEMP))
         self.window.add_agent_action("Clear &Cache…", lambda: self.open_clear(models.ClearTarget.CACHE))
         self.window.add_agent_action("&Log off", self._sign_off, before_separator=False)
         ways = self.ways
         ways.to_apps = lambda: self._show(self.apps)
-        ways.to_flows = lambda: self._show(self.flows)
+        ways.to_flows = self.open_flows
         ways.to_settings = lambda: self._show(self.settings)
+        ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
         ways.to_sync_info = self.open_sync_info
@@ -136,6 +160,14 @@ class Shell(QObject):
 
     # -- what happens --------------------------------------------------------------------------------------------
 
+    def _on_link(self, link: Link) -> None:
+        welcome = self._welcome() if link.state is LinkState.ONLINE else None
+        if welcome is not None:
+            self._welcome = lambda: None
+            self.window.show_demo(welcome.session.name, welcome.password)
+            self.session.adopt(welcome.session)
+        self.session.on_link(link)
+
     def _on_event(self, event: models.Event) -> None:
         if self.session.session is None:
             return
@@ -151,7 +183,9 @@ class Shell(QObject):
     def _refresh_state(self) -> None:
         self.session.refresh_state()
 
-    def _on_vault(self, _: models.Vault) -> None:
+    def _on_vault(self, vault: models.Vault) -> None:
+        if vault.state == "open":
+            self.window.say("The vault is open")
         self.session.refresh_state()
 
     def _on_saved(self, _: models.Configuration) -> None:

@@ -8,6 +8,7 @@ from agent.api import models
 from agent.domain.errors import AgentError
 
 DASH = "–"
+_TELLING_SECONDS = 3
 
 
 def number(value: int) -> str:
@@ -90,6 +91,17 @@ def counts(found: models.Counts) -> str:
     ):
         if amount:
             parts.append(f"{number(amount)} {word}")
+    return " · ".join(parts)
+
+
+def progress(run: models.Run, now: datetime) -> str:
+    """How far a run is: its counts, for how long, and how fast once that can be told."""
+    parts = [counts(run.counts)]
+    seconds = (now - run.started_at).total_seconds() if run.started_at else 0
+    if seconds >= 1:
+        parts.append(duration(timedelta(seconds=seconds)))
+    if seconds >= _TELLING_SECONDS and run.counts.read:
+        parts.append(f"{number(round(run.counts.read / seconds))} a second")
     return " · ".join(parts)
 
 

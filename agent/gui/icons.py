@@ -18,7 +18,12 @@ def icon(name: str, color: str = "text", *, checked: str | None = None) -> QIcon
 
 def paint_icon(painter: QPainter, rect: QRectF, name: str, color: str) -> None:
     """Draw an icon into a rectangle; `color` is a token's name."""
-    renderer = _renderer(name, getattr(theme.tokens(), color))
+    paint_literal(painter, rect, name, getattr(theme.tokens(), color))
+
+
+def paint_literal(painter: QPainter, rect: QRectF, name: str, color: str) -> None:
+    """Draw an icon into a rectangle in a colour that no theme changes."""
+    renderer = _renderer(name, color)
     if renderer is not None:
         renderer.render(painter, rect)
 

@@ -12,17 +12,18 @@ def _nowhere(*_: object) -> None:
     """Not wired yet."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Ways:
     """A `Navigator` whose ways the assembly fills in once every panel exists."""
 
     to_apps: Callable[[], object] = field(default=_nowhere)
     to_configuration: Callable[[str], object] = field(default=_nowhere)
-    to_flows: Callable[[], object] = field(default=_nowhere)
+    to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
     to_settings: Callable[[], object] = field(default=_nowhere)
+    to_vault: Callable[[], object] = field(default=_nowhere)
     to_toast: Callable[[str], object] = field(default=_nowhere)
 
     def open_apps(self) -> None:
@@ -33,9 +34,9 @@ class Ways:
         """Show App Configurations with that configuration's form."""
         self.to_configuration(configuration_id)
 
-    def open_flows(self) -> None:
-        """Show Processflows."""
-        self.to_flows()
+    def open_flows(self, name: str = "", *, attention: bool = False) -> None:
+        """Show Processflows: all, one of them, or those that need a person."""
+        self.to_flows(name, attention)
 
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog."""
@@ -52,6 +53,10 @@ class Ways:
     def open_settings(self) -> None:
         """Show Settings."""
         self.to_settings()
+
+    def open_vault(self) -> None:
+        """Show the dialog that sets the vault up or unlocks it."""
+        self.to_vault()
 
     def say(self, text: str) -> None:
         """A short word that goes away by itself."""

@@ -55,8 +55,8 @@ class Navigator(Protocol):
     def edit_configuration(self, configuration_id: str) -> None:
         """Show App Configurations with that configuration's form."""
 
-    def open_flows(self) -> None:
-        """Show Processflows."""
+    def open_flows(self, name: str = "", *, attention: bool = False) -> None:
+        """Show Processflows: all, one of them, or those that need a person."""
 
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog, for a new processflow or to redeploy one."""
@@ -69,6 +69,9 @@ class Navigator(Protocol):
 
     def open_settings(self) -> None:
         """Show Settings."""
+
+    def open_vault(self) -> None:
+        """Show the dialog that sets the vault up or unlocks it."""
 
     def say(self, text: str) -> None:
         """A short word that goes away by itself."""

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from PySide6.QtWidgets import QWidget
-
-from agent.api import models
 from agent.gui.apps.presenter import AppsPresenter
-from agent.gui.apps.view import AppsPage
+from agent.gui.apps.view import AppsPage, FormOpener
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
 from agent.gui.flows.presenter import FlowsPresenter
@@ -25,11 +22,9 @@ from agent.gui.settings.presenter import SettingsPresenter
 from agent.gui.settings.view import SettingsPage
 from agent.gui.sync_info.presenter import SyncInfoPresenter
 from agent.gui.sync_info.view import SyncInfoPage
-from agent.gui.vault.presenter import VaultPresenter
 from agent.gui.widgets.page import Page
 
 AnyPanel: TypeAlias = Panel[Page, Presenter]
-FormOpener = Callable[[QWidget, models.App, models.Configuration | None], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,6 @@ def home(parts: Parts) -> Panel[HomePage, HomePresenter]:
     presenter = HomePresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
     view.cancel_clicked.connect(presenter.cancel)
     view.flow_chosen.connect(presenter.open_flow)
-    view.deploy_clicked.connect(presenter.deploy)
     view.grew_old.connect(presenter.show)
     return Panel("Home", "house", view, presenter)
 
@@ -58,6 +52,7 @@ def apps(parts: Parts, open_form: FormOpener) -> Panel[AppsPage, AppsPresenter]:
     view = AppsPage(open_form)
     presenter = AppsPresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
     view.add_clicked.connect(presenter.add)
+    view.validate_clicked.connect(presenter.validate)
     view.edit_clicked.connect(presenter.edit)
     view.remove_clicked.connect(presenter.remove)
     view.remove_confirmed.connect(presenter.remove_confirmed)
@@ -76,6 +71,9 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.undeploy_confirmed.connect(presenter.undeploy_confirmed)
     view.records_clicked.connect(presenter.show_records)
     view.log_clicked.connect(presenter.show_log)
+    view.searched.connect(presenter.search)
+    view.standing_chosen.connect(presenter.choose)
+    view.more_clicked.connect(presenter.more)
     view.grew_old.connect(presenter.show)
     return Panel("Processflows", "workflow", view, presenter)
 
@@ -89,6 +87,7 @@ def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
     view.searched.connect(presenter.search)
     view.more_wanted.connect(presenter.more)
     view.copied.connect(lambda: parts.go.say("Copied"))
+    view.flows_wanted.connect(parts.go.open_flows)
     return Panel("Sync Info", "list-checks", view, presenter)
 
 
@@ -108,7 +107,6 @@ def settings(
     own_theme: Callable[[], str],
     theme_chosen: Callable[[str], object],
     state_wanted: Callable[[], object],
-    vault_changed: Callable[[models.Vault], object],
 ) -> Panel[SettingsPage, SettingsPresenter]:
     """Settings."""
     view = SettingsPage()
@@ -116,7 +114,5 @@ def settings(
         view, parts.bridge.scope(), own_theme=own_theme, theme_chosen=theme_chosen, state_wanted=state_wanted
     )
     view.changed.connect(presenter.change)
-    vault = VaultPresenter(view.vault, parts.bridge.scope(), vault_changed)
-    view.vault.set_up_clicked.connect(vault.set_up)
-    view.vault.unlock_clicked.connect(vault.unlock)
-    return Panel("Settings", "settings", view, presenter, (vault,))
+    view.vault.open_clicked.connect(parts.go.open_vault)
+    return Panel("Settings", "settings", view, presenter)

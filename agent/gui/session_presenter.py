@@ -78,10 +78,14 @@ class SessionPresenter:
         """Ask for the state again; panels that change it call this."""
         self._calls.start(lambda client: client.state(), self._on_changed, lambda _: None)
 
-    def on_signed_in(self, session: models.Session) -> None:
-        """An operator signed in."""
+    def adopt(self, session: models.Session) -> None:
+        """Somebody is signed in already."""
         self.session = session
         self._use_session(session.token)
+
+    def on_signed_in(self, session: models.Session) -> None:
+        """An operator signed in."""
+        self.adopt(session)
         self._view.show_agent(session)
         if self.state is not None:
             self._view.show_state(self.state)

@@ -18,6 +18,10 @@ QLabel[role="error"] { color: %(error)s; font-size: 12px; }
 QLabel[role="brand"] { font-size: 15px; font-weight: 700; }
 QLabel[role="number"] { font-size: 22px; font-weight: 700; }
 
+QLabel[role="step"] { color: %(muted)s; border: 2px solid %(control)s; border-radius: 13px; font-size: 12px;
+  font-weight: 700; min-width: 22px; max-width: 22px; min-height: 22px; max-height: 22px;
+  qproperty-alignment: AlignCenter; }
+
 QFrame[role="sidebar"] { background: %(sidebar)s; border: 0; border-right: 1px solid %(line)s; }
 QFrame[role="card"] { background: %(surface)s; border: 1px solid %(line)s; border-radius: 10px; }
 QFrame[role="inset"] { background: %(sunken)s; border: 1px solid %(line)s; border-radius: 8px; }
@@ -104,6 +108,16 @@ QCheckBox::indicator:hover { border-color: %(accent)s; }
 QCheckBox::indicator:checked { background: %(accent)s; border-color: %(accent)s; image: url(%(tick)s); }
 QCheckBox::indicator:focus { border: 2px solid %(accent)s; }
 QCheckBox::indicator:checked:focus { border: 2px solid %(text)s; }
+QRadioButton { spacing: 9px; background: transparent; font-weight: 600; }
+QRadioButton:disabled { color: %(disabled)s; }
+QRadioButton::indicator { width: 16px; height: 16px; border: 1px solid %(control)s; border-radius: 9px;
+  background: %(surface)s; }
+QRadioButton::indicator:hover { border-color: %(accent)s; }
+QRadioButton::indicator:checked { border: 5px solid %(accent)s; border-radius: 9px; width: 8px; height: 8px;
+  background: %(surface)s; }
+QRadioButton::indicator:focus { border-color: %(accent)s; }
+QRadioButton::indicator:disabled { background: %(sunken)s; border-color: %(line)s; }
+QRadioButton:focus { color: %(accent)s; }
 QCheckBox::indicator:disabled { background: %(sunken)s; border-color: %(line)s; }
 QCheckBox::indicator:checked:disabled { background: %(sunken)s; border-color: %(line)s; image: url(%(tick_off)s); }
 
@@ -118,7 +132,7 @@ QHeaderView::section:last { border-top-right-radius: 10px; }
 QScrollArea { border: 0; background: transparent; }
 QScrollArea > QWidget > QWidget[role="clear"] { background: transparent; }
 QAbstractScrollArea::corner { background: transparent; }
-QScrollBar:vertical { background: transparent; width: 12px; margin: 2px; }
+QScrollBar:vertical { background: transparent; width: 15px; margin: 2px 2px 2px 5px; }
 QScrollBar::handle:vertical { background: %(disabled)s; border-radius: 4px; min-height: 36px; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 2px; }
 QScrollBar::handle:horizontal { background: %(disabled)s; border-radius: 4px; min-width: 36px; }

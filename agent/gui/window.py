@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from agent.api import models
 from agent.domain.errors import AgentError
@@ -36,6 +36,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(900, 600)
         self._panels = panels
         self._memory = memory
+        self._no_secret = ""
         self._operator = ""
         self._demo = False
         self._current = 0
@@ -93,15 +94,20 @@ class MainWindow(QMainWindow):
         if state.demo:
             self.demo.show_message(
                 Tone.INFO,
-                "",
-                "Demo: a made-up store and database on this computer; nothing leaves it. "
-                f"Its data is in {state.data_folder}.",
+                "This is the demo.",
+                f"Store and database are made up and on this computer; nothing leaves it. "
+                f"Its data is in {state.data_folder}.{self._no_secret}",
             )
         else:
             self.demo.hide()
         for panel in self._panels:
             panel.presenter.on_state(state)
         self.state_shown.emit(state)
+
+    def show_demo(self, name: str, password: str) -> None:
+        """The demo's operator has a password that is no secret: say so wherever it helps."""
+        self._no_secret = f" You are signed in as {name}, password {password}"
+        self.sign_in.show_demo(name, password)
 
     def show_lost(self, error: AgentError | None) -> None:
         """The calm banner over the panels."""
@@ -126,7 +132,10 @@ class MainWindow(QMainWindow):
         """Bring a panel on show."""
         self._current = index
         self.sidebar.show_place(index)
+        walks_navigation = self.sidebar.isAncestorOf(QApplication.focusWidget() or self)
         self._stack.setCurrentIndex(index)
+        if not walks_navigation:  # Tab begins at the panel's first part; nobody is put into a field unasked
+            self._panels[index].view.setFocus()
         self._panels[index].presenter.activate()
 
     def say(self, text: str) -> None:

@@ -123,7 +123,8 @@ def _instead(fault: Fault, request: Request) -> Answer:
 def _reset(transport: asyncio.Transport) -> None:
     """Cut the connection so that the client gets a reset, not an orderly end."""
     linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    with contextlib.suppress(OSError):  # the client has gone already
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
 
 

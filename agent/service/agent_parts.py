@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
@@ -29,8 +29,11 @@ from agent.service.flows import Flows
 from agent.service.history import History
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
+from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
 from agent.service.runs import Runs
+from agent.service.scheduler import Scheduler
+from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.validations import Validations
@@ -47,12 +50,13 @@ from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
+from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
 from agent.store.sync_info import SyncInfo
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
-_DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 30.0
 _INSTALLATION = "installation"
 
 
@@ -67,14 +71,18 @@ class AgentParts:
     Args:
         folders: Where everything lies; they have been made.
         demo: Whether this is the demo.
-        environ: For systemd's credentials.
+        environ: For systemd's credentials, and the time zone.
+        clock: The present, aware and in UTC.
 
     Raises:
         AgentError: the database cannot be used; the next start will tell.
     """
 
-    def __init__(self, folders: Folders, *, demo: bool, environ: Mapping[str, str]) -> None:
-        self.folders, self.demo, self.started_at, self.pid = folders, demo, utc_now(), os.getpid()
+    def __init__(
+        self, folders: Folders, *, demo: bool, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._clock = clock
+        self.folders, self.demo, self.started_at, self.pid = folders, demo, clock(), os.getpid()
         self._ending = ExitStack()
         redactor = Redactor()
         self.logs = LogStore(folders.logs, searches=folders.searches, redactor=redactor)
@@ -97,6 +105,7 @@ class AgentParts:
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database)
+        schedules = ScheduleStore(self.database)
         self._runs, self._configurations = runs, configurations
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
@@ -117,7 +126,7 @@ class AgentParts:
                 ledger=Ledger(self.database),
                 bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
                 journal=self.journal,
-                clock=utc_now,
+                clock=self._clock,
                 parse=compiled.get,
             )
         )
@@ -140,16 +149,25 @@ class AgentParts:
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.configurations = Configurations(
             store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
-            clock=utc_now,
+            clock=self._clock,
         )  # fmt: skip
-        self.validations = Validations(self.configurations, self.hub, utc_now)
+        self.validations = Validations(self.configurations, self.hub, self._clock)
+        self.schedules = Schedules(
+            store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
+            changed=self._wake_scheduler,
+        )  # fmt: skip
         self.flows = Flows(
-            deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info, connectors=found,
-            compiled=compiled, environment=self.environment, hub=self.hub, clock=utc_now,
+            deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
+            schedules=self.schedules, connectors=found, compiled=compiled, environment=self.environment, hub=self.hub,
+            clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, sync_info=sync_info, queue=self.worker, environment=self.environment,
-            hub=self.hub, clock=utc_now,
+            store=runs, deployments=deployments, schedules=schedules, sync_info=sync_info, queue=self.worker,
+            environment=self.environment, hub=self.hub, clock=self._clock,
+        )  # fmt: skip
+        self.scheduler = Scheduler(
+            store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
+            state=lambda: self.environment.state, journal=self.journal,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
@@ -163,18 +181,22 @@ class AgentParts:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
         self._starting.start()
 
-    def stop(self, reason: str) -> bool:
+    def stop(self, reason: str, *, drain_seconds: float = DRAIN_SECONDS) -> bool:
         """Drain runs to their next checkpoint, and end everything.
 
-        Returns whether every run reached its checkpoint; otherwise one is still at work.
+        Returns whether every run reached its checkpoint in time; otherwise one is still at work.
         """
-        if self._starting.ident is not None:
-            self._starting.join()
-        self.environment.stop()
-        drained = self.worker.stop(timeout_seconds=_DRAIN_SECONDS)
-        self.log.close()
-        self.journal.write("info", f"The service has ended. {reason}")
-        self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
+        drained = False
+        try:
+            if self._starting.ident is not None:
+                self._starting.join()
+            self.scheduler.stop()
+            self.environment.stop()
+            drained = self.worker.stop(timeout_seconds=drain_seconds)
+        finally:
+            self.log.close()
+            self.journal.write("info", f"The service has ended. {reason}")
+            self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
         return drained
 
     def state(self) -> models.ServiceState:
@@ -195,6 +217,7 @@ class AgentParts:
 
     def environment_changed(self) -> None:
         """Tell listeners what the service is and does now."""
+        self._wake_scheduler()
         if self.hub.heard:
             with suppress(AgentError):
                 self.hub.publish(models.EventKind.ENVIRONMENT, self.state())
@@ -221,6 +244,10 @@ class AgentParts:
             self._tell(error)
         self._open_vault()
         self.environment.start(trouble)
+        self.scheduler.start()
+
+    def _wake_scheduler(self) -> None:
+        self.scheduler.wake()
 
     def _open_vault(self) -> None:
         """Open a vault that needs nobody; one with a passphrase waits for its operator."""

@@ -53,7 +53,7 @@ def app(one: domain_app.App, *, status: models.AppStatus, configurations: int) -
     fields = [
         models.CredentialField(
             name=field.name, label=field.label, kind=field.kind, required=field.required, help=field.help,
-            example=field.example, choices=list(field.choices), default=field.default,
+            example=field.example, choices=list(field.choices), default=field.default, shown_when=field.shown_when,
         )
         for field in one.fields
     ]  # fmt: skip
@@ -101,7 +101,7 @@ def run(row: RunRow) -> models.Run:
     return models.Run(
         id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
         started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
-        message=row.message, remedy=row.remedy, requested_by=row.requested_by,
+        message=row.message, remedy=row.remedy, requested_by=row.requested_by, planned_for=row.planned_for,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets as random_names
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -58,6 +59,7 @@ class Configurations:
     ) -> None:
         self._store, self._deployments, self._secrets = store, deployments, secrets
         self._connectors, self._hub, self._clock = connectors, hub, clock
+        self._changing = threading.Lock()  # vault and store change together
 
     def apps(self) -> list[models.App]:
         """Every app's card."""
@@ -101,9 +103,9 @@ class Configurations:
         stored = self._stored(draft)
         typed = {name: Secret(value.get_secret_value()) for name, value in draft.secrets.items()}
         known = {field.name: field for field in connector.app.fields}
-        for name in (*draft.values, *typed):
+        for name, is_secret in [*((one, False) for one in draft.values), *((one, True) for one in typed)]:
             field = known.get(name)
-            if field is None or (field.kind is FieldKind.SECRET) is not (name in typed):
+            if field is None or (field.kind is FieldKind.SECRET) is not is_secret:
                 raise ConfigurationError(
                     f"{connector.app.name} has no such field: {name}.",
                     code="field-unknown",
@@ -133,6 +135,10 @@ class Configurations:
             ConflictError: code `name-taken`.
             ConfigurationError: the vault is not open.
         """
+        with self._changing:
+            return self._save(draft, prepared, proof)
+
+    def _save(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof | None) -> models.Saved:
         before = self._stored(draft)
         self._refuse_taken_name(draft, before)
         identity = before.id if before is not None else random_names.token_hex(8)
@@ -160,7 +166,7 @@ class Configurations:
         if before is not None:
             gone = [before.secret_name(name) for name in before.secret_hints if name not in prepared.secrets]
             self._secrets.remove(gone)
-        answer = answers.configuration(row, used_by=self._users().get(identity, ()))
+        answer = answers.configuration(self._store.get(identity), used_by=self._users().get(identity, ()))
         self._hub.publish(models.EventKind.CONFIGURATION, answer)
         return models.Saved(message="Connection Data Saved", notes=list(prepared.notes), configuration=answer)
 
@@ -171,25 +177,29 @@ class Configurations:
             NotFoundError: there is none of that id.
             ConflictError: code `configuration-in-use`, naming the processflows.
         """
-        row = self._store.get(configuration_id)
-        users = self._users().get(row.id, ())
-        if users:
-            raise ConflictError(
-                f"“{row.name}” is used by {', '.join(users)}.",
-                code="configuration-in-use",
-                remedy="Redeploy these processflows with another configuration, or undeploy them, first.",
-            )
-        self._secrets.remove(row.secret_name(name) for name in row.secret_hints)
-        self._store.remove(row.id)
+        with self._changing:
+            row = self._store.get(configuration_id)
+            users = self._users().get(row.id, ())
+            if users:
+                raise ConflictError(
+                    f"“{row.name}” is used by {', '.join(users)}.",
+                    code="configuration-in-use",
+                    remedy="Redeploy these processflows with another configuration, or undeploy them, first.",
+                )
+            self._secrets.remove(row.secret_name(name) for name in row.secret_hints)
+            self._store.remove(row.id)
         self._hub.publish(models.EventKind.CONFIGURATION, {"id": row.id})
 
     def note(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof) -> None:
         """Note how a validation ended, where it was one of the stored values themselves."""
-        row = self._store.find(draft.id) if draft.id else None
-        if row is None or not self.is_stored(row, prepared):
-            return
-        self._store.note_validation(row.id, state=proof.state, message=proof.message, facts=proof.facts, at=proof.at)
-        noted = self._store.get(row.id)
+        with self._changing:
+            row = self._store.find(draft.id) if draft.id else None
+            if row is None or not self.is_stored(row, prepared):
+                return
+            self._store.note_validation(
+                row.id, state=proof.state, message=proof.message, facts=proof.facts, at=proof.at
+            )
+            noted = self._store.get(row.id)
         users = self._users().get(row.id, ())
         self._hub.publish(models.EventKind.CONFIGURATION, answers.configuration(noted, used_by=users))
 

@@ -16,6 +16,7 @@ from agent.service import answers, describing
 from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.service.events import Hub
+from agent.service.schedules import Brief, Schedules
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.runs import RunRow, RunStore
@@ -32,6 +33,7 @@ class Flows:
         configurations: ConfigurationStore,
         runs: RunStore,
         sync_info: SyncInfo,
+        schedules: Schedules,
         connectors: Mapping[str, Connector],
         compiled: CompiledFlows,
         environment: Environment,
@@ -39,7 +41,7 @@ class Flows:
         clock: Callable[[], datetime],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
-        self._runs, self._sync_info = runs, sync_info
+        self._runs, self._sync_info, self._schedules = runs, sync_info, schedules
         self._connectors, self._compiled = connectors, compiled
         self._environment, self._hub, self._clock = environment, hub, clock
         self._deploying = threading.Lock()
@@ -96,8 +98,11 @@ class Flows:
     def all(self) -> list[models.Flow]:
         """Every deployed processflow."""
         active = {run.flow: run for run in self._runs.active()}
-        failed = self._sync_info.failed()
-        return [self._flow(one, active.get(one.flow), failed.get(one.flow, 0)) for one in self._deployments.active()]
+        failed, briefs = self._sync_info.failed(), self._schedules.briefs()
+        return [
+            self._flow(one, active.get(one.flow), failed.get(one.flow, 0), briefs.get(one.flow, Brief()))
+            for one in self._deployments.active()
+        ]
 
     def get(self, name: str) -> models.FlowDetail:
         """One deployed processflow. Raises NotFoundError."""
@@ -125,10 +130,11 @@ class Flows:
 
     def _detail(self, deployment: Deployment) -> models.FlowDetail:
         active = next((run for run in self._runs.active() if run.flow == deployment.flow), None)
-        flow = self._flow(deployment, active, self._sync_info.failed().get(deployment.flow, 0))
+        failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
+        flow = self._flow(deployment, active, failed, brief or Brief())
         return models.FlowDetail(**flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log))
 
-    def _flow(self, deployment: Deployment, active: RunRow | None, failed: int) -> models.Flow:
+    def _flow(self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief) -> models.Flow:
         last = self._runs.latest(deployment.flow)
         title, description, nodes, apps = deployment.flow, "", list[models.Node](), dict[str, str]()
         try:
@@ -143,7 +149,8 @@ class Flows:
             deployed_at=deployment.deployed_at, deployed_by=deployment.deployed_by,
             bindings=[self._binding(token, bound, apps) for token, bound in deployment.bindings.items()], nodes=nodes,
             active_run=answers.run(active) if active is not None else None,
-            last_run=answers.run(last) if last is not None else None, next_run_at=None, failed_records=failed,
+            last_run=answers.run(last) if last is not None else None, failed_records=failed,
+            next_run_at=brief.next_at, schedule=brief.text, alert=brief.alert,
         )  # fmt: skip
 
     def _binding(self, token: str, configuration_id: str, apps: Mapping[str, str]) -> models.Binding:

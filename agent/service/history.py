@@ -25,11 +25,13 @@ class History:
     def __init__(self, path: Path, last_sign_of_life: Callable[[], datetime | None]) -> None:
         self._path = path
         self.last_end = _read(path, last_sign_of_life)
-        write_private(path, json.dumps({"running": os.getpid()}).encode())
+        self._write({"running": os.getpid(), "since": datetime.now(UTC).isoformat()})
 
     def ended(self, reason: str) -> None:
         """This service ends gracefully."""
-        told = {"at": datetime.now(UTC).isoformat(), "reason": reason}
+        self._write({"at": datetime.now(UTC).isoformat(), "reason": reason})
+
+    def _write(self, told: dict[str, object]) -> None:
         write_private(self._path, json.dumps(told).encode())
 
 
@@ -40,7 +42,16 @@ def _read(path: Path, last_sign_of_life: Callable[[], datetime | None]) -> LastE
         return None
     except (OSError, ValueError):
         told = {}
+    told = told if isinstance(told, dict) else {}
+    at, since = _moment(told.get("at")), _moment(told.get("since"))
+    if at is not None:
+        return LastEnd(at=at, clean=True, reason=str(told.get("reason", "")))
+    return LastEnd(at=last_sign_of_life() or since, clean=False, reason=CRASHED)
+
+
+def _moment(text: object) -> datetime | None:
     try:
-        return LastEnd(at=datetime.fromisoformat(told["at"]), clean=True, reason=str(told["reason"]))
-    except (KeyError, TypeError, ValueError):
-        return LastEnd(at=last_sign_of_life(), clean=False, reason=CRASHED)
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

@@ -24,7 +24,8 @@ from agent.api.folders import Folders
 from agent.api.launch import note_start_failure, running_service
 from agent.domain.errors import AgentError, FatalError, TransientError
 from agent.domain.secret import Secret
-from agent.service.agent_parts import AgentParts
+from agent.engine.garbage import collect_less_often
+from agent.service.agent_parts import DRAIN_SECONDS, AgentParts
 from agent.service.contract import contract
 from agent.service.guard import Guard
 from agent.store.file_lock import locked
@@ -37,20 +38,29 @@ _LOCK_SECONDS = 0.5
 _PATIENCE_SECONDS = 50.0
 
 
-def run_service(folders: Folders, *, demo: bool, environ: Mapping[str, str]) -> int:
+def run_service(
+    folders: Folders, *, demo: bool, environ: Mapping[str, str], drain_seconds: float = DRAIN_SECONDS
+) -> int:
     """Run the service until it is asked to end.
+
+    Args:
+        folders: Where everything lies.
+        demo: Whether this is the demo.
+        environ: For systemd's credentials.
+        drain_seconds: How long runs may take to reach a checkpoint at the end.
 
     Returns:
         The status for the process to exit with: 0 also where a service of this folder runs already, 1 where it could
         not start.
     """
     try:
+        collect_less_often()
         folders.create()
         with contextlib.ExitStack() as held:
             if not _only_one(folders, held):
                 _say(f"The agent's service is running already on {folders.data}; it goes on.")
                 return 0
-            drained = asyncio.run(_serve(folders, demo=demo, environ=environ))
+            drained = asyncio.run(_serve(folders, demo=demo, environ=environ, drain_seconds=drain_seconds))
             if not drained:
                 # A run is still at work. It must not go on beside the next service, which the lock keeps away until
                 # this very moment: end as in a crash, which every run can take.
@@ -83,7 +93,7 @@ def _only_one(folders: Folders, held: contextlib.ExitStack) -> bool:
             return True
 
 
-async def _serve(folders: Folders, *, demo: bool, environ: Mapping[str, str]) -> bool:
+async def _serve(folders: Folders, *, demo: bool, environ: Mapping[str, str], drain_seconds: float) -> bool:
     """Be the service; returns whether every run reached its checkpoint before the end."""
     wish: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -104,7 +114,7 @@ async def _serve(folders: Folders, *, demo: bool, environ: Mapping[str, str]) ->
         raise
     finally:
         _withdraw(folders)
-        drained = await asyncio.to_thread(parts.stop, reason)
+        drained = await asyncio.to_thread(parts.stop, reason, drain_seconds=drain_seconds)
     return drained
 
 

@@ -12,11 +12,13 @@ from agent.api import models
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
+from agent.domain.schedule import Progress
 from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.store.deployments import DeploymentStore
-from agent.store.runs import RunRow, RunStore, new_run_id
+from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.schedules import ScheduleRow, ScheduleStore
 from agent.store.sync_info import SyncInfo
 
 
@@ -36,13 +38,14 @@ class Runs:
         *,
         store: RunStore,
         deployments: DeploymentStore,
+        schedules: ScheduleStore,
         sync_info: SyncInfo,
         queue: Queue,
         environment: Environment,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store, self._deployments, self._sync_info = store, deployments, sync_info
+        self._store, self._deployments, self._schedules, self._sync_info = store, deployments, schedules, sync_info
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
 
     def execute(self, flow: str, *, by: str) -> models.Run:
@@ -58,16 +61,41 @@ class Runs:
         row = self._store.queue(
             run_id=new_run_id(at), flow=flow, version=deployment.version, trigger=Trigger.MANUAL, requested_by=by, at=at
         )
+        self._hand_over(row.id)
+        return answers.run(row)
+
+    def start_planned(
+        self, row: ScheduleRow, progress: Progress, *, planned_for: datetime
+    ) -> tuple[ScheduleRow | None, str]:
+        """Start the run of a planned time, once: it is written down together with the progress of its schedule.
+
+        Returns the schedule after it, and the run's id; None where nothing was started, as `ScheduleStore.advance`.
+
+        Raises:
+            NotFoundError: code `flow-not-found`.
+            AgentError: the run could not be queued; it has failed.
+        """
+        at = self._clock()
+        run = NewRun(
+            id=new_run_id(at), flow=row.flow, version=self._deployments.get(row.flow).version, trigger=Trigger.SCHEDULE,
+            requested_by="schedule", at=at, planned_for=planned_for,
+        )  # fmt: skip
+        changed = self._schedules.advance(row, progress, run=run)
+        if changed is not None:
+            self._hand_over(run.id)
+        return changed, run.id
+
+    def _hand_over(self, run_id: str) -> None:
+        """Let the worker have a run that is written down. After a crash before it, the next start does so."""
         try:
-            self._queue.enqueue(row.id)
+            self._queue.enqueue(run_id)
         except Exception as error:
             self._store.end(
-                row.id, state=RunState.FAILED, message="The run could not be queued.", remedy="Execute it again.",
+                run_id, state=RunState.FAILED, message="The run could not be queued.", remedy="Execute it again.",
                 at=self._clock(),
             )  # fmt: skip
             raise error if isinstance(error, AgentError) else _not_queued(error) from error
-        self._hub.run_changed(row.id)
-        return answers.run(row)
+        self._hub.run_changed(run_id)
 
     def cancel(self, run_id: str) -> models.Run:
         """Cancel a run; one that has ended stays as it is. Raises NotFoundError."""

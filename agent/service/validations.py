@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from agent.service.configurations import Configurations, Proof
 from agent.service.events import Hub
 from agent.store.configurations import FAILED, VALIDATED
 
+_logger = logging.getLogger(__name__)
 SUCCESSFUL = "Test Connection Successful"
 _LONGEST_SECONDS = 120.0
 _MOST_KEPT = 50
@@ -104,29 +106,45 @@ class Validations:
 
     async def _run(self, test: _Test, draft: models.ConfigurationDraft) -> None:
         try:
-            try:
-                async with asyncio.timeout(_LONGEST_SECONDS):
-                    report = await self._check(test, draft.app)
-            except TimeoutError as error:
-                raise TransientError(
-                    f"The test did not end within {_LONGEST_SECONDS:.0f} s.",
-                    code="timeout",
-                    remedy="Check the network and the app, then validate again.",
-                ) from error
+            outcome = await self._outcome(test, draft.app)
+            await self._note(test, draft)
         except asyncio.CancelledError:
+            test.proof = None
             self._step(test, state=models.ValidationState.CANCELLED, message="Validation cancelled.")
             raise
+        self._step(test, **outcome)
+
+    async def _outcome(self, test: _Test, app_id: str) -> dict[str, object]:
+        """Test to the end; what that changes in the answer."""
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                report = await self._check(test, app_id)
+        except TimeoutError:
+            return self._failed(test, _too_long())
         except AgentError as error:
-            await self._failed(test, draft, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator is told and the service goes on
-            await self._failed(test, draft, _unexpected(error))
-        else:
-            test.proof = Proof(VALIDATED, SUCCESSFUL, tuple(report.facts), self._clock())
+            return self._failed(test, error)
+        except Exception as error:
+            _logger.exception("A validation met something unexpected.")
+            return self._failed(test, _unexpected(error))
+        test.proof = Proof(VALIDATED, SUCCESSFUL, tuple(report.facts), self._clock())
+        return {
+            "state": models.ValidationState.SUCCESS, "message": SUCCESSFUL, "facts": answers.facts(report.facts),
+            "warnings": list(report.warnings),
+        }  # fmt: skip
+
+    def _failed(self, test: _Test, error: AgentError) -> dict[str, object]:
+        test.proof = Proof(FAILED, str(error), (), self._clock())
+        problem = answers.problem(error)
+        return {"state": models.ValidationState.FAILED, "message": error.message, "problem": problem}
+
+    async def _note(self, test: _Test, draft: models.ConfigurationDraft) -> None:
+        """Note the outcome with the stored configuration. Whether that works or not, the operator gets the outcome."""
+        if test.proof is None:
+            return
+        try:
             await asyncio.to_thread(self._configurations.note, draft, test.prepared, test.proof)
-            self._step(
-                test, state=models.ValidationState.SUCCESS, message=SUCCESSFUL, facts=answers.facts(report.facts),
-                warnings=list(report.warnings),
-            )  # fmt: skip
+        except AgentError as error:
+            _logger.warning("The outcome of a validation could not be noted. %s", error)
 
     async def _check(self, test: _Test, app_id: str) -> CheckReport:
         def progress(text: str) -> None:
@@ -135,11 +153,6 @@ class Validations:
         connector = self._configurations.connector(app_id)
         async with connector.open(test.prepared.values, test.prepared.secrets) as connection:
             return await connection.check(progress)
-
-    async def _failed(self, test: _Test, draft: models.ConfigurationDraft, error: AgentError) -> None:
-        test.proof = Proof(FAILED, str(error), (), self._clock())
-        await asyncio.to_thread(self._configurations.note, draft, test.prepared, test.proof)
-        self._step(test, state=models.ValidationState.FAILED, message=error.message, problem=answers.problem(error))
 
     def _step(self, test: _Test, **changes: object) -> None:
         test.answer = test.answer.model_copy(update=changes)
@@ -154,6 +167,14 @@ class Validations:
                 "This validation is not known any more.", code="validation-not-found", remedy="Validate again."
             )
         return found
+
+
+def _too_long() -> TransientError:
+    return TransientError(
+        f"The test did not end within {_LONGEST_SECONDS:.0f} s.",
+        code="timeout",
+        remedy="Check the network and the app, then validate again.",
+    )
 
 
 def _unexpected(error: Exception) -> FatalError:

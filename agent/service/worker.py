@@ -23,11 +23,9 @@ from agent.store.runs import RunStore
 _SLICE_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 _QUEUE = "runs"
-_logger = logging.getLogger(__name__)
 # Fixed for good: a run belongs to the version it was started under, and an upgrade must strand none.
 _APPLICATION_VERSION = "op-agent-1"
 _RECOVERIES = 1_000
-_RETRY_SECONDS = 5.0
 
 
 class _Stopping(BaseException):
@@ -161,12 +159,6 @@ class Worker:
         self._changed()
         try:
             return self._runner.run_slice(run_id, control, budget_seconds=_SLICE_SECONDS)
-        except TransientError as error:
-            # Our own database is busy or the disk is full: what the run did last is not booked, and comes again.
-            _logger.warning("A run waits: %s", error)
-            with self._condition:
-                self._condition.wait_for(lambda: self._stopping or not self._open, _RETRY_SECONDS)
-            return Then.GO_ON
         finally:
             with self._condition:
                 del self._controls[run_id]

@@ -13,6 +13,8 @@ from agent.domain.errors import ConfigurationError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
 from agent.gui.assembly import Shell
+from agent.gui.vault.dialog import VaultDialog
+from agent.gui.widgets.fact_grid import gathered
 from tests.gui.doubles import InstantCalls, Recorder, click
 from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
 
@@ -62,8 +64,8 @@ async def test_a_refused_validation_marks_its_field(
     )
     presenter.validate(entered())
     await calls.settle()
-    assert view.said("show_field_errors") == ({"api_token": "Bad token. Make one."},)
-    assert view.said("show_failure") == ("Bad token.", "Make one.")
+    assert view.said("show_field_errors") == ({"api_token": "Bad token."},)
+    assert view.said("show_failure") == ("Validation failed: look at “API token”", "Make one.", [])
 
 
 async def test_save_keeps_the_secret_when_the_field_is_untouched(
@@ -210,36 +212,113 @@ def test_a_result_is_taken_back_when_a_field_changes(qtbot: Any, shell: Shell) -
     assert not form.banner.isVisible()
 
 
-def test_a_locked_vault_is_opened_from_the_form(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    fake.vault = vault_in_state("locked", "Enter the passphrase.")
+def vault_dialog(qtbot: Any, shell: Shell, state: str, fake: FakeClient) -> tuple[CredentialForm, VaultDialog]:
+    """The dialog, as the credential form leads to it."""
+    fake.vault = vault_in_state(state, "")
     shell.session.refresh_state()
-    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == "locked")
+    qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == state)
     form = open_form(qtbot, shell)
-    qtbot.keyClicks(form.vault.passphrase.field, "wrong")
-    qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "wrong" in form.vault.banner.body.text())
+    click(qtbot, form.vault.action)
+    dialog = form.findChildren(VaultDialog)[-1]
+    qtbot.waitUntil(dialog.isVisible)
+    return form, dialog
+
+
+def test_a_locked_vault_is_opened_from_the_form(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    form, dialog = vault_dialog(qtbot, shell, "locked", fake)
+    qtbot.keyClicks(dialog.passphrase.field, "wrong")
+    qtbot.keyClick(dialog.passphrase.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "wrong" in dialog.banner.body.text())
     assert form.rows["name"].error == ""  # Enter was the vault's alone
-    form.vault.passphrase.clear()
-    qtbot.keyClicks(form.vault.passphrase.field, "the right one")
-    qtbot.keyClick(form.vault.passphrase.field, Qt.Key.Key_Return)
+    dialog.passphrase.clear()
+    qtbot.keyClicks(dialog.passphrase.field, "the right one")
+    qtbot.keyClick(dialog.passphrase.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: form.vault.vault is not None and form.vault.vault.state == "open")
+    qtbot.waitUntil(lambda: not form.findChildren(VaultDialog))
+    assert not form.vault.action.isVisible()
     assert "the right one" not in words_on_screen()
 
 
 def test_a_vault_is_set_up_knowingly_with_a_passphrase_twice(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    _, dialog = vault_dialog(qtbot, shell, "not set up", fake)
+    assert not dialog.passphrase.isVisible()
+    dialog.sources.choose("passphrase")
+    qtbot.keyClicks(dialog.passphrase.field, "a long passphrase")
+    qtbot.keyClicks(dialog.repeated.field, "another")
+    qtbot.keyClick(dialog.repeated.field, Qt.Key.Key_Return)
+    assert "differ" in dialog.banner.body.text()
+    dialog.repeated.clear()
+    qtbot.keyClicks(dialog.repeated.field, "a long passphrase")
+    qtbot.keyClick(dialog.repeated.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: fake.vault.state == "open")
+
+
+def test_a_lost_vault_is_set_up_anew_only_when_that_is_ticked(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    _, dialog = vault_dialog(qtbot, shell, "missing", fake)
+    assert dialog.act_button.text() == "Try again"
+    assert not dialog.sources.isVisible()
+    dialog.afresh.click()
+    assert "given up" in dialog.banner.title.text()
+    click(qtbot, dialog.act_button)
+    qtbot.waitUntil(lambda: fake.vault.state == "open")
+    assert fake.started_afresh
+
+
+def test_fields_that_mean_nothing_for_the_choice_are_not_shown(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell, "sql")
+    assert form.rows["database"].isVisible()
+    assert not form.rows["host"].isVisible()
+    form.rows["kind"].control.setCurrentText("PostgreSQL")
+    assert form.rows["host"].isVisible()
+    assert form.rows["password"].isVisible()
+
+
+def test_enter_presses_the_button_that_has_the_focus(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    form.save_button.setFocus()
+    qtbot.keyClick(form.save_button, Qt.Key.Key_Return)  # not the default, which is Validate
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
+
+
+def test_a_refused_field_has_the_focus(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    problem = models.Problem(title="Bad token.", status=401, code="unauthorized", remedy="Make one.", field="api_token")
+    fake.validation_result = models.Validation(
+        id="v", state=models.ValidationState.FAILED, progress=[], problem=problem, notes=["“/v2” was removed."]
+    )
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    click(qtbot, form.validate_button)
+    qtbot.waitUntil(lambda: form.rows["api_token"].error == "Bad token.")
+    assert form.focusWidget() is form.rows["api_token"].control.field
+    assert form.banner.body.text() == "Make one.\n“/v2” was removed."
+
+
+def test_a_save_without_vault_leads_to_it(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     fake.vault = vault_in_state("not set up", "")
     shell.session.refresh_state()
     qtbot.waitUntil(lambda: shell.session.state is not None and shell.session.state.vault.state == "not set up")
+    fake.fail["save_configuration"] = ConfigurationError("The vault is not set up.", code="vault-not-set-up")
     form = open_form(qtbot, shell)
-    form.vault.sources.setCurrentIndex(1)
-    qtbot.keyClicks(form.vault.passphrase.field, "a long passphrase")
-    qtbot.keyClicks(form.vault.repeated.field, "another")
-    qtbot.keyClick(form.vault.repeated.field, Qt.Key.Key_Return)
-    assert "differ" in form.vault.banner.body.text()
-    form.vault.repeated.clear()
-    qtbot.keyClicks(form.vault.repeated.field, "a long passphrase")
-    qtbot.keyClick(form.vault.repeated.field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: fake.vault.state == "open")
+    type_all(qtbot, form)
+    click(qtbot, form.save_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "The vault is not set up.")
+    click(qtbot, form.banner._buttons[0])
+    qtbot.waitUntil(lambda: bool(form.findChildren(VaultDialog)))
+
+
+def test_a_stored_configuration_is_validated_from_its_card(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.window.show_panel(1)
+    shell.apps.presenter.validate("c-main")
+    form = shell.window.findChildren(CredentialForm)[-1]
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
+
+
+def test_what_a_token_may_do_is_read_as_one_list() -> None:
+    facts = [("Store", "Demo"), ("Read orders", "yes"), ("Read customers", "yes"), ("Write stock", "no")]
+    assert gathered(facts) == [
+        ("Store", "Demo"), ("Allowed", "Read orders, read customers"), ("Not allowed", "Write stock"),
+    ]  # fmt: skip
 
 
 def test_a_refused_save_leaves_the_form_usable(qtbot: Any, shell: Shell, fake: FakeClient) -> None:

@@ -17,9 +17,11 @@ from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.catalog import Catalog
 from agent.gui.clear.dialog import ClearDialog
+from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.home.content import content
 from agent.gui.navigation import Ways
 from agent.gui.settings.presenter import SettingsPresenter
+from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.dialog import ConfirmDialog
 from tests.gui.doubles import InstantCalls, Recorder, click
 from tests.helpers.fake_client import FakeClient, vault_in_state
@@ -46,6 +48,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
     await calls.settle()
     ways = Ways(
         to_settings=lambda: went.append("settings"),
+        to_vault=lambda: went.append("vault"),
         to_configuration=went.append,
         to_sync_info=lambda flow, state: went.append((flow, state)),
         to_log=lambda flow, run: went.append((flow, run)),
@@ -57,7 +60,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
         "vault", "environment", "app-files", "configuration-c-old", "flow-customers-to-files", "flow-stock-to-store",
     ]  # fmt: skip
     assert went == [
-        "settings", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", SyncState.FAILED),
+        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", SyncState.FAILED),
     ]  # fmt: skip
 
 
@@ -83,12 +86,25 @@ def test_a_failure_on_home_leads_to_its_records(qtbot: Any, shell: Shell) -> Non
     qtbot.waitUntil(lambda: shell.sync_info.view.model.rowCount() == 12)
 
 
-def test_a_home_without_processflows_helps(qtbot: Any, open_shell: OpenShell, fake: FakeClient) -> None:
+def test_a_new_agent_shows_the_first_steps_and_the_next_one_leads_on(
+    qtbot: Any, open_shell: OpenShell, fake: FakeClient
+) -> None:
     fake.deployed.clear()
-    fake.stored.clear()
-    fake.known_apps = fake.known_apps[:2]
+    fake.vault = vault_in_state("not set up", "")
     shell = open_shell()
-    qtbot.waitUntil(shell.home.view.empty.isVisible)
+    qtbot.waitUntil(shell.home.view.steps.isVisible)
+    assert named(shell.home.view.steps, "Set up the vault").property("kind") == "primary"
+    click(qtbot, named(shell.home.view.steps, "Set up the vault"))
+    dialog = shell.window.findChildren(VaultDialog)[-1]
+    qtbot.waitUntil(dialog.isVisible)
+    click(qtbot, dialog.act_button)
+    qtbot.waitUntil(lambda: not named(shell.home.view.steps, "Set up the vault").isVisible())
+    click(qtbot, named(shell.home.view.steps, "Deploy a processflow"))
+    qtbot.waitUntil(lambda: bool(shell.window.findChildren(DeployDialog)))
+
+
+def test_the_first_steps_go_once_something_ran(qtbot: Any, shell: Shell) -> None:
+    assert not shell.home.view.steps.isVisible()
 
 
 def test_an_error_on_home_is_said_and_goes_when_it_heals(qtbot: Any, shell: Shell, fake: FakeClient) -> None:

@@ -23,9 +23,18 @@ from agent.api.models import (
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
+from agent.domain.plan_form import parse_plan, plan_form
 from agent.domain.run import RunState, Trigger
+from agent.domain.schedule import Plan
+from agent.engine.schedule_look import begin, upcoming
+from agent.engine.schedule_times import anchor_of
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ZONE = "Europe/Berlin"
+ALERT = (
+    "It missed 9 times from 2026-11-23 22:00 to 2026-11-24 06:00, as the agent was off, asleep or not enabled; its "
+    "schedule leaves missed times out."
+)
 _FLOW_TITLES = {"orders-to-database": "Orders to database", "stock-to-store": "Stock to store"}
 
 
@@ -42,11 +51,13 @@ class FakeClient:
         self.session: str | None = None
         self.environment = EnvironmentState.RUNNING
         self.demo = False
+        self.started_afresh = False
         self.vault = vault_open()
         self.known_apps = apps()
         self.stored: dict[str, models.Configuration] = {} if empty else configurations(now)
         self.stored_secrets: dict[tuple[str, str], str] = {}
         self.deployed: dict[str, models.FlowDetail] = {} if empty else flows(now)
+        self.schedules: dict[str, models.Schedule] = {} if empty else schedules(now)
         self.sync: list[models.SyncRecord] = [] if empty else sync_records(now)
         self.declared = settings()
         self.log_first, self.log_last = (1, log_lines) if log_lines else (0, 0)
@@ -121,6 +132,7 @@ class FakeClient:
             raise ConfigurationError(
                 "This key source does not work here.", code="vault-source", remedy="Choose another."
             )
+        self.started_afresh = choice.start_afresh
         self.vault = self.vault.model_copy(update={"state": "open", "source": source, "cure": ""})
         await self._say_state()
         return self.vault
@@ -313,6 +325,40 @@ class FakeClient:
         del self.deployed[name]
         self.emit(models.EventKind.FLOW, {"name": name})
         return models.Undeployed(name=name, message="Its history, bookmarks and Sync Info stay.")
+
+    # -- schedules ---------------------------------------------------------------------------------------------
+
+    async def schedule(self, name: str) -> models.Schedule:
+        await self._enter("schedule")
+        self._flow(name)
+        return self.schedules.get(name) or manual_schedule(name)
+
+    async def set_schedule(self, name: str, plan: models.ScheduleChange) -> models.Schedule:
+        await self._enter("set_schedule")
+        flow = self._flow(name)
+        parsed = parse_plan(plan.model_dump(), default_zone=ZONE)
+        changed = planned_schedule(name, parsed, self.now) if parsed is not None else manual_schedule(name)
+        self.schedules[name] = changed
+        brief = {"schedule": changed.text, "next_run_at": changed.next_run_at, "alert": changed.alert}
+        self.deployed[name] = flow.model_copy(update=brief)
+        self.emit(models.EventKind.FLOW, {"name": name})
+        return changed
+
+    async def clear_schedule(self, name: str) -> models.Schedule:
+        await self._enter("clear_schedule")
+        flow = self._flow(name)
+        self.schedules.pop(name, None)
+        self.deployed[name] = flow.model_copy(update={"schedule": "Manual", "next_run_at": None, "alert": ""})
+        self.emit(models.EventKind.FLOW, {"name": name})
+        return manual_schedule(name)
+
+    async def preview_schedule(self, plan: models.ScheduleChange, *, flow: str = "") -> models.SchedulePreview:
+        await self._enter("preview_schedule")
+        parsed = parse_plan(plan.model_dump(), default_zone=ZONE)
+        if parsed is None:
+            return models.SchedulePreview(text="Manual", times=[])
+        shown = planned_schedule(flow, parsed, self.now)
+        return models.SchedulePreview(text=shown.text, times=shown.next_times)
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -558,8 +604,8 @@ def apps() -> list[models.App]:
     sql = [
         field("kind", "Kind", FieldKind.CHOICE, choices=["SQLite", "PostgreSQL", "MySQL"], default="SQLite"),
         field("database", "Database", help="The name of the database, or a file.", example="/srv/erp/agent.db"),
-        field("host", "Host", required=False, example="erp.local"),
-        field("password", "Password", FieldKind.SECRET, required=False),
+        field("host", "Host", required=False, example="erp.local", shown_when=("kind", "PostgreSQL")),
+        field("password", "Password", FieldKind.SECRET, required=False, shown_when=("kind", "PostgreSQL")),
     ]
     files = [field("folder", "Folder", FieldKind.FILE, example="/srv/exchange")]
     problem = models.Problem(
@@ -663,6 +709,7 @@ def flow_detail(name: str, now: datetime, *, version: int = 1, **more: Any) -> m
         "last_run": None,
         "next_run_at": None,
         "failed_records": 0,
+        "schedule": "Manual",
         "document": samples()[0].document,
         "deployment_log": ["1 Processflow Publish Started", "2 Deployed"],
     }
@@ -690,17 +737,45 @@ def flows(now: datetime) -> dict[str, models.FlowDetail]:
     return {
         "orders-to-database": flow_detail(
             "orders-to-database", now, version=3, active_run=running, last_run=success,
-            next_run_at=now + timedelta(minutes=14),
+            next_run_at=now + timedelta(minutes=14), schedule="Every 15 minutes, Europe/Berlin",
         ),
         "stock-to-store": flow_detail(
             "stock-to-store", now, version=1, last_run=partial, failed_records=12,
-            next_run_at=now + timedelta(minutes=48),
+            next_run_at=now + timedelta(minutes=48), schedule="Every hour, Europe/Berlin", alert=ALERT,
         ),
         "customers-to-files": flow_detail(
             "customers-to-files", now, version=2, title="Customers to files", last_run=failed
         ),
         "catalogue-to-store": flow_detail("catalogue-to-store", now, title="Catalogue to store"),
     }  # fmt: skip
+
+
+def manual_schedule(name: str) -> models.Schedule:
+    """The schedule of a processflow that is started by hand."""
+    return models.Schedule(flow=name, plan=models.SchedulePlan(zone=ZONE), text="Manual")
+
+
+def planned_schedule(name: str, plan: Plan, now: datetime, **more: Any) -> models.Schedule:
+    """A schedule as it stands right after it was set."""
+    anchor = anchor_of(plan, now)
+    times = upcoming(plan, anchor, begin(plan, anchor, now), now, most=5)
+    base: dict[str, Any] = {
+        "plan": models.SchedulePlan.model_validate(plan_form(plan)), "text": plan.text, "since": now,
+        "changed_by": "anna", "next_run_at": times[0] if times else None, "next_times": times,
+    }  # fmt: skip
+    return models.Schedule(flow=name, **(base | more))
+
+
+def schedules(now: datetime) -> dict[str, models.Schedule]:
+    """One that goes well, and one of a processflow that did not run."""
+    quarter = parse_plan({"kind": "minutes", "every": 15}, default_zone=ZONE)
+    hourly = parse_plan({"kind": "hours", "every": 1}, default_zone=ZONE)
+    assert quarter is not None
+    assert hourly is not None
+    return {
+        "orders-to-database": planned_schedule("orders-to-database", quarter, now, runs=412, misfires=3),
+        "stock-to-store": planned_schedule("stock-to-store", hourly, now, runs=96, missed=9, alert=ALERT),
+    }
 
 
 def sync_records(now: datetime, count: int = 240) -> list[models.SyncRecord]:

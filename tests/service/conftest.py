@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.sandbox import RunningSandbox, SandboxOptions, running_sandbox
 from tests.helpers.running_service import RunningService, service_below
 from tests.service.inside import Inside
+
+SHOP_TOKEN = "token-of-the-small-store-0123456789"
 
 
 @pytest.fixture
@@ -40,3 +43,26 @@ def shared_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     made = Inside(tmp_path_factory.mktemp("shared-inside"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def running_inside(inside: Inside) -> Inside:
+    """A service in this process that executes runs. DBOS allows one at a time."""
+    inside.parts.start()
+    return inside
+
+
+@pytest.fixture(scope="session")
+def _one_shop() -> Iterator[RunningSandbox]:
+    options = SandboxOptions(orders=40, customers=10, products=10, quota=None, token=SHOP_TOKEN)
+    with running_sandbox(options) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def shop(_one_shop: RunningSandbox) -> Iterator[RunningSandbox]:
+    """A small store with no troubles and nothing counted."""
+    _one_shop.store.reset_stats()
+    yield _one_shop
+    _one_shop.store.clear_faults()
+    _one_shop.store.set_scopes(_one_shop.options.scopes)

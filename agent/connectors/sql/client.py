@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -64,14 +65,14 @@ class Client:
     async def _connect(self) -> None:
         await self.dialect.reach()
         engine = self._engine = self._engine or self.dialect.engine()
-        connecting = asyncio.get_running_loop().run_in_executor(None, self._opened, engine)
+        connecting = _in_thread_of_its_own(partial(self._opened, engine))
         try:
             opened = await asyncio.wait_for(asyncio.shield(connecting), self.dialect.patience.connect_seconds)
-        except (asyncio.CancelledError, TimeoutError) as error:
-            connecting.add_done_callback(_close_late)
-            if isinstance(error, asyncio.CancelledError):
-                raise
+        except TimeoutError:
             opened = _too_slow(self.dialect)
+        finally:
+            # Whoever does not wait any longer does not want a connection that comes late.
+            connecting.cancel()
         if isinstance(opened, AgentError):
             raise opened
         self._connection = opened
@@ -101,16 +102,17 @@ class Client:
 
     async def _end(self, running: asyncio.Future[Any]) -> None:
         """Interrupt until the thread is done: a statement may begin just after it was interrupted once."""
+        cut_at = time.monotonic() + self.dialect.patience.stop_seconds
         while not running.done():
             connection = self._connection
             with contextlib.suppress(asyncio.CancelledError):
                 if connection is not None:
-                    await asyncio.to_thread(self._interrupt, connection)
+                    await asyncio.to_thread(self._interrupt, connection, cut=time.monotonic() >= cut_at)
                 await asyncio.wait({running}, timeout=_INTERRUPT_EACH_SECONDS)
 
-    def _interrupt(self, connection: sa.Connection) -> None:
+    def _interrupt(self, connection: sa.Connection, *, cut: bool) -> None:
         with contextlib.suppress(Exception):
-            self.dialect.interrupt(connection.connection.driver_connection)
+            self.dialect.interrupt(connection.connection.driver_connection, cut=cut)
 
     def _transaction(self, connection: sa.Connection, work: Work[_Result], write: bool) -> _Result | AgentError:
         committing = False
@@ -122,9 +124,11 @@ class Client:
         except BaseException as error:
             self._roll_back(connection, error)
             if isinstance(error, AgentError):
+                # What the driver said stays behind: its text may quote records.
+                error.__context__ = error.__cause__ = None
                 return error
             if isinstance(error, Exception):
-                return translated(self.dialect, error, committing=committing)
+                return translated(self.dialect, error, write=write, committing=committing)
             raise
         return result
 
@@ -160,12 +164,29 @@ def _close(connection: sa.Connection) -> None:
         connection.close()
 
 
-def _close_late(connecting: asyncio.Future[sa.Connection | AgentError]) -> None:
-    """A connection that came after nobody wanted it any more."""
-    if not connecting.cancelled() and connecting.exception() is None:
-        opened = connecting.result()
-        if isinstance(opened, sa.Connection):
+def _in_thread_of_its_own(
+    connect: Callable[[], sa.Connection | AgentError],
+) -> asyncio.Future[sa.Connection | AgentError]:
+    """Connect in a thread that nobody has to wait for: drivers cannot be stopped while they connect."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[sa.Connection | AgentError] = loop.create_future()
+
+    def settle(opened: sa.Connection | AgentError) -> None:
+        if not future.done():
+            future.set_result(opened)
+        elif isinstance(opened, sa.Connection):
             threading.Thread(target=_close, args=(opened,), name="sql-close", daemon=True).start()
+
+    def run() -> None:
+        opened = connect()
+        try:
+            loop.call_soon_threadsafe(settle, opened)
+        except RuntimeError:  # the loop is closed
+            if isinstance(opened, sa.Connection):
+                _close(opened)
+
+    threading.Thread(target=run, name="sql-connect", daemon=True).start()
+    return future
 
 
 def _too_slow(dialect: Dialect) -> TransientError:

@@ -21,6 +21,8 @@ KIND, DATABASE, HOST, PORT, USERNAME, PASSWORD, TLS, CA_FILE = (
 TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED, TLS_OFF = "Preferred", "Required", "Verified", "Off"
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5432
 
+_SERVER = (KIND, POSTGRESQL)
+
 FIELDS = (
     CredentialField(
         name=KIND,
@@ -41,35 +43,42 @@ FIELDS = (
         name=HOST,
         label="Host",
         required=False,
-        help="PostgreSQL only: the server's name or address, or the folder of its socket.",
+        help="The server's name or address, or the folder of its socket.",
         example="db.example.com",
+        shown_when=_SERVER,
     ),
     CredentialField(
-        name=PORT, label="Port", required=False, help=f"PostgreSQL only: {DEFAULT_PORT} when left empty.",
-        example=str(DEFAULT_PORT),
+        name=PORT, label="Port", required=False, help=f"{DEFAULT_PORT} when left empty.", example=str(DEFAULT_PORT),
+        shown_when=_SERVER,
     ),
-    CredentialField(name=USERNAME, label="Username", required=False, help="PostgreSQL only.", example="opagent"),
     CredentialField(
-        name=PASSWORD, label="Password", kind=FieldKind.SECRET, required=False, help="PostgreSQL only."
+        name=USERNAME, label="Username", required=False, help="The server's account that the agent uses.",
+        example="opagent", shown_when=_SERVER,
+    ),
+    CredentialField(
+        name=PASSWORD, label="Password", kind=FieldKind.SECRET, required=False,
+        help="Leave it empty where the server asks for none.", shown_when=_SERVER,
     ),
     CredentialField(
         name=TLS,
         label="Encryption",
         kind=FieldKind.CHOICE,
         required=False,
-        help="PostgreSQL only. Preferred: when the server offers it. Required: always, whoever the server is. "
+        help="Preferred: when the server offers it. Required: always, whoever the server is. "
         "Verified: always, and the server has to prove its name. Off: never.",
         choices=(TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED, TLS_OFF),
         default=TLS_PREFERRED,
+        shown_when=_SERVER,
     ),
     CredentialField(
         name=CA_FILE,
         label="CA certificate",
         kind=FieldKind.FILE,
         required=False,
-        help="PostgreSQL only, with Verified: the file with the certificate of the authority that signed the "
+        help="With Verified: the file with the certificate of the authority that signed the "
         "server's. Without it, those that this computer trusts.",
         example="/etc/ssl/company-ca.pem",
+        shown_when=_SERVER,
     ),
 )  # fmt: skip
 

@@ -23,10 +23,12 @@ Stopped = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait: for a server to be reached and to let us in, each, and for locks that others hold."""
+    """How long to wait: for a server to be reached and to let us in, each; for locks that others hold; and for a
+    statement to be stopped before its connection is cut."""
 
     connect_seconds: float = 10.0
     busy_seconds: float = 30.0
+    stop_seconds: float = 5.0
 
 
 class Family(StrEnum):
@@ -170,8 +172,8 @@ class Dialect(Protocol):
         """Commit."""
         ...
 
-    def interrupt(self, driver: Any) -> None:
-        """Stop the statement in flight; called from another thread with the driver's connection."""
+    def interrupt(self, driver: Any, *, cut: bool) -> None:
+        """Stop the statement in flight, or cut the connection; called from another thread with the driver's."""
         ...
 
     def now(self, connection: sa.Connection) -> datetime:

@@ -6,7 +6,7 @@ from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
 from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, FatalError, TransientError
 
 
-def translated(dialect: Dialect, error: Exception, *, committing: bool) -> AgentError:
+def translated(dialect: Dialect, error: Exception, *, write: bool, committing: bool) -> AgentError:
     """What an error of the driver, raised in a transaction that was rolled back, means for a run."""
     original = cause(error)
     if isinstance(error, StoppedError):
@@ -17,6 +17,13 @@ def translated(dialect: Dialect, error: Exception, *, committing: bool) -> Agent
             f"The connection to {dialect.place} was lost while a batch was being committed.",
             code="commit-unanswered",
             remedy="The agent finds out whether it was written, and goes on by itself.",
+            detail=detail,
+        )
+    if fault is Fault.RECORD and not write:
+        return ConfigurationError(
+            f"A value could not be computed while reading from {dialect.place}.",
+            code="query-failed",
+            remedy="Try the query or view in a program of the database, and correct it.",
             detail=detail,
         )
     made = _MADE.get(fault)

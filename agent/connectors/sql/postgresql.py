@@ -145,9 +145,14 @@ class PostgresDialect:
         if _driver(connection).execute("COMMIT").statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction
 
-    def interrupt(self, driver: Any) -> None:
-        """Ask the server to stop the statement in flight."""
-        driver.cancel_safe(timeout=5.0)
+    def interrupt(self, driver: Any, *, cut: bool) -> None:
+        """Ask the server to stop the statement in flight. Where it cannot be asked, hang up."""
+        if not cut:
+            driver.cancel_safe(timeout=self.patience.stop_seconds)
+            return
+        # Closing it here would take it away from under the thread that waits for it; this makes that thread wake up.
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def now(self, connection: sa.Connection) -> datetime:
         """The server's time."""

@@ -142,7 +142,7 @@ class SqliteDialect:
             # The driver waits a little by itself, but not where it sees that waiting cannot help.
             time.sleep(_STEP_SECONDS / 5)
 
-    def interrupt(self, driver: Any) -> None:
+    def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Stop the statement in flight."""
         driver.interrupt()
 

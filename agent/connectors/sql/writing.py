@@ -18,7 +18,7 @@ from agent.connectors.sql.layout import layout
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
 from agent.connectors.sql.structure import RECEIPTS, Plan, define, plan
 from agent.domain.app import Attribute
-from agent.domain.errors import ConfigurationError, RecordError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
 
 _PAIR = re.compile(r"\s*(?P<path>[^=,]+?)\s*=\s*(?P<table>[^=,]+?)\s*")
@@ -51,7 +51,7 @@ class Writer:
                         planned=lambda: self._plans.get(remembered) or plan(connection, dialect, wanted, extend=extend),
                     )
                 )
-            except TransientError as error:
+            except AgentError as error:
                 self._plans.clear()
                 self._receipts_ready = False
                 if error.code != "table-changed" or attempt + 1 == _CHANGED_TRIES:

@@ -9,7 +9,7 @@ from agent.api import models
 from agent.gui import formats, tones
 from agent.gui.apps.presenter import AppEntry
 from agent.gui.widgets.banner import Banner
-from agent.gui.widgets.buttons import icon_button
+from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.keyed_list import KeyedList
@@ -23,6 +23,7 @@ class AppCard(Card):
     """Emits ids of apps and configurations."""
 
     add_clicked = Signal(str)
+    validate_clicked = Signal(str)
     edit_clicked = Signal(str)
     remove_clicked = Signal(str)
 
@@ -46,8 +47,7 @@ class AppCard(Card):
         self._about = Elided("", "muted")
         words.addWidget(self._about)
         head.addLayout(words, 1)
-        self.add = icon_button("plus", "Add", lambda: self.add_clicked.emit(self._app_id), kind="add", tint="accent")
-        self.add.setFixedSize(36, 36)
+        self.add = button("Add", lambda: self.add_clicked.emit(self._app_id), picture="plus")
         head.addWidget(self.add)
         self.body.addLayout(head)
         self._banner = Banner()
@@ -63,7 +63,7 @@ class AppCard(Card):
         self._app_id = app.id
         self._tile.show_picture(_PICTURES.get(app.id, "plug"), "accent")
         self._name.setText(app.name)
-        self._version.setText(f"Version {app.version}")
+        self._version.setText(app.version if app.version.startswith("v") else f"Version {app.version}")
         self._chip.show_state(app.status.value, tones.APP[app.status])
         count = formats.plural(app.configurations, "configuration") if app.configurations else "No configuration yet"
         self._about.show_text(f"{count} · {app.description}" if app.description else count)
@@ -79,6 +79,7 @@ class AppCard(Card):
 
     def _make_row(self) -> QWidget:
         row = _ConfigurationRow()
+        row.validate.clicked.connect(lambda _checked=False: self.validate_clicked.emit(row.configuration_id))
         row.edit.clicked.connect(lambda _checked=False: self.edit_clicked.emit(row.configuration_id))
         row.remove.clicked.connect(lambda _checked=False: self.remove_clicked.emit(row.configuration_id))
         return row
@@ -102,7 +103,10 @@ class _ConfigurationRow(Card):
         self._facts = Elided("", "small")
         words.addWidget(self._facts)
         row.addLayout(words, 1)
+        self.validate = button("Validate", picture="plug")
         self.edit, self.remove = icon_button("pencil", "Edit"), icon_button("trash-2", "Remove")
+        row.addWidget(self.validate)
+        row.addSpacing(6)
         row.addWidget(self.edit)
         row.addWidget(self.remove)
         self.body.addLayout(row)
@@ -114,7 +118,7 @@ class _ConfigurationRow(Card):
         self._name.setText(one.name)
         self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
         self._facts.show_text(_facts(one, entry))
-        for control, word in ((self.edit, "Edit"), (self.remove, "Remove")):
+        for control, word in ((self.validate, "Validate"), (self.edit, "Edit"), (self.remove, "Remove")):
             control.setToolTip(f"{word} {one.name}")
             control.setAccessibleName(f"{word} {one.name}")
 
@@ -126,7 +130,7 @@ def _facts(one: models.Configuration, entry: AppEntry) -> str:
     if one.state is models.ConfigurationState.VALIDATED:
         parts.append(f"Validated {formats.relative(one.validated_at, entry.now)}")
     else:
-        parts.append(f"Saved {formats.relative(one.saved_at, entry.now)}, edit it to validate")
+        parts.append(f"Saved {formats.relative(one.saved_at, entry.now)}")
     parts += [f"{fact.label} {fact.value}" for fact in one.facts[:2]]
     secret_fields = {field.name: field.label for field in entry.app.fields}
     parts += [f"{secret_fields.get(name, name)} {hint}" for name, hint in list(one.secrets.items())[:1]]

@@ -10,12 +10,13 @@ from agent.api import models
 from agent.domain.app import FieldKind
 from agent.gui.apps.credential_presenter import NAME, Entered
 from agent.gui.tones import Tone
-from agent.gui.vault.view import VaultBox
+from agent.gui.vault.line import VaultLine
 from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.dialog import Dialog
 from agent.gui.widgets.field_row import FieldRow
 from agent.gui.widgets.inputs import ChoiceInput, PathInput, SecretInput
+from agent.gui.widgets.text import Text
 
 
 class CredentialForm(Dialog):
@@ -25,6 +26,7 @@ class CredentialForm(Dialog):
     save_clicked = Signal(object)
     cancel_clicked = Signal()
     edited = Signal()
+    vault_clicked = Signal()
     closed = Signal()
 
     def __init__(
@@ -32,20 +34,24 @@ class CredentialForm(Dialog):
     ) -> None:
         super().__init__(
             f"Edit {configuration.name}" if configuration else f"Connect {app.name}",
-            f"Version {app.version} · {app.description}" if app.description else f"Version {app.version}",
+            app.description,
             width=520,
             parent=parent,
         )
         self._fields = app.fields
         self.rows: dict[str, FieldRow] = {}
-        self.vault = VaultBox()
+        self.vault = VaultLine()
         self.vault.resized.connect(self.fit_soon)
-        self._add(NAME, "&Name", QLineEdit(), required=True, help_text="What you call this connection.")
+        self.vault.open_clicked.connect(self.vault_clicked)
+        self._name_field = QLineEdit()
+        self._add(NAME, "&Name", self._name_field, required=True, help_text="What you call this connection.")
         for one in app.fields:
             self._add_field(one)
+        self.body.addWidget(Text("Fields marked with * are required.", "small"))
         self.body.addWidget(self.vault)
-        self.banner = Banner()
+        self.banner, self.warning = Banner(), Banner()
         self.body.addWidget(self.banner)
+        self.body.addWidget(self.warning)
         self.body.addStretch()
         self.validate_button = button("&Validate", self._on_validate, picture="plug")
         self.stop_button = button("Cancel &validation", self.cancel_clicked.emit)
@@ -59,7 +65,9 @@ class CredentialForm(Dialog):
         self.foot.addWidget(self.save_button)
         self.validate_button.setDefault(True)
         self._fill(app, configuration)
+        self._show_wanted()
         self.rows[NAME].focus()
+        self._name_field.selectAll()
 
     # -- what the presenter says -----------------------------------------------------------------------------------
 
@@ -78,23 +86,40 @@ class CredentialForm(Dialog):
         self.banner.show_message(Tone.BUSY, "", text)
         self._reveal_banner()
 
-    def show_success(self, title: str, facts: list[models.Fact], notes: list[str]) -> None:
-        """Validate or Save succeeded."""
+    def show_success(self, title: str, facts: list[models.Fact], notes: list[str], warnings: list[str]) -> None:
+        """Validate or Save succeeded; what is left to do has the focus."""
         self._busy(validating=False)
-        found = " · ".join(f"{fact.label}: {fact.value}" for fact in facts)
-        self.banner.show_message(Tone.OK, title, "\n".join(part for part in (found, *notes) if part))
+        found = [(fact.label, fact.value) for fact in facts]
+        self.banner.show_message(Tone.OK, title, "\n".join(notes), facts=found)
+        if warnings:
+            self.warning.show_message(Tone.WARN, "", "\n".join(warnings))
+        (self.save_button if facts else self.close_button).setFocus()
         self._reveal_banner()
 
-    def show_failure(self, title: str, remedy: str) -> None:
-        """What is wrong, and what to do."""
+    def show_failure(self, title: str, remedy: str, notes: list[str]) -> None:
+        """What is wrong, and what to do. The field that it is about has the focus."""
         self._busy(validating=False)
-        self.banner.show_message(Tone.ERROR, title, remedy)
+        self.banner.show_message(Tone.ERROR, title, "\n".join(part for part in (remedy, *notes) if part))
+        wrong = next((row for row in self.rows.values() if row.error), None)
+        if wrong is not None:
+            wrong.focus()
+        else:
+            self.validate_button.setFocus()
+        self._reveal_banner()
+
+    def show_vault_needed(self, title: str, remedy: str) -> None:
+        """The vault has to be opened first; the button for it is where the eyes are."""
+        self._busy(validating=False)
+        word = self.vault.action.text() if self.vault.action.isVisibleTo(self) else "Open the vault…"
+        self.banner.show_message(Tone.ERROR, title, remedy, [(word, self.vault_clicked.emit)])
+        self.banner.focus_action()
         self._reveal_banner()
 
     def show_nothing(self) -> None:
         """Neither progress nor result."""
         self._busy(validating=False)
         self.banner.hide()
+        self.warning.hide()
         self.fit_soon()
 
     def show_values(self, values: dict[str, str]) -> None:
@@ -130,7 +155,7 @@ class CredentialForm(Dialog):
                 secrets[one.name] = control.take()
             else:
                 values[one.name] = _read(control)
-        return Entered(_read(self.rows[NAME].control).strip(), values, secrets)
+        return Entered(self._name_field.text().strip(), values, secrets)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._let_go()
@@ -166,16 +191,26 @@ class CredentialForm(Dialog):
             control.textEdited.connect(lambda _: self.edited.emit())
         elif isinstance(control, ChoiceInput):
             control.activated.connect(lambda _: self.edited.emit())
+            control.currentTextChanged.connect(lambda _: self._show_wanted())
         elif isinstance(control, SecretInput | PathInput):
             control.edited.connect(self.edited)
         self.rows[name] = row
         self.body.addWidget(row)
 
+    def _show_wanted(self) -> None:
+        """Fields that mean nothing for what was chosen are not shown."""
+        for one in self._fields:
+            if one.shown_when is not None and one.name in self.rows:
+                decider, choice = one.shown_when
+                self.rows[one.name].setVisible(_read(self.rows[decider].control) == choice)
+        self.fit_soon()
+
     def _fill(self, app: models.App, configuration: models.Configuration | None) -> None:
         if configuration is None:
-            self.show_values({one.name: one.default for one in app.fields if one.default})
+            proposed = app.name if app.configurations == 0 else f"{app.name} {app.configurations + 1}"
+            self.show_values({NAME: proposed} | {one.name: one.default for one in app.fields if one.default})
             return
-        _write(self.rows[NAME].control, configuration.name)
+        self._name_field.setText(configuration.name)
         self.show_stored(configuration)
         if configuration.state is models.ConfigurationState.SAVED:
             self.banner.show_message(Tone.WARN, "Saved, not validated", "Press Validate to test the connection.")
@@ -184,18 +219,14 @@ class CredentialForm(Dialog):
 
     def _busy(self, *, validating: bool) -> None:
         """While validating the form keeps what is tested; only Cancel remains."""
-        had_focus = self.stop_button.hasFocus()
         self.save_button.setEnabled(not validating)
         self.validate_button.setVisible(not validating)
         self.stop_button.setVisible(validating)
         if validating:
             self.stop_button.setFocus()
+            self.warning.hide()
         for row in self.rows.values():
             row.setEnabled(not validating)
-        if validating:
-            return
-        if had_focus:
-            self.save_button.setFocus()
 
     def _reveal_banner(self) -> None:
         self.fit_soon()

@@ -39,11 +39,14 @@ class CredentialView(Protocol):
     def show_progress(self, text: str) -> None:
         """Validate is at work; offer Cancel."""
 
-    def show_success(self, title: str, facts: list[models.Fact], notes: list[str]) -> None:
-        """Validate or Save succeeded."""
+    def show_success(self, title: str, facts: list[models.Fact], notes: list[str], warnings: list[str]) -> None:
+        """Validate or Save succeeded; warnings say what will not work all the same."""
 
-    def show_failure(self, title: str, remedy: str) -> None:
-        """One sentence that says what is wrong, one that says what to do."""
+    def show_failure(self, title: str, remedy: str, notes: list[str]) -> None:
+        """One sentence that says what is wrong, one that says what to do; notes say what was tidied."""
+
+    def show_vault_needed(self, title: str, remedy: str) -> None:
+        """The vault has to be opened first."""
 
     def show_nothing(self) -> None:
         """Neither progress nor result."""
@@ -95,7 +98,7 @@ class CredentialPresenter:
         validation, self._validation = self._validation, None
         if validation is not None:
             self._calls.start(lambda client: client.cancel_validation(validation), lambda _: None, lambda _: None)
-        self._view.show_failure("Validation cancelled.", "Nothing was changed.")
+        self._view.show_failure("Validation cancelled.", "Nothing was changed.", [])
 
     def save(self, entered: Entered) -> None:
         """Store the configuration."""
@@ -126,7 +129,8 @@ class CredentialPresenter:
         for one in self._app.fields:
             is_secret = one.kind is FieldKind.SECRET
             given = entered.secrets.get(one.name) or kept.get(one.name) if is_secret else entered.values.get(one.name)
-            if one.required and not (given or "").strip():
+            wanted = one.shown_when is None or entered.values.get(one.shown_when[0]) == one.shown_when[1]
+            if one.required and wanted and not (given or "").strip():
                 missing[one.name] = f"Enter the {one.label}."
         self._view.show_field_errors(missing)
         if missing:
@@ -162,11 +166,12 @@ class CredentialPresenter:
         if validation.values:
             self._view.show_values(validation.values)
         if validation.state is ValidationState.SUCCESS:
-            self._view.show_success(validation.message, validation.facts, validation.warnings + validation.notes)
+            self._view.show_success(validation.message, validation.facts, validation.notes, validation.warnings)
         elif validation.problem is not None:
-            self._show_problem(validation.problem.title, validation.problem.remedy, validation.problem.field)
+            problem = validation.problem
+            self._show_problem("Validation failed", problem.title, problem.remedy, problem.field, validation.notes)
         else:
-            self._view.show_failure(validation.message or "The validation was cancelled.", "Validate again.")
+            self._view.show_failure(validation.message or "The validation was cancelled.", "Validate again.", [])
 
     def _on_saved(self, saved: models.Saved) -> None:
         self._call = None
@@ -179,18 +184,23 @@ class CredentialPresenter:
         notes = list(saved.notes)
         if saved.configuration.state is not models.ConfigurationState.VALIDATED:
             notes.append("It is not validated yet: press Validate to test it.")
-        self._view.show_success(saved.message, [], notes)
+        self._view.show_success(saved.message, [], notes, [])
 
     def _on_failed(self, error: AgentError) -> None:
         self._call = self._validation = None
         if self._closed:
             return
         self._view.show_saving(saving=False)
-        self._show_problem(error.message, error.remedy, error.field)
+        if error.code.startswith("vault-"):
+            self._view.show_vault_needed(error.message, error.remedy)
+            return
+        self._show_problem("That was refused", error.message, error.remedy, error.field, [])
 
-    def _show_problem(self, title: str, remedy: str, at_field: str | None) -> None:
-        known = {NAME, *(one.name for one in self._app.fields)}
+    def _show_problem(self, what: str, title: str, remedy: str, at_field: str | None, notes: list[str]) -> None:
+        """The sentence stands under the field that it is about, else in the banner; what to do is in the banner."""
+        labels = {NAME: "Name"} | {one.name: one.label for one in self._app.fields}
         place = (at_field or "").rsplit(".", 1)[-1]
-        if place in known:
-            self._view.show_field_errors({place: f"{title} {remedy}".strip()})
-        self._view.show_failure(title, remedy)
+        if place in labels:
+            self._view.show_field_errors({place: title})
+            title = f"{what}: look at “{labels[place]}”"
+        self._view.show_failure(title, remedy, notes)

@@ -1,4 +1,4 @@
-"""Opens credential forms: one presenter, one scope of calls and one vault box each, gone when the form closes."""
+"""Opens credential forms: one presenter and one scope of calls each, gone when the form closes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from agent.api import models
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter
 from agent.gui.bridge import Bridge
-from agent.gui.vault.presenter import VaultPresenter
 
 
 class CredentialForms:
-    """`state` is asked for the vault at opening; `saved` is told of each Save."""
+    """`state` is asked for the vault at opening, `open_vault` leads to its cure; `saved` is told of each Save."""
 
     def __init__(
         self,
         bridge: Bridge,
         state: Callable[[], models.ServiceState | None],
-        vault_changed: Callable[[models.Vault], object],
+        open_vault: Callable[[QWidget], object],
         saved: Callable[[models.Configuration], object],
     ) -> None:
-        self._bridge, self._state, self._vault_changed, self._saved = bridge, state, vault_changed, saved
-        self._open: list[VaultPresenter] = []
+        self._bridge, self._state, self._open_vault, self._saved = bridge, state, open_vault, saved
+        self._open: list[CredentialForm] = []
 
     def on_state(self, state: models.ServiceState) -> None:
         """The vault may have changed while a form is open."""
-        for presenter in self._open:
-            presenter.on_state(state)
+        for form in self._open:
+            form.vault.show_vault(state.vault)
 
     def open(
         self,
@@ -37,8 +36,10 @@ class CredentialForms:
         app: models.App,
         configuration: models.Configuration | None,
         saved: Callable[[models.Configuration], object] | None = None,
+        *,
+        validate: bool = False,
     ) -> CredentialForm:
-        """Show a form over the window."""
+        """Show a form over the window; with `validate`, test what is stored at once."""
         form = CredentialForm(app, configuration, parent)
         scope = self._bridge.scope()
 
@@ -48,25 +49,23 @@ class CredentialForms:
                 saved(stored)
 
         presenter = CredentialPresenter(form, scope, app, configuration, on_saved)
-        vault_scope = self._bridge.scope()
-        vault = VaultPresenter(form.vault, vault_scope, self._vault_changed)
-        self._open.append(vault)
+        self._open.append(form)
         form.validate_clicked.connect(presenter.validate)
         form.save_clicked.connect(presenter.save)
         form.cancel_clicked.connect(presenter.cancel)
         form.edited.connect(presenter.edited)
-        form.vault.set_up_clicked.connect(vault.set_up)
-        form.vault.unlock_clicked.connect(vault.unlock)
+        form.vault_clicked.connect(lambda: self._open_vault(form))
 
         def on_closed() -> None:
             presenter.close()  # this closure also keeps the presenter: signals hold methods weakly
-            vault_scope.cancel_all()
-            if vault in self._open:
-                self._open.remove(vault)
+            if form in self._open:
+                self._open.remove(form)
 
         form.closed.connect(on_closed)
         state = self._state()
         if state is not None:
-            vault.on_state(state)
+            form.vault.show_vault(state.vault)
         form.open()
+        if validate:
+            presenter.validate(form.entered())
         return form

@@ -32,8 +32,8 @@ class AppsView(Protocol):
     def show_error(self, error: AgentError | None) -> None:
         """What failed and what to do; None takes it back."""
 
-    def open_form(self, app: models.App, configuration: models.Configuration | None) -> None:
-        """Open the credential form."""
+    def open_form(self, app: models.App, configuration: models.Configuration | None, *, validate: bool = False) -> None:
+        """Open the credential form; with `validate`, test what is stored at once."""
 
     def ask_remove(self, configuration: models.Configuration, app: str, flows: list[str]) -> None:
         """Ask before a configuration is removed, naming the processflows that use it."""
@@ -71,12 +71,16 @@ class AppsPresenter(Presenter):
         if app is not None:
             self._view.open_form(app, None)
 
-    def edit(self, configuration_id: str) -> None:
+    def validate(self, configuration_id: str) -> None:
+        """Test a stored configuration; its form shows how."""
+        self.edit(configuration_id, validate=True)
+
+    def edit(self, configuration_id: str, *, validate: bool = False) -> None:
         """Edit a configuration."""
         found = self._catalog.configuration(configuration_id)
         app = next((app for app in self._catalog.apps if found is not None and app.id == found.app), None)
         if app is not None:
-            self._view.open_form(app, found)
+            self._view.open_form(app, found, validate=validate)
 
     def remove(self, configuration_id: str) -> None:
         """Ask, then remove."""

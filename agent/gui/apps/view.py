@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -15,13 +15,20 @@ from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.keyed_list import KeyedList
 from agent.gui.widgets.page import Page
 
-FormOpener = Callable[[QWidget, models.App, models.Configuration | None], object]
+
+class FormOpener(Protocol):
+    """Opens the credential form over a window; with `validate`, tests what is stored at once."""
+
+    def __call__(
+        self, over: QWidget, app: models.App, configuration: models.Configuration | None, /, *, validate: bool = False
+    ) -> object: ...
 
 
 class AppsPage(Page):
     """Emits ids; `open_credentials` is how the assembly opens the form."""
 
     add_clicked = Signal(str)
+    validate_clicked = Signal(str)
     edit_clicked = Signal(str)
     remove_clicked = Signal(str)
     remove_confirmed = Signal(str)
@@ -47,9 +54,9 @@ class AppsPage(Page):
         else:
             self.banner.show_error(error)
 
-    def open_form(self, app: models.App, configuration: models.Configuration | None) -> None:
-        """Open the credential form."""
-        self._open_credentials(self.window(), app, configuration)
+    def open_form(self, app: models.App, configuration: models.Configuration | None, *, validate: bool = False) -> None:
+        """Open the credential form; with `validate`, test what is stored at once."""
+        self._open_credentials(self.window(), app, configuration, validate=validate)
 
     def ask_remove(self, configuration: models.Configuration, app: str, flows: list[str]) -> None:
         """Ask before a configuration is removed."""
@@ -70,6 +77,7 @@ class AppsPage(Page):
     def _make_card(self) -> QWidget:
         card = AppCard()
         card.add_clicked.connect(self.add_clicked)
+        card.validate_clicked.connect(self.validate_clicked)
         card.edit_clicked.connect(self.edit_clicked)
         card.remove_clicked.connect(self.remove_clicked)
         return card

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
 
@@ -75,11 +77,14 @@ class FlowCard(Card):
         self._title.setToolTip(flow.description)
         self._show_chip(entry)
         self._path.show_text("  →  ".join(node.title for node in flow.nodes) or flow.description)
-        self._show_progress(run, starting=entry.starting)
+        self._show_progress(run, entry.now, starting=entry.starting)
+        had_focus = self.execute.hasFocus() or self.cancel.hasFocus()
         self.execute.setVisible(run is None)
         self.execute.setEnabled(not entry.starting)
         self.cancel.setVisible(run is not None)
         self.cancel.setEnabled(run is not None and run.state is not RunState.CANCELLING)
+        if had_focus:  # the button that was pressed gives way to the other one, with the focus
+            (self.cancel if run is not None else self.execute).setFocus()
         for control, word in ((self.execute, "Execute"), (self.cancel, "Cancel"), (self.more, "More for")):
             control.setAccessibleName(f"{word} {title}")
         self._show_facts(entry)
@@ -93,11 +98,11 @@ class FlowCard(Card):
         else:
             self._chip.show_state(run.state.value, tones.RUN[run.state])
 
-    def _show_progress(self, run: models.Run | None, *, starting: bool) -> None:
+    def _show_progress(self, run: models.Run | None, now: datetime, *, starting: bool) -> None:
         self._busy.setVisible(run is not None or starting)
         self._activity.setVisible(run is not None)
         if run is not None:
-            self._activity.show_text(f"{formats.counts(run.counts)}  ·  {run.activity or 'Starting …'}")
+            self._activity.show_text(f"{formats.progress(run, now)}  ·  {run.activity or 'Starting …'}")
 
     def _show_facts(self, entry: FlowEntry) -> None:
         flow, last, now = entry.flow, entry.flow.last_run, entry.now
@@ -108,6 +113,8 @@ class FlowCard(Card):
             text = f"{last.state.value} {when}" if flow.active_run else when
             if last.counts.read:
                 text += f" · {formats.counts(last.counts)}"
+            if last.started_at and last.ended_at:
+                text += f" · took {formats.duration(last.ended_at - last.started_at)}"
             self._last.show_fact(text, formats.moment_tip(last.ended_at or last.queued_at))
         upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
         self._next.show_fact(upcoming, formats.moment_tip(flow.next_run_at))

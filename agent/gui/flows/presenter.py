@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
+from agent.gui.flows.selection import PAGE, Selection, Standing, counts
 from agent.gui.panel import Navigator, Presenter
 
 ENVIRONMENT_OFF = "Environment is not enabled"
@@ -30,8 +31,14 @@ class FlowEntry:
 class FlowsView(Protocol):
     """What the presenter needs of the page."""
 
-    def show_flows(self, entries: list[FlowEntry]) -> None:
-        """Show the cards; the empty state where there are none."""
+    def show_flows(self, entries: list[FlowEntry], *, hidden: int, total: int) -> None:
+        """Show the cards; `hidden` more fit, of `total` that are deployed."""
+
+    def show_selection(self, chosen: Selection, found: dict[Standing, int]) -> None:
+        """Show what was chosen, and how many processflows stand how."""
+
+    def reveal(self, name: str) -> None:
+        """Bring a card in sight."""
 
     def show_error(self, error: AgentError | None) -> None:
         """What failed and what to do; None takes it back."""
@@ -53,6 +60,7 @@ class FlowsPresenter(Presenter):
         self._starting: set[str] = set()
         self._error: AgentError | None = None
         self._state: models.ServiceState | None = None
+        self._selection = Selection()
         catalog.listeners.append(self.show)
 
     def refresh(self) -> None:
@@ -78,8 +86,27 @@ class FlowsPresenter(Presenter):
         else:
             self._view.show_error(error)
         if self._catalog.loaded:
-            now = self._now()
-            self._view.show_flows([FlowEntry(flow, flow.name in self._starting, now) for flow in self._catalog.flows])
+            self._show_flows()
+
+    def search(self, text: str) -> None:
+        """Show the processflows with these words."""
+        self._select(replace(self._selection, text=text, limit=PAGE))
+
+    def choose(self, standing: Standing) -> None:
+        """Show the processflows that stand so."""
+        self._select(replace(self._selection, standing=standing, limit=PAGE))
+
+    def more(self) -> None:
+        """Show more of them."""
+        self._select(replace(self._selection, limit=self._selection.limit + PAGE))
+
+    def open(self, name: str = "", *, attention: bool = False) -> None:
+        """Come from another panel: to one processflow, or to those that need a person."""
+        place = next((at for at, flow in enumerate(self._catalog.flows) if flow.name == name), -1)
+        standing = Standing.ATTENTION if attention else Standing.ALL
+        self._select(Selection(standing=standing, limit=max(PAGE, place + 1)))
+        if place >= 0:
+            self._view.reveal(name)
 
     def execute(self, name: str) -> None:
         """Start a run now."""
@@ -140,10 +167,34 @@ class FlowsPresenter(Presenter):
         self._calls.cancel_all()
         self._starting.clear()
         self._error = None
+        self._selection = Selection()
+
+    def _select(self, chosen: Selection) -> None:
+        self._selection = chosen
+        if self._catalog.loaded:
+            self._show_flows()
+
+    def _show_flows(self) -> None:
+        flows, now = self._catalog.flows, self._now()
+        steady = now.replace(second=now.second // 20 * 20, microsecond=0)  # cards that only grew old are left alone
+        fitting = self._selection.narrowed(flows)
+        shown = fitting[: self._selection.limit]
+        self._view.show_selection(self._selection, counts(flows))
+        self._view.show_flows(
+            [FlowEntry(flow, flow.name in self._starting, _clock(flow, now, steady)) for flow in shown],
+            hidden=len(fitting) - len(shown), total=len(flows),
+        )  # fmt: skip
 
     def _on_failed(self, error: AgentError) -> None:
         self._error = error
         self.show()
+
+
+def _clock(flow: models.Flow, now: datetime, steady: datetime) -> datetime:
+    """The present as a card needs it: to the second only while something is happening or has just happened."""
+    last = flow.last_run.ended_at if flow.last_run is not None else None
+    recent = flow.active_run is not None or flow.deployed_at > steady or (last is not None and last > steady)
+    return now if recent else steady
 
 
 def _environment_off(error: AgentError) -> bool:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from agent.api import models
 from agent.domain.errors import AgentError
+from agent.gui import formats
 from agent.gui.flows.card import FlowCard
 from agent.gui.flows.presenter import ENVIRONMENT_OFF, FlowEntry
+from agent.gui.flows.selection import PAGE, Selection, Standing
 from agent.gui.tones import Tone
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.empty_state import EmptyState
+from agent.gui.widgets.inputs import SearchInput
 from agent.gui.widgets.keyed_list import KeyedList
 from agent.gui.widgets.page import Page, scrolled
 
-_CLOCK_MILLISECONDS = 20_000
+_CLOCK_MILLISECONDS, _FAST_CLOCK_MILLISECONDS = 20_000, 1_000
+_FEW = 8
+"""Up to so many are seen at a glance and need no search."""
 
 
 class FlowsPage(Page):
@@ -32,21 +37,28 @@ class FlowsPage(Page):
     undeploy_confirmed = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
+    searched = Signal(str)
+    standing_chosen = Signal(object)
+    more_clicked = Signal()
     grew_old = Signal()
 
     def __init__(self) -> None:
         super().__init__("Processflows", "What is deployed here, how far it has got, and what its last run did.")
         self.deploy = button("&Deploy…", self.deploy_clicked.emit, kind="primary", picture="upload")
         self.tools.addWidget(self.deploy)
+        self._filters = self._build_filters()
+        self.body.addWidget(self._filters)
         self._stack = QStackedWidget()
         self.body.addWidget(self._stack, 1)
-        area, column = scrolled()
+        self._area, column = scrolled()
         cards = QVBoxLayout()
         cards.setSpacing(12)
         column.addLayout(cards)
+        self.more = button("", self.more_clicked.emit, name="Show more processflows")
+        column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch()
         self._cards = KeyedList[FlowEntry](cards, lambda entry: entry.flow.name, self._make_card)
-        self._stack.addWidget(area)
+        self._stack.addWidget(self._area)
         self.empty = EmptyState(
             "workflow",
             "No processflow is deployed yet",
@@ -56,15 +68,42 @@ class FlowsPage(Page):
             picture_of_action="upload",
         )
         self._stack.addWidget(self.empty)
+        self._none = EmptyState("search", "No processflow matches", "Search for something else, or choose All.")
+        self._stack.addWidget(self._none)
         self._clock = QTimer(self, interval=_CLOCK_MILLISECONDS)
         self._clock.timeout.connect(self.grew_old)
         self._clock.start()
 
-    def show_flows(self, entries: list[FlowEntry]) -> None:
+    def show_flows(self, entries: list[FlowEntry], *, hidden: int, total: int) -> None:
         """Show the cards."""
         self._cards.show_items(entries)
-        self._stack.setCurrentIndex(0 if entries else 1)
-        self.deploy.setVisible(bool(entries))
+        self._stack.setCurrentWidget(self.empty if not total else self._area if entries else self._none)
+        self.deploy.setVisible(bool(total))
+        self._filters.setVisible(total > _FEW)
+        self.more.setText(f"Show {formats.number(min(hidden, PAGE))} more of {formats.number(hidden)}")
+        self.more.setVisible(hidden > 0)
+        running = any(entry.flow.active_run for entry in entries)
+        self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if running else _CLOCK_MILLISECONDS)
+
+    def show_selection(self, chosen: Selection, found: dict[Standing, int]) -> None:
+        """What was chosen."""
+        if self.search.text().strip() != chosen.text:
+            self.search.blockSignals(True)
+            self.search.setText(chosen.text)
+            self.search.blockSignals(False)
+        for standing, control in self.standings.items():
+            control.setChecked(standing is chosen.standing)
+            control.setText(f"{standing.value}  {formats.number(found[standing])}")
+            control.setAccessibleName(f"{standing.value}: {formats.plural(found[standing], 'processflow')}")
+
+    def reveal(self, name: str) -> None:
+        """Bring a card in sight."""
+        QTimer.singleShot(0, self, lambda: self._reveal(name))
+
+    def focus_search(self) -> None:
+        """Ctrl+F."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
 
     def show_error(self, error: AgentError | None) -> None:
         """What failed and what to do."""
@@ -93,6 +132,33 @@ class FlowsPage(Page):
             parent=self.window(),
         )
         question.open()
+
+    def _build_filters(self) -> QWidget:
+        holder = QWidget()
+        holder.setProperty("role", "clear")
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.search = SearchInput("Search the processflows", "Search name, description or connection   (Ctrl+F)")
+        self.search.searched.connect(self.searched)
+        row.addWidget(self.search, 1)
+        self._group = QButtonGroup(self)
+        self.standings: dict[Standing, QPushButton] = {}
+        for standing in Standing:
+            control = button(standing.value, kind="filter")
+            control.setCheckable(True)
+            control.clicked.connect(lambda _checked=False, chosen=standing: self.standing_chosen.emit(chosen))
+            self._group.addButton(control)
+            self.standings[standing] = control
+            row.addWidget(control)
+        holder.hide()
+        return holder
+
+    def _reveal(self, name: str) -> None:
+        card = self._cards.row(name)
+        if isinstance(card, FlowCard):
+            self._area.ensureWidgetVisible(card, 0, 12)
+            (card.execute if card.execute.isVisible() else card.cancel).setFocus()
 
     def _make_card(self) -> QWidget:
         card = FlowCard()

@@ -12,8 +12,12 @@ from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.gui import formats
 from agent.gui.catalog import Catalog
+from agent.gui.home.first_steps import Step, first_steps
 from agent.gui.panel import Navigator
 from agent.gui.tones import Tone
+
+MOST_FLOWS = 5
+"""More failed processflows than this are counted, not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,14 @@ class Running:
     flow: str
     title: str
     run: models.Run
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class HomeContent:
     """All of it."""
 
+    steps: list[Step]
     running: list[Running]
     attention: list[Attention]
     flows: list[models.Flow]
@@ -50,11 +56,17 @@ class HomeContent:
 def content(catalog: Catalog, state: models.ServiceState | None, go: Navigator, now: datetime) -> HomeContent:
     """Home as it is now."""
     running = [
-        Running(flow.name, flow.title or flow.name, flow.active_run) for flow in catalog.flows if flow.active_run
+        Running(flow.name, flow.title or flow.name, flow.active_run, now) for flow in catalog.flows if flow.active_run
     ]
-    attention = [*_of_service(state, go, has_flows=bool(catalog.flows)), *_of_apps(catalog, go)]
-    attention += [item for flow in catalog.flows if (item := _of_flow(flow, go, now)) is not None]
-    return HomeContent(running, attention, catalog.flows, now)
+    steps = first_steps(catalog, state, go)
+    known = {step.key for step in steps}  # what a step says is not said a second time
+    attention = [item for item in _of_service(state, go, has_flows=bool(catalog.flows)) if item.key not in known]
+    attention += _of_apps(catalog, go)
+    of_flows = [item for flow in catalog.flows if (item := _of_flow(flow, go, now)) is not None]
+    attention += of_flows[:MOST_FLOWS]
+    if len(of_flows) > MOST_FLOWS:
+        attention.append(_of_others(len(of_flows) - MOST_FLOWS, go))
+    return HomeContent(steps, running, attention, catalog.flows, now)
 
 
 def _of_service(state: models.ServiceState | None, go: Navigator, *, has_flows: bool) -> list[Attention]:
@@ -66,7 +78,7 @@ def _of_service(state: models.ServiceState | None, go: Navigator, *, has_flows: 
         title = (
             "The vault is not set up yet" if state.vault.state == "not set up" else f"The vault is {state.vault.state}"
         )
-        found.append(Attention("vault", Tone.ERROR, title, text, "Open the vault", go.open_settings))
+        found.append(Attention("vault", Tone.ERROR, title, text, "Open the vault", go.open_vault))
     if state.environment is EnvironmentState.STOPPED and has_flows:
         text = "Scheduled processflows do not run and nothing can be executed."
         found.append(
@@ -101,6 +113,11 @@ def _of_configuration(one: models.Configuration, app: str, go: Navigator) -> Att
     return Attention(
         f"configuration-{one.id}", Tone.ERROR, title, one.message, "Edit", lambda: go.edit_configuration(one.id)
     )
+
+
+def _of_others(count: int, go: Navigator) -> Attention:
+    title = f"{formats.plural(count, 'more processflow')} failed or left records behind"
+    return Attention("others", Tone.WARN, title, "", "Show all", lambda: go.open_flows(attention=True))
 
 
 def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> Attention | None:

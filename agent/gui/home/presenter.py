@@ -51,11 +51,7 @@ class HomePresenter(Presenter):
 
     def open_flow(self, name: str) -> None:
         """A row of the table was chosen."""
-        self._go.open_flows()
-
-    def deploy(self) -> None:
-        """The empty state's button."""
-        self._go.open_deploy()
+        self._go.open_flows(name)
 
     def cancel(self, run_id: str) -> None:
         """Cancel a run; its event says the rest."""

@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.home.content import Attention, HomeContent, Running
+from agent.gui.home.steps_card import StepsCard
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
-from agent.gui.widgets.empty_state import EmptyState
 from agent.gui.widgets.keyed_list import KeyedList
 from agent.gui.widgets.page import Page, scrolled
 from agent.gui.widgets.pictures import Tile
@@ -20,7 +20,7 @@ from agent.gui.widgets.spinner import BusyBar
 from agent.gui.widgets.table import CellDelegate, Table
 from agent.gui.widgets.text import Elided, Text
 
-_CLOCK_MILLISECONDS = 20_000
+_CLOCK_MILLISECONDS, _FAST_CLOCK_MILLISECONDS = 20_000, 1_000
 _ROW = 38
 
 
@@ -29,19 +29,11 @@ class HomePage(Page):
 
     cancel_clicked = Signal(str)
     flow_chosen = Signal(str)
-    deploy_clicked = Signal()
     grew_old = Signal()
 
     def __init__(self) -> None:
         super().__init__("Home", "What runs, what needs you, and what comes next.")
-        self.empty = EmptyState(
-            "workflow",
-            "No processflow is deployed yet",
-            "Give the agent the credentials of your apps under App Configurations, then deploy a processflow: "
-            "a sample or a document of your own.",
-            ("Deploy…", self.deploy_clicked.emit),
-            picture_of_action="upload",
-        )
+        self.steps = StepsCard()
         self.body.addWidget(self._build_content(), 1)
         self._clock = QTimer(self, interval=_CLOCK_MILLISECONDS)
         self._clock.timeout.connect(self.grew_old)
@@ -49,14 +41,14 @@ class HomePage(Page):
 
     def show_content(self, found: HomeContent) -> None:
         """Show it."""
+        self.steps.show_steps(found.steps)
         self._attention_title.setVisible(bool(found.attention))
         self._attention.show_items(found.attention)
-        self._quiet.setVisible(not found.attention and not found.running and bool(found.flows))
+        self._quiet.setVisible(not found.steps and not found.attention and not found.running and bool(found.flows))
         self._running_title.setVisible(bool(found.running))
         self._running.show_items(found.running)
+        self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if found.running else _CLOCK_MILLISECONDS)
         self._show_table(found)
-        self.empty.setVisible(not found.flows)
-        self._rest.setVisible(bool(found.flows))
 
     def show_error(self, error: AgentError | None) -> None:
         """The last question had no answer."""
@@ -67,6 +59,7 @@ class HomePage(Page):
 
     def _build_content(self) -> QWidget:
         holder, column = scrolled()
+        column.addWidget(self.steps)
         self._attention_title = Text("Needs attention", "section")
         column.addWidget(self._attention_title)
         attention, running = QVBoxLayout(), QVBoxLayout()
@@ -90,11 +83,7 @@ class HomePage(Page):
         self.table.use(self.model, delegate)
         self.table.activated.connect(lambda index: self.flow_chosen.emit(str(self.model.line(index.row()).value)))
         column.addWidget(self.table)
-        column.addWidget(self.empty, 1)
-        self.empty.hide()
-        self._rest = QWidget()
-        self._rest.setProperty("role", "clear")
-        column.addWidget(self._rest, 1)
+        column.addStretch()
         return holder
 
     def _build_quiet(self) -> Card:
@@ -140,7 +129,7 @@ class HomePage(Page):
                 )
             )
         self.model.show_lines(lines)
-        self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + _ROW * len(lines) + 4)
+        self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + _ROW * len(lines) + 2)
         self.table.setVisible(bool(lines))
         self._table_title.setVisible(bool(lines))
 
@@ -214,6 +203,6 @@ class _RunningCard(Card):
         self._title.setText(item.title)
         self._chip.show_state(run.state.value, tones.RUN[run.state])
         self._activity.show_text(run.activity or "Starting …")
-        self._counts.setText(formats.counts(run.counts))
+        self._counts.setText(formats.progress(run, item.now))
         self.cancel.setEnabled(run.state.value != "Cancelling")
         self.cancel.setAccessibleName(f"Cancel {item.title}")

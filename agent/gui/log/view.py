@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent
+from PySide6.QtGui import QFocusEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QStackedWidget
 
 from agent.api import models
@@ -42,19 +42,23 @@ class LogPage(Page):
         self._filling = False
         self.body.addLayout(self._build_filters())
         self.model = LogModel(self.page_wanted.emit, self)
-        self.table = Table("Log", (204, 104, 180, 96, 300), stretch=4)
+        self.table = Table("Log", (190, 100, 170, 90, 300), stretch=4)
         delegate = CellDelegate(self.model, chips=frozenset({1}), monos=frozenset({0, 3}), muted=frozenset({0, 2, 3}))
         self.table.use(self.model, delegate)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         for watched in (self.table, self.table.viewport(), self.table.verticalScrollBar()):
             watched.installEventFilter(self)
-        self.detail = DetailPane("Select a line to see all of it.")
+        self.detail = DetailPane()
+        self.detail.closed.connect(self._close_detail)
         self.detail.copied.connect(self.copied)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
         self.empty = EmptyState("scroll-text", "", "")
         self._stack.addWidget(self.empty)
         split = QSplitter(Qt.Orientation.Vertical)
+        escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), split)
+        escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        escape.activated.connect(self._close_detail)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(12)
         split.addWidget(self._stack)
@@ -69,6 +73,7 @@ class LogPage(Page):
         self._spinner.hide()
         foot.addWidget(self._spinner)
         foot.addWidget(self.summary, 1)
+        foot.addWidget(Text("Select a line to see all of it", "small"))
         self.body.addLayout(foot)
 
     # -- what the presenter says -----------------------------------------------------------------------------------
@@ -91,7 +96,7 @@ class LogPage(Page):
     def show_page(self, number: int, entries: list[models.LogEntry]) -> None:
         """A page arrived."""
         self.model.show_page(number, entries)
-        if self.detail.isVisible() and self.table.currentIndex().isValid():
+        if self.table.currentIndex().isValid():
             self._on_current(self.table.currentIndex())
 
     def page_missed(self, number: int) -> None:
@@ -229,6 +234,7 @@ class LogPage(Page):
             ("Run", entry.run),
         )
         when = formats.local_precise(entry.at)
+        self._keep_in_sight()
         self.detail.show_detail(
             Detail(
                 WORDS[entry.level], tones.LEVEL[entry.level], when, formats.utc(entry.at), facts, entry.message,
@@ -236,10 +242,19 @@ class LogPage(Page):
             )
         )  # fmt: skip
 
+    def _keep_in_sight(self) -> None:
+        """The pane takes room from the table when it comes; the line that was chosen must not go below it."""
+        if not self.detail.isVisible():
+            QTimer.singleShot(0, self, lambda: self.table.scrollTo(self.table.currentIndex()))
+
+    def _close_detail(self) -> None:
+        self.table.clearSelection()
+        self.table.setCurrentIndex(QModelIndex())
+        self.table.setFocus(Qt.FocusReason.MouseFocusReason)
+
     def _show_emptiness(self, count: int) -> None:
         if self.search.text() or self.level.currentIndex() or self.flow.currentIndex() or self._run:
             self.empty.show_text("No line matches", "Search for something else, or take a filter back.")
         else:
             self.empty.show_text("Nothing logged yet", "What the agent does appears here as it happens.")
         self._stack.setCurrentIndex(0 if count else 1)
-        self.detail.setVisible(bool(count))

@@ -11,7 +11,7 @@ from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.settings.editors import SettingEditor
 from agent.gui.settings.presenter import ENVIRONMENT
-from agent.gui.vault.view import VaultBox
+from agent.gui.vault.line import VaultLine
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.page import Page, clear_layout
@@ -39,7 +39,7 @@ class SettingsPage(Page):
         vault.body.addWidget(
             Text("Where the credentials of your App Configurations are kept, encrypted.", "small", wrap=True)
         )
-        self.vault = VaultBox()
+        self.vault = VaultLine()
         vault.body.addWidget(self.vault)
         column.addWidget(vault)
         column.addWidget(self._build_about())

@@ -18,8 +18,8 @@ from agent.gui.widgets.spinner import Spinner
 from agent.gui.widgets.text import Text
 
 _WELCOME = (
-    "This agent has no operator yet. Choose the user name and password that open it from now on. "
-    "The password is stored as a fingerprint only and cannot be read back: keep it safe."
+    "Choose the user name and the password that open this agent from now on. "
+    "Keep the password safe: nobody can read it back."
 )
 _RETURNING = "Open the agent by providing correct credentials."
 
@@ -35,6 +35,7 @@ class SignInPage(QWidget):
         self._first = False
         self._left = 0
         self._on_retry = on_retry
+        self._no_secret = ""
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 24, 24, 24)
         outer.addStretch(2)
@@ -77,11 +78,20 @@ class SignInPage(QWidget):
         self._form.show()
         self._title.setText("Create the operator" if first else "Sign in")
         self._intro.setText(_WELCOME if first else _RETURNING)
+        if self._no_secret and not first:
+            self._intro.setText(f"{_RETURNING}\n{self._no_secret}")
         self._repeat_row.setVisible(first)
+        self._password_row.show_help(visible=first)
         self.submit_button.setText("Create and open" if first else "Sign in")
         self.submit_button.setAccessibleName(self.submit_button.text())
         self._machine.setText(machine)
+        self._machine.setVisible(bool(machine))
         (self.password.field if self.name.text() and not first else self.name).setFocus()
+
+    def show_demo(self, name: str, password: str) -> None:
+        """The demo's operator has a password that is no secret: say it, and fill the name in."""
+        self._no_secret = f"Demo: the user name is {name}, the password {password}"
+        self.name.setText(name)
 
     def show_busy(self, *, busy: bool) -> None:
         """The service is asked."""
@@ -94,8 +104,9 @@ class SignInPage(QWidget):
             self.banner.hide()
 
     def show_error(self, message: str) -> None:
-        """Say what is wrong."""
+        """Say what is wrong; the password is what has to be typed again."""
         if message:
+            (self.password.field if self.name.text().strip() else self.name).setFocus()
             self.banner.show_message(Tone.ERROR, "", message)
         else:
             self.banner.hide()
@@ -121,6 +132,7 @@ class SignInPage(QWidget):
         words = QVBoxLayout()
         words.setSpacing(1)
         self._machine = Text("", "muted")
+        self._machine.hide()
         words.addWidget(Text("OP Agent", "title"))
         words.addWidget(self._machine)
         row.addLayout(words)
@@ -132,7 +144,7 @@ class SignInPage(QWidget):
         column = QVBoxLayout(self._waiting)
         column.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
-        self._spinner, self._waiting_text = Spinner(), Text("", "muted")
+        self._spinner, self._waiting_text = Spinner(), Text("", "muted", wrap=True)
         row.addWidget(self._spinner)
         row.addSpacing(6)
         row.addWidget(self._waiting_text, 1)
@@ -152,8 +164,9 @@ class SignInPage(QWidget):
         self.name = QLineEdit()
         self.name.setMaxLength(100)
         self.password, self.repeated = SecretInput("password"), SecretInput("repeated password")
+        self._password_row = FieldRow("&Password", self.password, help_text="At least 10 characters.")
         self._repeat_row = FieldRow("Password &again", self.repeated)
-        for row in (FieldRow("&User name", self.name), FieldRow("&Password", self.password), self._repeat_row):
+        for row in (FieldRow("&User name", self.name), self._password_row, self._repeat_row):
             column.addWidget(row)
         self.banner = Banner()
         column.addWidget(self.banner)

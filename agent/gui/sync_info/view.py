@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSplitter, QStackedWidget
 
 from agent.api import models
@@ -37,6 +38,7 @@ class SyncInfoPage(Page):
     searched = Signal(str)
     more_wanted = Signal()
     copied = Signal()
+    flows_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__("Sync Info", "What became of each record, newest first.")
@@ -54,11 +56,17 @@ class SyncInfoPage(Page):
         self.table.verticalScrollBar().valueChanged.connect(lambda _: self._on_scrolled())
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
-        self.empty = EmptyState("list-checks", "", "")
+        self.empty = EmptyState(
+            "list-checks", "", "", ("Processflows", self.flows_wanted.emit), picture_of_action="workflow"
+        )
         self._stack.addWidget(self.empty)
-        self.detail = DetailPane("Select a record to see what happened to it and what to do.")
+        self.detail = DetailPane()
+        self.detail.closed.connect(self._close_detail)
         self.detail.copied.connect(self.copied)
         split = QSplitter(Qt.Orientation.Vertical)
+        escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), split)
+        escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        escape.activated.connect(self._close_detail)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(12)
         split.addWidget(self._stack)
@@ -78,7 +86,8 @@ class SyncInfoPage(Page):
             for name, title in flows:
                 self.flow.addItem(title, name)
         self.flow.setCurrentIndex(self.flow.findData(chosen))
-        self.flow.setEnabled(bool(flows))
+        for control in (self.flow, self.search, *self.states):
+            control.setEnabled(bool(flows))
         self._filling = False
 
     def show_filter(self, state: SyncState | None) -> None:
@@ -99,7 +108,6 @@ class SyncInfoPage(Page):
         self.model.show_lines([])
         self.model.show_lines([_line(record) for record in records])
         self.detail.show_detail(None)
-        self.detail.setVisible(bool(records))
         self._stack.setCurrentIndex(0 if records else 1)
         if not records:
             self._say_empty()
@@ -132,6 +140,7 @@ class SyncInfoPage(Page):
         row.setSpacing(8)
         self.flow = ChoiceInput("Processflow")
         self.flow.setMinimumWidth(260)
+        self.flow.setPlaceholderText("No processflow yet")
         self.flow.currentIndexChanged.connect(self._on_flow)
         row.addWidget(self.flow)
         self.search = SearchInput("Search the records", "Search source id, destination id or message   (Ctrl+F)")
@@ -157,7 +166,7 @@ class SyncInfoPage(Page):
         self._spinner.hide()
         row.addWidget(self._spinner)
         row.addStretch()
-        row.addWidget(Text("Times are local", "small"))
+        row.addWidget(Text("Select a record to see what to do about it", "small"))
         return row
 
     def _on_flow(self) -> None:
@@ -181,6 +190,8 @@ class SyncInfoPage(Page):
         if not isinstance(record, models.SyncRecord):
             self.detail.show_detail(None)
             return
+        if not self.detail.isVisible():  # it takes room from the table: the record must not go below it
+            QTimer.singleShot(0, self, lambda: self.table.scrollTo(self.table.currentIndex()))
         facts = (
             ("Source id", record.source_id),
             ("Destination id", record.destination_id),
@@ -195,13 +206,18 @@ class SyncInfoPage(Page):
             )
         )  # fmt: skip
 
+    def _close_detail(self) -> None:
+        self.table.clearSelection()
+        self.table.setCurrentIndex(QModelIndex())
+        self.table.setFocus(Qt.FocusReason.MouseFocusReason)
+
     def _say_empty(self) -> None:
         if self.flow.count() == 0:
             self.empty.show_text(
                 "No records yet", "Deploy a processflow and execute it; every record that it touches is listed here."
             )
         elif self.search.text() or not self.states[0].isChecked():
-            self.empty.show_text("No record matches", "Search for something else, or choose All.")
+            self.empty.show_text("No record matches", "Search for something else, or choose All.", action=False)
         else:
             self.empty.show_text("No records yet", "Execute this processflow; every record is listed here then.")
 

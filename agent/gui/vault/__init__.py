@@ -1,1 +1,1 @@
-"""The vault on screen: which one is in use, its state, and the cure. Shown in the credential form and in Settings."""
+"""The vault on screen: one line where it matters, and one dialog that sets it up or unlocks it."""

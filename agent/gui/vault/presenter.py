@@ -15,7 +15,7 @@ _SHORTEST_PASSPHRASE = 12
 
 
 class VaultView(Protocol):
-    """What the presenter needs of the box."""
+    """What the presenter needs of the dialog."""
 
     def show_vault(self, vault: models.Vault) -> None:
         """Show source, state and cure."""
@@ -31,7 +31,7 @@ class VaultView(Protocol):
 
 
 class VaultPresenter:
-    """One box. `changed` is called with the vault after it was set up or opened."""
+    """One dialog. `changed` is called with the vault after it was set up or opened."""
 
     def __init__(self, view: VaultView, calls: Calls, changed: Callable[[models.Vault], object]) -> None:
         self._view, self._calls, self._changed = view, calls, changed
@@ -40,8 +40,10 @@ class VaultPresenter:
         """The service said how the vault is."""
         self._view.show_vault(state.vault)
 
-    def set_up(self, source: models.VaultSource, passphrase: str, repeated: str, path: str) -> None:
-        """Use a source from now on."""
+    def set_up(
+        self, source: models.VaultSource, passphrase: str, repeated: str, path: str, start_afresh: bool = False
+    ) -> None:
+        """Use a source from now on; `start_afresh` gives up what a lost vault held."""
         if source.needs == "passphrase" and len(passphrase) < _SHORTEST_PASSPHRASE:
             self._view.show_error(f"Choose a passphrase of at least {_SHORTEST_PASSPHRASE} characters.")
             return
@@ -55,6 +57,7 @@ class VaultPresenter:
             kind=source.kind,
             passphrase=SecretStr(passphrase) if source.needs == "passphrase" else None,
             path=path.strip() if source.needs == "path" else None,
+            start_afresh=start_afresh,
         )
         self._begin()
         self._calls.start(lambda client: client.set_up_vault(choice), self._on_vault, self._on_failed)
@@ -71,8 +74,8 @@ class VaultPresenter:
     def _on_vault(self, vault: models.Vault) -> None:
         self._view.show_busy(busy=False)
         self._view.forget()
-        self._view.show_vault(vault)
         self._changed(vault)
+        self._view.show_vault(vault)
 
     def _on_failed(self, error: AgentError) -> None:
         self._view.show_busy(busy=False)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, 
 from agent.domain.errors import AgentError
 from agent.gui.tones import Tone
 from agent.gui.widgets.buttons import button
+from agent.gui.widgets.fact_grid import Fact, FactGrid
 from agent.gui.widgets.pictures import Picture
 from agent.gui.widgets.spinner import Spinner
 from agent.gui.widgets.text import Text, restyle
@@ -47,6 +48,8 @@ class Banner(QFrame):
         for label in (self.title, self.body):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             words.addWidget(label)
+        self.facts = FactGrid()
+        words.insertWidget(1, self.facts)
         row.addLayout(words, 1)
         self._actions = QHBoxLayout()
         self._actions.setSpacing(8)
@@ -54,7 +57,9 @@ class Banner(QFrame):
         self._buttons: list[QPushButton] = []
         self.hide()
 
-    def show_message(self, tone: Tone, title: str, body: str = "", actions: Sequence[Action] = ()) -> None:
+    def show_message(
+        self, tone: Tone, title: str, body: str = "", actions: Sequence[Action] = (), facts: Sequence[Fact] = ()
+    ) -> None:
         """Say something."""
         self.setProperty("tone", tone.value)
         restyle(self)
@@ -63,6 +68,7 @@ class Banner(QFrame):
         self.title.setVisible(bool(title))
         self.body.setText(body)
         self.body.setVisible(bool(body))
+        self.facts.show_facts(facts)
         if tone is Tone.BUSY:
             self._sign.setCurrentWidget(self._spinner)
         else:
@@ -76,6 +82,11 @@ class Banner(QFrame):
         """Say what failed and what to do."""
         self.show_message(Tone.ERROR, error.message, error.remedy, actions)
         self.setToolTip(error.detail)
+
+    def focus_action(self) -> None:
+        """Put the focus on the button that does it."""
+        if self._buttons:
+            self._buttons[0].setFocus()
 
     def _show_actions(self, actions: Sequence[Action]) -> None:
         for old in self._buttons:

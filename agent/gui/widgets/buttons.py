@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QPushButton, QToolButton
 
 from agent.gui.icons import icon
 
 _ICON = QSize(16, 16)
 _TINTS = {"primary": "on_accent", "danger": "page", "link": "accent"}
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class PushButton(QPushButton):
+    """Enter presses the button that has the focus, as Space does; Qt would press the dialog's default instead."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _ENTER:
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+
+class ToolButton(QToolButton):
+    """The same for a button with an icon alone."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _ENTER and self.menu() is not None:
+            self.showMenu()
+        elif event.key() in _ENTER:
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
 
 def button(
@@ -22,7 +46,7 @@ def button(
     name: str = "",
 ) -> QPushButton:
     """A push button: primary (once a page), danger, link, filter, or plain."""
-    found = QPushButton(f" {text}" if picture and text else text)
+    found = PushButton(f" {text}" if picture and text else text)
     if kind:
         found.setProperty("kind", kind)
     if picture:
@@ -40,7 +64,7 @@ def icon_button(
     picture: str, name: str, on_click: Callable[[], object] | None = None, *, kind: str = "", tint: str = "muted"
 ) -> QToolButton:
     """A square button with an icon; its name is its tooltip too."""
-    found = QToolButton()
+    found = ToolButton()
     if kind:
         found.setProperty("kind", kind)
     found.setIcon(icon(picture, tint))

@@ -1,4 +1,4 @@
-"""The pane below a table: the whole of the selected row, with Copy."""
+"""The pane below a table: the whole of the selected row, with Copy. Hidden while no row is selected."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit
 
 from agent.gui import theme
 from agent.gui.tones import Tone
-from agent.gui.widgets.buttons import button
+from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.text import Text
@@ -36,24 +36,16 @@ class Detail:
 
 
 class DetailPane(Card):
-    """Shows a `Detail`, or what to do to see one."""
+    """Shows a `Detail`; `closed` when the operator has seen it."""
 
     copied = Signal()
+    closed = Signal()
 
-    def __init__(self, hint: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._shown: Detail | None = None
-        self.setMinimumHeight(186)
-        self._stack = QStackedWidget()
-        self._stack.setProperty("role", "clear")
-        self.body.addWidget(self._stack)
-        self._hint = Text(hint, "muted")
-        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._stack.addWidget(self._hint)
-        content = QWidget()
-        content.setProperty("role", "clear")
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
+        self.setMinimumHeight(170)
+        column = self.body
         column.setSpacing(8)
         head = QHBoxLayout()
         head.setSpacing(10)
@@ -64,6 +56,8 @@ class DetailPane(Card):
         head.addStretch()
         self.copy_button = button("Cop&y", self._on_copy, picture="copy", name="Copy the detail")
         head.addWidget(self.copy_button)
+        self.close_button = icon_button("x", "Close the detail", self.closed.emit)
+        head.addWidget(self.close_button)
         column.addLayout(head)
         self._facts = Text("", "muted", wrap=True)
         self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -75,12 +69,12 @@ class DetailPane(Card):
         self._text.document().setDocumentMargin(0)
         self._text.setAccessibleName("Detail")
         column.addWidget(self._text, 1)
-        self._stack.addWidget(content)
+        self.hide()
 
     def show_detail(self, detail: Detail | None) -> None:
         """Show it."""
         self._shown = detail
-        self._stack.setCurrentIndex(0 if detail is None else 1)
+        self.setVisible(detail is not None)
         if detail is None:
             self._text.clear()
             return

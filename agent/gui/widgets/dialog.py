@@ -69,10 +69,28 @@ class Dialog(QDialog):
         foot = self.foot.sizeHint().height()
         screen = self.screen().availableGeometry().height()
         self.resize(width, min(margins + head + needed + foot + 2, screen - 60))
+        if self.isVisible():
+            self._keep_on_screen()
+
+    def _keep_on_screen(self) -> None:
+        """A dialog that grows must not grow off the screen. Its title stays where it is as long as that is possible."""
+        screen, frame = self.screen().availableGeometry(), self.frameGeometry()
+        frame.moveBottom(min(frame.bottom(), screen.bottom()))
+        frame.moveTop(max(frame.top(), screen.top()))
+        if frame.topLeft() != self.frameGeometry().topLeft():
+            self.move(frame.topLeft())
 
     def fit_soon(self) -> None:
-        """Fit once the layouts have seen what changed."""
+        """Fit once the layouts have seen what changed, and again where that still was not enough."""
         QTimer.singleShot(0, self, self.fit)
+        QTimer.singleShot(20, self, self._grow)
+
+    def _grow(self) -> None:
+        hidden = self._scroll.verticalScrollBar().maximum()
+        room = self.screen().availableGeometry().height() - 60 - self.height()
+        if self.isVisible() and hidden > 0 and room > 0:
+            self.resize(self.width(), self.height() + min(hidden, room))
+            self._keep_on_screen()
 
 
 class ConfirmDialog(Dialog):

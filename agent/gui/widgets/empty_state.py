@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.pictures import Tile
@@ -41,13 +41,16 @@ class EmptyState(QWidget):
             row.addWidget(label)
             row.addStretch()
             column.addLayout(row)
+        self.button: QPushButton | None = None
         if action is not None:
             column.addSpacing(10)
             self.button = button(action[0], action[1], kind="primary", picture=picture_of_action)
             column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
 
-    def show_text(self, title: str, hint: str) -> None:
-        """Say something else."""
+    def show_text(self, title: str, hint: str, *, action: bool = True) -> None:
+        """Say something else, with or without the button."""
         self.title.setText(title)
         self.hint.setText(hint)
+        if self.button is not None:
+            self.button.setVisible(action)

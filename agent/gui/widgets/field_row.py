@@ -45,6 +45,10 @@ class FieldRow(QWidget):
         target.setAccessibleDescription(message or self._help_text)
         restyle(target)
 
+    def show_help(self, *, visible: bool) -> None:
+        """Show the help below the field, or not."""
+        self._note.setVisible(visible and bool(self._note.text()))
+
     @property
     def error(self) -> str:
         """The error on show."""

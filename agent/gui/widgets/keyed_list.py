@@ -19,21 +19,23 @@ class Row(Protocol[Item_contra]):
 
 
 class KeyedList(Generic[Item]):
-    """Keeps one widget for each key in a layout, in the order of the items."""
+    """Keeps one widget for each key in a layout, in the order of the items. What did not change is left alone."""
 
     def __init__(self, layout: QBoxLayout, key: Callable[[Item], str], make: Callable[[], QWidget]) -> None:
         self._layout, self._key, self._make = layout, key, make
         self._rows: dict[str, QWidget] = {}
+        self._shown: dict[str, Item] = {}
 
     def show_items(self, items: Sequence[Item]) -> None:
         """Show these items, and no others."""
-        wanted = [self._key(item) for item in items]
+        wanted = {self._key(item): item for item in items}
         for key in [key for key in self._rows if key not in wanted]:
             gone = self._rows.pop(key)
+            self._shown.pop(key, None)
             self._layout.removeWidget(gone)
             gone.hide()
             gone.deleteLater()
-        for position, (key, item) in enumerate(zip(wanted, items, strict=True)):
+        for position, (key, item) in enumerate(wanted.items()):
             row = self._rows.get(key)
             if row is None:
                 row = self._rows[key] = self._make()
@@ -41,7 +43,13 @@ class KeyedList(Generic[Item]):
             elif self._layout.indexOf(row) != position:
                 self._layout.removeWidget(row)
                 self._layout.insertWidget(position, row)
-            row.show_item(item)  # type: ignore[attr-defined]
+            if self._shown.get(key) != item:
+                self._shown[key] = item
+                row.show_item(item)  # type: ignore[attr-defined]
+
+    def row(self, key: str) -> QWidget | None:
+        """The widget of a key."""
+        return self._rows.get(key)
 
     @property
     def rows(self) -> list[QWidget]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QWidget
 
 from agent.gui.icons import icon
+from agent.gui.widgets.buttons import PushButton
 
 
-class NavButton(QPushButton):
+class NavButton(PushButton):
     """Checked while its panel is on show; shows a ring only when the keyboard came to it."""
 
     def __init__(self, text: str, picture: str, shortcut: str, parent: QWidget | None = None) -> None:

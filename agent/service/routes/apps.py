@@ -31,10 +31,11 @@ def configurations(agent: Agent) -> list[models.Configuration]:
 
 
 @router.post("/configurations")
-def save_configuration(agent: Agent, who: Who, draft: models.ConfigurationDraft) -> models.Saved:
+async def save_configuration(agent: Agent, who: Who, draft: models.ConfigurationDraft) -> models.Saved:
     """Save: plain values into the store, secrets into the vault."""
-    prepared = agent.configurations.prepare(draft)
-    saved = agent.configurations.save(draft, prepared, agent.validations.proof(draft.app, prepared))
+    prepared = await asyncio.to_thread(agent.configurations.prepare, draft)
+    proof = agent.validations.proof(draft.app, prepared)
+    saved = await asyncio.to_thread(agent.configurations.save, draft, prepared, proof)
     agent.journal.write("info", f"{who} saved the App Configuration “{saved.configuration.name}”.")
     return saved
 

@@ -169,6 +169,16 @@ async def test_a_function_that_writes_cannot_write(postgres_place: PostgresPlace
         assert ids(await read(connection, read_request("stock"))) == ["a"]
 
 
+async def test_a_query_that_fails_on_a_row_is_for_a_person(postgres_place: PostgresPlace) -> None:
+    stocked(postgres_place, 3)
+    async with opened(postgres_place) as connection:
+        query = {"query": "SELECT sku, 1 / level AS part FROM stock", "key": "sku"}
+        with pytest.raises(ConfigurationError) as caught:
+            await read(connection, read_request("stock", options=query))
+        assert caught.value.code == "query-failed"
+        assert len(ids(await read(connection, read_request("stock")))) == 3
+
+
 async def test_what_is_not_there_is_named(place: Place) -> None:
     stocked(place, 1)
     async with opened(place) as connection:

@@ -1,0 +1,158 @@
+"""Starts processflows at their times: a thread that looks at the schedules every 15 seconds and at each next time.
+
+It compares with the wall clock at each look instead of sleeping until a time, so that sleep of the machine and changes
+of the clock are noticed. What follows from a look is `engine.schedule_look`'s; that a time fires once, the store's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from agent.api import models
+from agent.api.models import EnvironmentState
+from agent.domain.errors import AgentError, ConfigurationError
+from agent.engine.journal import Level
+from agent.engine.schedule_look import Busy, World, look
+from agent.service.events import Hub
+from agent.service.runs import Runs
+from agent.service.schedules import stored_plan
+from agent.store.deployments import DeploymentStore
+from agent.store.runs import RunRow, RunStore
+from agent.store.schedules import ScheduleRow, ScheduleStore
+
+LOOK_SECONDS = 15.0
+_LEAST_SECONDS = 0.05
+_STOP_SECONDS = 60.0
+_logger = logging.getLogger(__name__)
+
+
+class Journal(Protocol):
+    """The log, as far as it is needed here."""
+
+    def write(self, level: Level, message: str, *, flow: str = "", run: str = "") -> None: ...
+
+
+class Scheduler:
+    """Looks at the schedules again and again.
+
+    Args:
+        runs: Starts runs.
+        rows: What runs already.
+        state: The state of the environment.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ScheduleStore,
+        deployments: DeploymentStore,
+        runs: Runs,
+        rows: RunStore,
+        state: Callable[[], EnvironmentState],
+        journal: Journal,
+        hub: Hub,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store, self._deployments, self._runs, self._rows = store, deployments, runs, rows
+        self._state, self._journal, self._hub, self._clock = state, journal, hub, clock
+        self._wake, self._stopping = threading.Event(), False
+        self._thread = threading.Thread(target=self._look_until_stopped, name="scheduler", daemon=True)
+        self._troubled: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; returns when the last look is over."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def wake(self) -> None:
+        """Look at once: a schedule, the environment or what runs has changed. Callable from any thread."""
+        self._wake.set()
+
+    def look(self) -> float:
+        """Look at every schedule, and do what follows. Returns in how many seconds to look again.
+
+        Raises:
+            AgentError: the database does not answer; nothing is lost by it.
+        """
+        rows = self._store.all()
+        if not rows:
+            return LOOK_SECONDS
+        deployed = {one.flow for one in self._deployments.active()}
+        busy = {run.flow: run for run in self._rows.active()}
+        after = [self._look_at(row, self._world(row.flow, deployed, busy)) for row in rows]
+        now = self._clock()
+        ahead = [(one.progress.next_at - now).total_seconds() for one in after if one.progress.next_at is not None]
+        return max(_LEAST_SECONDS, min([LOOK_SECONDS, *(seconds for seconds in ahead if seconds > 0)]))
+
+    def _look_until_stopped(self) -> None:
+        failing = False
+        while not self._stopping:
+            self._wake.clear()
+            seconds = LOOK_SECONDS
+            try:
+                seconds = self.look()
+            except Exception as error:
+                if not failing:
+                    _logger.warning("The schedules cannot be looked at now; trying again.", exc_info=error)
+                failing = True
+            else:
+                if failing:
+                    _logger.warning("The schedules can be looked at again.")
+                failing = False
+            self._wake.wait(seconds)
+
+    def _world(self, flow: str, deployed: set[str], busy: Mapping[str, RunRow]) -> World:
+        run = busy.get(flow)
+        return World(
+            now=self._clock(),
+            deployed=flow in deployed,
+            hindrance=_HINDRANCES[self._state()],
+            busy=Busy(run.id, run.started_at or run.queued_at) if run is not None else None,
+        )
+
+    def _look_at(self, row: ScheduleRow, world: World) -> ScheduleRow:
+        """Look at one schedule; returns it as it is afterwards."""
+        try:
+            plan = stored_plan(row)
+        except ConfigurationError as error:
+            self._complain(row, error)
+            return row
+        self._troubled.discard(row.stamp)
+        decision = look(plan, row.anchor, row.progress, world)
+        if decision.progress == row.progress:
+            return row
+        run = ""
+        if decision.fire is None:
+            changed = self._store.advance(row, decision.progress)
+        else:
+            changed, run = self._runs.start_planned(row, decision.progress, planned_for=decision.fire)
+        if changed is None:
+            return row
+        for remark in decision.remarks:
+            self._journal.write(remark.level, remark.message, flow=row.flow, run=run)
+        self._hub.publish(models.EventKind.FLOW, {"name": row.flow})
+        return changed
+
+    def _complain(self, row: ScheduleRow, error: AgentError) -> None:
+        """A plan that cannot be used is told of once."""
+        if row.stamp not in self._troubled:
+            self._troubled.add(row.stamp)
+            self._journal.write("warning", f"Its schedule cannot be used. {error}", flow=row.flow)
+
+
+_HINDRANCES = {
+    EnvironmentState.RUNNING: "",
+    EnvironmentState.STARTING: "the environment is enabled but waits for the vault",
+    EnvironmentState.STOPPING: "the environment is stopped",
+    EnvironmentState.STOPPED: "the environment is stopped",
+}

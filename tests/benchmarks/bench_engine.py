@@ -1,0 +1,308 @@
+"""How many records a second the engine carries, and where the time goes. Prints figures and judges none.
+
+    .venv/bin/python -m tests.benchmarks.bench_engine [orders] [--profile] [--intents] [--again]
+
+The source makes orders of about 1.5 kB in memory, in packets of 2,500; the mapping is the sample *orders to database*;
+the destination takes rows and forgets them, with receipts or, as an API, without. Everything between them is the real
+thing: mapping, fingerprints, ledger, the agent's database with a full sync for each packet.
+
+`--again` runs a second time over the same orders: all of them are unchanged then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+import xxhash
+
+from agent.connectors.contract import CheckReport, Connector, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.registry import connectors
+from agent.domain.app import App, Schema
+from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
+from agent.domain.run import RunState, Trigger
+from agent.domain.secret import Secret
+from agent.engine.bindings import Bindings
+from agent.engine.control import RunControl
+from agent.engine.garbage import collect_less_often
+from agent.engine.journal import Level
+from agent.engine.loading import load
+from agent.engine.mapping import Mapper
+from agent.engine.runner import Parts, Runner, Then
+from agent.store.acknowledgement import Acknowledgement
+from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
+from agent.store.database import Database
+from agent.store.deployments import DeploymentStore
+from agent.store.ledger import Ledger
+from agent.store.runs import RunStore, new_run_id
+
+_FLOW = "orders-to-database"
+_DOCUMENT = Path(__file__).resolve().parents[2] / "resources" / "processflows" / f"{_FLOW}.yaml"
+_PACKET = 2_500
+_NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+_LINE = (
+    b'{"id":%d,"order_id":%d,"product_id":77,"sku":"SKU-%d","name":"Canvas tote bag","type":"physical",'
+    b'"price_inc_tax":"15.1300","total_inc_tax":"30.2600","quantity":2,"weight":"0.2000"}'
+)
+_ORDER = (
+    b'{"id":%d,"customer_id":4711,"date_created":"Wed, 10 Jan 2018 21:05:30 +0000",'
+    b'"date_modified":"Thu, 06 Feb 2025 %02d:05:%02d +0000","date_shipped":"","status_id":11,'
+    b'"status":"Awaiting Fulfillment","subtotal_inc_tax":"30.2600","shipping_cost_inc_tax":"4.9000",'
+    b'"total_inc_tax":"%d.1600","total_tax":"6.1100","items_total":4,"payment_method":"Credit Card",'
+    b'"payment_status":"paid","currency_code":"EUR","staff_notes":"","customer_message":"Please ring twice.",'
+    b'"is_deleted":false,"channel_id":1,"billing_address":{"first_name":"Greta","last_name":"Lindqvist","company":"",'
+    b'"street_1":"Hauptstra\xc3\x9fe 7","city":"Hamburg","zip":"20095","country_iso2":"DE","phone":"+49 40 5550 0199",'
+    b'"email":"greta%d@example.com","form_fields":[]},"consignments":{"pickups":[],"downloads":[],"shipping":[{"id":%d,'
+    b'"first_name":"Greta","last_name":"Lindqvist","street_1":"Hauptstra\xc3\x9fe 7","street_2":"","city":"Hamburg",'
+    b'"state":"Hamburg","zip":"20095","country":"Germany","shipping_method":"Parcel","line_items":['
+    + _LINE
+    + b","
+    + _LINE
+    + b"]}]}}"
+)
+
+
+def order(number: int) -> bytes:
+    """An order of about 1.5 kB with two lines."""
+    one, two = number * 10, number * 10 + 1
+    return _ORDER % (
+        number, number % 24, number % 60, number % 977, number, number, one, number, number % 900, two, number,
+        number % 900,
+    )  # fmt: skip
+
+
+def packet(start: int, end: int, orders: int) -> Packet:
+    """Orders `start` to `end - 1` of so many."""
+    numbers = range(start, end)
+    return Packet(
+        source_ids=[str(number) for number in numbers], documents=[order(number) for number in numbers],
+        position={"next": end}, bookmark=Bookmark(_NOW, {"next": end}) if end >= orders else None,
+    )  # fmt: skip
+
+
+@dataclass
+class Memory:
+    """A connection that makes orders, or takes rows and forgets them."""
+
+    orders: int
+    keeps_receipts: bool
+    packet: int = _PACKET
+    rows: int = 0
+    peak_megabytes: float = 0.0
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def check(self, progress: Callable[[str], None]) -> CheckReport:
+        progress("")
+        return CheckReport()
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+        start = 100
+        while start < self.orders + 100:
+            end = min(start + request.packet_records, self.orders + 100)
+            yield packet(start, end, self.orders + 100)
+            start = end
+
+    def packet_records(self, schema: str, action: str) -> int:
+        assert schema
+        assert action
+        return self.packet
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        self.rows += len(batch)
+        self.peak_megabytes = max(self.peak_megabytes, _megabytes())
+        report = WriteReport(batch.source_ids)
+        self.kept[target.ledger_key] = seal(report)
+        return report
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        raise NotImplementedError
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        return self.kept.get(target.ledger_key)
+
+
+@dataclass
+class MemoryConnector:
+    """Opens the one connection there is; describes itself as the app that it stands for."""
+
+    app: App
+    connection: Memory
+
+    def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
+        return Prepared(values, secrets)
+
+    def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
+        assert values is None or isinstance(values, Mapping)
+        return self.app.schema(name)
+
+    def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Memory:
+        assert values == secrets
+        return self.connection
+
+
+class Quiet:
+    """A journal that keeps only how runs end, and a vault that is empty."""
+
+    wants_packets = False
+
+    def write(
+        self, level: Level, message: str, *, flow: str = "", run: str = "", node: str = "", record: str = "",
+        detail: str = "",
+    ) -> None:  # fmt: skip
+        if level == "error":
+            _say(f"{flow} {run} {node} {record} {message} {detail}")
+
+    def progressed(self, run: str) -> None:
+        assert run
+
+    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
+        raise NotImplementedError
+
+    def get(self, name: str) -> Secret | None:
+        raise NotImplementedError(name)
+
+
+class Bench:
+    """The engine between two memories, on a database in a folder."""
+
+    def __init__(self, folder: Path, orders: int, *, receipts: bool = True, packet: int = _PACKET) -> None:
+        self.database = Database.at(folder / "agent.db")
+        self.memory = Memory(orders, receipts, packet)
+        apps: dict[str, Connector] = {
+            name: MemoryConnector(connectors()[name].app, self.memory) for name in ("bigcommerce", "sql")
+        }
+        self.flow = load(_DOCUMENT.read_bytes(), file=_DOCUMENT.name, apps=apps)
+        self.runs, self.deployments = RunStore(self.database), DeploymentStore(self.database)
+        configurations = ConfigurationStore(self.database)
+        for app in apps:
+            configurations.save(
+                ConfigurationRow(
+                    id=app, app=app, name=app, values={}, secret_hints={}, state=SAVED, message="", facts=(),
+                    validated_at=None, saved_at=_NOW,
+                )
+            )  # fmt: skip
+        self.deployments.add(
+            flow=_FLOW, document="", file=_DOCUMENT.name, bindings={"store": "bigcommerce", "database": "sql"},
+            note="", deployed_at=_NOW, deployed_by="", log=[],
+        )  # fmt: skip
+        quiet = Quiet()
+        self.runner = Runner(
+            Parts(
+                deployments=self.deployments, runs=self.runs, ledger=Ledger(self.database),
+                bindings=Bindings(configurations=configurations, secrets=quiet, connectors=apps), journal=quiet,
+                clock=lambda: datetime.now(UTC), parse=lambda _: self.flow,
+            )
+        )  # fmt: skip
+
+    def execute(self) -> str:
+        """One run from start to end; returns what it says."""
+        run_id = new_run_id(datetime.now(UTC))
+        self.runs.queue(
+            run_id=run_id, flow=_FLOW, version=1, trigger=Trigger.MANUAL, requested_by="", at=datetime.now(UTC)
+        )
+        while self.runner.run_slice(run_id, RunControl(), budget_seconds=20) is not Then.ENDED:
+            pass
+        run = self.runs.get(run_id)
+        assert run.state is RunState.SUCCESS, run.message
+        return run.message
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+def alone(folder: Path, orders: int, flow_bench: Bench) -> None:
+    """What each piece takes by itself, one after the other, in one thread."""
+    mapper = Mapper(flow_bench.flow.chains[0].mapper)
+    ledger = Ledger(Database.at(folder / "alone.db"))
+    stream = ledger.stream(flow="f", node="n")
+    ledger.cursor(run="r", stream=stream)
+    seconds = dict.fromkeys(("make the orders", "fingerprints", "mapping", "receipt", "ledger"), 0.0)
+    for number, start in enumerate(range(0, orders, _PACKET), 1):
+        begin = time.perf_counter()
+        made = packet(start, min(start + _PACKET, orders), orders)
+        moments = [time.perf_counter()]
+        fingerprints = [xxhash.xxh3_64_intdigest(document, 1) >> 1 for document in made.documents]
+        moments.append(time.perf_counter())
+        mapped = mapper.map_packet(made)
+        moments.append(time.perf_counter())
+        ids = list(mapped.batch.source_ids)
+        booked = Acknowledgement(
+            run="r", stream=stream, number=number, position={}, bookmark=None, finished=False, unchanged=0,
+            source_ids=ids, destination_ids=ids, fingerprints=fingerprints, troubled=[], at=number,
+        )  # fmt: skip
+        booked.pack()
+        moments.append(time.perf_counter())
+        ledger.acknowledge(booked)
+        moments.append(time.perf_counter())
+        for name, since, until in zip(seconds, [begin, *moments], moments, strict=False):
+            seconds[name] += until - since
+    for name, taken in seconds.items():
+        _say(f"  {name:<22}{taken:8.2f} s {taken / orders * 1e6:8.2f} µs per order")
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description="Measure the engine.")
+    parser.add_argument("orders", type=int, nargs="?", default=100_000)
+    parser.add_argument("--profile", action="store_true", help="where the time goes, function by function")
+    parser.add_argument("--intents", action="store_true", help="a destination without receipts")
+    parser.add_argument("--again", action="store_true", help="run twice; the second time nothing has changed")
+    parser.add_argument("--usual-collector", action="store_true", help="leave Python's collector of cycles as it is")
+    parser.add_argument("--alone", action="store_true", help="each piece by itself as well")
+    arguments = parser.parse_args()
+    if not arguments.usual_collector:
+        collect_less_often()  # as the service does
+    _say(f"{arguments.orders:,} orders of {len(order(50_000)):,} bytes")
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name), arguments.orders, receipts=not arguments.intents)
+        before = _megabytes()
+        for title in ("run", *(["run again"] if arguments.again else [])):
+            profile = cProfile.Profile()
+            begin, begin_cpu = time.perf_counter(), time.process_time()
+            if arguments.profile:
+                profile.enable()
+            said = bench.execute()
+            profile.disable()
+            taken, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu
+            rate = arguments.orders / taken
+            each = taken / arguments.orders * 1e6
+            _say(f"{title:<12}{taken:8.2f} s {cpu:8.2f} s CPU {each:8.2f} µs per order {rate:10,.0f} orders/s   {said}")
+            if arguments.profile:
+                pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(25)
+        _say(f"memory {before:,.0f} MB before, {bench.memory.peak_megabytes:,.0f} MB at most in the run")
+        if arguments.alone:
+            alone(Path(name), arguments.orders, bench)
+        bench.close()
+
+
+def _megabytes() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What tests of App Configurations ask again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from agent.api import models
+from agent.api.client import AgentClient
+from agent.sandbox import RunningSandbox
+
+COPY = """
+schema_version: 1
+name: copy
+title: Copy
+credentials: {database: sql}
+nodes:
+  start: {type: start}
+  read: {type: get, credential: database, schema: source, action: GET, options: {key: id}}
+  map: {type: mapper, attributes: {id: {value: id, type: integer, key: true}}}
+  write: {type: post, credential: database, schema: target, action: UPSERT}
+  end: {type: end}
+links: [[start, read, map, write, end]]
+"""
+"""A small processflow: from one table of a database into another."""
+
+
+def store_draft(
+    shop: RunningSandbox, *, name: str = "Store", stored: str | None = None, token: str | None = "", **values: str
+) -> models.ConfigurationDraft:
+    """What a form holds for the store. The token is the right one unless another, or None, is given."""
+    secrets = {} if token is None else {"api_token": SecretStr(token or shop.token)}
+    plain = {"api_path": shop.api_path, "username": shop.username, **values}
+    return models.ConfigurationDraft(id=stored, app="bigcommerce", name=name, values=plain, secrets=secrets)
+
+
+def database_draft(path: Path, *, name: str = "Database", stored: str | None = None) -> models.ConfigurationDraft:
+    """What a form holds for a SQLite database."""
+    values = {"kind": "SQLite", "database": str(path)}
+    return models.ConfigurationDraft(id=stored, app="sql", name=name, values=values)
+
+
+async def validated(client: AgentClient, draft: models.ConfigurationDraft) -> models.Validation:
+    """Validate to the end."""
+    return await ended(client, await client.validate(draft))
+
+
+async def ended(client: AgentClient, validation: models.Validation) -> models.Validation:
+    """Wait for the end of a validation."""
+    while validation.state is models.ValidationState.RUNNING:
+        validation = await client.validation(validation.id, wait_seconds=20)
+    return validation
+
+
+async def set_up_vault(client: AgentClient, folder: Path) -> Path:
+    """Give the vault a key file."""
+    key_file = folder / "vault.key"
+    await client.set_up_vault(models.VaultSetUp(kind="key-file", path=str(key_file)))
+    return key_file
+
+
+def facts(of: Mapping[str, str] | models.Validation | models.Configuration) -> dict[str, str]:
+    """Facts by label."""
+    return dict(of) if isinstance(of, Mapping) else {fact.label: fact.value for fact in of.facts}
