@@ -3,6 +3,9 @@
 DBOS supplies the queue, recovery after a crash and the rule that a finished step is not repeated; what was written and
 booked is the ledger's business. The *gate* stands before every slice: closed, runs stop at their next checkpoint and
 wait; open, they go on. It is what *Enable Environment* turns.
+
+A run that a Delay holds back is *parked*: its workflow ends, so that it holds no worker, and another one is started
+when its moment has come. The run's row counts these *legs*, so that of two workflows of one run only the newer works.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
@@ -23,9 +27,12 @@ from agent.store.runs import RunStore
 _SLICE_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 _QUEUE = "runs"
+_logger = logging.getLogger(__name__)
 # Fixed for good: a run belongs to the version it was started under, and an upgrade must strand none.
 _APPLICATION_VERSION = "op-agent-1"
 _RECOVERIES = 1_000
+_RETRY_SECONDS = 5.0
+_LOOK_SECONDS = 15.0
 
 
 class _Stopping(BaseException):
@@ -41,10 +48,18 @@ class Worker:
         database: DBOS's own SQLite file.
         executor_id: Stable and unique for this installation.
         changed: Called, from any thread, when the gate or the number of active slices changed.
+        clock: Gives the present, aware and in UTC.
     """
 
     def __init__(
-        self, *, runner: Runner, runs: RunStore, database: Path, executor_id: str, changed: Callable[[], None]
+        self,
+        *,
+        runner: Runner,
+        runs: RunStore,
+        database: Path,
+        executor_id: str,
+        changed: Callable[[], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._runner = runner
         self._runs = runs
@@ -57,6 +72,9 @@ class Worker:
         self._launched = False
         self._turns = 0
         self._controls: dict[str, RunControl] = {}
+        self._clock = clock
+        self._parked: dict[str, datetime] = {}
+        self._waker: threading.Thread | None = None
 
     def start(self) -> None:
         """Launch DBOS and take up what was left behind. The gate is closed at first.
@@ -85,7 +103,10 @@ class Worker:
             DBOS.launch()
             DBOS.register_queue(_QUEUE, worker_concurrency=4, polling_interval_sec=_POLL_SECONDS)
             for run in self._runs.active():
-                self._take_up(run.id)
+                if run.resume_at is not None and run.resume_at > self._clock():
+                    self._parked[run.id] = run.resume_at
+                else:
+                    self._take_up(run.id, run.parks)
         except Exception as error:
             self._destroy()
             raise FatalError(
@@ -95,17 +116,24 @@ class Worker:
                 detail=f"{type(error).__name__}",
             ) from error
         self._launched = True
+        self._waker = threading.Thread(target=self._wake_parked, name="waker", daemon=True)
+        self._waker.start()
 
     def enqueue(self, run_id: str) -> None:
         """Let a queued run start when the gate is open and a worker is free. Doing it twice is harmless."""
-        with SetWorkflowID(run_id):
-            DBOS.enqueue_workflow(_QUEUE, _run_processflow, run_id)
+        self._enqueue(run_id, 0)
+
+    def _enqueue(self, run_id: str, leg: int) -> None:
+        with SetWorkflowID(_workflow_id(run_id, leg)):
+            DBOS.enqueue_workflow(_QUEUE, _run_processflow, run_id, leg)
 
     def cancel(self, run_id: str) -> None:
         """Cancel a run that a slice is working on; others see the request in their row before they start."""
         with self._condition:
             if (control := self._controls.get(run_id)) is not None:
                 control.cancel()
+            if run_id in self._parked:
+                self._parked[run_id] = self._clock()
             self._turn()
 
     def open_gate(self) -> None:
@@ -144,11 +172,27 @@ class Worker:
             self._stopping = True
             self._turn()
         if self._launched:
+            if self._waker is not None:
+                self._waker.join()
             self._destroy()
         return drained
 
-    def work(self, run_id: str) -> Then:
+    def work(self, run_id: str, leg: int) -> Then:
         """Work on one slice of a run. Called by the workflow's step. Raises _Stopping when the service ends."""
+        try:
+            if self._runs.get(run_id).parks != leg:
+                return Then.ENDED  # a newer workflow of this run goes on with it
+            then = self._work(run_id)
+            if then is Then.PARKED:
+                self._park(run_id)
+        except TransientError:
+            # Our own database is busy. Whatever the row says in a moment, nothing was lost.
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopping, _RETRY_SECONDS)
+            return Then.GO_ON
+        return then
+
+    def _work(self, run_id: str) -> Then:
         control = RunControl()
         with self._condition:
             if self._stopping:
@@ -180,6 +224,37 @@ class Worker:
                 while self._turns == seen:
                     self._condition.wait()
 
+    def _park(self, run_id: str) -> None:
+        row = self._runs.get(run_id)
+        with self._condition:
+            self._parked[run_id] = row.resume_at or self._clock()
+            self._turn()
+
+    def _wake_parked(self) -> None:
+        """Start the next leg of each parked run when its moment has come. The wall clock counts, also after sleep."""
+        while True:
+            with self._condition:
+                if self._stopping:
+                    return
+                now = self._clock()
+                due = [run_id for run_id, until in self._parked.items() if until <= now]
+                if not due:
+                    left = [(until - now).total_seconds() for until in self._parked.values()]
+                    self._condition.wait(min([*left, _LOOK_SECONDS]))
+                    continue
+                for run_id in due:
+                    del self._parked[run_id]
+            for run_id in due:
+                self._wake(run_id)
+
+    def _wake(self, run_id: str) -> None:
+        try:
+            self._enqueue(run_id, self._runs.get(run_id).parks)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again, and no other run waits for it
+            _logger.warning("A run that waited could not go on yet: %s", type(error).__name__)
+            with self._condition:
+                self._parked[run_id] = self._clock() + timedelta(seconds=_RETRY_SECONDS)
+
     def _turn(self) -> None:
         """Let everybody who waits look again. Under the condition's lock."""
         self._turns += 1
@@ -195,13 +270,14 @@ class Worker:
         DBOS.destroy()
         self._launched = False
 
-    def _take_up(self, run_id: str) -> None:
+    def _take_up(self, run_id: str, leg: int) -> None:
         """Make sure that DBOS knows a run that has not ended; it recovers those it had begun by itself."""
-        status = DBOS.get_workflow_status(run_id)
+        workflow_id = _workflow_id(run_id, leg)
+        status = DBOS.get_workflow_status(workflow_id)
         if status is None:
-            self.enqueue(run_id)
+            self._enqueue(run_id, leg)
         elif status.status in {"CANCELLED", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}:
-            DBOS.resume_workflow(run_id)
+            DBOS.resume_workflow(workflow_id)
 
 
 _current: Worker | None = None
@@ -213,17 +289,21 @@ def _worker() -> Worker:
     return _current
 
 
+def _workflow_id(run_id: str, leg: int) -> str:
+    return f"{run_id}.{leg}" if leg else run_id
+
+
 @DBOS.step(name="run_slice")
-def _run_slice(run_id: str) -> str:
-    return _worker().work(run_id).value
+def _run_slice(run_id: str, leg: int) -> str:
+    return _worker().work(run_id, leg).value
 
 
 @DBOS.workflow(name="run_processflow", max_recovery_attempts=_RECOVERIES)
-def _run_processflow(run_id: str) -> str:
+def _run_processflow(run_id: str, leg: int) -> str:
     while True:
         _worker().wait_at_gate(run_id)
-        then = _run_slice(run_id)
-        if then == Then.ENDED.value:
+        then = _run_slice(run_id, leg)
+        if then in {Then.ENDED.value, Then.PARKED.value}:
             return then
 
 
