@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from contextlib import ExitStack
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 def main() -> None:
     """Start what the arguments ask for and exit with its status."""
     arguments = sys.argv[1:]
+    if not arguments or arguments[0] == "demo-window":
+        hindrance = _why_no_window()
+        if hindrance is not None:
+            sys.stderr.write(f"{hindrance}\n")
+            sys.exit(1)
     if not arguments:
         sys.exit(_window())
     if arguments[0] == "demo-window":
@@ -26,6 +32,19 @@ def main() -> None:
     from agent.cli.main import app  # imported here: the window does not need it
 
     app(prog_name="opagent")
+
+
+def _why_no_window() -> str | None:
+    """Why the window cannot open here, and what to do, where Qt itself would only abort."""
+    if importlib.util.find_spec("PySide6") is None:
+        return "The window is not installed here. Everything can be done without it: see “opagent --help”."
+    screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    if sys.platform not in ("win32", "darwin") and not screen:
+        return (
+            "There is no screen to open the window on. Everything can be done without it: see “opagent --help”, "
+            "or try “opagent demo --headless”."
+        )
+    return None
 
 
 def _window() -> int:

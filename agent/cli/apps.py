@@ -9,7 +9,8 @@ import typer
 
 from agent.api import models
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, confirm, explain, fail, local, note, say, show, show_json, table
+from agent.cli.output import JsonOption, YesOption, explain, fail, local, note, say, show, show_json, table
+from agent.cli.questions import confirm
 from agent.cli.secrets import read_secrets, read_values
 from agent.domain.errors import AgentError, CancelledError, ConfigurationError, NotFoundError
 

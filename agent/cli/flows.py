@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.syntax import Syntax
 
 from agent.api import models
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, confirm, fail, local, note, say, show, stdout, table
+from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, stdout, table
+from agent.cli.questions import confirm
 from agent.domain.errors import ConfigurationError
 
 flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy.")
@@ -128,6 +128,8 @@ def show_flow(name: NameArgument, as_json: JsonOption = False) -> None:
         bindings = [(one.token, one.app, one.configuration_name) for one in found.bindings]
         table(("Token", "App", "Configuration"), bindings, empty="No credential tokens.")
         if stdout.is_terminal:
+            from rich.syntax import Syntax  # imported here: it takes a while
+
             stdout.print(Syntax(found.document, "yaml", theme="ansi_dark"), soft_wrap=False)
         else:
             say(found.document.rstrip("\n"))

@@ -82,14 +82,6 @@ def local(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment is not None else "–"
 
 
-def confirm(question: str) -> None:
-    """Ask, and end with status 1 unless the answer is yes."""
-    if not sys.stdin.isatty():
-        note(f"{question}\nThere is no terminal to ask at: use --yes.")
-        raise typer.Exit(1)
-    typer.confirm(question, abort=True, err=True)
-
-
 def explain(error: AgentError) -> None:
     """Say on standard error what failed and what to do."""
     stderr.print(Text(error.message, style="bold red"))

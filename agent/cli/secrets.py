@@ -4,17 +4,20 @@ argument, which every user of the machine can read."""
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 
-import typer
 from pydantic import SecretStr
 
 from agent.api import models
+from agent.cli.questions import has_terminal, hidden, hidden_twice
 from agent.domain.app import FieldKind
 from agent.domain.errors import ConfigurationError
 
 _LIMIT_BYTES = 1_000_000
+# In a connection URL, or as a pair of a connection string.
+_HOLDS_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@|\b(?:password|passwd|pwd)\s*=\s*\S", re.IGNORECASE)
 
 
 def read_secrets(
@@ -37,12 +40,12 @@ def read_secrets(
         return _parse(_given(descriptor), wanted)
     secrets = {}
     for field in wanted:
-        if not sys.stdin.isatty():
+        if not has_terminal():
             if field.required and field.name not in kept:
                 raise _no_terminal(field.label, "--secrets-stdin or --secrets-fd")
             continue
         hint = " (empty: keep the stored one)" if field.name in kept else ""
-        typed = typer.prompt(f"{field.label}{hint}", hide_input=True, default="", show_default=False, err=True)
+        typed = hidden(f"{field.label}{hint}")
         if typed:
             secrets[field.name] = SecretStr(typed)
     return secrets
@@ -56,9 +59,9 @@ def read_passphrase(*, from_stdin: bool, descriptor: int | None, new: bool) -> S
     """
     if descriptor is not None or from_stdin:
         return SecretStr(_given(descriptor).split("\n", 1)[0].removesuffix("\r"))
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise _no_terminal("passphrase", "--passphrase-stdin or --passphrase-fd")
-    return SecretStr(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
+    return SecretStr(hidden_twice("Passphrase") if new else hidden("Passphrase"))
 
 
 def read_values(pairs: Sequence[str], fields: Sequence[models.CredentialField]) -> dict[str, str]:
@@ -79,10 +82,11 @@ def read_values(pairs: Sequence[str], fields: Sequence[models.CredentialField]) 
                 remedy=f"Write field=value; the fields are {', '.join(by_name)}.",
                 field=name,
             )
-        if field.kind is FieldKind.SECRET:
+        if field.kind is FieldKind.SECRET or _HOLDS_PASSWORD.search(value):
+            what = f"{field.label} is" if field.kind is FieldKind.SECRET else f"{field.label} holds"
             raise ConfigurationError(
-                f"{field.label} is a secret and must not be given as an argument: other users of this machine can read "
-                "it there. Take it for known, and replace it.",
+                f"{what} a secret and must not be given as an argument: other users of this machine can read it there. "
+                "Take it for known, and replace it.",
                 code="value-invalid",
                 remedy="Leave it out and type it when asked, or use --secrets-stdin or --secrets-fd.",
                 field=name,

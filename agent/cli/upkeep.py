@@ -11,7 +11,8 @@ from rich.filesize import decimal
 
 from agent.api import models
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, confirm, fail, say, show, table
+from agent.cli.output import JsonOption, YesOption, fail, say, show, table
+from agent.cli.questions import confirm
 from agent.cli.secrets import read_passphrase
 from agent.domain.errors import AgentError, NotFoundError
 

@@ -135,22 +135,27 @@ class _Look:
     def _deal_with_due_times(self) -> None:
         """Sort the times that have come: some are run, some left out, and one may come while a run is busy."""
         assert self.progress.next_at is not None
-        now, before = self.world.now, self.progress.next_at - timedelta(microseconds=1)
-        latest = latest_times(self.plan, self.anchor, after=before, until=now, most=self._cap + 2)
+        first, now = self.progress.next_at, self.world.now
+        latest = self._latest_times(first)
         on_time = [moment for moment in latest[-1:] if now - moment <= ON_TIME]
         missed = latest[: len(latest) - len(on_time)]
         if on_time and self.world.busy is not None:
             self._misfire(on_time.pop(), self.world.busy)
         if missed:
-            count = count_times(self.plan, self.anchor, after=before, until=missed[-1], most=_MOST_COUNTED)
+            count = 1 + count_times(self.plan, self.anchor, after=first, until=missed[-1], most=_MOST_COUNTED - 1)
             caught_up = missed[-self._cap :] if self._cap else []
             if on_time and self.plan.missed is MissedTimes.ONCE:
                 caught_up = []  # the run on time is the one for all of them
-            self._explain_missed(self.progress.next_at, missed[-1], count, runs=len(caught_up), on_time=bool(on_time))
+            self._explain_missed(first, missed[-1], count, runs=len(caught_up), on_time=bool(on_time))
             self._change(missed=self.progress.missed + count - len(caught_up))
             missed = caught_up
         self._owe([*missed, *on_time])
         self._go_on()
+
+    def _latest_times(self, first: datetime) -> list[datetime]:
+        """The last of the times that are due, in order: as many as may be needed, and one more."""
+        rest = latest_times(self.plan, self.anchor, after=first, until=self.world.now, most=self._cap + 2)
+        return rest if len(rest) == self._cap + 2 else [first, *rest]
 
     @property
     def _cap(self) -> int:

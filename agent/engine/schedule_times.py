@@ -55,13 +55,12 @@ def times(plan: Plan, anchor: datetime, *, after: datetime, until: datetime) -> 
 
 def latest_times(plan: Plan, anchor: datetime, *, after: datetime, until: datetime, most: int) -> list[datetime]:
     """The last times between two moments, in order, without going through years of them."""
-    window = _FIRST_WINDOW
+    window = min(_FIRST_WINDOW, until - after)
     while True:
-        start = max(after, until - window)
-        found = list(times(plan, anchor, after=start, until=until))
-        if len(found) >= most or start == after:
+        found = list(times(plan, anchor, after=until - window, until=until))
+        if len(found) >= most or until - window <= after:
             return found[-most:]
-        window *= 2
+        window = min(2 * window, until - after)
 
 
 def count_times(plan: Plan, anchor: datetime, *, after: datetime, until: datetime, most: int) -> int:

@@ -19,6 +19,7 @@ from agent.domain.errors import ConfigurationError, FatalError, TransientError
 from agent.store.database import Database
 from agent.store.key_values import KeyValues
 from agent.store.tables import METADATA
+from tests.helpers.postgres_server import ADMINISTRATOR, PostgresServer
 
 
 @pytest.fixture
@@ -208,3 +209,28 @@ def test_killed_in_the_middle_of_a_transaction_it_holds_what_was_committed(datab
     path = str(tmp_path / "agent.db")
     assert subprocess.run([sys.executable, "-c", dying, path], check=False).returncode == 9
     assert KeyValues(database, "area").load() == {"committed": "x"}
+
+
+@pytest.mark.postgres
+def test_a_server_that_drops_the_connection_is_told_as_such_and_used_again(postgres_server: PostgresServer) -> None:
+    name = postgres_server.emptied_database()
+    url = sa.URL.create(
+        "postgresql+psycopg", ADMINISTRATOR, postgres_server.password, postgres_server.host, postgres_server.port, name
+    )
+    database = Database(url.render_as_string(hide_password=False))
+    values = KeyValues(database, "area")
+
+    def dropped() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO key_values VALUES ('area', 'half', 'x')")
+            own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            postgres_server.execute("postgres", f"SELECT pg_terminate_backend({own})")
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(TransientError) as caught:
+        dropped()
+    assert caught.value.code == "database-unreachable"
+    assert postgres_server.password not in f"{caught.value} {caught.value.detail}"
+    values.save("whole", "x")
+    assert values.load() == {"whole": "x"}
+    database.close()

@@ -15,16 +15,16 @@ from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.key_values import KeyValues
 from agent.store.operators import OperatorStore
+from tests.helpers.agent_database import BOTH_KINDS, opened
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=5)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database.at(tmp_path / "agent.db")
-    yield database
-    database.close()
+@pytest.fixture(params=BOTH_KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request, tmp_path) as database:
+        yield database
 
 
 # -- App Configurations ------------------------------------------------------------------------------------------------

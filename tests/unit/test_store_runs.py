@@ -15,16 +15,16 @@ from agent.domain.errors import ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
 from agent.store.database import Database
 from agent.store.runs import RunRow, RunStore, new_run_id
+from tests.helpers.agent_database import BOTH_KINDS, opened
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=5)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database.at(tmp_path / "agent.db")
-    yield database
-    database.close()
+@pytest.fixture(params=BOTH_KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request, tmp_path) as database:
+        yield database
 
 
 @pytest.fixture
@@ -167,8 +167,8 @@ def test_the_latest_run_is_the_newest_that_ended_and_active_are_those_that_did_n
     assert [run.id for run in runs.active()] == [second.id, other.id]
 
 
-def test_active_runs_are_found_without_reading_the_history(runs: RunStore, tmp_path: Path) -> None:
-    queue(runs)
+def test_active_runs_are_found_without_reading_the_history(tmp_path: Path) -> None:
+    Database.at(tmp_path / "agent.db").close()
     query = "SELECT * FROM runs WHERE flow = 'orders' AND ended_at IS NULL"
     with closing(sqlite3.connect(tmp_path / "agent.db")) as connection:
         plan = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
