@@ -37,6 +37,7 @@ OPERATOR_NAME = "demo"
 OPERATOR_PASSWORD = "demo-operator"  # noqa: S105 - public on purpose: it is printed on screen
 STORE_NAME = "Sandbox store"
 DATABASE_NAME = "Demo database"
+_FLOWS = ("customers-to-database", "orders-to-database", "stock-to-store")
 _START_SECONDS = 30.0
 _STOCK_ROWS = 200
 
@@ -146,7 +147,8 @@ async def _prepare(endpoint: Endpoint, store: Store, folders: Folders) -> models
         await asyncio.to_thread(_seed_stock, database)
         deployed = {flow.name for flow in await client.flows()}
         for sample in await client.samples():
-            if sample.file.rsplit(".", 1)[0] not in deployed:
+            name = sample.file.rsplit(".", 1)[0]
+            if name in _FLOWS and name not in deployed:
                 bindings = {
                     token: STORE_NAME if app == "bigcommerce" else DATABASE_NAME for token, app in sample.tokens.items()
                 }
