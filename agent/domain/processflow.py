@@ -11,7 +11,10 @@ from agent.domain.app import DataType
 
 
 class NodeType(StrEnum):
-    """The node types of a processflow. Those in `LATER` are known but refused in this version."""
+    """The node types of a processflow. Those in `LATER` are known but refused in this version.
+
+    A self-loop is known in order to be refused with the way to say it here: see `Loop`.
+    """
 
     START = "start"
     GET = "get"

@@ -117,7 +117,7 @@ class Delivery:
         begun, places = intended.acknowledgement, {intended.places[row]: id_ for row, id_ in found.written.items()}
         return msgspec.structs.replace(
             begun,
-            move=None,
+            move=begun.move.only(read=len(places)) if begun.move is not None else None,
             source_ids=[begun.source_ids[place] for place in places],
             fingerprints=[begun.fingerprints[place] for place in places],
             destination_ids=list(places.values()),

@@ -80,6 +80,10 @@ def form_node(node_id: str, tree: Tree, place: Place, report: Report) -> Formed 
         report.add(leaf.place, "later-version", f"The node type “{type_.value}” comes with a later version.",
                    "Remove the node.")  # fmt: skip
         return Formed(node_id, type_, place, None)
+    if type_ is NodeType.SELF_LOOP:
+        report.add(leaf.place, "self-loop", "A GET repeats by itself: there is no node for it.",
+                   "Remove the node and add loop: {until: no-data} to the GET.")  # fmt: skip
+        return Formed(node_id, type_, place, None)
     return Formed(node_id, type_, place, _FORMS[type_](node_id, fields, report))
 
 

@@ -60,6 +60,11 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
         """Without the bookmark, and not at the end: what was read since the last one is read again by another run."""
         return msgspec.structs.replace(self, bookmark=None, finished=False)
 
+    def only(self, *, read: int) -> Move:
+        """Held back, and with no more records than those: of the others nobody knows what became of them."""
+        held_back = self.held_back()
+        return msgspec.structs.replace(held_back, read=read, unchanged=0, failed=0, skipped=0)
+
 
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     """Everything that is booked when a packet is acknowledged. Small enough to travel as a receipt.

@@ -31,6 +31,7 @@ from agent.connectors.contract import CheckReport, Connector, LookUp, Prepared, 
 from agent.connectors.registry import connectors
 from agent.domain.app import App, Schema
 from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
+from agent.domain.processflow import MapperNode
 from agent.domain.run import RunState, Trigger
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
@@ -40,7 +41,7 @@ from agent.engine.journal import Level
 from agent.engine.loading import load
 from agent.engine.mapping import Mapper
 from agent.engine.runner import Parts, Runner, Then
-from agent.store.acknowledgement import Acknowledgement
+from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -232,10 +233,11 @@ class Bench:
 
 def alone(folder: Path, orders: int, flow_bench: Bench) -> None:
     """What each piece takes by itself, one after the other, in one thread."""
-    mapper = Mapper(flow_bench.flow.chains[0].mapper)
+    (mapper,) = (Mapper(node) for node in flow_bench.flow.stages[0].nodes.values() if isinstance(node, MapperNode))
     ledger = Ledger(Database.at(folder / "alone.db"))
-    stream = ledger.stream(flow="f", node="n")
-    ledger.cursor(run="r", stream=stream)
+    source, stream = ledger.stream(flow="f", node="get"), ledger.stream(flow="f", node="post")
+    for one in (source, stream):
+        ledger.cursor(run="r", stream=one)
     seconds = dict.fromkeys(("make the orders", "fingerprints", "mapping", "receipt", "ledger"), 0.0)
     for number, start in enumerate(range(0, orders, _PACKET), 1):
         begin = time.perf_counter()
@@ -247,8 +249,9 @@ def alone(folder: Path, orders: int, flow_bench: Bench) -> None:
         moments.append(time.perf_counter())
         ids = list(mapped.batch.source_ids)
         booked = Acknowledgement(
-            run="r", stream=stream, number=number, position={}, bookmark=None, finished=False, unchanged=0,
-            source_ids=ids, destination_ids=ids, fingerprints=fingerprints, troubled=[], at=number,
+            run="r", stream=stream, number=number, source_ids=ids, destination_ids=ids, fingerprints=fingerprints,
+            troubled=[], at=number,
+            move=Move(source, before=number - 1, number=number, position={}, bookmark=None, finished=False),
         )  # fmt: skip
         booked.pack()
         moments.append(time.perf_counter())

@@ -38,7 +38,7 @@ def bindings(rig: Rig, *, connectors: dict[str, Connector] | None = None, **secr
 
 def node_and_flow(rig: Rig) -> tuple[AppNode, Processflow]:
     flow = rig.parse(rig.deploy())
-    return flow.chains[0].get, flow
+    return flow.stages[0].source, flow
 
 
 BOUND = {"from": "flow-source", "to": "flow-destination"}

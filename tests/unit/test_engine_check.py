@@ -10,7 +10,7 @@ import pytest
 
 from agent.connectors.contract import Connector
 from agent.domain.app import DataType, Schema
-from agent.domain.processflow import AttributeMapping
+from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.attribute_types import with_types
 from agent.engine.catalogue import Catalogue
 from agent.engine.check import check
@@ -129,7 +129,9 @@ def test_the_bound_configuration_decides_about_the_schema() -> None:
 def _types(content: bytes) -> dict[str, DataType]:
     flow = parse(content, file="flow.yaml").flow
     assert flow is not None
-    mappings: tuple[AttributeMapping, ...] = with_types(flow, Catalogue(flow, APPS)).chains[0].mapper.mappings
+    mapper = with_types(flow, Catalogue(flow, APPS)).stages[0].nodes["map-orders"]
+    assert isinstance(mapper, MapperNode)
+    mappings: tuple[AttributeMapping, ...] = mapper.mappings
     members = next((mapping.members for mapping in mappings if mapping.members), ())
     return {mapping.attribute: mapping.type for mapping in (*mappings, *(m for m in members if m.attribute != "id"))}
 

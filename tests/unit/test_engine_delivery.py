@@ -17,9 +17,9 @@ from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
 from agent.engine.intended import Intended
 from agent.engine.journal import RunJournal
-from agent.engine.preparation import Prepared
+from agent.engine.prepared import Prepared
 from agent.engine.verdict import FailureLimit
-from agent.store.acknowledgement import Acknowledgement, StoredBookmark
+from agent.store.acknowledgement import Acknowledgement, Move, StoredBookmark
 from agent.store.database import Database
 from tests.helpers.flow_rig import DOCUMENT, Rig
 from tests.helpers.scripted_apps import Crash, ScriptedConnection, moment_of
@@ -197,13 +197,16 @@ def test_an_intent_keeps_the_batch_exactly() -> None:
         ("c", str(10**40), [(None, None)]),
     ]
     acknowledgement = Acknowledgement(
-        run="r", stream=1, number=2, position={"a": [1, None]}, bookmark=StoredBookmark(moment_of(1), {"b": "c"}),
-        finished=True, unchanged=3, source_ids=["a", "z", "b", "c"], destination_ids=[""] * 4,
+        run="r", stream=1, number=2, source_ids=["a", "z", "b", "c"], destination_ids=[""] * 4,
         fingerprints=[1, 2, 3, 2**63 - 1], troubled=[], at=5,
+        move=Move(
+            stream=2, before=4, number=5, position={"a": [1, None]}, read=7, unchanged=3, finished=True,
+            bookmark=StoredBookmark(moment_of(1), {"b": "c"}), memory={"pass": 2},
+        ),
     )  # fmt: skip
     prepared = Prepared(
         batch=Batch(attributes, ["a", "b", "c"], rows), places=[0, 2, 3], source_ids=["a", "z", "b", "c"],
-        fingerprints=[1, 2, 3, 4], troubled=(), unchanged=3, position={}, bookmark=None,
+        fingerprints=[1, 2, 3, 4], troubled=(),
     )  # fmt: skip
     target = WriteTarget("rows", "PUT", {"location": "7"}, "flow/post")
     again = Intended.unpack(Intended.of(prepared, acknowledgement, target).pack())
@@ -216,7 +219,8 @@ def test_an_intent_keeps_the_batch_exactly() -> None:
 
 def delivery(rig: Rig, *, before: Counts | None = None) -> tuple[Delivery, str]:
     run_id = rig.queue()
-    rig.ledger.cursor(run=run_id, stream=rig.stream)
+    for stream in (rig.stream, rig.source_stream):
+        rig.ledger.cursor(run=run_id, stream=stream)
     return Delivery(
         destination=ScriptedConnection(rig.steps, destination=rig.destination), target=TARGET, ledger=rig.ledger,
         run=run_id, stream=rig.stream, number=0, journal=RunJournal(rig.journal, flow="flow", run=run_id),
@@ -227,8 +231,14 @@ def delivery(rig: Rig, *, before: Counts | None = None) -> tuple[Delivery, str]:
 def prepared(*keys: str) -> Prepared:
     batch = Batch((Attribute("id"), Attribute("total")), list(keys), [(key, 1) for key in keys])
     return Prepared(
-        batch=batch, places=range(len(keys)), source_ids=list(keys), fingerprints=[1] * len(keys), troubled=[],
-        unchanged=0, position={}, bookmark=None,
+        batch=batch, places=range(len(keys)), source_ids=list(keys), fingerprints=[1] * len(keys), troubled=[]
+    )
+
+
+def moved(rig: Rig, *, read: int) -> Move:
+    """The first packet of the source, with so many records."""
+    return Move(
+        stream=rig.source_stream, before=0, number=1, position={}, bookmark=None, finished=False, read=read
     )  # fmt: skip
 
 
@@ -237,7 +247,7 @@ async def test_many_failures_of_one_packet_do_not_flood_the_log(open_rig: Callab
     keys = [f"r{number}" for number in range(200)]
     rig.destination.refused = dict.fromkeys(keys, "Refused.")
     one, _ = delivery(rig)
-    await one.deliver(prepared(*keys))
+    await one.deliver(prepared(*keys), None)
     assert rig.journal.said("Refused.") == 50
     assert rig.journal.lines[-1].message == "150 more records of this packet: see Sync Info."
 
@@ -245,10 +255,10 @@ async def test_many_failures_of_one_packet_do_not_flood_the_log(open_rig: Callab
 async def test_a_packet_that_somebody_else_has_booked_stops_this_worker(open_rig: Callable[..., Rig]) -> None:
     rig = open_rig()
     one, run_id = delivery(rig)
-    await one.deliver(prepared("a"))
+    await one.deliver(prepared("a"), moved(rig, read=1))
     one.continue_from(0)
     with pytest.raises(FatalError) as caught:
-        await one.deliver(prepared("a"))
+        await one.deliver(prepared("a"), moved(rig, read=1))
     assert caught.value.code == "fenced"
     assert rig.runs.get(run_id).counts == Counts(read=1, written=1)
 
@@ -261,14 +271,14 @@ async def test_a_destination_that_never_answers_is_asked_three_times(
     rig.destination.script.extend(["lost"] * 9)
     one, run_id = delivery(rig)
     with pytest.raises(AmbiguousWriteError) as caught:
-        await one.deliver(prepared("a"))
+        await one.deliver(prepared("a"), moved(rig, read=1))
     assert caught.value.code == "write-unanswered"
     assert len(rig.destination.batches) <= 4
     assert rig.runs.get(run_id).counts == Counts()
     rig.destination.script.clear()
     await one.settle()
     if receipts:
-        await one.deliver(prepared("a"))
+        await one.deliver(prepared("a"), moved(rig, read=1))
     assert rig.runs.get(run_id).counts == Counts(read=1, written=1)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain.app import DataType
-from agent.domain.processflow import FilterPlace, Processflow
+from agent.domain.processflow import FilterPlace, MapperNode, Processflow, Stage, Way
 from agent.engine.document import parse
 from agent.engine.tree import MOST_BYTES
 from tests.helpers.sample_flow import GOOD, spoiled
@@ -23,6 +23,12 @@ def good() -> Processflow:
     return document.flow
 
 
+def mapper(stage: Stage, node_id: str) -> MapperNode:
+    node = stage.nodes[node_id]
+    assert isinstance(node, MapperNode)
+    return node
+
+
 def codes(content: bytes) -> list[str]:
     return [problem.code for problem in parse(content, file="flow.yaml").problems]
 
@@ -32,13 +38,17 @@ def test_a_good_document_becomes_a_processflow() -> None:
     assert (flow.name, flow.title) == ("orders-to-database", "Orders to database")
     assert flow.credentials == {"store": "bigcommerce", "database": "sql"}
     assert flow.variables == {"shop": "EU"}
-    (chain,) = flow.chains
-    assert chain.get.start_from == datetime(2020, 1, 1, tzinfo=UTC)
-    assert chain.get.options == {"sort": "id"}
-    assert [clause.place for clause in chain.get.filters] == [FilterPlace.QUERY, FilterPlace.HEADER]
-    assert chain.get.filters[1].operator == "="
-    assert chain.post.action == "UPSERT"
-    by_name = {mapping.attribute: mapping for mapping in chain.mapper.mappings}
+    (stage,) = flow.stages
+    assert stage.source.start_from == datetime(2020, 1, 1, tzinfo=UTC)
+    assert stage.source.options == {"sort": "id"}
+    assert [clause.place for clause in stage.source.filters] == [FilterPlace.QUERY, FilterPlace.HEADER]
+    assert stage.source.filters[1].operator == "="
+    assert (stage.source.loop, stage.source.retry_filters) == (None, ())
+    assert list(stage.nodes) == ["map-orders", "post-orders"]
+    assert stage.ways == {"get-orders": (Way("map-orders"),), "map-orders": (Way("post-orders"),)}
+    (post,) = stage.posts
+    assert post.action == "UPSERT"
+    by_name = {mapping.attribute: mapping for mapping in mapper(stage, "map-orders").mappings}
     assert by_name["id"].key
     assert not by_name["total"].typed
     assert by_name["paid_at"].type is DataType.DATETIME
@@ -60,8 +70,8 @@ def test_json_gives_the_same_processflow_also_when_it_is_indented_with_tabs() ->
     for text in (json.dumps(document), json.dumps(document, indent="\t"), json.dumps(document).replace("/", "\\/")):
         flow = parse(text.encode(), file="flow.json").flow
         assert flow is not None
-        assert flow.chains[0].get.description == "é \U0001f600/"
-        assert flow.chains[0].mapper.mappings[0].key
+        assert flow.stages[0].source.description == "é \U0001f600/"
+        assert mapper(flow.stages[0], "map").mappings[0].key
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble() -> None:
@@ -101,12 +111,14 @@ def test_words_that_yaml_would_turn_into_something_else_stay_text() -> None:
         ("type: datetime", "type: date", "24:45 unknown-type", "Did you mean “datetime”?"),
         ("total: total_inc_tax", "total:", "22:7 missing-key", "“total” has no expression"),
         ("each: consignments.shipping.line_items\n        ", "", "26:9 missing-key", "“each” is missing"),
-        ("end: {type: end}", "end: {type: splitter}", "31:15 later-version", "comes with a later version"),
+        ("end: {type: end}", "end: {type: return-response}", "31:15 later-version", "comes with a later version"),
         ("post-orders, end]", "post-order, end]", "33:37 unknown-node", "Did you mean “post-orders”?"),
-        ("map-orders, post-orders, end]", "post-orders, end]", "33:25 wrong-order", "POST cannot follow GET"),
+        ("map-orders, post-orders, end]", "post-orders, end]", "30:3 unmapped-post", "Put a Mapper before it"),
+        ("start, get-orders, map", "start, map", "33:13 wrong-order", "A Mapper cannot follow Start"),
         ("post-orders, end]", "post-orders, get-orders]", "33:50 cycle", "is reached from itself"),
-        ("end]", "end, end]", "33:55 cycle", "later version"),
-        (", post-orders, end]", "]", "18:3 open-end", "POST must follow"),
+        ("end]", "end, end]", "33:55 cycle", "Remove the link from the node to itself"),
+        ("[start, get-orders", "[start, get-orders, get-orders", "33:25 cycle", "Add loop: {until: no-data}"),
+        (", post-orders, end]", "]", "18:3 open-end", "something must follow"),
         ("  start: {type: start}\n", "", "32:6 unknown-node", "There is no node “start”"),
         ("end: {type: end}", "end: {type: end}\n  more: {type: start}", "32:3 several-starts", "more than one"),
         ("end: {type: end}", "end: {type: end}\n  more: {type: end}", "32:3 node-not-reached", "Link it or remove it"),
@@ -130,7 +142,7 @@ def test_all_faults_are_reported_at_once_in_the_order_of_the_document() -> None:
     assert [problem.code for problem in problems] == ["unknown-key", "unknown-node-type", "unknown-type"]
 
 
-def test_several_chains_run_in_the_order_of_their_links() -> None:
+def test_several_branches_are_passed_in_the_order_of_their_links() -> None:
     more = (
         "  post-too: {type: post, credential: database, schema: b, action: UPSERT}\n"
         "  map-too: {type: mapper, attributes: {id: id}}\n"
@@ -139,10 +151,13 @@ def test_several_chains_run_in_the_order_of_their_links() -> None:
     document += "  - [get-orders, map-too, post-too, end]\n"
     flow = parse(document.encode(), file="flow.yaml").flow
     assert flow is not None
-    assert [(chain.get.id, chain.mapper.id, chain.post.id) for chain in flow.chains] == [
-        ("get-orders", "map-orders", "post-orders"),
-        ("get-orders", "map-too", "post-too"),
-    ]
+    (stage,) = flow.stages
+    assert stage.ways == {
+        "get-orders": (Way("map-orders"), Way("map-too")),
+        "map-orders": (Way("post-orders"),),
+        "map-too": (Way("post-too"),),
+    }
+    assert [post.id for post in stage.posts] == ["post-orders", "post-too"]
 
 
 def test_two_paths_to_one_post_are_refused() -> None:

@@ -12,6 +12,7 @@ from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import TransientError
 from agent.domain.packet import Packet
 from agent.domain.run import Counts
+from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
 from agent.engine.journal import RunJournal
@@ -19,6 +20,7 @@ from agent.engine.mapping import Mapper
 from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
 from agent.engine.verdict import FailureLimit
+from agent.engine.walking import Walker
 from agent.store.database import Database
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import ScriptedConnection, outage
@@ -40,18 +42,25 @@ class Stage:
         self.rig, self.control, self.run_id = rig, RunControl(), rig.queue()
         rig.ledger.cursor(run=self.run_id, stream=rig.stream)
         journal = RunJournal(rig.journal, flow="flow", run=self.run_id)
-        (chain,) = rig.parse(rig.deploy()).chains
+        (stage,) = rig.parse(rig.deploy()).stages
+        walker = Walker(stage)
+        delivery = Delivery(
+            destination=ScriptedConnection(rig.steps, destination=rig.destination),
+            target=WriteTarget("rows", "PUT", {}, "flow/post"), ledger=rig.ledger, run=self.run_id,
+            stream=rig.stream, number=0, journal=journal, node="post", clock=rig.clock.utc,
+            limit=FailureLimit(Counts()),
+        )  # fmt: skip
         self.pipeline = Pipeline(
             source=ScriptedConnection(rig.steps, source=rig.source),
             preparation=Preparation(
-                mapper=Mapper(chain.mapper), ledger=rig.ledger, stream=rig.stream, version=1, journal=journal,
-                nodes=("get", "map"), first_number=1,
+                walker=walker, ledger=rig.ledger, stream=rig.stream, version=1, journal=journal, node="get",
+                first_number=1,
             ),
-            delivery=Delivery(
-                destination=ScriptedConnection(rig.steps, destination=rig.destination),
-                target=WriteTarget("rows", "PUT", {}, "flow/post"), ledger=rig.ledger, run=self.run_id,
-                stream=rig.stream, number=0, journal=journal, node="post", clock=rig.clock.utc,
-                limit=FailureLimit(Counts()),
+            carrier=Carrier(
+                stage=stage, walker=walker, sinks={"post": delivery}, streams={"post": rig.stream}, ledger=rig.ledger,
+                run=self.run_id, source_stream=rig.source_stream,
+                cursor=rig.ledger.cursor(run=self.run_id, stream=rig.source_stream), clock=rig.clock.utc,
+                control=self.control, journal=journal, inner_done=lambda _: True,
             ),
             control=self.control, journal=journal, time_is_up=time_is_up, cancel_grace_seconds=grace_seconds,
         )  # fmt: skip

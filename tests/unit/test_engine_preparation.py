@@ -11,8 +11,9 @@ import pytest
 
 from agent.domain.packet import Bookmark, Packet
 from agent.engine.journal import RunJournal
-from agent.engine.mapping import Mapper
-from agent.engine.preparation import Preparation, Prepared
+from agent.engine.preparation import Preparation, Ready
+from agent.engine.prepared import Prepared, prepared
+from agent.engine.walking import Walker, Write
 from agent.store.acknowledgement import Acknowledgement, RecordLine
 from agent.store.database import Database
 from tests.helpers.flow_rig import Rig
@@ -34,31 +35,29 @@ class Line:
         active = rig.runs.active()
         self.run_id = active[0].id if active else rig.queue()
         self.number = rig.ledger.cursor(run=self.run_id, stream=rig.stream).number
-        (chain,) = rig.parse(rig.deploy()).chains
+        (stage,) = rig.parse(rig.deploy()).stages
         self.preparation = Preparation(
-            mapper=Mapper(chain.mapper), ledger=rig.ledger, stream=rig.stream, version=version,
-            journal=RunJournal(rig.journal, flow="flow", run=self.run_id), nodes=("get", "map"), first_number=1,
+            walker=Walker(stage), ledger=rig.ledger, stream=rig.stream, version=version,
+            journal=RunJournal(rig.journal, flow="flow", run=self.run_id), node="get", first_number=1,
         )  # fmt: skip
 
-    async def prepare(self, *records: tuple[str, Any]) -> Prepared:
+    async def prepare(self, *records: tuple[str, Any]) -> Ready:
         documents = [msgspec.json.encode({"id": key, "version": 1, "total": total}) for key, total in records]
         return await self.preparation.prepare(Packet([key for key, _ in records], documents, {"page": 1}))
 
-    def book(self, prepared: Prepared, *, failed: set[str] = frozenset()) -> None:  # type: ignore[assignment]  # empty
+    def book(self, ready: Ready, *, failed: set[str] = frozenset()) -> None:  # type: ignore[assignment]  # empty
         self.number += 1
-        troubled = [RecordLine(at, 3, "No.", "") for at, key in enumerate(prepared.source_ids) if key in failed]
+        load = ready.load
+        troubled = [RecordLine(at, 3, "No.", "") for at, key in enumerate(load.source_ids) if key in failed]
         self.rig.ledger.acknowledge(
             Acknowledgement(
                 run=self.run_id,
                 stream=self.rig.stream,
                 number=self.number,
-                position={},
-                bookmark=None,
-                finished=False,
-                unchanged=prepared.unchanged,
-                source_ids=list(prepared.source_ids),
-                destination_ids=[""] * len(prepared.source_ids),
-                fingerprints=list(prepared.fingerprints),
+                move=None,
+                source_ids=list(load.source_ids),
+                destination_ids=[""] * len(load),
+                fingerprints=list(load.fingerprints),
                 troubled=troubled,
                 at=0,
             )
@@ -66,31 +65,42 @@ class Line:
         self.preparation.booked()
 
 
-def values(prepared: Prepared) -> list[tuple[object, object]]:
-    return [(row[0], row[2]) for row in prepared.batch.rows]
+def written(ready: Ready) -> Prepared:
+    """What the only POST gets."""
+    assert ready.actions is not None
+    (write,) = ready.actions
+    assert isinstance(write, Write)
+    assert write.post.id == "post"
+    return prepared(write.load)
+
+
+def values(ready: Ready) -> list[tuple[object, object]]:
+    return [(row[0], row[2]) for row in written(ready).batch.rows]
 
 
 async def test_what_is_new_is_mapped_in_order(rig: Rig) -> None:
-    prepared = await Line(rig).prepare(("b", 1), ("a", 2))
-    assert values(prepared) == [("b", 1), ("a", 2)]
-    assert (list(prepared.source_ids), list(prepared.places), prepared.unchanged) == (["b", "a"], [0, 1], 0)
-    assert (prepared.position, prepared.bookmark, prepared.finished) == ({"page": 1}, None, False)
+    ready = await Line(rig).prepare(("b", 1), ("a", 2))
+    assert values(ready) == [("b", 1), ("a", 2)]
+    assert (list(written(ready).source_ids), list(written(ready).places)) == (["b", "a"], [0, 1])
+    assert (ready.read, ready.unchanged) == (2, 0)
+    assert (ready.position, ready.bookmark, ready.last) == ({"page": 1}, None, False)
 
 
 async def test_the_bookmark_of_the_last_packet_goes_with_it(rig: Rig) -> None:
     bookmark = Bookmark(moment_of(3), {"change": 3})
-    prepared = await Line(rig).preparation.prepare(Packet([], [], {}, bookmark))
-    assert prepared.finished
-    assert prepared.bookmark is not None
-    assert (prepared.bookmark.moment, prepared.bookmark.detail) == (bookmark.moment, {"change": 3})
+    ready = await Line(rig).preparation.prepare(Packet([], [], {}, bookmark))
+    assert ready.last
+    assert ready.bookmark is not None
+    assert (ready.bookmark.moment, ready.bookmark.detail) == (bookmark.moment, {"change": 3})
+    assert (ready.actions, ready.read) == ([], 0)
 
 
 async def test_what_was_written_exactly_so_is_dropped(rig: Rig) -> None:
     line = Line(rig)
     line.book(await line.prepare(("a", 1), ("b", 2), ("c", 3)))
     for again in (line, Line(rig)):
-        prepared = await again.prepare(("a", 1), ("b", 22), ("c", 3))
-        assert (values(prepared), prepared.unchanged) == ([("b", 22)], 2)
+        ready = await again.prepare(("a", 1), ("b", 22), ("c", 3))
+        assert (values(ready), ready.read, ready.unchanged) == ([("b", 22)], 3, 2)
 
 
 async def test_what_failed_is_no_reason_to_drop_it(rig: Rig) -> None:
@@ -132,12 +142,13 @@ async def test_the_same_state_twice_is_written_once_on_its_way_or_booked(rig: Ri
 
 
 async def test_records_that_cannot_be_mapped_are_told_and_spoil_no_other(rig: Rig) -> None:
-    prepared = await Line(rig).prepare(("a", "many"), ("b", 2), ("c", None), ("d", 4))
-    assert (values(prepared), list(prepared.places)) == ([("b", 2), ("d", 4)], [1, 3])
-    assert list(prepared.source_ids) == ["a", "b", "c", "d"]
-    assert [(line.index, line.state) for line in prepared.troubled] == [(0, 3), (2, 3)]
-    assert all(line.message and line.remedy for line in prepared.troubled)
-    assert len(prepared.fingerprints) == 4
+    ready = await Line(rig).prepare(("a", "many"), ("b", 2), ("c", None), ("d", 4))
+    found = written(ready)
+    assert (values(ready), list(found.places)) == ([("b", 2), ("d", 4)], [1, 3])
+    assert list(found.source_ids) == ["a", "b", "c", "d"]
+    assert [(line.index, line.state) for line in found.troubled] == [(0, 3), (2, 3)]
+    assert all(line.message and line.remedy for line in found.troubled)
+    assert len(found.fingerprints) == 4
 
 
 async def test_packets_are_kept_only_in_diagnosis_mode(rig: Rig) -> None:
@@ -149,9 +160,9 @@ async def test_packets_are_kept_only_in_diagnosis_mode(rig: Rig) -> None:
     await line.prepare(("d", 4))
     assert [(node, number) for node, number, _ in rig.journal.packets] == [
         ("get", 1),
-        ("map", 1),
+        ("post", 1),
         ("get", 2),
-        ("map", 2),
+        ("post", 2),
     ]
     fetched, mapped = (msgspec.json.decode(content) for _, _, content in rig.journal.packets[:2])
     assert fetched == [{"id": "b", "version": 1, "total": 2}, {"id": "c", "version": 1, "total": 3}]

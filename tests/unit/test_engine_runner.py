@@ -193,7 +193,7 @@ def test_several_chains_run_one_after_the_other_each_with_a_bookmark_of_its_own(
     plain.source.fill(12)
     run = plain.execute(budget_seconds=0)
     assert run.counts == Counts(read=24, written=24)
-    streams = [plain.ledger.stream(flow="flow", node=node) for node in ("post", "post-2")]
+    streams = [plain.ledger.stream(flow="flow", node=node) for node in ("get", "get-2")]
     assert [plain.ledger.bookmark(stream) for stream in streams] == [Bookmark(moment_of(12), {"change": 12})] * 2
     assert plain.execute().counts == Counts()
 

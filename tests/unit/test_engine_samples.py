@@ -14,11 +14,12 @@ from ruamel.yaml import YAML
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
-from agent.domain.processflow import NodeType
+from agent.domain.processflow import LATER, MapperNode, NodeType, Processflow
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.loading import load
 from agent.engine.mapping import Mapper
+from agent.engine.walking import Walker
 from tests.benchmarks.bench_mapping import order
 from tests.helpers.sample_apps import APPS
 from tests.helpers.sample_flow import GOOD, spoiled
@@ -42,16 +43,23 @@ def _texts(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def mapper_of(flow: Processflow) -> MapperNode:
+    """The only mapper."""
+    (mapper,) = (node for stage in flow.stages for node in stage.nodes.values() if isinstance(node, MapperNode))
+    return mapper
+
+
 def test_the_schema_is_a_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 def test_the_schema_knows_every_node_type() -> None:
-    assert set(SCHEMA["$defs"]["node"]["properties"]["type"]["enum"]) == {type_.value for type_ in NodeType}
+    known = {type_.value for type_ in NodeType if type_ is not NodeType.SELF_LOOP}
+    assert set(SCHEMA["$defs"]["node"]["properties"]["type"]["enum"]) == known
 
 
 def test_there_are_samples() -> None:
-    assert [sample.stem for sample in SAMPLES] == ["customers-to-database", "orders-to-database", "stock-to-store"]
+    assert {"customers-to-database", "orders-to-database", "stock-to-store"} <= {sample.stem for sample in SAMPLES}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
@@ -62,15 +70,15 @@ def test_a_sample_is_a_good_document(sample: Path) -> None:
     assert document.flow.name == sample.stem
     assert document.flow.title
     assert document.flow.description
-    for chain in document.flow.chains:
-        Mapper(chain.mapper)
+    for stage in document.flow.all_stages:
+        Walker(stage)
     assert list(VALIDATOR.iter_errors(plain(sample.read_bytes()))) == []
 
 
 def test_the_sample_for_orders_maps_an_order() -> None:
     document = parse((RESOURCES / "processflows" / "orders-to-database.yaml").read_bytes(), file="orders")
     assert document.flow is not None
-    mapped = Mapper(document.flow.chains[0].mapper).map_packet(Packet(["5"], [order(5)], {}))
+    mapped = Mapper(mapper_of(document.flow)).map_packet(Packet(["5"], [order(5)], {}))
     assert not mapped.failures
     row = dict(zip([attribute.name for attribute in mapped.batch.attributes], mapped.batch.rows[0], strict=True))
     assert row["billing_name"] == "Greta Lindqvist"
@@ -91,7 +99,7 @@ def test_a_sample_fits_the_store(sample: Path) -> None:
 
 def test_loading_gives_types_and_refuses_a_broken_document() -> None:
     flow = load(GOOD.encode(), file="flow.yaml", apps=APPS)
-    assert flow.chains[0].mapper.mappings[0].type is DataType.INTEGER
+    assert mapper_of(flow).mappings[0].type is DataType.INTEGER
     with pytest.raises(ConfigurationError) as raised:
         load(spoiled("type: get\n", "type: gte\n").replace(b"title", b"titel"), file="flow.yaml", apps=APPS)
     assert raised.value.code == "processflow-invalid"
@@ -130,8 +138,94 @@ def test_the_schema_catches_what_is_wrong_in_form(old: str, new: str) -> None:
     assert parse(content, file="flow.yaml").problems
 
 
-@pytest.mark.parametrize("type_", ["splitter", "merger", "self-loop", "delay", "decision", "halt", "return-response"])
+GRAPH = """\
+  cut: {type: splitter, size: 100}
+  join: {type: merger, packets: 3}
+  wait: {type: delay, for: 00:05:00, description: Five minutes}
+  wait-for: {type: delay, expression: pause & " min"}
+  which: {type: decision, when: total_inc_tax > 10, then: map-orders, otherwise: end}
+  stop: {type: halt}
+  get-more:
+    type: get
+    credential: store
+    schema: orders
+    action: GET
+    loop: {until: no-data, times: 5, for: 2 h}
+    retry_filter: [{key: status_id, operator: in, value: "{$}"}]
+  map-more: {type: mapper, attributes: {id: {value: id, key: true}}}
+  post-more: {type: post, credential: database, schema: more, action: UPSERT}
+  go-on: {type: resume, halt: stop}
+  end: {type: end}
+links:
+  - [start, get-orders, cut, join, wait, wait-for, which]
+  - [map-orders, stop, get-more, map-more, post-more, go-on, post-orders, end]
+"""
+WITH_EVERY_NODE = (
+    GOOD[: GOOD.index("  end: {type: end}")].replace("{type: start}", "{type: start, trigger: polling}") + GRAPH
+)
+
+
+def test_a_document_with_every_node_is_good_and_the_schema_agrees() -> None:
+    document = parse(WITH_EVERY_NODE.encode(), file="flow.yaml")
+    assert [str(problem) for problem in check(document, APPS)] == []
+    assert list(VALIDATOR.iter_errors(plain(WITH_EVERY_NODE.encode()))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("trigger: polling", "trigger: event"),
+        ("trigger: polling", "trigger: weekly"),
+        ("size: 100", "size: 0"),
+        ("size: 100", "size: 1000001"),
+        ("size: 100", "size: many"),
+        ("size: 100", "sise: 100"),
+        ("packets: 3", "packets: 1000"),
+        ("packets: 3", "packets: 1.5"),
+        ("{type: merger, packets: 3}", "{type: merger}"),
+        ("for: 00:05:00", "for: soon"),
+        ("for: 00:05:00", "for: -5"),
+        ("for: 00:05:00", "for: 00:05:00, expression: pause"),
+        ("for: 00:05:00, ", ""),
+        ("when: total_inc_tax > 10, ", ""),
+        ("then: map-orders, ", ""),
+        ("otherwise: end", "else: end"),
+        ("{type: halt}", "{type: halt, until: 5}"),
+        ("{type: resume, halt: stop}", "{type: resume}"),
+        ("until: no-data, times: 5, for: 2 h", ""),
+        ("until: no-data", "until: bored"),
+        ("times: 5", "times: 0"),
+        ("for: 2 h", "for: 2 weeks"),
+        ("retry_filter: [", "retry_filters: ["),
+        ("operator: in, ", "operator: one_of, "),
+    ],
+)
+def test_the_schema_catches_what_is_wrong_in_the_form_of_any_node(old: str, new: str) -> None:
+    assert WITH_EVERY_NODE.count(old) == 1
+    content = WITH_EVERY_NODE.replace(old, new).encode()
+    assert list(VALIDATOR.iter_errors(plain(content)))
+    assert parse(content, file="flow.yaml").problems
+
+
+@pytest.mark.parametrize(
+    "length", ["90", "1.5", "90 s", "15 min", "15MIN", "2 h", "30 d", "250 ms", "0:0:5", "120:00:00", "00:00:01.250"]
+)
+def test_a_length_of_time_is_written_in_many_ways(length: str) -> None:
+    content = WITH_EVERY_NODE.replace("for: 00:05:00", f"for: {length}").encode()
+    assert parse(content, file="flow.yaml").problems == ()
+    assert list(VALIDATOR.iter_errors(plain(content))) == []
+
+
+@pytest.mark.parametrize("type_", [type_.value for type_ in LATER])
 def test_later_node_types_have_room_in_the_schema_and_are_refused_by_the_agent(type_: str) -> None:
     content = spoiled("end: {type: end}", f"end: {{type: {type_}, batch_size: 5}}")
     assert list(VALIDATOR.iter_errors(plain(content))) == []
     assert [problem.code for problem in parse(content, file="flow.yaml").problems] == ["later-version"]
+
+
+def test_a_self_loop_is_no_node_and_the_agent_says_what_to_write() -> None:
+    content = spoiled("end: {type: end}", "end: {type: self-loop}")
+    assert list(VALIDATOR.iter_errors(plain(content)))
+    (problem,) = parse(content, file="flow.yaml").problems
+    assert (problem.line, problem.column, problem.code) == (31, 15, "self-loop")
+    assert "loop: {until: no-data}" in problem.suggestion

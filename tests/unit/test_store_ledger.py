@@ -11,18 +11,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
-from agent.domain.run import Counts, Trigger
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, StoredBookmark, acknowledged_at
+from agent.domain.run import Counts, RunState, Trigger
+from agent.store.acknowledgement import (
+    STATE_NUMBERS,
+    Acknowledgement,
+    Move,
+    RecordLine,
+    StoredBookmark,
+    acknowledged_at,
+)
 from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
 from agent.store.sync_info import SyncInfo, SyncRow
+from agent.store.sync_rows import Known
 from tests.helpers.agent_database import BOTH_KINDS, opened
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)
@@ -38,10 +47,12 @@ class Books:
     ledger: Ledger = field(init=False)
     run: str = field(init=False)
     stream: int = field(init=False)
+    source: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.database)
         self.stream = self.ledger.stream(flow=self.flow, node="post")
+        self.source = self.ledger.stream(flow=self.flow, node="get")
         self.run = self.new_run()
 
     def new_run(self) -> str:
@@ -51,13 +62,21 @@ class Books:
             if run.flow == self.flow:
                 runs.request_cancel(run.id, at=NOW)
         runs.queue(run_id=run_id, flow=self.flow, version=1, trigger=Trigger.MANUAL, requested_by="", at=NOW)
-        self.ledger.cursor(run=run_id, stream=self.stream)
+        for stream in (self.source, self.stream):
+            self.ledger.cursor(run=run_id, stream=stream)
         return run_id
+
+    def move(self, number: int, **more: Any) -> Move:
+        values: dict[str, Any] = {
+            "stream": self.source, "before": number - 1, "number": number, "position": {"page": number},
+            "bookmark": None, "finished": False,
+        }  # fmt: skip
+        return Move(**values | more)
 
     def packet(self, number: int, ids: list[str], **more: Any) -> Acknowledgement:
         values: dict[str, Any] = {
-            "run": self.run, "stream": self.stream, "number": number, "position": {"page": number}, "bookmark": None,
-            "finished": False, "unchanged": 0, "source_ids": ids, "destination_ids": [f"d{one}" for one in ids],
+            "run": self.run, "stream": self.stream, "number": number, "move": self.move(number, read=len(ids)),
+            "source_ids": ids, "destination_ids": [f"d{one}" for one in ids],
             "fingerprints": [hash(one) for one in ids], "troubled": [], "at": acknowledged_at(NOW) + number,
         }  # fmt: skip
         return Acknowledgement(**values | more)
@@ -84,7 +103,9 @@ def books(database: Database) -> Books:
 def test_a_stream_keeps_its_number(books: Books) -> None:
     ledger = books.ledger
     assert ledger.stream(flow="orders", node="post") == books.stream
-    assert len({ledger.stream(flow=flow, node=node) for flow in "ab" for node in "cd"} | {books.stream}) == 5
+    assert (
+        len({ledger.stream(flow=flow, node=node) for flow in "ab" for node in "cd"} | {books.stream, books.source}) == 6
+    )
 
 
 def test_a_new_run_stands_at_the_beginning(books: Books) -> None:
@@ -100,13 +121,16 @@ def test_a_packet_moves_everything_together(books: Books) -> None:
     bookmark = StoredBookmark(NOW + timedelta(microseconds=5), {"after": ["x", 1]})
     troubled = [RecordLine(1, FAILED, "No e-mail.", "Correct it."), RecordLine(3, SKIPPED, "Not wanted.", "")]
     packet = books.packet(
-        1, ["a", "b", "c", "d"], troubled=troubled, destination_ids=["A", "", "C", ""], unchanged=5, bookmark=bookmark,
-        finished=True,
+        1, ["a", "b", "c", "d"], troubled=troubled, destination_ids=["A", "", "C", ""],
+        move=books.move(1, read=9, unchanged=5, bookmark=bookmark, finished=True, memory={"pass": 2}),
     )  # fmt: skip
     assert books.ledger.acknowledge(packet)
-    cursor = books.ledger.cursor(run=books.run, stream=books.stream)
+    cursor = books.ledger.cursor(run=books.run, stream=books.source)
     assert (cursor.number, cursor.position, cursor.finished) == (1, {"page": 1}, True)
-    assert books.ledger.bookmark(books.stream) == Bookmark(bookmark.moment, bookmark.detail)
+    assert cursor.memory == {"pass": 2}
+    assert books.ledger.booked(run=books.run, stream=books.stream) == 1
+    assert books.ledger.bookmark(books.source) == Bookmark(bookmark.moment, bookmark.detail)
+    assert books.ledger.bookmark(books.stream) is None
     assert books.ledger.has_records(books.stream)
     assert books.counts() == Counts(read=9, unchanged=5, written=2, failed=1, skipped=1)
     rows = books.rows()
@@ -145,13 +169,14 @@ def test_a_worker_that_was_left_behind_is_fenced_and_changes_nothing(books: Book
 
 
 def test_the_bookmark_moves_only_with_the_packet_that_carries_it(books: Books) -> None:
-    books.ledger.acknowledge(books.packet(1, ["a"], bookmark=StoredBookmark(None, {"id": 7}), finished=True))
+    last = books.move(1, bookmark=StoredBookmark(None, {"id": 7}), finished=True)
+    books.ledger.acknowledge(books.packet(1, ["a"], move=last))
     run = books.run
     books.run = books.new_run()
     books.ledger.acknowledge(books.packet(1, ["b"]))
-    assert books.ledger.bookmark(books.stream) == Bookmark(None, {"id": 7})
-    assert books.ledger.cursor(run=run, stream=books.stream).finished
-    assert not books.ledger.cursor(run=books.run, stream=books.stream).finished
+    assert books.ledger.bookmark(books.source) == Bookmark(None, {"id": 7})
+    assert books.ledger.cursor(run=run, stream=books.source).finished
+    assert not books.ledger.cursor(run=books.run, stream=books.source).finished
 
 
 def test_tries_count_from_the_last_success(books: Books) -> None:
@@ -191,9 +216,64 @@ def test_fingerprints_of_any_number_of_strange_ids_are_found(books: Books) -> No
 
 
 def test_a_packet_without_records_moves_on(books: Books) -> None:
-    books.ledger.acknowledge(books.packet(1, [], unchanged=7))
+    books.ledger.move(books.run, books.move(1, read=7, unchanged=7), at=NOW)
     assert books.counts() == Counts(read=7, unchanged=7)
-    assert books.ledger.cursor(run=books.run, stream=books.stream).number == 1
+    assert books.ledger.cursor(run=books.run, stream=books.source).number == 1
+    assert books.ledger.booked(run=books.run, stream=books.stream) == 0
+
+
+def test_many_posts_book_for_themselves_and_the_progress_is_noted_once(books: Books) -> None:
+    other = books.ledger.stream(flow="orders", node="post-lines")
+    books.ledger.cursor(run=books.run, stream=other)
+    books.ledger.acknowledge(books.packet(1, ["a", "b"], move=None))
+    books.ledger.acknowledge(books.packet(1, ["a"], move=None, stream=other))
+    books.ledger.acknowledge(books.packet(2, ["b"], move=None, stream=other))
+    assert books.counts() == Counts(written=4)
+    assert books.ledger.cursor(run=books.run, stream=books.source).number == 0
+    move = books.move(3, before=0, read=7, unchanged=2, failed=1, skipped=2, bookmark=StoredBookmark(NOW, {"k": 1}))
+    books.ledger.move(books.run, move, at=NOW)
+    assert books.counts() == Counts(read=7, unchanged=2, written=4, failed=1, skipped=2)
+    assert books.ledger.cursor(run=books.run, stream=books.source).number == 3
+    assert books.ledger.bookmark(books.source) == Bookmark(NOW, {"k": 1})
+
+
+def test_progress_that_another_worker_has_noted_is_refused_and_changes_nothing(books: Books) -> None:
+    books.ledger.move(books.run, books.move(2, before=0, read=5), at=NOW)
+    for move in (books.move(2, before=0), books.move(1), books.move(4, before=3)):
+        refused = msgspec.structs.replace(move, read=9, bookmark=StoredBookmark(NOW, {}))
+        with pytest.raises(FatalError) as caught:
+            books.ledger.move(books.run, refused, at=NOW)
+        assert caught.value.code == "fenced"
+        with pytest.raises(FatalError):
+            books.ledger.acknowledge(books.packet(1, ["a"], move=refused))
+    assert books.counts() == Counts(read=5)
+    assert (books.rows(), books.ledger.bookmark(books.source)) == ({}, None)
+    assert books.ledger.booked(run=books.run, stream=books.stream) == 0
+
+
+def test_what_became_of_records_is_known_with_the_run_and_where_they_went(books: Books) -> None:
+    first = books.run
+    books.ledger.acknowledge(books.packet(1, ["a", "b"], fingerprints=[1, 2]))
+    books.run = books.new_run()
+    failed = [RecordLine(0, FAILED, "No.", "")]
+    books.ledger.acknowledge(
+        books.packet(1, ["b", "c"], fingerprints=[22, 3], troubled=failed, destination_ids=["", "dc"])
+    )
+    known = books.ledger.known(books.stream, ["a", "b", "c", "d"])
+    assert known == {
+        "a": Known(1, 1, first, "da"), "b": Known(22, FAILED, books.run, "db"), "c": Known(3, 1, books.run, "dc"),
+    }  # fmt: skip
+    assert [one for one, what in known.items() if what.succeeded] == ["a", "c"]
+
+
+def test_until_when_a_packet_is_held_back_is_decided_once_and_forgotten_when_the_run_ends(books: Books) -> None:
+    hold, later = books.ledger.hold, NOW + timedelta(hours=1)
+    assert hold(run=books.run, node="delay", packet="0.0", until=later) == later
+    assert hold(run=books.run, node="delay", packet="0.0", until=later + timedelta(minutes=5)) == later
+    assert hold(run=books.run, node="delay", packet="0.1", until=NOW) == NOW
+    assert hold(run=books.run, node="other", packet="0.0", until=NOW) == NOW
+    RunStore(books.database).end(books.run, state=RunState.SUCCESS, message="", remedy="", at=NOW)
+    assert hold(run=books.run, node="delay", packet="0.0", until=NOW) == NOW
 
 
 def test_an_intent_is_kept_until_its_packet_is_booked(books: Books) -> None:
@@ -229,10 +309,14 @@ def test_an_intent_of_no_use_is_dropped_and_no_other(books: Books) -> None:
 
 def test_a_receipt_is_the_whole_acknowledgement(books: Books) -> None:
     packet = books.packet(
-        7, ["a", "Ö"], bookmark=StoredBookmark(NOW, {"k": [1, None, "x"]}), finished=True, unchanged=3,
-        troubled=[RecordLine(1, FAILED, "No.", "Look.")],
+        7, ["a", "Ö"], troubled=[RecordLine(1, FAILED, "No.", "Look.")],
+        move=books.move(
+            8, bookmark=StoredBookmark(NOW, {"k": [1, None, "x"]}), finished=True, unchanged=3, memory={"pass": 2}
+        ),
     )  # fmt: skip
     assert Acknowledgement.unpack(packet.pack()) == packet
+    alone = msgspec.structs.replace(packet, move=None)
+    assert Acknowledgement.unpack(alone.pack()) == alone
     assert len(books.packet(1, [str(number) for number in range(2_500)]).pack()) < 100_000
 
 
@@ -258,7 +342,7 @@ def two_streams(books: Books) -> Books:
         troubled = [RecordLine(number % 4, FAILED, f"Failed in packet {number}.", "Look.")]
         for stream in (books.stream, other):
             at = acknowledged_at(NOW) + number // 2
-            books.ledger.acknowledge(books.packet(number, ids, troubled=troubled, stream=stream, at=at))
+            books.ledger.acknowledge(books.packet(number, ids, troubled=troubled, stream=stream, at=at, move=None))
     Books(books.database, flow="others").ledger.acknowledge(Books(books.database, flow="others").packet(1, ["z"]))
     return books
 
