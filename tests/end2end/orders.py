@@ -72,14 +72,19 @@ def _converted(row: Row, columns: dict[str, tuple[str, Callable[[Any], Any]]]) -
 
 
 def _lines(shop: Shop, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for consignment in order["consignments"]["shipping"]:
-        if len(consignment["line_items"]) < 50:
+    """The lines of all consignments; an order with a long one is asked for all its lines at once."""
+    groups = order["consignments"]
+    consignments = [
+        *groups["shipping"], *groups["pickups"], *groups["downloads"], *groups["email"]["gift_certificates"]
+    ]  # fmt: skip
+    if all(len(consignment["line_items"]) < 50 for consignment in consignments):
+        for consignment in consignments:
             yield from consignment["line_items"]
-            continue
-        page = 1
-        while found := shop.get(f"/v2/orders/{order['id']}/products?limit=250&page={page}"):
-            yield from found
-            page += 1
+        return
+    page = 1
+    while found := shop.get(f"/v2/orders/{order['id']}/products?limit=250&page={page}"):
+        yield from found
+        page += 1
 
 
 def _moment(text: Any) -> datetime | None:
