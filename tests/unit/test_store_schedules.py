@@ -48,8 +48,8 @@ def put(store: ScheduleStore, flow: str = "orders") -> ScheduleRow:
 
 def new_run(planned_for: datetime, version: int = 1, *, at: datetime | None = None) -> NewRun:
     return NewRun(
-        id=new_run_id(at or planned_for), flow="orders", version=version, trigger=Trigger.SCHEDULE, requested_by="schedule",
-        at=planned_for, planned_for=planned_for,
+        id=new_run_id(at or planned_for), flow="orders", version=version, trigger=Trigger.SCHEDULE,
+        requested_by="schedule", at=at or planned_for, planned_for=planned_for,
     )  # fmt: skip
 
 
