@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.home.content import Attention, HomeContent, Running
 from agent.gui.home.steps_card import StepsCard
@@ -49,13 +48,6 @@ class HomePage(Page):
         self._running.show_items(found.running)
         self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if found.running else _CLOCK_MILLISECONDS)
         self._show_table(found)
-
-    def show_error(self, error: AgentError | None) -> None:
-        """The last question had no answer."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
 
     def _build_content(self) -> QWidget:
         holder, column = scrolled()
@@ -101,7 +93,12 @@ class HomePage(Page):
 
     def _make_running(self) -> QWidget:
         card = _RunningCard()
-        card.cancel.clicked.connect(lambda _checked=False: self.cancel_clicked.emit(card.run_id))
+
+        def on_cancel() -> None:
+            self.setFocus()  # the button is disabled now, and would hand the focus to anything
+            self.cancel_clicked.emit(card.run_id)
+
+        card.cancel.clicked.connect(on_cancel)
         return card
 
     def _show_table(self, found: HomeContent) -> None:

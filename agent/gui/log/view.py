@@ -7,7 +7,6 @@ from PySide6.QtGui import QFocusEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QStackedWidget
 
 from agent.api import models
-from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.log.model import WORDS, LogModel
 from agent.gui.log.presenter import Filter
@@ -128,13 +127,6 @@ class LogPage(Page):
             self.flow.addItem(title, name)
         self.flow.setCurrentIndex(max(self.flow.findData(chosen), 0))
         self._filling = False
-
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
 
     def show_filter(self, chosen: Filter) -> None:
         """A filter that came from elsewhere."""

@@ -7,7 +7,6 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSplitter, QStackedWidget
 
 from agent.api import models
-from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
 from agent.gui.widgets.buttons import button
@@ -47,7 +46,7 @@ class SyncInfoPage(Page):
         self.body.addLayout(self._build_states())
         headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
         self.model = RowsModel(headers, self)
-        self.table = Table("Records", (124, 150, 140, 300, 70, 168), stretch=3)
+        self.table = Table("Records", (118, 120, 124, 300, 62, 172), stretch=3)
         delegate = CellDelegate(
             self.model, chips=frozenset({0}), monos=frozenset({1, 2, 5}), muted=frozenset({2, 4, 5})
         )
@@ -122,13 +121,6 @@ class SyncInfoPage(Page):
     def show_busy(self, *, busy: bool) -> None:
         """A question is under way."""
         self._spinner.setVisible(busy)
-
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
 
     def focus_search(self) -> None:
         """Ctrl+F."""

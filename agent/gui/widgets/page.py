@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from agent.domain.errors import AgentError
+from agent.gui.service_link import LINK_CODES
 from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.text import Text
 
@@ -35,6 +37,13 @@ class Page(QWidget):
         self.body.addLayout(head)
         self.banner = Banner()
         self.body.addWidget(self.banner)
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do; None takes it back. That the service is gone is said above all panels, once."""
+        if error is None or error.code in LINK_CODES:
+            self.banner.hide()
+        else:
+            self.banner.show_error(error)
 
     def focus_search(self) -> None:
         """Ctrl+F: to the search field, where there is one."""
