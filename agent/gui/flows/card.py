@@ -15,7 +15,7 @@ from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.spinner import BusyBar
-from agent.gui.widgets.text import Elided, Text
+from agent.gui.widgets.text import Elided, ShortName, Text
 
 
 class FlowCard(Card):
@@ -38,7 +38,7 @@ class FlowCard(Card):
         words.setSpacing(3)
         top = QHBoxLayout()
         top.setSpacing(10)
-        self._title, self._chip = Text("", "section"), Chip()
+        self._title, self._chip = ShortName("", "section"), Chip()
         top.addWidget(self._title)
         top.addWidget(self._chip)
         top.addStretch()
@@ -79,8 +79,7 @@ class FlowCard(Card):
         flow, run = entry.flow, entry.flow.active_run
         self._name, self._run_id = flow.name, run.id if run else ""
         title = flow.title or flow.name
-        self._title.setText(title)
-        self._title.setToolTip(flow.description)
+        self._title.show_text(title)
         self._show_chip(entry)
         self._path.show_text("  →  ".join(node.title for node in flow.nodes) or flow.description)
         self._show_progress(run, entry.now, starting=entry.starting)

@@ -36,12 +36,16 @@ class LogPage(Page):
     copied = Signal()
 
     def __init__(self) -> None:
-        super().__init__("Log", "Everything the agent did, newest last. Searches look through all of it.")
+        super().__init__(
+            "Log",
+            "Everything the agent did, newest last. Select a line to see more. A search looks through everything.",
+        )
         self._run = ""
-        self._filling = False
+        self._filling = self._comes = False
         self.body.addLayout(self._build_filters())
         self.model = LogModel(self.page_wanted.emit, self)
-        self.table = Table("Log", (190, 100, 170, 90, 300), stretch=4)
+        self.table = Table("Log", (190, 100, 170, 90, 300), stretch=4, hidden_below={3: 860, 2: 640})
+        self.table.resized.connect(self._on_table_resized)
         delegate = CellDelegate(self.model, chips=frozenset({1}), monos=frozenset({0, 3}), muted=frozenset({0, 2, 3}))
         self.table.use(self.model, delegate)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
@@ -72,7 +76,6 @@ class LogPage(Page):
         self._spinner.hide()
         foot.addWidget(self._spinner)
         foot.addWidget(self.summary, 1)
-        foot.addWidget(Text("Select a line to see all of it", "small"))
         self.body.addLayout(foot)
 
     # -- what the presenter says -----------------------------------------------------------------------------------
@@ -155,12 +158,11 @@ class LogPage(Page):
         self.run = button("", self._on_run_dropped, kind="filter", picture="x", name="Show all runs again")
         self.run.hide()
         row.addWidget(self.run)
-        self.level = ChoiceInput("Least level")
+        self.level = ChoiceInput("Least level", least_characters=15)
         for word, level in _LEVELS:
             self.level.addItem(word, level)
-        self.flow = ChoiceInput("Processflow")
+        self.flow = ChoiceInput("Processflow", least_characters=17)
         self.flow.addItem("All processflows", None)
-        self.flow.setMinimumWidth(190)
         for combo in (self.level, self.flow):
             combo.currentIndexChanged.connect(lambda _: self._on_filter())
             row.addWidget(combo)
@@ -236,8 +238,14 @@ class LogPage(Page):
 
     def _keep_in_sight(self) -> None:
         """The pane takes room from the table when it comes; the line that was chosen must not go below it."""
-        if not self.detail.isVisible():
-            QTimer.singleShot(0, self, lambda: self.table.scrollTo(self.table.currentIndex()))
+        self._comes = not self.detail.isVisible()
+
+    def _on_table_resized(self) -> None:
+        if self._comes and self.table.currentIndex().isValid():
+            self.table.scrollTo(self.table.currentIndex())
+            self._comes = False
+        elif self.follow.isChecked():
+            self.table.scrollToBottom()
 
     def _close_detail(self) -> None:
         self.table.clearSelection()

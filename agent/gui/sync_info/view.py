@@ -17,7 +17,6 @@ from agent.gui.widgets.page import Page
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import Spinner
 from agent.gui.widgets.table import CellDelegate, Table
-from agent.gui.widgets.text import Text
 
 _STATES: list[SyncState | None] = [
     None,
@@ -40,13 +39,16 @@ class SyncInfoPage(Page):
     flows_wanted = Signal()
 
     def __init__(self) -> None:
-        super().__init__("Sync Info", "What became of each record, newest first.")
-        self._filling = False
+        super().__init__(
+            "Sync Info", "What became of each record, newest first. Select one to see what to do about it."
+        )
+        self._filling = self._comes = False
         self.body.addLayout(self._build_filters())
         self.body.addLayout(self._build_states())
         headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
         self.model = RowsModel(headers, self)
-        self.table = Table("Records", (118, 120, 124, 300, 62, 172), stretch=3)
+        self.table = Table("Records", (118, 120, 124, 300, 62, 172), stretch=3, hidden_below={4: 860, 2: 780, 5: 600})
+        self.table.resized.connect(self._on_table_resized)
         delegate = CellDelegate(
             self.model, chips=frozenset({0}), monos=frozenset({1, 2, 5}), muted=frozenset({2, 4, 5})
         )
@@ -130,8 +132,7 @@ class SyncInfoPage(Page):
     def _build_filters(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.flow = ChoiceInput("Processflow")
-        self.flow.setMinimumWidth(260)
+        self.flow = ChoiceInput("Processflow", least_characters=26)
         self.flow.setPlaceholderText("No processflow yet")
         self.flow.currentIndexChanged.connect(self._on_flow)
         row.addWidget(self.flow)
@@ -158,7 +159,6 @@ class SyncInfoPage(Page):
         self._spinner.hide()
         row.addWidget(self._spinner)
         row.addStretch()
-        row.addWidget(Text("Select a record to see what to do about it", "small"))
         return row
 
     def _on_flow(self) -> None:
@@ -182,8 +182,7 @@ class SyncInfoPage(Page):
         if not isinstance(record, models.SyncRecord):
             self.detail.show_detail(None)
             return
-        if not self.detail.isVisible():  # it takes room from the table: the record must not go below it
-            QTimer.singleShot(0, self, lambda: self.table.scrollTo(self.table.currentIndex()))
+        self._comes = not self.detail.isVisible()
         facts = (
             ("Source id", record.source_id),
             ("Destination id", record.destination_id),
@@ -197,6 +196,11 @@ class SyncInfoPage(Page):
                 formats.utc(record.updated_at), facts, record.message, record.remedy,
             )
         )  # fmt: skip
+
+    def _on_table_resized(self) -> None:
+        if self._comes and self.table.currentIndex().isValid():  # the pane takes room: the record must not go below it
+            self.table.scrollTo(self.table.currentIndex())
+            self._comes = False
 
     def _close_detail(self) -> None:
         self.table.clearSelection()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 from agent.domain.errors import AgentError
 from agent.gui.service_link import LINK_CODES
 from agent.gui.widgets.banner import Banner
-from agent.gui.widgets.text import Text
+from agent.gui.widgets.text import Elided, Text
 
 
 class Page(QWidget):
@@ -26,7 +26,7 @@ class Page(QWidget):
         head.setSpacing(10)
         words = QVBoxLayout()
         words.setSpacing(3)
-        self.title, self.subtitle = Text(title, "title"), Text(subtitle, "subtitle")
+        self.title, self.subtitle = Text(title, "title"), Elided(subtitle, "subtitle")
         words.addWidget(self.title)
         words.addWidget(self.subtitle)
         head.addLayout(words, 1)
