@@ -76,7 +76,7 @@ def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell:
     qtbot.waitUntil(lambda: "ended unexpectedly" not in words(shell.home.view))
     later = ended.model_copy(update={"at": NOW + timedelta(days=1)})
     shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": later}))
-    assert "ended unexpectedly" in words(shell.home.view)
+    qtbot.waitUntil(lambda: "ended unexpectedly" in words(shell.home.view))
 
 
 def test_home_shows_running_attention_and_the_table(qtbot: Any, shell: Shell) -> None:
