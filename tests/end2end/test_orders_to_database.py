@@ -65,10 +65,11 @@ def test_killing_the_service_at_any_moment_loses_and_doubles_nothing(
     chance = random.Random(request.config.getoption("--kills"))
     stage.prepare(shop)
     stage.deploy(FLOW)
-    shop.control("POST", "faults", {"kind": "latency", "latency_ms": 25})
+    shop.control("POST", "faults", {"kind": "latency", "latency_ms": 400})
     run = stage.execute(FLOW)
     for _ in range(request.config.getoption("--kills")):
-        threading.Event().wait(chance.uniform(0.0, 0.8))
+        threading.Event().wait(chance.uniform(0.0, 1.2))
+        assert not stage.ask(lambda client: client.run(run.id)).state.ended, "too late to kill it"
         stage.kill()
         stage.start()
     shop.control("DELETE", "faults")
