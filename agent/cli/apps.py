@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,9 +73,10 @@ def validate(
     draft = _draft(app_id, name, values or [], secrets_stdin, secrets_fd)
 
     async def question(client: AgentClient) -> models.Validation:
-        validation = await client.validate(draft)
+        begun = asyncio.ensure_future(client.validate(draft))
         told = 0
         try:
+            validation = await asyncio.shield(begun)
             while True:
                 for line in validation.progress[told:]:
                     note(line)
@@ -83,8 +85,9 @@ def validate(
                     return validation
                 validation = await client.validation(validation.id, wait_seconds=_LOOK_SECONDS)
         except BaseException:
+            # Also where the interrupt came before the service had said what to cancel.
             with suppress(AgentError):
-                await client.cancel_validation(validation.id)
+                await client.cancel_validation((await begun).id)
             raise
 
     validation = ask(question, interrupted="Interrupted: the validation was cancelled.")

@@ -32,19 +32,22 @@ def summary(run: models.Run) -> str:
     return ", ".join(parts)
 
 
-async def watch(client: AgentClient, run: models.Run) -> models.Run:
-    """Show a run's progress on standard error until it has ended; an interrupt cancels it."""
+async def watch(client: AgentClient, name: str) -> models.Run:
+    """Execute a processflow and show its progress on standard error until it has ended; an interrupt cancels it."""
+    begun = asyncio.ensure_future(client.execute(name))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
-        task = progress.add_task(f"{run.flow}: {run.state.value}")
+        task = progress.add_task(name)
         try:
+            run = await asyncio.shield(begun)
             while not run.state.ended:
                 await asyncio.sleep(0.2)
                 run = await client.run(run.id)
                 progress.update(task, description=f"{run.flow}: {run.state.value} · {summary(run)} {run.message}")
         except asyncio.CancelledError:
+            # Also where the interrupt came before the service had said what to cancel.
             with suppress(AgentError):
-                await client.cancel_run(run.id)
+                await client.cancel_run((await begun).id)
             raise
     return run
 
@@ -57,8 +60,7 @@ def execute(
     """Execute a processflow now."""
 
     async def question(client: AgentClient) -> models.Run:
-        run = await client.execute(name)
-        return await watch(client, run) if wait else run
+        return await (watch(client, name) if wait else client.execute(name))
 
     run = ask(question, interrupted="Interrupted: the run is being cancelled." if wait else "Interrupted.")
 

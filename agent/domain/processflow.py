@@ -59,8 +59,9 @@ class AttributeMapping:
     """How one destination attribute comes about: a JSONata expression over one source record.
 
     `members` is set for a collection: `expression` then selects the source's child records and each member's
-    expression is evaluated on one of them. `typed` is False where the document names no type: `type` is then text
-    until `agent.engine.attribute_types` has looked the type up.
+    expression is evaluated on one of them. `further` are expressions that select more of them, which follow. `typed`
+    is False where the document names no type: `type` is then text until `agent.engine.attribute_types` has looked the
+    type up.
     """
 
     attribute: str
@@ -70,6 +71,12 @@ class AttributeMapping:
     key: bool = False
     members: tuple[AttributeMapping, ...] = ()
     typed: bool = True
+    further: tuple[str, ...] = ()
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """The expressions that select the child records of a collection, in the order of these records."""
+        return self.expression, *self.further
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,14 @@ def _attributes(schema: Schema | None) -> tuple[Attribute, ...]:
 def _with_type(
     mapping: AttributeMapping, source: tuple[Attribute, ...], destination: tuple[Attribute, ...]
 ) -> AttributeMapping:
-    path = plain_path(mapping.expression)
-    found = attribute_at(source, path)[0] if path is not None else None
+    paths = [path for path in map(plain_path, mapping.selections) if path is not None]
+    every = [found for path in paths if (found := attribute_at(source, path)[0]) is not None]
+    found = every[0] if every else None
     target = next((attribute for attribute in destination if attribute.name == mapping.attribute), None)
     if mapping.members:
-        members = tuple(
-            _with_type(member, found.members if found else (), target.members if target else ())
-            for member in mapping.members
-        )
+        # Where the child records come from several places, the first that has an attribute tells its type.
+        below = tuple(member for one in every for member in one.members)
+        members = tuple(_with_type(member, below, target.members if target else ()) for member in mapping.members)
         return replace(mapping, members=members)
     if mapping.typed:
         return mapping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.domain.app import Attribute, Schema
 from agent.domain.processflow import AppNode, AttributeMapping, MapperNode, PostNode
@@ -11,7 +12,7 @@ from agent.engine.document import Document
 from agent.engine.expressions import syntax_fault
 from agent.engine.paths import plain_path
 from agent.engine.report import Place, Report, quoted
-from agent.engine.tree import Branch, Leaf
+from agent.engine.tree import Branch, Items, Leaf
 
 Known = tuple[Attribute, ...] | None
 """The attributes that there are; None where there may be any."""
@@ -72,16 +73,17 @@ class _Checker:
         for mapping in mappings:
             here = (*path, mapping.attribute)
             target_attribute = self._destination(mapping, here, target)
-            leaf = self._expression(here)
-            fault = syntax_fault(mapping.expression)
-            if fault is not None:
-                place = leaf.place_at(fault.offset) if leaf is not None else self._document.place(*here)
-                message = f"The expression of {quoted(mapping.attribute)} does not compile: {fault.message}."
-                self._report.add(place, "expression-syntax", message)
-            below = self._source(mapping, leaf, here, source)
+            below = []
+            for expression, leaf in zip(mapping.selections, self._expressions(here, mapping), strict=True):
+                fault = syntax_fault(expression)
+                if fault is not None:
+                    place = leaf.place_at(fault.offset) if leaf is not None else self._document.place(*here)
+                    message = f"The expression of {quoted(mapping.attribute)} does not compile: {fault.message}."
+                    self._report.add(place, "expression-syntax", message)
+                below.append(self._source(replace(mapping, expression=expression), leaf, here, source))
             if mapping.members:
                 members = target_attribute.members if target_attribute is not None else ()
-                self.check(mapping.members, (*here, "attributes"), below, members or None)
+                self.check(mapping.members, (*here, "attributes"), _together(below), members or None)
 
     def _destination(self, mapping: AttributeMapping, here: tuple[str, ...], target: Known) -> Attribute | None:
         if target is None or self._post is None:
@@ -111,11 +113,20 @@ class _Checker:
             )  # fmt: skip
         return found.members or None if found is not None else None
 
-    def _expression(self, here: tuple[str, ...]) -> Leaf | None:
+    def _expressions(self, here: tuple[str, ...], mapping: AttributeMapping) -> Sequence[Leaf | None]:
+        """Where the expressions of a mapping stand."""
         tree = self._document.find(*here)
         if isinstance(tree, Branch):
             tree = tree.members.get("each") or tree.members.get("value")
-        return tree if isinstance(tree, Leaf) else None
+        found = tree.members if isinstance(tree, Items) else [tree]
+        leaves = [leaf if isinstance(leaf, Leaf) else None for leaf in found]
+        return leaves if len(leaves) == len(mapping.selections) else [None] * len(mapping.selections)
+
+
+def _together(sources: Sequence[Known]) -> Known:
+    """The attributes of child records that come from several places: an attribute of one of them will do."""
+    known = [source for source in sources if source is not None]
+    return tuple(attribute for source in known for attribute in source) if len(known) == len(sources) else None
 
 
 def _place_of_step(leaf: Leaf | None, step: str, number: int) -> Place | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Optional, Union
+from typing import Any, Optional, TypeAlias, Union
 
 import msgspec
 
@@ -21,6 +21,10 @@ from agent.engine.paths import Path
 
 class _Clash(Exception):  # noqa: N818 - never leaves this module
     """Two paths want the same place in different forms."""
+
+
+_Walked: TypeAlias = "dict[Path, tuple[_Branch, list[list[Any]]]]"
+"""What was found at each path, for each document: the members there, lists opened."""
 
 
 @dataclass(slots=True)
@@ -127,9 +131,10 @@ class _Pass:
         assert self._decoder is not None
         records = list(map(self._decoder.decode, documents))
         _columns(self._root, records, extracted.columns)
+        walked: _Walked = {(): (self._root, [[record] for record in records])}
         for number, wanted in self._wanted:
             if isinstance(wanted, Collection):
-                extracted.children[number] = _gathered(self._root, records, number, wanted)
+                extracted.children[number] = _gathered(walked, number, wanted)
 
 
 def _planted(wanted: Sequence[tuple[int, Scalar | Collection]]) -> _Branch:
@@ -176,12 +181,8 @@ def _empty_columns(branch: _Branch, columns: dict[int, Column]) -> None:
             _empty_columns(below, columns)
 
 
-def _gathered(root: _Branch, records: Sequence[Any], number: int, wanted: Collection) -> Children:
-    groups: list[list[Any]] = [[record] for record in records]
-    place = root
-    for name in wanted.path[:-1] if wanted.members is None else wanted.path:
-        groups = _next(groups, _getter(place, name))
-        place = place.branches[name]
+def _gathered(walked: _Walked, number: int, wanted: Collection) -> Children:
+    place, groups = _walk(walked, wanted.path[:-1] if wanted.members is None else wanted.path)
     if wanted.members is None:
         get = _getter(place, wanted.path[-1])
         found = [[document for one in group for document in _documents(get(one))] for group in groups]
@@ -192,12 +193,22 @@ def _gathered(root: _Branch, records: Sequence[Any], number: int, wanted: Collec
     return Children(list(map(len, groups)), columns=members)
 
 
+def _walk(walked: _Walked, path: Path) -> tuple[_Branch, list[list[Any]]]:
+    """What is at a path. Collections mostly share the beginnings of their paths; these are walked once."""
+    if path not in walked:
+        place, groups = _walk(walked, path[:-1])
+        walked[path] = place.branches[path[-1]], _next(groups, _getter(place, path[-1]))
+    return walked[path]
+
+
 def _getter(place: _Branch, name: str) -> Callable[[Any], Any]:
     return attrgetter(f"f{list(place.branches).index(name)}")
 
 
 def _next(groups: list[list[Any]], get: Callable[[Any], Any]) -> list[list[Any]]:
     """One step down: what is there below the members of each group, lists opened."""
+    if not any(groups):
+        return groups
     below: list[list[Any]] = []
     for group in groups:
         if len(group) == 1:

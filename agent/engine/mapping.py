@@ -58,7 +58,7 @@ class Mapper:
 
 def _compile(node: MapperNode, mappings: tuple[AttributeMapping, ...]) -> None:
     for mapping in mappings:
-        fault = syntax_fault(mapping.expression)
+        fault = next((fault for text in mapping.selections if (fault := syntax_fault(text)) is not None), None)
         if fault is not None:
             raise ConfigurationError(
                 f"The expression of “{mapping.attribute}” in {node.id} does not compile: {fault.message}.",

@@ -27,7 +27,7 @@ from agent.engine import flow_forms
 from agent.engine.fields import Fields, is_nothing
 from agent.engine.moments import read_moment
 from agent.engine.report import Place, Report, meant, quoted
-from agent.engine.tree import Branch, Leaf, Tree
+from agent.engine.tree import Branch, Items, Leaf, Tree
 
 _OPERATOR_NAMES = {
     "==": "=", "equal": "=", "equals": "=", "eq": "=", "not_equal": "!=", "<>": "!=", "ne": "!=", "less": "<",
@@ -198,12 +198,12 @@ def _mappings(attributes: Branch, report: Report) -> tuple[AttributeMapping, ...
 def _long_form(name: str, branch: Branch, report: Report) -> AttributeMapping | None:
     fields = Fields(branch, f"the attribute {quoted(name)}", report)
     if "each" in branch.members or "attributes" in branch.members:
-        each = fields.leaf("each", required=True)
+        each = _selections(fields, report)
         members = _mappings(fields.branch("attributes", required=True), report)
         fields.finish()
-        if each is None or not members:
+        if not each or not members:
             return None
-        return AttributeMapping(name, each.text, DataType.COLLECTION, members=members)
+        return AttributeMapping(name, each[0], DataType.COLLECTION, members=members, further=tuple(each[1:]))
     value = fields.leaf("value", required=True)
     type_ = fields.leaf("type")
     required, key = fields.flag("required"), fields.flag("key")
@@ -216,6 +216,23 @@ def _long_form(name: str, branch: Branch, report: Report) -> AttributeMapping | 
         return None
     data_type = DataType(type_.text.casefold()) if type_ is not None else DataType.TEXT
     return AttributeMapping(name, value.text, data_type, required=required, key=key, typed=type_ is not None)
+
+
+def _selections(fields: Fields, report: Report) -> list[str]:
+    """The member `each`: an expression, or a list of them."""
+    tree = fields.tree("each")
+    if not isinstance(tree, Items):
+        leaf = fields.leaf("each", required=True)
+        return [leaf.text] if leaf is not None else []
+    selections = []
+    for member in tree.members:
+        if isinstance(member, Leaf) and not is_nothing(member):
+            selections.append(member.text)
+        else:
+            report.add(member.place, "wrong-type", "“each” must be an expression, or a list of expressions.")
+    if not tree.members:
+        report.add(tree.place, "missing-key", "“each” names no expression.")
+    return selections
 
 
 _FORMS: Mapping[NodeType, Callable[[str, Fields, Report], Node]] = {

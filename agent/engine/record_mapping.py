@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 
 from agent.domain.app import DataType
 from agent.domain.packet import Row, Value
 from agent.domain.processflow import AttributeMapping
-from agent.engine.conversion import Column, convert, json_text
+from agent.engine.child_records import Trouble, blame, computed_children, given_columns, joined
+from agent.engine.conversion import Column, convert
 from agent.engine.expressions import Evaluated, Expressions, names_root
-from agent.engine.extracted import Children, Collection, Extracted, Scalar, ShapeError, extract_by_walking
+from agent.engine.extracted import Collection, Extracted, Scalar, ShapeError, extract_by_walking
 from agent.engine.extraction import Plan, harmonious
-from agent.engine.paths import opened, plain_path
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why one record cannot be mapped."""
-
-    attribute: str
-    message: str
-    code: str
+from agent.engine.paths import plain_path
 
 
 @dataclass(slots=True)
@@ -54,9 +46,11 @@ class RecordMapping:
         self._mappings = mappings
         self._scalars: dict[int, Scalar] = {}
         self._collections: dict[int, Collection] = {}
+        self._selections: dict[int, range] = {}
         self._children: dict[int, RecordMapping] = {}
-        self._rooted: dict[int, frozenset[int]] = {}
+        self._rooted: dict[int, Mapping[int, str]] = {}
         expressions: dict[str, str] = {}
+        self._named: dict[str, str] = {}
         for number, mapping in enumerate(mappings):
             path = plain_path(mapping.expression)
             if number in given:
@@ -65,6 +59,7 @@ class RecordMapping:
                 self._plan_collection(number, mapping, expressions)
             elif path is None:
                 expressions[_computed_name(number)] = mapping.expression
+                self._named[_computed_name(number)] = mapping.attribute
             else:
                 self._scalars[number] = _scalar(mapping)
         self._plan = Plan(self._scalars, self._collections)
@@ -74,20 +69,24 @@ class RecordMapping:
 
     def _plan_collection(self, number: int, mapping: AttributeMapping, expressions: dict[str, str]) -> None:
         members = dict(enumerate(mapping.members))
-        rooted = {place: member.expression for place, member in members.items() if names_root(member.expression)}
-        if rooted:
-            fields = ",".join(f'"{_computed_name(place)}":{text}' for place, text in rooted.items())
-            expressions[_rooted_name(number)] = f"[({mapping.expression}).{{{fields}}}]"
-        self._rooted[number] = frozenset(rooted)
-        self._children[number] = RecordMapping(mapping.members, self._rooted[number])
-        path = plain_path(mapping.expression)
-        if path is None:
-            expressions[_computed_name(number)] = f"[{mapping.expression}]"
-            return
+        rooted = {place: _computed_name(place) for place, one in members.items() if names_root(one.expression)}
+        fields = ",".join(f'"{name}":{members[place].expression}' for place, name in rooted.items())
+        self._rooted[number] = rooted
+        self._children[number] = RecordMapping(mapping.members, frozenset(rooted))
         plain = {place: _scalar(member) for place, member in members.items() if _is_plain(member)}
-        together = Collection(path, plain)
-        fits = len(plain) == len(members) and harmonious(together)
-        self._collections[number] = together if fits else Collection(path, None)
+        first = sum(map(len, self._selections.values()))
+        self._selections[number] = range(first, first + len(mapping.selections))
+        for selection, expression in zip(self._selections[number], mapping.selections, strict=True):
+            self._named[_selected_name(selection)] = self._named[_rooted_name(selection)] = mapping.attribute
+            if rooted:
+                expressions[_rooted_name(selection)] = f"[({expression}).{{{fields}}}]"
+            path = plain_path(expression)
+            if path is None:
+                expressions[_selected_name(selection)] = f"[{expression}]"
+                continue
+            together = Collection(path, plain)
+            fits = len(plain) == len(members) and harmonious(together)
+            self._collections[selection] = together if fits else Collection(path, None)
 
     def map(self, documents: Sequence[bytes], given: Mapping[int, Column] | None = None) -> Found:
         """Map every document. `given` are the columns that the caller brings."""
@@ -157,23 +156,27 @@ class RecordMapping:
         failures: dict[int, Trouble],
     ) -> list[Value]:
         name = self._mappings[number].attribute
-        children = extracted.children.get(number)
-        if children is None:
-            children = _computed_children(name, _results(computed, _computed_name(number), indices), failures)
         mapping = self._children[number]
-        if children.columns:
-            found = mapping._rows(range(sum(children.counts)), Extracted(children.columns), ())  # noqa: SLF001 - ours
-        else:
-            rooted = _results(computed, _rooted_name(number), indices) if self._rooted[number] else []
-            given = _given(name, self._rooted[number], rooted, children.counts, failures)
-            found = mapping.map(children.documents, given)
-        if found.failures:
-            _blame(name, children.counts, found.failures, failures)
-        rows = iter(found.rows)
-        return [list(islice(rows, count)) for count in children.counts]
+        parts: list[list[list[Row]]] = []
+        for selection in self._selections[number]:
+            children = extracted.children.get(selection)
+            if children is None:
+                children = computed_children(name, _results(computed, _selected_name(selection), indices), failures)
+            if children.columns:
+                found = mapping._rows(range(sum(children.counts)), Extracted(children.columns), ())  # noqa: SLF001 - ours
+            else:
+                rooted = _results(computed, _rooted_name(selection), indices) if self._rooted[number] else []
+                given = given_columns(name, self._rooted[number], rooted, children.counts, failures)
+                found = mapping.map(children.documents, given)
+            if found.failures:
+                before = [sum(map(len, lists)) for lists in zip(*parts, strict=True)] or [0] * len(indices)
+                blame(name, children.counts, found.failures, failures, before)
+            rows = iter(found.rows)
+            parts.append([list(islice(rows, count)) for count in children.counts])
+        return list(joined(parts))
 
     def _uncomputed(self, name: str, reason: str) -> Trouble:
-        attribute = self._mappings[int(name[1:])].attribute if name else ""
+        attribute = self._named.get(name, "")
         where = f"{attribute}: its expression failed" if attribute else "The mapping failed"
         return Trouble(attribute, f"{where}: {reason}.", "mapping-expression")
 
@@ -182,8 +185,12 @@ def _computed_name(number: int) -> str:
     return f"a{number}"
 
 
-def _rooted_name(number: int) -> str:
-    return f"r{number}"
+def _selected_name(selection: int) -> str:
+    return f"s{selection}"
+
+
+def _rooted_name(selection: int) -> str:
+    return f"r{selection}"
 
 
 def _is_plain(member: AttributeMapping) -> bool:
@@ -215,44 +222,3 @@ def _converted(mapping: AttributeMapping, values: Column, failures: dict[int, Tr
                 message = f"{name}: a value is required, but the record has none."
                 failures.setdefault(index, Trouble(name, message, "mapping-required"))
     return column
-
-
-def _computed_children(name: str, found: Column, failures: dict[int, Trouble]) -> Children:
-    counts: list[int] = []
-    documents: list[bytes] = []
-    for index, value in enumerate(found):
-        items = opened(value)
-        if not all(isinstance(item, dict) for item in items):
-            message = f"{name}: child records are expected, but its expression gave plain values."
-            failures.setdefault(index, Trouble(name, message, "mapping-children"))
-            items = []
-        counts.append(len(items))
-        documents += [json_text(item).encode() for item in items]
-    return Children(counts, documents=documents)
-
-
-def _given(
-    name: str, places: frozenset[int], rooted: Column, counts: Sequence[int], failures: dict[int, Trouble]
-) -> dict[int, Column]:
-    """The columns of child records that were computed with the whole record at hand."""
-    results: list[Mapping[str, object]] = []
-    for index, (value, count) in enumerate(zip(rooted, counts, strict=bool(places))):
-        items = opened(value)
-        if len(items) != count:
-            message = f"{name}: an expression that names $$ gave {len(items)} values for {count} child records."
-            failures.setdefault(index, Trouble(name, message, "mapping-children"))
-            items = [{}] * count
-        results += [item if isinstance(item, dict) else {} for item in items]
-    return {place: [result.get(_computed_name(place)) for result in results] for place in places}
-
-
-def _blame(
-    name: str, counts: Sequence[int], child_failures: Mapping[int, Trouble], failures: dict[int, Trouble]
-) -> None:
-    """Say of each record which of its child records failed first."""
-    owners = list(chain.from_iterable([(record, place) for place in range(n)] for record, n in enumerate(counts)))
-    for child, trouble in sorted(child_failures.items()):
-        record, place = owners[child]
-        attribute = f"{name}.{trouble.attribute}" if trouble.attribute else name
-        message = f"{name}, record {place + 1}: {trouble.message}"
-        failures.setdefault(record, Trouble(attribute, message, trouble.code))

@@ -20,7 +20,7 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
-from agent.gui.service_link import Link, LinkState
+from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
 from agent.gui.sign_in.view import SignInPage
@@ -80,7 +80,11 @@ class Shell(QObject):
         self.sign_in = SignInPage(lambda: bridge.retry(start=True))
         self.sign_in.show_waiting(waiting)
         self.window = MainWindow(self.panels, self.sign_in, memory)
-        self.session = SessionPresenter(self.window, bridge.scope(), session=session, use_session=bridge.use_session)
+        self._known: Welcome | None = None
+        self._renewing = False
+        self.session = SessionPresenter(
+            self.window, bridge.scope(), session=session, use_session=bridge.use_session, renew=self._renew
+        )
         self._sign_in = SignInPresenter(self.sign_in, bridge.scope(), self.session.on_signed_in)
         self.deployments = Deployments(
             bridge, self.catalog, self.forms, self._execute, lambda: self._show(self.settings)
@@ -163,10 +167,33 @@ class Shell(QObject):
     def _on_link(self, link: Link) -> None:
         welcome = self._welcome() if link.state is LinkState.ONLINE else None
         if welcome is not None:
-            self._welcome = lambda: None
+            self._welcome, self._known = (lambda: None), welcome
             self.window.show_demo(welcome.session.name, welcome.password)
             self.session.adopt(welcome.session)
         self.session.on_link(link)
+
+    def _renew(self) -> bool:
+        """The demo's operator is signed in again by himself after a restart of the service."""
+        known = self._known
+        if known is None:
+            return False
+        if not self._renewing:  # several calls may have been refused at once
+            self._renewing = True
+            self.bridge.scope().start(
+                lambda client: client.sign_in(known.session.name, known.password),
+                self._on_renewed,
+                self._on_not_renewed,
+            )
+        return True
+
+    def _on_renewed(self, session: models.Session) -> None:
+        self._renewing = False
+        if self.session.session is not None:  # else he logged off meanwhile
+            self.session.on_signed_in(session)
+
+    def _on_not_renewed(self, error: AgentError) -> None:
+        self._renewing, self._known = False, None
+        self._on_error(error)
 
     def _on_event(self, event: models.Event) -> None:
         if self.session.session is None:
@@ -177,7 +204,7 @@ class Shell(QObject):
             panel.presenter.on_event(event)
 
     def _on_error(self, error: AgentError) -> None:
-        if not self.session.on_error(error):
+        if not self.session.on_error(error) and error.code not in LINK_CODES:
             self.window.say(f"{error.message} {error.remedy}".strip())
 
     def _refresh_state(self) -> None:

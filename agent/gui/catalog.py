@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from agent.api import models
 from agent.api.models import EventKind
 from agent.domain.errors import AgentError
-from agent.gui.calls import Call, Calls
+from agent.gui.calls import Calls, Work
+
+T = TypeVar("T")
 
 
 class Catalog:
@@ -15,25 +18,30 @@ class Catalog:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._asked: list[Call] = []
-        self._missing = 0
         self.flows: list[models.Flow] = []
         self.configurations: list[models.Configuration] = []
         self.apps: list[models.App] = []
-        self.loaded = False
-        self.error: AgentError | None = None
         self.listeners: list[Callable[[], object]] = []
+        self._flows = _Question(calls, lambda client: client.flows(), self._on_flows, self._tell)
+        self._configurations = _Question(
+            calls, lambda client: client.configurations(), self._on_configurations, self._tell
+        )
+        self._apps = _Question(calls, lambda client: client.apps(), self._on_apps, self._tell)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether everything is known."""
+        return all(question.answered for question in self._questions)
+
+    @property
+    def error(self) -> AgentError | None:
+        """Why something was not answered the last time."""
+        return next((question.error for question in self._questions if question.error is not None), None)
 
     def refresh(self) -> None:
-        """Ask for everything; a question under way is asked anew."""
-        for call in self._asked:
-            call.cancel()
-        self._missing = 3
-        self._asked = [
-            self._calls.start(lambda client: client.flows(), self._on_flows, self._on_failed),
-            self._calls.start(lambda client: client.configurations(), self._on_configurations, self._on_failed),
-            self._calls.start(lambda client: client.apps(), self._on_apps, self._on_failed),
-        ]
+        """Ask for everything."""
+        for question in self._questions:
+            question.ask()
 
     def on_event(self, event: models.Event) -> None:
         """Take a change over, or ask again where the event does not say enough."""
@@ -48,8 +56,9 @@ class Catalog:
     def forget(self) -> None:
         """Drop everything."""
         self._calls.cancel_all()
-        self._asked = []
-        self.flows, self.configurations, self.apps, self.loaded, self.error = [], [], [], False, None
+        for question in self._questions:
+            question.forget()
+        self.flows, self.configurations, self.apps = [], [], []
 
     def flow(self, name: str) -> models.Flow | None:
         """A processflow by name."""
@@ -68,24 +77,23 @@ class Catalog:
         """A configuration by id."""
         return next((one for one in self.configurations if one.id == configuration_id), None)
 
+    @property
+    def _questions(self) -> tuple[_Question[list[models.Flow]], _Question[Any], _Question[Any]]:
+        return self._flows, self._configurations, self._apps
+
     def _on_run(self, run: models.Run) -> None:
         flow = self.flow(run.flow)
         if flow is None:
-            self.refresh()
+            self._flows.ask()
             return
         if run.state.ended:
             active = flow.active_run if flow.active_run and flow.active_run.id != run.id else None
             changed = flow.model_copy(update={"active_run": active, "last_run": run})
-            self._ask_flows()
+            self._flows.ask()  # the next run's time and the failed records are known to the service alone
         else:
             changed = flow.model_copy(update={"active_run": run})
         self.flows = [changed if one.name == flow.name else one for one in self.flows]
         self._tell()
-
-    def _ask_flows(self) -> None:
-        """The next run's time and the failed records are known to the service alone."""
-        self._missing += 1
-        self._calls.start(lambda client: client.flows(), self._on_flows, self._on_failed)
 
     def _on_flows(self, flows: list[models.Flow]) -> None:
         self.flows = sorted(flows, key=lambda flow: (flow.title or flow.name).casefold())
@@ -100,16 +108,50 @@ class Catalog:
         self._on_part()
 
     def _on_part(self) -> None:
-        self._missing = max(self._missing - 1, 0)
-        if self._missing == 0:
-            self.loaded, self.error = True, None
+        if self.loaded:
             self._tell()
-
-    def _on_failed(self, error: AgentError) -> None:
-        self._missing = max(self._missing - 1, 0)
-        self.error = error
-        self._tell()
 
     def _tell(self) -> None:
         for listener in self.listeners:
             listener()
+
+
+class _Question(Generic[T]):
+    """Asks one thing, never twice at once: asked again meanwhile, it asks once more after the answer.
+
+    Cancelling and asking anew instead would never come to an answer while events arrive faster than it does.
+    """
+
+    def __init__(self, calls: Calls, work: Work[T], done: Callable[[T], object], failed: Callable[[], object]) -> None:
+        self._calls, self._work, self._done, self._failed = calls, work, done, failed
+        self._under_way = self._again = False
+        self.answered = False
+        self.error: AgentError | None = None
+
+    def ask(self) -> None:
+        """Ask, now or after the answer that is under way."""
+        if self._under_way:
+            self._again = True
+            return
+        self._under_way, self._again = True, False
+        self._calls.start(self._work, self._on_answer, self._on_error)
+
+    def forget(self) -> None:
+        """The question under way was dropped."""
+        self._under_way = self._again = self.answered = False
+        self.error = None
+
+    def _on_answer(self, answer: T) -> None:
+        self.answered, self.error = True, None
+        self._done(answer)
+        self._ended()
+
+    def _on_error(self, error: AgentError) -> None:
+        self.error = error
+        self._failed()
+        self._ended()
+
+    def _ended(self) -> None:
+        self._under_way = False
+        if self._again:
+            self.ask()

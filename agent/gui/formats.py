@@ -80,6 +80,12 @@ def duration(length: timedelta) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def took(length: timedelta) -> str:
+    """How long something took: to a tenth of a second while that says something."""
+    seconds = length.total_seconds()
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(length)
+
+
 def counts(found: models.Counts) -> str:
     """What a run did to its records, without the parts that are zero."""
     parts = [f"{number(found.read)} read"]

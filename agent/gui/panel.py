@@ -20,6 +20,9 @@ class Presenter:
     def refresh(self) -> None:
         """F5, or the service came back: ask for everything again."""
 
+    def grow_stale(self) -> None:
+        """What is known may be out of date: ask again when the panel comes on show."""
+
     def on_event(self, event: models.Event) -> None:
         """Something changed in the service."""
 

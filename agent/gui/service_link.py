@@ -18,6 +18,8 @@ from agent.domain.errors import AgentError, FatalError, TransientError
 if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
     from agent.api.client import AgentClient
 
+LINK_CODES = frozenset({"service-unreachable", "service-not-running", "service-slow"})
+"""Errors that say that there is no service to ask."""
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 15.0
 
@@ -123,9 +125,9 @@ class ServiceLink:
                 raise _gone()
 
     async def _wait(self, seconds: float) -> None:
-        self._nudge.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._nudge.wait(), seconds)
+        self._nudge.clear()  # afterwards: one that came while we were trying counts, too
 
     async def _close(self, error: AgentError | None) -> None:
         client, self._client = self._client, None
@@ -137,6 +139,8 @@ class ServiceLink:
     def _report(self, link: Link) -> None:
         self._link = link
         self._settled.set()
+        if link.state is LinkState.LOST and self._may_start:
+            return  # a start was asked for while we only looked: the next attempt says how it went
         self._report_to(link)
 
 

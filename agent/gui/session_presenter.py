@@ -12,6 +12,8 @@ from agent.gui.service_link import Link, LinkState
 
 SIGN_IN_CODES = frozenset({"sign-in-required", "not-signed-in", "session-expired", "session-unknown", "no-session"})
 
+_ENDED = "Your session has ended, as after a restart of the agent's service. Sign in again; nothing was lost."
+
 
 class WindowView(Protocol):
     """What the presenter needs of the window."""
@@ -22,8 +24,8 @@ class WindowView(Protocol):
     def show_lost_before_sign_in(self, error: AgentError) -> None:
         """The service does not answer and nobody is signed in."""
 
-    def show_sign_in(self, *, first: bool, machine: str) -> None:
-        """Ask for the operator."""
+    def show_sign_in(self, *, first: bool, machine: str, reason: str = "") -> None:
+        """Ask for the operator; `reason` says why again."""
 
     def show_agent(self, session: models.Session) -> None:
         """Show the panels."""
@@ -39,7 +41,7 @@ class WindowView(Protocol):
 
 
 class SessionPresenter:
-    """Follows the connection and the operator's session."""
+    """Follows the connection and the operator's session. `renew` signs in anew where that needs nobody (the demo)."""
 
     def __init__(
         self,
@@ -48,8 +50,10 @@ class SessionPresenter:
         *,
         session: models.Session | None,
         use_session: Callable[[str | None], object],
+        renew: Callable[[], bool] = lambda: False,
     ) -> None:
         self._view, self._calls, self._use_session = view, calls, use_session
+        self._renew = renew
         self._asked: Call | None = None
         self.session = session
         self.state: models.ServiceState | None = None
@@ -100,14 +104,15 @@ class SessionPresenter:
         """Whether an error means that the session is over; the window then asks for the operator."""
         if error.code not in SIGN_IN_CODES or self.session is None:
             return False
-        self._forget()
+        if not self._renew():
+            self._forget(_ENDED)
         return True
 
-    def _forget(self) -> None:
+    def _forget(self, reason: str = "") -> None:
         self.session = None
         self._use_session(None)
         machine = self.state.machine if self.state is not None else ""
-        self._view.show_sign_in(first=False, machine=machine)
+        self._view.show_sign_in(first=False, machine=machine, reason=reason)
 
     def _ask_state(self) -> None:
         if self._asked is not None:

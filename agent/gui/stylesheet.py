@@ -96,11 +96,14 @@ QPlainTextEdit[role="detail"] { border: 0; padding: 0; background: transparent; 
 QPlainTextEdit[role="detail"]:focus { border: 1px solid %(accent)s; padding: 0; }
 QSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
 QSpinBox QLineEdit:focus { border: 0; padding: 0; }
+QComboBox { combobox-popup: 0; }
 QComboBox::drop-down { border: 0; width: 28px; }
 QComboBox::down-arrow { image: url(%(arrow_down)s); width: 15px; height: 15px; }
 QComboBox::down-arrow:disabled { image: url(%(arrow_off)s); }
-QComboBox QAbstractItemView { background: %(surface)s; color: %(text)s; border: 1px solid %(control)s; padding: 4px;
+QComboBox QAbstractItemView { background: %(surface)s; color: %(text)s; border: 1px solid %(control)s;
   selection-background-color: %(selection)s; selection-color: %(text)s; outline: 0; }
+QComboBox QAbstractItemView::item { min-height: 30px; padding: 0 10px; }
+QComboBox QAbstractItemView::item:selected { background: %(selection)s; color: %(text)s; }
 QCheckBox { spacing: 9px; background: transparent; }
 QCheckBox::indicator { width: 17px; height: 17px; border: 1px solid %(control)s; border-radius: 5px;
   background: %(surface)s; }

@@ -66,7 +66,7 @@ class MainWindow(QMainWindow):
         self._root.setCurrentWidget(self.sign_in)
         self.sign_in.show_lost(error.message, error.remedy)
 
-    def show_sign_in(self, *, first: bool, machine: str) -> None:
+    def show_sign_in(self, *, first: bool, machine: str, reason: str = "") -> None:
         """Ask for the operator; nothing of the former one stays on screen."""
         for dialog in self.findChildren(QWidget):
             if dialog.isWindow() and dialog is not self and dialog.isVisible():
@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         for panel in self._panels:
             panel.presenter.forget()
         self._root.setCurrentWidget(self.sign_in)
-        self.sign_in.show_form(first=first, machine=machine)
+        self.sign_in.show_form(first=first, machine=machine, reason=reason)
         self._title(machine)
 
     def show_agent(self, session: models.Session) -> None:
@@ -95,9 +95,9 @@ class MainWindow(QMainWindow):
             self.demo.show_message(
                 Tone.INFO,
                 "This is the demo.",
-                f"Store and database are made up and on this computer; nothing leaves it. "
-                f"Its data is in {state.data_folder}.{self._no_secret}",
+                f"Store and database are made up and on this computer; nothing leaves it.{self._no_secret}",
             )
+            self.demo.setToolTip(f"Its data is in {state.data_folder}.")
         else:
             self.demo.hide()
         for panel in self._panels:
@@ -118,12 +118,19 @@ class MainWindow(QMainWindow):
             Tone.WARN,
             "The agent's service does not answer.",
             "What you see is the last that was known. It is being looked for again by itself.",
-            [("Start", self.start_clicked.emit), ("Retry", self.retry_clicked.emit)],
+            [("Start", self._on_start), ("Retry", self.retry_clicked.emit)],
         )
         self.lost.setToolTip(f"{error.message} {error.detail}")
 
+    def _on_start(self) -> None:
+        self._panels[self._current].view.setFocus()
+        self.lost.show_message(Tone.BUSY, "", "Starting the agent's service …")
+        self.start_clicked.emit()
+
     def refresh_panels(self) -> None:
-        """Ask for everything again."""
+        """Ask for everything again: now for the panel on show, later for the others."""
+        for panel in self._panels:
+            panel.presenter.grow_stale()
         self._panels[self._current].presenter.refresh()
 
     # -- navigation ----------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class AgentParts:
         self._ending.callback(self.database.close)
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
-        deployments, runs = DeploymentStore(self.database), RunStore(self.database)
+        deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
         schedules = ScheduleStore(self.database)
         self._runs, self._configurations = runs, configurations
         keeper = VaultKeeper(
@@ -123,7 +123,7 @@ class AgentParts:
             Parts(
                 deployments=deployments,
                 runs=runs,
-                ledger=Ledger(self.database),
+                ledger=Ledger(self.database, redact=redactor.redact),
                 bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
                 journal=self.journal,
                 clock=self._clock,
@@ -151,7 +151,7 @@ class AgentParts:
             store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
-        self.validations = Validations(self.configurations, self.hub, self._clock)
+        self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
         self.schedules = Schedules(
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,

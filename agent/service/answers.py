@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.api import models
 from agent.domain import app as domain_app
@@ -40,12 +40,16 @@ _STATUS: Sequence[tuple[type[AgentError], int]] = (
 )
 
 
-def problem(error: AgentError, *, status: int | None = None) -> models.Problem:
-    """An error as a problem detail; a person's turn is 422 where nothing else fits."""
-    found = status or next((number for kind, number in _STATUS if isinstance(error, kind)), 422)
+def problem(error: AgentError, redact: Callable[[str], str]) -> models.Problem:
+    """An error as a problem detail; a person's turn is 422 where nothing else fits.
+
+    What an app said may be in it, and an app may repeat what it was sent: `redact` takes secrets out.
+    """
+    found = next((number for kind, number in _STATUS if isinstance(error, kind)), 422)
     return models.Problem(
-        title=error.message, status=found, code=error.code, remedy=error.remedy, detail=error.detail, field=error.field
-    )
+        title=redact(error.message), status=found, code=error.code, remedy=redact(error.remedy),
+        detail=redact(error.detail), field=error.field,
+    )  # fmt: skip
 
 
 def app(one: domain_app.App, *, status: models.AppStatus, configurations: int) -> models.App:

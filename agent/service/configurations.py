@@ -106,11 +106,13 @@ class Configurations:
         for name, is_secret in [*((one, False) for one in draft.values), *((one, True) for one in typed)]:
             field = known.get(name)
             if field is None or (field.kind is FieldKind.SECRET) is not is_secret:
+                # A name that is not known is not repeated: it may be a secret in the wrong place.
+                what = f"no field “{field.label}” of that kind" if field is not None else "no field of that name"
                 raise ConfigurationError(
-                    f"{connector.app.name} has no such field: {name}.",
+                    f"{connector.app.name} has {what}.",
                     code="field-unknown",
                     remedy=f"Its fields are {', '.join(known)}.",
-                    field=name,
+                    field=name if field is not None else None,
                 )
         secrets = {name: secret for name, secret in typed.items() if secret}
         for name in stored.secret_hints if stored is not None else ():

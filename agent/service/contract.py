@@ -53,12 +53,13 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     return application
 
 
-def _agent_error(_: Request, error: Exception) -> Response:
+def _agent_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AgentError)
     headers = {}
     if isinstance(error, TransientError) and error.retry_after_seconds is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
-    return _response(answers.problem(error), headers)
+    parts: AgentParts = request.app.state.parts
+    return _response(answers.problem(error, parts.secrets.redact), headers)
 
 
 def _invalid_request(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.api.models import Problem
 from agent.domain.secret import Secret
@@ -48,16 +48,18 @@ class Guard:
             await self._contract(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refused = self._refusal(scope, headers)
+        stranger = self._stranger(scope, headers)
+        refused = stranger or self._refusal(scope, headers)
         if refused is not None:
-            await _answer(refused)(scope, receive, send)
+            await _answer(refused)(scope, receive, _closing(send) if stranger is not None else send)
             return
         session = headers.get("operator-session")
         scope["session"] = session
         scope["operator"] = self._operator_of(session) if session else None
-        await self._contract(scope, receive, send)
+        await self._contract(scope, receive, _closing(send) if scope["path"] in _OPEN_PATHS else send)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+    def _stranger(self, scope: Scope, headers: Headers) -> Problem | None:
+        """Why somebody may not ask anything."""
         if headers.get("host", "") not in self._hosts():
             return Problem(title="This is not the address of the agent.", status=403, code="host-refused",
                            remedy="Use the address in the file endpoint.json.")  # fmt: skip
@@ -70,6 +72,12 @@ class Guard:
         if not hmac.compare_digest(given, b"Bearer " + self._token):
             return Problem(title="The token of the service is missing or wrong.", status=401, code="token-wrong",
                            remedy="Use the account that runs the service, or start the window again.")  # fmt: skip
+        return None
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        """Why this cannot be asked, by whoever has the token."""
+        if scope["path"] in _OPEN_PATHS:
+            return None
         if "transfer-encoding" in headers or _is_too_large(headers.get("content-length", "0")):
             return Problem(title="The request is too large.", status=413, code="too-large",
                            remedy=f"Send at most {_LARGEST_BODY:,} bytes, with their length.")  # fmt: skip
@@ -84,6 +92,17 @@ class Guard:
 def _is_too_large(length: str) -> bool:
     # Only so many digits: Python refuses to read numbers of thousands of them.
     return not length.isdecimal() or len(length) > 20 or int(length) > _LARGEST_BODY
+
+
+def _closing(send: Send) -> Send:
+    """Close the connection after the answer: who has not shown the token may not keep any."""
+
+    async def send_and_close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return send_and_close
 
 
 def _answer(problem: Problem) -> Response:

@@ -26,6 +26,7 @@ from agent.domain.errors import AgentError, FatalError, TransientError
 from agent.domain.secret import Secret
 from agent.engine.garbage import collect_less_often
 from agent.service.agent_parts import DRAIN_SECONDS, AgentParts
+from agent.service.connections import GuardedProtocol
 from agent.service.contract import contract
 from agent.service.guard import Guard
 from agent.store.file_lock import locked
@@ -180,7 +181,7 @@ class _Server(uvicorn.Server):
 def _config(application: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=GuardedProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",

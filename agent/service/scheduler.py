@@ -82,16 +82,25 @@ class Scheduler:
         """Look at every schedule, and do what follows. Returns in how many seconds to look again.
 
         Raises:
-            AgentError: the database does not answer; nothing is lost by it.
+            AgentError: something could not be done, for instance as the database does not answer. Nothing is lost by
+                it, and it hinders no other schedule.
         """
         rows = self._store.all()
         if not rows:
             return LOOK_SECONDS
         deployed = {one.flow for one in self._deployments.active()}
         busy = {run.flow: run for run in self._rows.active()}
-        after = [self._look_at(row, self._world(row.flow, deployed, busy)) for row in rows]
-        now = self._clock()
-        ahead = [(one.progress.next_at - now).total_seconds() for one in after if one.progress.next_at is not None]
+        ahead: list[float] = []
+        trouble: AgentError | None = None
+        for row in rows:
+            try:
+                next_at = self._look_at(row, self._world(row.flow, deployed, busy)).progress.next_at
+            except AgentError as error:
+                trouble = error
+            else:
+                ahead += [(next_at - self._clock()).total_seconds()] if next_at is not None else []
+        if trouble is not None:
+            raise trouble
         return max(_LEAST_SECONDS, min([LOOK_SECONDS, *(seconds for seconds in ahead if seconds > 0)]))
 
     def _look_until_stopped(self) -> None:
@@ -107,7 +116,7 @@ class Scheduler:
                 failing = True
             else:
                 if failing:
-                    _logger.warning("The schedules can be looked at again.")
+                    _logger.info("The schedules can be looked at again.")
                 failing = False
             self._wake.wait(seconds)
 

@@ -48,6 +48,10 @@ class Secrets:
         for secret in secrets:
             self._redactor.register(secret)
 
+    def redact(self, text: str) -> str:
+        """A text with dots in the place of secrets."""
+        return self._redactor.redact(text)
+
     def know_all(self) -> None:
         """Keep every stored secret out of every text. Call it whenever the vault was opened."""
         with suppress(AgentError):

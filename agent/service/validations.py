@@ -43,10 +43,13 @@ class Validations:
         configurations: Prepares drafts, and hears how tests of stored values ended.
         hub: Told of every step.
         clock: Gives the present, aware and in UTC.
+        redact: Takes secrets out of what an app says: it may repeat what it was sent.
     """
 
-    def __init__(self, configurations: Configurations, hub: Hub, clock: Callable[[], datetime]) -> None:
-        self._configurations, self._hub, self._clock = configurations, hub, clock
+    def __init__(
+        self, configurations: Configurations, hub: Hub, clock: Callable[[], datetime], redact: Callable[[str], str]
+    ) -> None:
+        self._configurations, self._hub, self._clock, self._redact = configurations, hub, clock, redact
         self._tests: OrderedDict[str, _Test] = OrderedDict()
 
     async def start(self, draft: models.ConfigurationDraft) -> models.Validation:
@@ -126,16 +129,17 @@ class Validations:
         except Exception as error:
             _logger.exception("A validation met something unexpected.")
             return self._failed(test, _unexpected(error))
-        test.proof = Proof(VALIDATED, SUCCESSFUL, tuple(report.facts), self._clock())
+        facts = tuple((label, self._redact(value)) for label, value in report.facts)
+        test.proof = Proof(VALIDATED, SUCCESSFUL, facts, self._clock())
         return {
-            "state": models.ValidationState.SUCCESS, "message": SUCCESSFUL, "facts": answers.facts(report.facts),
-            "warnings": list(report.warnings),
+            "state": models.ValidationState.SUCCESS, "message": SUCCESSFUL, "facts": answers.facts(facts),
+            "warnings": [self._redact(warning) for warning in report.warnings],
         }  # fmt: skip
 
     def _failed(self, test: _Test, error: AgentError) -> dict[str, object]:
-        test.proof = Proof(FAILED, str(error), (), self._clock())
-        problem = answers.problem(error)
-        return {"state": models.ValidationState.FAILED, "message": error.message, "problem": problem}
+        test.proof = Proof(FAILED, self._redact(str(error)), (), self._clock())
+        problem = answers.problem(error, self._redact)
+        return {"state": models.ValidationState.FAILED, "message": problem.title, "problem": problem}
 
     async def _note(self, test: _Test, draft: models.ConfigurationDraft) -> None:
         """Note the outcome with the stored configuration. Whether that works or not, the operator gets the outcome."""
@@ -148,7 +152,7 @@ class Validations:
 
     async def _check(self, test: _Test, app_id: str) -> CheckReport:
         def progress(text: str) -> None:
-            self._step(test, progress=[*test.answer.progress, text])
+            self._step(test, progress=[*test.answer.progress, self._redact(text)])
 
         connector = self._configurations.connector(app_id)
         async with connector.open(test.prepared.values, test.prepared.secrets) as connection:

@@ -6,7 +6,7 @@ all. The cursor's number is compared and set, so the same acknowledgement can be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,10 +46,16 @@ class Intent:
 
 
 class Ledger:
-    """The ledger of this agent."""
+    """The ledger of this agent.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: The agent's database.
+        redact: Takes secrets out of what is noted of a record: apps may repeat what they were sent.
+    """
+
+    def __init__(self, database: Database, *, redact: Callable[[str], str] = str) -> None:
         self._database = database
+        self._redact = redact
 
     def stream(self, *, flow: str, node: str) -> int:
         """The number of the stream that this node reads or receives; made when it is new."""
@@ -160,7 +166,7 @@ class Ledger:
                 .where(CURSORS.c.run == booked.run, CURSORS.c.stream == booked.stream)
                 .values(number=booked.number)
             )
-            sync_rows.put(connection, booked)
+            sync_rows.put(connection, self._redacted(booked))
             connection.execute(_counted(booked))
             if booked.move is not None:
                 _go_on(connection, booked.run, booked.move, at=from_milliseconds(booked.at))
@@ -175,6 +181,15 @@ class Ledger:
         """
         with self._database.write() as connection:
             _go_on(connection, run, move, at=at)
+
+    def _redacted(self, booked: Acknowledgement) -> Acknowledgement:
+        if not booked.troubled:
+            return booked
+        lines = [
+            msgspec.structs.replace(line, message=self._redact(line.message), remedy=self._redact(line.remedy))
+            for line in booked.troubled
+        ]
+        return msgspec.structs.replace(booked, troubled=lines)
 
 
 def _go_on(connection: sa.Connection, run: str, move: Move, *, at: datetime) -> None:

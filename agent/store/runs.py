@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,10 +81,16 @@ def insert_run(connection: sa.Connection, run: NewRun) -> None:
 
 
 class RunStore:
-    """The runs of this agent."""
+    """The runs of this agent.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: The agent's database.
+        redact: Takes secrets out of what a run has to say: apps may repeat what they were sent.
+    """
+
+    def __init__(self, database: Database, *, redact: Callable[[str], str] = str) -> None:
         self._database = database
+        self._redact = redact
 
     def queue(
         self, *, run_id: str, flow: str, version: int, trigger: Trigger, requested_by: str, at: datetime
@@ -151,7 +158,9 @@ class RunStore:
             connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None), RUNS.c.state != RunState.CANCELLING.value)
-                .values(state=state.value, activity=activity, message=message, remedy=remedy)
+                .values(
+                    state=state.value, activity=activity, message=self._redact(message), remedy=self._redact(remedy)
+                )
             )
 
     def start(self, run_id: str, *, at: datetime) -> RunRow:
@@ -184,8 +193,11 @@ class RunStore:
             connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None))
-                .values(state=state.value, message=message, remedy=remedy, activity="", ended_at=at)
-            )
+                .values(
+                    state=state.value, message=self._redact(message), remedy=self._redact(remedy), activity="",
+                    ended_at=at,
+                )
+            )  # fmt: skip
             connection.execute(HOLDS.delete().where(HOLDS.c.run == run_id))
         return self.get(run_id)
 

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from agent.domain.app import DataType
 from agent.domain.packet import Packet
@@ -52,6 +53,14 @@ _LINES = AttributeMapping(
         AttributeMapping("total", "total_inc_tax", DataType.DECIMAL),
     ),
 )
+_ALL_LINES = replace(
+    _LINES,
+    further=(
+        "consignments.pickups.line_items",
+        "consignments.downloads.line_items",
+        "consignments.email.gift_certificates.line_items",
+    ),
+)
 _NAME = AttributeMapping("name", "billing_address.first_name & ' ' & billing_address.last_name", DataType.TEXT)
 
 
@@ -89,6 +98,7 @@ def order(number: int) -> bytes:
         "consignments": {
             "pickups": [], "downloads": [],
             "shipping": [{"id": number, "city": "Hamburg", "shipping_method": "Parcel", "line_items": lines}],
+            "email": {"gift_certificates": []},
         },
     }).encode()  # fmt: skip
 
@@ -126,7 +136,8 @@ def main() -> None:
     print(f"{orders:,} orders of {len(packets[0].documents[0]):,} bytes")  # noqa: T201
     measure("20 plain attributes", _PLAIN, packets)
     measure("20 plain attributes + 2 lines of 6", (*_PLAIN, _LINES), packets)
-    measure("the same + one expression", (*_PLAIN, _LINES, _NAME), packets)
+    measure("the same, lines from four places", (*_PLAIN, _ALL_LINES), packets)
+    measure("the same + one expression", (*_PLAIN, _ALL_LINES, _NAME), packets)
 
 
 if __name__ == "__main__":

@@ -71,11 +71,14 @@ def _insert(connection: sqlite3.Connection, order: dict[str, Any]) -> None:
     name = f"{billing['first_name']} {billing['last_name']}".strip()
     row = [order.get(field) for field in ORDER] + [billing[field] for field in BILLING] + [name]
     connection.execute(f"INSERT OR REPLACE INTO orders VALUES ({', '.join('?' * len(row))})", row)
-    for consignment in order["consignments"]["shipping"]:
+    consignments = order["consignments"]
+    for consignment in consignments["shipping"]:
         connection.execute(
             f"INSERT OR REPLACE INTO order_shipping_addresses VALUES ({', '.join('?' * (len(ADDRESS) + 1))})",
             [order["id"], *(consignment.get(field) for field in ADDRESS)],
         )
+    certificates = consignments["email"]["gift_certificates"]
+    for consignment in consignments["shipping"] + consignments["pickups"] + consignments["downloads"] + certificates:
         for line in consignment["line_items"]:
             connection.execute(
                 f"INSERT OR REPLACE INTO order_lines VALUES ({', '.join('?' * (len(LINE) + 1))})",

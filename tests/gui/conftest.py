@@ -23,7 +23,7 @@ from agent.gui.garbage import GuiThreadGarbage
 from tests.gui.doubles import InstantCalls, Recorder
 from tests.helpers.fake_client import NOW, FakeClient
 
-_HARMLESS = ("This plugin does not support propagateSizeHints",)
+_HARMLESS = ("This plugin does not support",)
 SESSION = models.Session(name="anna", token="t")
 
 

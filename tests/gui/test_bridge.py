@@ -164,3 +164,31 @@ def test_closing_ends_the_thread_and_calls_under_way(make_bridge: MakeBridge, fa
     bridge.close()
     assert "window-io" not in {thread.name for thread in threading.enumerate()}
     assert fake.closed
+
+
+def test_a_start_asked_for_while_only_looking_is_done_at_once_and_is_not_called_lost(
+    qtbot: Any, make_bridge: MakeBridge, fake: FakeClient
+) -> None:
+    """The wish to start arrives while an attempt that may not start is under way."""
+    gone = TransientError("Not running.", code="service-not-running")
+    looking, found, started = threading.Event(), threading.Event(), []
+
+    def connect(_session: str | None, *, start: bool) -> FakeClient:
+        started.append(start)
+        if len(started) == 1:
+            raise gone
+        if start:
+            return fake
+        looking.set()
+        found.wait(5)
+        raise gone
+
+    bridge = make_bridge(connect)
+    heard: list[LinkState] = []
+    bridge.link_changed.connect(lambda link: heard.append(link.state))
+    qtbot.waitUntil(looking.is_set)
+    bridge.retry(start=True)
+    found.set()
+    qtbot.waitUntil(lambda: LinkState.ONLINE in heard)
+    assert heard == [LinkState.LOST, LinkState.ONLINE]
+    assert started == [True, False, True]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from agent.api import models
@@ -15,6 +16,7 @@ from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.flows.card import FlowCard
 from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.flows.selection import PAGE, Standing
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import click
@@ -102,6 +104,74 @@ def test_an_empty_page_offers_deploy(qtbot: Any, open_shell: Callable[..., Shell
     shell.window.show_panel(2)
     click(qtbot, shell.flows.view.empty.button)
     assert dialog_of(shell, DeployDialog).isVisible()
+
+
+def many(fake: FakeClient, count: int) -> None:
+    one = fake.deployed["catalogue-to-store"]
+    for number in range(count):
+        name = f"flow-{number:03}"
+        fake.deployed[name] = one.model_copy(update={"name": name, "title": f"Flow {number:03} שלום"})
+
+
+def test_two_hundred_processflows_are_searched_and_shown_in_part(
+    qtbot: Any, open_shell: Callable[..., Shell], fake: FakeClient
+) -> None:
+    many(fake, 200)
+    shell = open_shell()
+    qtbot.waitUntil(lambda: shell.catalog.loaded)
+    shell.window.show_panel(2)
+    page = shell.flows.view
+    qtbot.waitUntil(lambda: len(page.findChildren(FlowCard)) == PAGE)
+    assert page.more.text() == "Show 40 more of 164"
+    click(qtbot, page.more)
+    assert len(page.findChildren(FlowCard)) == 2 * PAGE
+    qtbot.keyClick(shell.window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(page.search, "137 flow")
+    qtbot.waitUntil(lambda: [one._name for one in page._cards.rows] == ["flow-137"])
+    page.search.clear()
+    qtbot.keyClick(page.search, Qt.Key.Key_Return)
+    click(qtbot, page.standings[Standing.ATTENTION])
+    assert {one._name for one in page._cards.rows} == {"customers-to-files", "stock-to-store"}
+
+
+def test_home_leads_to_one_of_two_hundred(qtbot: Any, open_shell: Callable[..., Shell], fake: FakeClient) -> None:
+    many(fake, 200)
+    shell = open_shell()
+    qtbot.waitUntil(lambda: shell.catalog.loaded)
+    shell.home.presenter.open_flow("flow-150")
+    qtbot.waitUntil(card(shell, "flow-150").execute.hasFocus)
+
+
+def test_the_focus_goes_from_execute_to_cancel_and_back(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    shell.window.show_panel(2)
+    mine = card(shell, "stock-to-store")
+    mine.execute.setFocus()
+    qtbot.keyClick(mine.execute, Qt.Key.Key_Return)
+    qtbot.waitUntil(mine.cancel.isVisible)
+    assert mine.cancel.hasFocus()
+
+
+def test_a_failed_run_leads_from_its_card_to_the_cure(qtbot: Any, shell: Shell) -> None:
+    shell.window.show_panel(2)
+    click(qtbot, card(shell, "stock-to-store").cure)
+    assert shell.sync_info.view.isVisible()
+    shell.window.show_panel(2)
+    click(qtbot, card(shell, "customers-to-files").cure)
+    assert shell.log.view.isVisible()
+
+
+def test_a_run_that_just_ended_is_not_in_the_future(
+    qtbot: Any, open_shell: Callable[..., Shell], fake: FakeClient
+) -> None:
+    late = fake.now.replace(second=19)
+    flow = fake.deployed["stock-to-store"]
+    fake.deployed["stock-to-store"] = flow.model_copy(
+        update={"last_run": flow.last_run.model_copy(update={"ended_at": late})}
+    )
+    shell = open_shell(now=lambda: late)
+    qtbot.waitUntil(lambda: shell.catalog.loaded)
+    shell.window.show_panel(2)
+    assert "now · 200 read" in words(card(shell, "stock-to-store"))
 
 
 # -- Deploy -----------------------------------------------------------------------------------------------------------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 
 from agent.api import models
 from agent.api.models import EnvironmentState
@@ -24,7 +25,7 @@ from agent.gui.settings.presenter import SettingsPresenter
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.dialog import ConfirmDialog
 from tests.gui.doubles import InstantCalls, Recorder, click
-from tests.helpers.fake_client import FakeClient, vault_in_state
+from tests.helpers.fake_client import NOW, FakeClient, vault_in_state
 
 OpenShell = Callable[..., Shell]
 
@@ -62,6 +63,20 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
     assert went == [
         "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", SyncState.FAILED),
     ]  # fmt: skip
+
+
+def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell: Shell) -> None:
+    ended = models.LastEnd(at=NOW, clean=False, reason="It was ended from outside.")
+    shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": ended}))
+    dismiss = next(
+        one for one in shell.home.view.findChildren(QToolButton) if "ended unexpectedly" in one.accessibleName()
+    )
+    qtbot.waitUntil(dismiss.isVisible)
+    click(qtbot, dismiss)
+    qtbot.waitUntil(lambda: "ended unexpectedly" not in words(shell.home.view))
+    later = ended.model_copy(update={"at": NOW + timedelta(days=1)})
+    shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": later}))
+    qtbot.waitUntil(lambda: "ended unexpectedly" in words(shell.home.view))
 
 
 def test_home_shows_running_attention_and_the_table(qtbot: Any, shell: Shell) -> None:

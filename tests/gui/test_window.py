@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QApplication,
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
@@ -19,12 +20,14 @@ from PySide6.QtWidgets import (
 
 from agent.api import models
 from agent.domain.errors import ConfigurationError, TransientError
+from agent.gui import theme
 from agent.gui.apps.credential_form import CredentialForm
-from agent.gui.assembly import Shell
+from agent.gui.assembly import Shell, Welcome
+from agent.gui.bridge import Bridge
 from agent.gui.widgets.dialog import ConfirmDialog
 from tests.gui.doubles import click
 from tests.gui.scenes import SCENES
-from tests.helpers.fake_client import FakeClient
+from tests.helpers.fake_client import NOW, FakeClient
 
 _INTERACTIVE = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit)
 OpenShell = Callable[..., Shell]
@@ -147,7 +150,7 @@ def test_the_demo_says_what_it_is_and_where_its_data_is(qtbot: Any, open_shell: 
     fake.demo = True
     shell = open_shell()
     qtbot.waitUntil(shell.window.demo.isVisible)
-    assert "/home/anna/.local/share/op-agent" in shell.window.demo.body.text()
+    assert "/home/anna/.local/share/op-agent" in shell.window.demo.toolTip()
     assert fake.calls.count("sign_in") == 0
 
 
@@ -168,3 +171,64 @@ def test_an_environment_event_changes_chip_and_settings(qtbot: Any, shell: Shell
     state = shell.session.state.model_copy(update={"environment": models.EnvironmentState.STOPPING})
     fake.emit(models.EventKind.ENVIRONMENT, state)
     qtbot.waitUntil(lambda: shell.settings.view.environment.text() == "Stopping")
+
+
+def test_a_service_that_is_gone_is_said_once_and_not_on_every_panel(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    gone = TransientError("The agent's service is not running.", code="service-not-running", remedy="Start it.")
+    qtbot.waitUntil(lambda: fake.listeners == 1)
+    fake.fail["health"] = fake.fail["flows"] = gone
+    fake.end_events()
+    qtbot.waitUntil(shell.window.lost.isVisible)
+    shell.window.refresh_panels()
+    qtbot.waitUntil(lambda: shell.catalog.error is not None)
+    assert not shell.home.view.banner.isVisible()
+
+
+def test_a_session_that_ended_by_itself_says_why_it_is_asked_for_again(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    fake.fail["log_bounds"] = fake.fail["state"] = ConfigurationError("Sign in.", code="sign-in-required")
+    shell.bridge.scope().start(lambda client: client.log_bounds(), print)
+    qtbot.waitUntil(shell.sign_in.name.isVisible)
+    assert "Sign in again" in shell.sign_in.banner.body.text()
+
+
+def test_the_demo_signs_in_again_by_itself_after_a_restart(
+    qtbot: Any, look: theme.Theme, fake: FakeClient, memory: QSettings
+) -> None:
+    fake.operator = ("demo", "no-secret")
+    bridge = Bridge(lambda _session, *, start: fake, first_delay_seconds=0.02)
+    session = models.Session(name="demo", token="t")
+    shell = Shell(bridge, look, memory, welcome=lambda: Welcome(session, "no-secret"), now=lambda: NOW)
+    qtbot.addWidget(shell.window)
+    shell.window.show()
+    qtbot.waitUntil(lambda: shell.catalog.loaded)
+    fake.fail["log_bounds"] = ConfigurationError("Sign in.", code="sign-in-required")
+    for _ in range(2):
+        bridge.scope().start(lambda client: client.log_bounds(), print)
+    qtbot.waitUntil(lambda: fake.calls.count("sign_in") == 1)
+    qtbot.waitUntil(lambda: shell.session.session is not None and shell.session.session.token != "t")
+    assert not shell.sign_in.isVisible()
+    shell.session.sign_off()
+    qtbot.waitUntil(shell.sign_in.name.isVisible)
+    assert "no-secret" in shell.sign_in._intro.text()
+    bridge.close()
+    shell.deleteLater()
+
+
+def test_a_list_to_choose_from_opens_in_full(qtbot: Any, shell: Shell) -> None:
+    shell.window.show_panel(4)
+    level = shell.log.view.level
+    level.showPopup()
+    qtbot.waitUntil(level.view().isVisible)
+    assert level.view().viewport().height() >= level.count() * level.view().sizeHintForRow(0)
+    below = level.mapToGlobal(level.rect().bottomLeft()).y()
+    assert level.view().window().geometry().top() >= below - 2  # over the field it is cut off on X11
+    level.hidePopup()
+
+
+def test_a_panel_that_comes_on_show_puts_nobody_into_a_field(qtbot: Any, shell: Shell) -> None:
+    shell.window.show_panel(4)
+    assert QApplication.focusWidget() is shell.log.view
+    qtbot.keyClick(shell.log.view, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is shell.log.view.search

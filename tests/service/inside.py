@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint, proof
 from agent.api.folders import Folders
 from agent.domain.secret import Secret
-from agent.service.agent_parts import AgentParts
+from agent.service.agent_parts import AgentParts, utc_now
 from agent.service.contract import contract
 from agent.service.guard import Guard
 
@@ -21,13 +22,13 @@ TOKEN = "token-of-the-service-in-this-process"
 
 
 class Inside:
-    """A service in this process."""
+    """A service in this process. `clock` is what it takes for the present."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         folders = Folders.below(home)
         folders.create()
         self.stopped: list[str] = []
-        self.parts = AgentParts(folders, demo=False, environ={})
+        self.parts = AgentParts(folders, demo=False, environ={}, clock=clock)
         token = Secret(TOKEN)
         self.endpoint = Endpoint(port=PORT, pid=self.parts.pid, token=token)
         self.application: FastAPI = contract(

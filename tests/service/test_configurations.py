@@ -165,7 +165,7 @@ async def test_two_saves_of_one_name_at_once_leave_one(inside: Inside, shop: Run
         ({"secrets": {}}, "field-empty", "api_token"),
         ({"values": {"api_token": "typed into the wrong place"}}, "field-unknown", "api_token"),
         ({"secrets": {"username": SecretStr("typed into the wrong place")}}, "field-unknown", "username"),
-        ({"values": {"colour": "blue"}}, "field-unknown", "colour"),
+        ({"values": {"colour": "blue"}}, "field-unknown", None),
         ({"id": "0123456789abcdef"}, "configuration-not-found", None),
         ({"name": "   "}, "request-invalid", "name"),
     ],

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -162,13 +165,55 @@ async def test_something_unexpected_is_answered_without_its_words_and_logged(ins
 def test_the_real_server_refuses_the_same_way_and_goes_on(shared_service: RunningService) -> None:
     with shared_service.http({}) as http:
         assert problem(http.get(STATE)).code == "token-wrong"
-        assert set(http.get("/api/v1/health").headers) <= {"content-length", "content-type"}, "nothing else is told"
+        told = set(http.get("/api/v1/health").headers)
+        assert told == {"content-length", "content-type", "connection"}, "nothing else is told"
     with shared_service.http() as http:
         for headers, code in (({"Host": "evil.example"}, "host-refused"), ({"Origin": "null"}, "origin-refused")):
             assert problem(http.get(STATE, headers=headers)).code == code
         large = http.post("/api/v1/flows/check", content=b"x" * 16_000_001)
         assert (large.status_code, problem(large).code) == (413, "too-large")
         assert http.get(STATE).status_code == 200
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Whether the other side hangs up."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="counts file descriptors")
+def test_a_crowd_that_says_nothing_keeps_nobody_out(shared_service: RunningService) -> None:
+    port = shared_service.endpoint.port
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(connected(port)) for _ in range(300)]
+        for one in crowd[1::2]:
+            one.sendall(b"GET /api/v1/state HTTP/1.1\r\nHost: ")
+        with shared_service.http() as http:
+            assert http.get(STATE).status_code == 200
+        assert shared_service.process().num_fds() < 200
+        assert is_cut(crowd[0])
+
+
+def test_endless_headers_are_cut_off(shared_service: RunningService) -> None:
+    with connected(shared_service.endpoint.port) as connection:
+        connection.sendall(b"GET /api/v1/state HTTP/1.1\r\n")
+        endless = b"X: y\r\n" * 2_000_000
+        with pytest.raises(ConnectionError):
+            connection.sendall(endless)
+
+
+def test_who_has_not_shown_the_token_keeps_no_connection(shared_service: RunningService) -> None:
+    with shared_service.http({}) as http:
+        for path in (STATE, "/api/v1/health"):
+            assert http.get(path).headers["connection"] == "close"
+    with shared_service.http() as http:
+        assert "connection" not in http.get(STATE).headers
 
 
 async def test_the_client_rebuilds_the_error(shared_inside: Inside) -> None:

@@ -25,8 +25,8 @@ def plain(expression: str, type_: DataType = TEXT, *, required: bool = False, ke
     return AttributeMapping(expression.replace(".", "_"), expression, type_, required=required, key=key)
 
 
-def collection(name: str, each: str, *members: AttributeMapping) -> AttributeMapping:
-    return AttributeMapping(name, each, DataType.COLLECTION, members=members)
+def collection(name: str, each: str, *members: AttributeMapping, further: tuple[str, ...] = ()) -> AttributeMapping:
+    return AttributeMapping(name, each, DataType.COLLECTION, members=members, further=further)
 
 
 def mapped(mappings: Sequence[AttributeMapping], *documents: Any) -> Mapped:
@@ -122,6 +122,63 @@ def test_a_collection_may_be_filtered_and_its_members_computed() -> None:
     assert rows([lines], document) == [([("a", "A", "9-a"), ("c", "C", "9-c")],)]
 
 
+def test_child_records_from_several_places_follow_each_other() -> None:
+    parts = ("parcels.lines", "files.lines", "mail.cards.lines")
+    lines = collection("lines", parts[0], plain("id", INTEGER), plain("sku"), further=parts[1:])
+    digital = {"parcels": [], "files": [{"lines": [{"id": 1, "sku": "a"}]}], "mail": {"cards": []}}
+    mixed = {
+        "parcels": [{"lines": [{"id": 1}, {"id": 2, "sku": "b"}]}, {"lines": [{"id": 3}]}],
+        "files": {"lines": {"id": 4}},
+        "mail": {"cards": [{"lines": [{"id": 5, "sku": "e"}]}]},
+    }
+    empty_as_a_list = {"parcels": [{"lines": [{"id": 6}]}], "files": [], "mail": []}
+    expected = [
+        ([(1, "a")],),
+        ([(1, None), (2, "b"), (3, None), (4, None), (5, "e")],),
+        ([(6, None)],),
+        ([],),
+    ]
+    assert rows([lines], digital, mixed, empty_as_a_list, {}) == expected
+    assert rows([lines], {}, {}) == [([],), ([],)]
+    # A document of another shape takes the slow path, and others with it do not.
+    odd = {"parcels": {"lines": [[{"id": 7}], None]}, "mail": None}
+    assert rows([lines], digital, odd, mixed) == [expected[0], ([(7, None)],), expected[1]]
+
+
+def test_places_may_be_paths_and_expressions_side_by_side() -> None:
+    document = {"n": 9, "a": [{"id": 1, "q": 2}], "b": [{"id": 2, "q": 0}, {"id": 3, "q": 4}], "c": {"id": 4}}
+    lines = collection(
+        "lines",
+        "b[q > 0]",
+        plain("id", INTEGER),
+        plain("$string(q * 10)"),
+        plain('$$.n & "-" & id'),
+        further=("a", "c"),
+    )
+    assert rows([lines], document, {"n": 8}) == [
+        ([(3, "40", "9-3"), (1, "20", "9-1"), (4, None, "9-4")],),
+        ([],),
+    ]
+
+
+def test_a_bad_child_record_is_counted_from_the_first_place_on() -> None:
+    lines = collection("lines", "a", plain("q", INTEGER), further=("b", "(c)"))
+    good, bad = {"q": 1}, {"q": "many"}
+    found = mapped(
+        [lines],
+        {"a": [good, good], "b": [good, bad], "c": [bad]},
+        {"a": [good], "b": [], "c": [good, bad]},
+        {"a": [good], "b": [bad]},
+        {"a": [good], "b": [good]},
+    )
+    assert {index: error.message for index, error in found.failures.items()} == {
+        0: "lines, record 4: q: “many” is not a whole number.",
+        1: "lines, record 3: q: “many” is not a whole number.",
+        2: "lines, record 2: q: “many” is not a whole number.",
+    }
+    assert list(found.batch.rows) == [([(1,), (1,)],)]
+
+
 def test_the_root_is_the_record_and_never_the_packet() -> None:
     assert rows([plain("$string($$.id)"), plain("$$.id & ''")], {"id": 1}, {"id": 2}) == [("1", "1"), ("2", "2")]
 
@@ -197,9 +254,13 @@ def test_an_endless_expression_costs_its_record_and_nothing_else() -> None:
 
 def test_an_expression_that_does_not_compile_is_refused_before_anything_is_mapped() -> None:
     for expression in ("a &", "$eval(a)", ""):
-        with pytest.raises(ConfigurationError) as raised:
-            Mapper(MapperNode("map", (AttributeMapping("x", expression, TEXT),)))
-        assert (raised.value.code, raised.value.field) == ("expression-syntax", "x")
+        for mapping in (
+            AttributeMapping("x", expression, TEXT),
+            collection("x", "a", plain("b"), further=(expression,)),
+        ):
+            with pytest.raises(ConfigurationError) as raised:
+                Mapper(MapperNode("map", (mapping,)))
+            assert (raised.value.code, raised.value.field) == ("expression-syntax", "x")
 
 
 def test_a_mapper_works_in_several_threads() -> None:
@@ -278,15 +339,22 @@ def _json_or_text(value: Any) -> Any:
         return value
 
 
-@given(_DOCUMENTS, _PATHS, st.lists(_PATHS, min_size=1, max_size=3))
+@given(_DOCUMENTS, st.lists(_PATHS, min_size=1, max_size=3), st.lists(_PATHS, min_size=1, max_size=3))
 @settings(deadline=None, max_examples=300)
-def test_collections_at_plain_paths_and_in_jsonata_agree(documents: list[Any], each: str, paths: list[str]) -> None:
+def test_collections_at_plain_paths_and_in_jsonata_agree(
+    documents: list[Any], each: list[str], paths: list[str]
+) -> None:
+    """Read by the decoder, evaluated by JSONata one by one, mixed, and evaluated together: always the same records."""
     members = tuple(AttributeMapping(f"x{n}", path, TEXT) for n, path in enumerate(paths))
-    exact = mapped([collection("lines", each, *members)], *documents)
-    computed = mapped([collection("lines", f"({each})", *members)], *documents)
-    assert list(exact.batch.source_ids) == list(computed.batch.source_ids)
-    assert list(exact.batch.rows) == list(computed.batch.rows)
-    assert list(exact.failures) == list(computed.failures)
+    computed = [f"({path})" for path in each]
+    exact, *others = [
+        mapped([collection("lines", first, *members, further=tuple(further))], *documents)
+        for first, *further in (each, computed, [computed[0], *each[1:]], [f"[{', '.join(computed)}]"])
+    ]
+    for other in others:
+        assert list(exact.batch.source_ids) == list(other.batch.source_ids)
+        assert list(exact.batch.rows) == list(other.batch.rows)
+        assert list(exact.failures) == list(other.failures)
 
 
 @given(st.lists(_VALUES, max_size=5), st.sampled_from(list(DataType)))

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from ruamel.yaml import YAML
 
@@ -90,6 +90,24 @@ def test_the_sample_for_orders_maps_an_order() -> None:
     ]
 
 
+def test_the_sample_for_orders_maps_the_lines_of_all_consignments() -> None:
+    document = parse((RESOURCES / "processflows" / "orders-to-database.yaml").read_bytes(), file="orders")
+    assert document.flow is not None
+    source = json.loads(order(5))
+    lines = source["consignments"]["shipping"][0]["line_items"]
+    source["consignments"] = {
+        "shipping": [{"id": 5, "line_items": lines[:1]}],
+        "pickups": [{"id": 6, "line_items": [{**lines[0], "id": 52}]}],
+        "downloads": [{"recipient_email": "a@b.example", "line_items": lines[1:]}],
+        "email": {"gift_certificates": [{"recipient_email": "a@b.example", "line_items": [{**lines[0], "id": 53}]}]},
+    }
+    packet = Packet(["5"], [json.dumps(source).encode()], {})
+    row: tuple[Any, ...] = Mapper(document.flow.chains[0].mapper).map_packet(packet).batch.rows[0]
+    lines_of_row, addresses_of_row = row[-2:]
+    assert [line[0] for line in lines_of_row] == [50, 52, 51, 53]
+    assert [address[0] for address in addresses_of_row] == [5]
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
 def test_a_sample_fits_the_store(sample: Path) -> None:
     store = pytest.importorskip("agent.connectors.bigcommerce.schema").APP
@@ -127,6 +145,8 @@ def test_the_schema_accepts_the_good_document() -> None:
         ("key: true}\n      total", "key: 1}\n      total"),
         ("total: total_inc_tax", "total:"),
         ("each: consignments.shipping.line_items\n        ", ""),
+        ("each: consignments.shipping.line_items", "each: []"),
+        ("each: consignments.shipping.line_items", "each: [a, [b]]"),
         ("{type: end}", "end"),
         ("  - [start", "  - [start]\n  - [start"),
         ("end: {type: end}", "end: {type: end, colour: red}"),

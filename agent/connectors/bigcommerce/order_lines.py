@@ -27,10 +27,15 @@ class _Lines(msgspec.Struct):
     line_items: list[msgspec.Raw] = []
 
 
+class _Email(msgspec.Struct):
+    gift_certificates: list[_Lines] = []
+
+
 class _Consignments(msgspec.Struct):
     shipping: list[_Lines] = []
     pickups: list[_Lines] = []
     downloads: list[_Lines] = []
+    email: _Email | list[msgspec.Raw] | None = None  # an empty object may come as an empty list
 
 
 class _Order(msgspec.Struct):
@@ -69,7 +74,9 @@ def is_cut(document: bytes) -> bool:
         consignments = _ORDER.decode(document).consignments
     except msgspec.MsgspecError:
         return False
-    groups = (*consignments.shipping, *consignments.pickups, *consignments.downloads)
+    groups = [*consignments.shipping, *consignments.pickups, *consignments.downloads]
+    if isinstance(consignments.email, _Email):
+        groups += consignments.email.gift_certificates
     return any(len(group.line_items) >= _MOST_LINES for group in groups)
 
 
@@ -95,18 +102,31 @@ def with_lines(document: bytes, lines: Sequence[msgspec.Raw]) -> bytes:
     """The order with these line items, each in the consignment that it belongs to."""
     order = decoded(_PARTS, document)
     consignments = decoded(_PARTS, order["consignments"])
-    opened = {
-        name: [_opened(parts) for parts in decoded(_LIST_OF_PARTS, consignments[name])]
-        for name in ("shipping", "pickups", "downloads")
-        if bytes(consignments.get(name, b"")).startswith(b"[")
-    }
-    every = [consignment for group in opened.values() for consignment in group]
-    _hand_out(lines, every)
-    for name, group in opened.items():
-        consignments[name] = msgspec.Raw(msgspec.json.encode([consignment.parts for consignment in group]))
+    email = consignments.get("email", msgspec.Raw())
+    by_email = decoded(_PARTS, email) if bytes(email).startswith(b"{") else {}
+    opened = _all_opened(consignments, "shipping", "pickups", "downloads")
+    certificates = _all_opened(by_email, "gift_certificates")
+    _hand_out(lines, [one for group in (*opened.values(), *certificates.values()) for one in group])
+    by_email.update(_closed(certificates))
+    if certificates:
+        consignments["email"] = msgspec.Raw(msgspec.json.encode(by_email))
+    consignments.update(_closed(opened))
     consignments.pop(_WARNING, None)
     order["consignments"] = msgspec.Raw(msgspec.json.encode(consignments))
     return msgspec.json.encode(order)
+
+
+def _all_opened(parts: _Parts, *names: str) -> dict[str, list[_Consignment]]:
+    """The groups of consignments that there are, by name."""
+    return {
+        name: [_opened(one) for one in decoded(_LIST_OF_PARTS, parts[name])]
+        for name in names
+        if bytes(parts.get(name, b"")).startswith(b"[")
+    }
+
+
+def _closed(groups: dict[str, list[_Consignment]]) -> _Parts:
+    return {name: msgspec.Raw(msgspec.json.encode([one.parts for one in group])) for name, group in groups.items()}
 
 
 def _opened(parts: _Parts) -> _Consignment:

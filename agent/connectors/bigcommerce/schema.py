@@ -116,7 +116,7 @@ _ORDERS = (
         "consignments",
         (_SHIPPING,),
         tuple(_collection(name, (_LINE_ITEMS,)) for name in ("pickups", "downloads")),
-        _attributes(_J, "email"),
+        (_object("email", (_collection("gift_certificates", (_LINE_ITEMS,)),)),),
     ),
     *_attributes(_J, "products shipping_addresses coupons fees"),
 )

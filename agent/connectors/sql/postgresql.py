@@ -151,7 +151,7 @@ class PostgresDialect:
             driver.cancel_safe(timeout=self.patience.stop_seconds)
             return
         # Closing it here would take it away from under the thread that waits for it; this makes that thread wake up.
-        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+        with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as line:
             line.shutdown(socket.SHUT_RDWR)
 
     def now(self, connection: sa.Connection) -> datetime:

@@ -8,7 +8,6 @@ their key: first the rows that have no value in it, then those from somewhat bef
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,29 +15,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.contract import ReadRequest, SentClause
+from agent.connectors.contract import ReadRequest
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect, Fault, Table, cause, fetch
-from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, OVERLAP_OPTION, QUERY_OPTION
-from agent.connectors.sql.structure import matched
+from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
+from agent.connectors.sql.sources import Source, settled
 from agent.connectors.sql.writing import key_text
 from agent.domain.errors import ConfigurationError, FatalError
 from agent.domain.packet import Bookmark, JsonValue, Packet, Position
 
 _OVERLAP = timedelta(seconds=60)
-_LISTS = ("in", "not_in")
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """What is read, settled at the beginning of a read."""
-
-    table: Table
-    key: tuple[Column, ...]
-    changed: Column | None
-    conditions: tuple[str, ...]
-    parameters: tuple[Any, ...]
-    now: datetime
+_SORTED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +48,19 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _Part:
+    """What becomes one packet. `last` are the values by which its last row is ordered."""
+
     ids: list[str]
     documents: list[bytes]
     last: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What one statement fetched: at least one part, which may be empty, and whether there is more."""
+
+    parts: list[_Part]
     more: bool
 
 
@@ -85,144 +81,40 @@ class Reader:
                 field="database",
             )
         overlap = _overlap(request.options)
-        source = await self._client.read(lambda connection: _settled(connection, dialect, request))
+        source = await self._client.read(lambda connection: settled(connection, dialect, request))
         lower = _lower(source, request)
         state = _begun(source, request.position)
         task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
         try:
             while True:
                 page = await task
-                state = _advanced(source, state, page)
-                if not page.more and not state.empty:
-                    bookmark = _bookmark(dialect, source, state, request, overlap)
-                    yield Packet(page.ids, page.documents, state.position(), bookmark)
-                    return
+                states = [state := _advanced(source, state, part) for part in page.parts]
+                finished = not page.more and not state.empty
                 if not page.more:
                     state = replace(state, empty=False, after=())
-                task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
-                if page.ids:
-                    yield Packet(page.ids, page.documents, state.position())
+                if not finished:
+                    task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+                for part, its_state in zip(page.parts[:-1], states, strict=False):
+                    yield Packet(part.ids, part.documents, its_state.position())
+                last = page.parts[-1]
+                if finished:
+                    bookmark = _bookmark(dialect, source, states[-1], request, overlap)
+                    yield Packet(last.ids, last.documents, states[-1].position(), bookmark)
+                    return
+                if last.ids:
+                    yield Packet(last.ids, last.documents, state.position())
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _page(self, source: _Source, state: _State, lower: JsonValue, records: int) -> _Page:
+    async def _page(self, source: Source, state: _State, lower: JsonValue, records: int) -> _Page:
         return await self._client.read(
             lambda connection: _fetched(connection, self._client.dialect, source, state, lower=lower, records=records)
         )
 
 
-def _settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -> _Source:
-    """Look at what is there. Raises ConfigurationError where it is not what the processflow says."""
-    query = request.options.get(QUERY_OPTION, "").strip().rstrip(";").strip()
-    table = _query(connection, dialect, query) if query else dialect.table(connection, request.schema)
-    if table is None:
-        raise ConfigurationError(
-            f"There is no table or view {request.schema} in {dialect.place}.",
-            code="table-missing",
-            remedy="Correct the schema in the GET node of the processflow, or the App Configuration.",
-            field=request.schema,
-        )
-    names = [column.name for column in table.columns]
-    twin = next((name for name in names if names.count(name) > 1), None)
-    if twin is not None:
-        raise ConfigurationError(
-            f"The query gives two columns called {twin}.",
-            code="column-twice",
-            remedy="Give one of them another name with AS.",
-            field=QUERY_OPTION,
-        )
-    key = _key(table, request.options.get(KEY_OPTION, ""))
-    changed_name = request.options.get(INCREMENTAL_OPTION, "").strip()
-    changed = _column(table, changed_name, INCREMENTAL_OPTION) if changed_name else None
-    conditions: list[str] = []
-    parameters: list[Any] = []
-    for clause in request.clauses:
-        condition, given = _condition(connection, dialect, table, clause)
-        conditions.append(condition)
-        parameters += given
-    source = _Source(table, key, changed, tuple(conditions), tuple(parameters), dialect.now(connection))
-    _refuse_empty_keys(connection, dialect, source)
-    return source
-
-
-def _query(connection: sa.Connection, dialect: Dialect, sql: str) -> Table:
-    try:
-        return dialect.query(connection, sql)
-    except (sa.exc.DBAPIError, UnicodeError) as error:
-        original = cause(error)
-        if dialect.fault(original) in (Fault.LOST, Fault.BUSY, Fault.STOPPED):
-            raise
-        raise ConfigurationError(
-            f"The query is refused by {dialect.place}.",
-            code="query-refused",
-            remedy="Try it in a program of the database, and correct the option query. It has to be one SELECT.",
-            detail=dialect.code(original),
-            field=QUERY_OPTION,
-        ) from None
-
-
-def _key(table: Table, option: str) -> tuple[Column, ...]:
-    names = [name for name in (part.strip() for part in option.split(",")) if name] or list(table.key)
-    if not names:
-        what = f"The table {table.name}" if table.name else "The query"
-        raise ConfigurationError(
-            f"{what} has no primary key, so its rows cannot be told apart.",
-            code="missing-key",
-            remedy="Name the columns that identify a row in the option key of the GET node, e.g. key: sku.",
-            field=KEY_OPTION,
-        )
-    return tuple(_column(table, name, KEY_OPTION) for name in names)
-
-
-def _column(table: Table, name: str, where: str) -> Column:
-    found = matched([name], table.columns).get(name)
-    if found is None:
-        names = [column.name for column in table.columns]
-        close = difflib.get_close_matches(name, names, n=1)
-        source = f"The table {table.name}" if table.name else "The query"
-        raise ConfigurationError(
-            f"{source} has no column {name}.",
-            code="unknown-column",
-            remedy=f"Did you mean {close[0]}?" if close else f"It has {', '.join(names[:20])}.",
-            field=where,
-        )
-    return found
-
-
-def _condition(connection: sa.Connection, dialect: Dialect, table: Table, clause: SentClause) -> tuple[str, list[Any]]:
-    if clause.header:
-        raise ConfigurationError(
-            f"A database takes no headers: {clause.key}.",
-            code="filter-header",
-            remedy="Remove the clause from the action filter, or its in: header.",
-            field=clause.key,
-        )
-    column = _column(table, clause.key.strip(), clause.key)
-    values = [clause.value]
-    if clause.operator in _LISTS:
-        values = [part.strip() for part in clause.value.split(",")]
-    try:
-        return dialect.condition(connection, table, column, clause.operator, values)
-    except ValueError:
-        kind = f" ({column.declared})" if column.declared else ""
-        raise ConfigurationError(
-            f"The filter {clause.key} has a value that the column {column.name}{kind} cannot be compared with.",
-            code="filter-value",
-            remedy="Correct the value in the action filter.",
-            field=clause.key,
-        ) from None
-    except KeyError:
-        raise ConfigurationError(
-            f"The filter {clause.key} has an operator that a database does not know: {clause.operator}.",
-            code="filter-operator",
-            remedy="Use =, !=, <, <=, >, >=, in or not_in.",
-            field=clause.key,
-        ) from None
-
-
 def _statement(
-    dialect: Dialect, source: _Source, state: _State, lower: JsonValue, records: int
+    dialect: Dialect, source: Source, state: _State, lower: JsonValue, records: int
 ) -> tuple[str, tuple[Any, ...]]:
     """One page, and one row more, which tells whether there is another page and whether keys are unique."""
     ordered = source.key if state.empty or source.changed is None else (source.changed, *source.key)
@@ -248,43 +140,30 @@ def _statement(
 
 
 def _fetched(
-    connection: sa.Connection, dialect: Dialect, source: _Source, state: _State, *, lower: JsonValue, records: int
+    connection: sa.Connection, dialect: Dialect, source: Source, state: _State, *, lower: JsonValue, records: int
 ) -> _Page:
-    statement, parameters = _statement(dialect, source, state, lower, records)
+    at_once = records * (_SORTED_AT_ONCE if source.sorted_anew else 1)
+    statement, parameters = _statement(dialect, source, state, lower, at_once)
     rows = dialect.rows(connection, statement, parameters)
     ordered = len(source.key) + (source.changed is not None and not state.empty)
     keys = [row[ordered - len(source.key) : ordered] for row in rows]
     if len(set(keys)) < len(keys):
         raise _not_unique(source)
-    more = len(rows) > records
-    del rows[records:], keys[records:]
-    return _Page(
-        ids=[key_text(key) for key in keys],
-        documents=dialect.documents(source.table.columns, [row[ordered:] for row in rows]),
-        last=rows[-1][:ordered] if rows else (),
-        more=more,
-    )
-
-
-def _refuse_empty_keys(connection: sa.Connection, dialect: Dialect, source: _Source) -> None:
-    """A row without a key would be behind no other, and so be skipped without a word."""
-    loose = [column for column in source.key if not column.required]
-    if not loose:
-        return
-    empty = " OR ".join(f"q.{dialect.quote(column.name)} IS NULL" for column in loose)
-    where = " AND ".join([*source.conditions, f"({empty})"])
-    statement = f"SELECT 1 FROM {source.table.quoted} AS q WHERE {where} LIMIT 1"  # noqa: S608 - quoted names
-    if fetch(connection, statement, source.parameters):
-        named = ", ".join(column.name for column in loose)
-        raise ConfigurationError(
-            f"There are rows without a value in {named}, which is to identify them.",
-            code="key-empty",
-            remedy="Fill it in, exclude these rows with the action filter or a query, or choose another key.",
-            field=KEY_OPTION,
+    more = len(rows) > at_once
+    del rows[at_once:], keys[at_once:]
+    documents = dialect.documents(source.table.columns, [row[ordered:] for row in rows])
+    parts = [
+        _Part(
+            ids=[key_text(key) for key in keys[start : start + records]],
+            documents=documents[start : start + records],
+            last=rows[min(start + records, len(rows)) - 1][:ordered],
         )
+        for start in range(0, len(rows), records)
+    ]
+    return _Page(parts or [_Part([], [], ())], more)
 
 
-def _not_unique(source: _Source) -> ConfigurationError:
+def _not_unique(source: Source) -> ConfigurationError:
     named = ", ".join(column.name for column in source.key)
     return ConfigurationError(
         f"Several rows have the same {named}, so it does not identify a row.",
@@ -308,7 +187,7 @@ def _overlap(options: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _begun(source: _Source, position: Position | None) -> _State:
+def _begun(source: Source, position: Position | None) -> _State:
     if position is None:
         return _State(source.changed is not None, (), None, source.now)
     part, after = position.get("part"), position.get("after")
@@ -324,14 +203,14 @@ def _begun(source: _Source, position: Position | None) -> _State:
     return _State(part == "empty", tuple(map(_recalled, after)), position.get("highest"), began)
 
 
-def _advanced(source: _Source, state: _State, page: _Page) -> _State:
-    if not page.ids:
+def _advanced(source: Source, state: _State, part: _Part) -> _State:
+    if not part.ids:
         return state
-    highest = state.highest if state.empty or source.changed is None else _remembered(page.last[0])
-    return replace(state, after=page.last, highest=highest)
+    highest = state.highest if state.empty or source.changed is None else _remembered(part.last[0])
+    return replace(state, after=part.last, highest=highest)
 
 
-def _lower(source: _Source, request: ReadRequest) -> JsonValue:
+def _lower(source: Source, request: ReadRequest) -> JsonValue:
     """Where an incremental read begins: None for the first one, and after something else was read before."""
     detail = request.bookmark.detail if request.bookmark is not None else {}
     if source.changed is None or detail.get("table") != request.schema or detail.get("column") != source.changed.name:
@@ -339,7 +218,7 @@ def _lower(source: _Source, request: ReadRequest) -> JsonValue:
     return detail.get("from")
 
 
-def _bookmark(dialect: Dialect, source: _Source, state: _State, request: ReadRequest, overlap: int | None) -> Bookmark:
+def _bookmark(dialect: Dialect, source: Source, state: _State, request: ReadRequest, overlap: int | None) -> Bookmark:
     began = state.began - (_OVERLAP if overlap is None or source.changed is None else timedelta(seconds=overlap))
     if source.changed is None:
         return Bookmark(moment=began)

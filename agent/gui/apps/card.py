@@ -14,7 +14,7 @@ from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.keyed_list import KeyedList
 from agent.gui.widgets.pictures import Tile
-from agent.gui.widgets.text import Elided, Text
+from agent.gui.widgets.text import Elided, ShortName, Text
 
 _PICTURES = {"bigcommerce": "store", "sql": "database", "files": "folder"}
 
@@ -38,7 +38,7 @@ class AppCard(Card):
         words.setSpacing(3)
         top = QHBoxLayout()
         top.setSpacing(10)
-        self._name, self._version, self._chip = Text("", "section"), Text("", "small"), Chip()
+        self._name, self._version, self._chip = ShortName("", "section"), Text("", "small"), Chip()
         top.addWidget(self._name)
         top.addWidget(self._version)
         top.addWidget(self._chip)
@@ -62,7 +62,7 @@ class AppCard(Card):
         app = entry.app
         self._app_id = app.id
         self._tile.show_picture(_PICTURES.get(app.id, "plug"), "accent")
-        self._name.setText(app.name)
+        self._name.show_text(app.name)
         self._version.setText(app.version if app.version.startswith("v") else f"Version {app.version}")
         self._chip.show_state(app.status.value, tones.APP[app.status])
         count = formats.plural(app.configurations, "configuration") if app.configurations else "No configuration yet"
@@ -95,7 +95,7 @@ class _ConfigurationRow(Card):
         words.setSpacing(3)
         top = QHBoxLayout()
         top.setSpacing(10)
-        self._name, self._chip = Text("", "strong"), Chip()
+        self._name, self._chip = ShortName("", "strong"), Chip()
         top.addWidget(self._name)
         top.addWidget(self._chip)
         top.addStretch()
@@ -115,7 +115,7 @@ class _ConfigurationRow(Card):
         """Show a configuration."""
         one, entry = item
         self.configuration_id = one.id
-        self._name.setText(one.name)
+        self._name.show_text(one.name)
         self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
         self._facts.show_text(_facts(one, entry))
         for control, word in ((self.validate, "Validate"), (self.edit, "Edit"), (self.remove, "Remove")):

@@ -8,7 +8,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from agent.api import models
-from agent.domain.errors import AgentError
 from agent.gui.apps.card import AppCard
 from agent.gui.apps.presenter import AppEntry
 from agent.gui.widgets.dialog import ConfirmDialog
@@ -46,13 +45,6 @@ class AppsPage(Page):
     def show_apps(self, entries: list[AppEntry]) -> None:
         """Show the cards."""
         self._cards.show_items(entries)
-
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
 
     def open_form(self, app: models.App, configuration: models.Configuration | None, *, validate: bool = False) -> None:
         """Open the credential form; with `validate`, test what is stored at once."""

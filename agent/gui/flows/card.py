@@ -15,7 +15,7 @@ from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.spinner import BusyBar
-from agent.gui.widgets.text import Elided, Text
+from agent.gui.widgets.text import Elided, ShortName, Text
 
 
 class FlowCard(Card):
@@ -30,14 +30,15 @@ class FlowCard(Card):
 
     def __init__(self) -> None:
         super().__init__()
-        self._name, self._run_id = "", ""
+        self._name, self._run_id, self._records_failed = "", "", False
+        self._focus_waits = False
         head = QHBoxLayout()
         head.setSpacing(8)
         words = QVBoxLayout()
         words.setSpacing(3)
         top = QHBoxLayout()
         top.setSpacing(10)
-        self._title, self._chip = Text("", "section"), Chip()
+        self._title, self._chip = ShortName("", "section"), Chip()
         top.addWidget(self._title)
         top.addWidget(self._chip)
         top.addStretch()
@@ -65,25 +66,30 @@ class FlowCard(Card):
         for fact, share in ((self._last, 8), (self._next, 2), (self._bound, 5), (self._version, 4)):
             facts.addWidget(fact, share)
         self.body.addLayout(facts)
-        self._result = Text("", "muted", wrap=True)
-        self.body.addWidget(self._result)
+        self._result = Text("", "", wrap=True)
+        self.cure = button("", self._on_cure, kind="link")
+        result = QHBoxLayout()
+        result.setSpacing(14)
+        result.addWidget(self._result, 1)
+        result.addWidget(self.cure)
+        self.body.addLayout(result)
 
     def show_item(self, entry: FlowEntry) -> None:
         """Show a processflow."""
         flow, run = entry.flow, entry.flow.active_run
         self._name, self._run_id = flow.name, run.id if run else ""
         title = flow.title or flow.name
-        self._title.setText(title)
-        self._title.setToolTip(flow.description)
+        self._title.show_text(title)
         self._show_chip(entry)
         self._path.show_text("  →  ".join(node.title for node in flow.nodes) or flow.description)
         self._show_progress(run, entry.now, starting=entry.starting)
-        had_focus = self.execute.hasFocus() or self.cancel.hasFocus()
+        had_focus = self._focus_waits or self.execute.hasFocus() or self.cancel.hasFocus()
+        self._focus_waits = had_focus and entry.starting  # Qt hands the focus of a disabled button on
         self.execute.setVisible(run is None)
         self.execute.setEnabled(not entry.starting)
         self.cancel.setVisible(run is not None)
         self.cancel.setEnabled(run is not None and run.state is not RunState.CANCELLING)
-        if had_focus:  # the button that was pressed gives way to the other one, with the focus
+        if had_focus and not entry.starting:  # the button that was pressed gives way to the other one, with the focus
             (self.cancel if run is not None else self.execute).setFocus()
         for control, word in ((self.execute, "Execute"), (self.cancel, "Cancel"), (self.more, "More for")):
             control.setAccessibleName(f"{word} {title}")
@@ -113,9 +119,10 @@ class FlowCard(Card):
             text = f"{last.state.value} {when}" if flow.active_run else when
             if last.counts.read:
                 text += f" · {formats.counts(last.counts)}"
+            tip = formats.moment_tip(last.ended_at or last.queued_at)
             if last.started_at and last.ended_at:
-                text += f" · took {formats.duration(last.ended_at - last.started_at)}"
-            self._last.show_fact(text, formats.moment_tip(last.ended_at or last.queued_at))
+                tip += f"\nIt took {formats.took(last.ended_at - last.started_at)}"
+            self._last.show_fact(text, tip)
         upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
         self._next.show_fact(upcoming, formats.moment_tip(flow.next_run_at))
         self._bound.show_fact(", ".join(one.configuration_name for one in flow.bindings) or formats.DASH, "")
@@ -125,6 +132,18 @@ class FlowCard(Card):
         message = f"{last.message} {last.remedy}".strip() if last is not None and bad else ""
         self._result.setText(message)
         self._result.setVisible(bool(message) and flow.active_run is None)
+        self._show_cure(entry, wanted=bad and flow.active_run is None)
+
+    def _show_cure(self, entry: FlowEntry, *, wanted: bool) -> None:
+        """The way to the records that failed, or to the log where it was the run itself."""
+        self._records_failed = entry.flow.failed_records > 0
+        word = "Show failed records" if self._records_failed else "Show the log"
+        self.cure.setText(word)
+        self.cure.setAccessibleName(f"{word} of {entry.flow.title or entry.flow.name}")
+        self.cure.setVisible(wanted)
+
+    def _on_cure(self) -> None:
+        (self.records_clicked if self._records_failed else self.log_clicked).emit(self._name)
 
     def _build_menu(self) -> QMenu:
         menu = QMenu(self)

@@ -38,7 +38,12 @@ class DeployDialog(Dialog):
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Deploy a processflow", "Make a processflow runnable here.", width=600, parent=parent)
+        super().__init__(
+            "Deploy a processflow",
+            "Choose one of the samples, or a document of your own, and the connections that it uses.",
+            width=600,
+            parent=parent,
+        )
         self._working = False
         self._build_choice()
         self.banner = Banner()
@@ -77,11 +82,11 @@ class DeployDialog(Dialog):
             self.samples.addItem(sample.title, sample)
             self.samples.setItemData(self.samples.count() - 1, sample.description, Qt.ItemDataRole.ToolTipRole)
 
-    def show_document(self, title: str, *, redeploy: bool) -> None:
+    def show_document(self, title: str, description: str, *, redeploy: bool) -> None:
         """Which document is chosen."""
         self.heading.setText(f"Redeploy {title}" if redeploy else "Deploy a processflow")
         self.setWindowTitle(self.heading.text())
-        self._chosen.setText(f"Chosen: {title}")
+        self._chosen.setText(description or f"Chosen: {title}")
         self._chosen.show()
 
     def show_checking(self) -> None:
@@ -196,7 +201,7 @@ class DeployDialog(Dialog):
         self.browse = button("Open a &file…", self._on_browse, picture="folder")
         row.addWidget(self.browse, 0, Qt.AlignmentFlag.AlignBottom)
         column.addLayout(row)
-        self._chosen = Text("", "small")
+        self._chosen = Text("", "small", wrap=True)
         self._chosen.hide()
         column.addWidget(self._chosen)
         self.body.addWidget(self._choice)

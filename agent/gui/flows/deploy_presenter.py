@@ -32,7 +32,7 @@ class DeployView(Protocol):
     def show_samples(self, samples: list[models.Sample]) -> None:
         """Offer the samples."""
 
-    def show_document(self, title: str, *, redeploy: bool) -> None:
+    def show_document(self, title: str, description: str, *, redeploy: bool) -> None:
         """Which document is chosen."""
 
     def show_checking(self) -> None:
@@ -83,7 +83,7 @@ class DeployPresenter:
 
     def choose_sample(self, sample: models.Sample) -> None:
         """Take a sample."""
-        self._choose(sample.document, sample.file, sample.title)
+        self._choose(sample.document, sample.file, sample.title, sample.description)
 
     def choose_document(self, document: str, file: str) -> None:
         """Take a file's text."""
@@ -141,11 +141,11 @@ class DeployPresenter:
         self._catalog.listeners.remove(self._on_catalog)
         self._calls.cancel_all()
 
-    def _choose(self, document: str, file: str, title: str, *, redeploy: bool = False) -> None:
+    def _choose(self, document: str, file: str, title: str, description: str = "", *, redeploy: bool = False) -> None:
         self._document, self._file, self._checked = document, file, None
         if not redeploy:
             self._bound = {}
-        self._view.show_document(title, redeploy=redeploy)
+        self._view.show_document(title, description, redeploy=redeploy)
         self._view.show_checking()
         self._show_ready()
         try:
@@ -159,7 +159,7 @@ class DeployPresenter:
 
     def _on_flow(self, flow: models.FlowDetail) -> None:
         self._bound = {binding.token: binding.configuration for binding in flow.bindings}
-        self._choose(flow.document, f"{flow.name}.yaml", flow.title or flow.name, redeploy=True)
+        self._choose(flow.document, f"{flow.name}.yaml", flow.title or flow.name, flow.description, redeploy=True)
 
     def _on_checked(self, result: models.CheckResult) -> None:
         self._call = None

@@ -37,6 +37,9 @@ class FlowsView(Protocol):
     def show_selection(self, chosen: Selection, found: dict[Standing, int]) -> None:
         """Show what was chosen, and how many processflows stand how."""
 
+    def show_search(self, text: str) -> None:
+        """Show a search that came from elsewhere."""
+
     def reveal(self, name: str) -> None:
         """Bring a card in sight."""
 
@@ -104,6 +107,7 @@ class FlowsPresenter(Presenter):
         """Come from another panel: to one processflow, or to those that need a person."""
         place = next((at for at, flow in enumerate(self._catalog.flows) if flow.name == name), -1)
         standing = Standing.ATTENTION if attention else Standing.ALL
+        self._view.show_search("")
         self._select(Selection(standing=standing, limit=max(PAGE, place + 1)))
         if place >= 0:
             self._view.reveal(name)
@@ -168,6 +172,7 @@ class FlowsPresenter(Presenter):
         self._starting.clear()
         self._error = None
         self._selection = Selection()
+        self._view.show_search("")
 
     def _select(self, chosen: Selection) -> None:
         self._selection = chosen

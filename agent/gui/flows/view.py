@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from agent.api import models
-from agent.domain.errors import AgentError
 from agent.gui import formats
 from agent.gui.flows.card import FlowCard
 from agent.gui.flows.presenter import ENVIRONMENT_OFF, FlowEntry
@@ -87,14 +86,16 @@ class FlowsPage(Page):
 
     def show_selection(self, chosen: Selection, found: dict[Standing, int]) -> None:
         """What was chosen."""
-        if self.search.text().strip() != chosen.text:
-            self.search.blockSignals(True)
-            self.search.setText(chosen.text)
-            self.search.blockSignals(False)
         for standing, control in self.standings.items():
             control.setChecked(standing is chosen.standing)
             control.setText(f"{standing.value}  {formats.number(found[standing])}")
             control.setAccessibleName(f"{standing.value}: {formats.plural(found[standing], 'processflow')}")
+
+    def show_search(self, text: str) -> None:
+        """A search that came from elsewhere; never while somebody types."""
+        self.search.blockSignals(True)
+        self.search.setText(text)
+        self.search.blockSignals(False)
 
     def reveal(self, name: str) -> None:
         """Bring a card in sight."""
@@ -104,13 +105,6 @@ class FlowsPage(Page):
         """Ctrl+F."""
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
-
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
 
     def show_environment_off(self, open_settings: Callable[[], object]) -> None:
         """The environment is not enabled."""

@@ -30,6 +30,8 @@ class Attention:
     text: str
     action: str
     act: Callable[[], object]
+    dismiss: Callable[[], object] | None = None
+    """For what is only told: takes it away once it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,23 @@ class HomeContent:
     now: datetime
 
 
-def content(catalog: Catalog, state: models.ServiceState | None, go: Navigator, now: datetime) -> HomeContent:
-    """Home as it is now."""
+def content(
+    catalog: Catalog,
+    state: models.ServiceState | None,
+    go: Navigator,
+    now: datetime,
+    *,
+    dismissed: Callable[[], object] | None = None,
+) -> HomeContent:
+    """Home as it is now. `dismissed` is told that the news of an unexpected end were read; None where they were."""
     running = [
         Running(flow.name, flow.title or flow.name, flow.active_run, now) for flow in catalog.flows if flow.active_run
     ]
     steps = first_steps(catalog, state, go)
     known = {step.key for step in steps}  # what a step says is not said a second time
-    attention = [item for item in _of_service(state, go, has_flows=bool(catalog.flows)) if item.key not in known]
+    attention = [
+        item for item in _of_service(state, go, dismissed, has_flows=bool(catalog.flows)) if item.key not in known
+    ]
     attention += _of_apps(catalog, go)
     of_flows = [item for flow in catalog.flows if (item := _of_flow(flow, go, now)) is not None]
     attention += of_flows[:MOST_FLOWS]
@@ -69,7 +80,9 @@ def content(catalog: Catalog, state: models.ServiceState | None, go: Navigator, 
     return HomeContent(steps, running, attention, catalog.flows, now)
 
 
-def _of_service(state: models.ServiceState | None, go: Navigator, *, has_flows: bool) -> list[Attention]:
+def _of_service(
+    state: models.ServiceState | None, go: Navigator, dismissed: Callable[[], object] | None, *, has_flows: bool
+) -> list[Attention]:
     if state is None:
         return []
     found = []
@@ -84,13 +97,13 @@ def _of_service(state: models.ServiceState | None, go: Navigator, *, has_flows: 
         found.append(
             Attention("environment", Tone.WARN, "Environment is not enabled", text, "Open Settings", go.open_settings)
         )
-    if state.last_end is not None and not state.last_end.clean:
+    if dismissed is not None and state.last_end is not None and not state.last_end.clean:
         when = f" at {formats.local(state.last_end.at)}" if state.last_end.at else ""
         found.append(
             Attention(
                 "last-end", Tone.WARN, f"The service ended unexpectedly{when}",
                 f"{state.last_end.reason} Runs under way went on from their last checkpoint.".strip(),
-                "Show the log", go.open_log,
+                "Show the log", go.open_log, dismissed,
             )
         )  # fmt: skip
     return found

@@ -32,6 +32,7 @@ class HomePresenter(Presenter):
     ) -> None:
         self._view, self._calls, self._catalog, self._go, self._now = view, calls, catalog, go, now
         self._state: models.ServiceState | None = None
+        self._read: models.LastEnd | None = None
         catalog.listeners.append(self.show)
 
     def refresh(self) -> None:
@@ -47,7 +48,13 @@ class HomePresenter(Presenter):
         """Show what is known; called again by the view's clock, since relative times grow old."""
         self._view.show_error(self._catalog.error)
         if self._catalog.loaded:
-            self._view.show_content(content(self._catalog, self._state, self._go, self._now()))
+            ended = self._state.last_end if self._state is not None else None
+            dismissed = self._dismiss if ended != self._read else None
+            self._view.show_content(content(self._catalog, self._state, self._go, self._now(), dismissed=dismissed))
+
+    def _dismiss(self) -> None:
+        self._read = self._state.last_end if self._state is not None else None
+        self.show()
 
     def open_flow(self, name: str) -> None:
         """A row of the table was chosen."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.home.content import Attention, HomeContent, Running
 from agent.gui.home.steps_card import StepsCard
-from agent.gui.widgets.buttons import button
+from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.keyed_list import KeyedList
@@ -18,7 +17,7 @@ from agent.gui.widgets.pictures import Tile
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import BusyBar
 from agent.gui.widgets.table import CellDelegate, Table
-from agent.gui.widgets.text import Elided, Text
+from agent.gui.widgets.text import Elided, ShortName, Text
 
 _CLOCK_MILLISECONDS, _FAST_CLOCK_MILLISECONDS = 20_000, 1_000
 _ROW = 38
@@ -34,13 +33,20 @@ class HomePage(Page):
     def __init__(self) -> None:
         super().__init__("Home", "What runs, what needs you, and what comes next.")
         self.steps = StepsCard()
-        self.body.addWidget(self._build_content(), 1)
+        self._content = self._build_content()
+        self._content.hide()  # nothing is said before anything is known
+        self.body.addWidget(self._content, 1)
+        self._below = QWidget()
+        self._below.setProperty("role", "clear")
+        self.body.addWidget(self._below, 1)
         self._clock = QTimer(self, interval=_CLOCK_MILLISECONDS)
         self._clock.timeout.connect(self.grew_old)
         self._clock.start()
 
     def show_content(self, found: HomeContent) -> None:
         """Show it."""
+        self._content.show()
+        self._below.hide()
         self.steps.show_steps(found.steps)
         self._attention_title.setVisible(bool(found.attention))
         self._attention.show_items(found.attention)
@@ -49,13 +55,6 @@ class HomePage(Page):
         self._running.show_items(found.running)
         self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if found.running else _CLOCK_MILLISECONDS)
         self._show_table(found)
-
-    def show_error(self, error: AgentError | None) -> None:
-        """The last question had no answer."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
 
     def _build_content(self) -> QWidget:
         holder, column = scrolled()
@@ -77,7 +76,7 @@ class HomePage(Page):
         column.addWidget(self._table_title)
         self.model = RowsModel(("Processflow", "Last run", "When", "What it did", "Next run"), self)
         self.table = Table(
-            "Processflows with their last and next run", (250, 120, 150, 260, 140), stretch=3, row_height=_ROW
+            "Processflows with their last and next run", (220, 116, 130, 260, 120), stretch=3, row_height=_ROW
         )
         delegate = CellDelegate(self.model, chips=frozenset({1}), muted=frozenset({2, 3}))
         self.table.use(self.model, delegate)
@@ -101,7 +100,12 @@ class HomePage(Page):
 
     def _make_running(self) -> QWidget:
         card = _RunningCard()
-        card.cancel.clicked.connect(lambda _checked=False: self.cancel_clicked.emit(card.run_id))
+
+        def on_cancel() -> None:
+            self.setFocus()  # the button is disabled now, and would hand the focus to anything
+            self.cancel_clicked.emit(card.run_id)
+
+        card.cancel.clicked.connect(on_cancel)
         return card
 
     def _show_table(self, found: HomeContent) -> None:
@@ -152,6 +156,8 @@ class _AttentionCard(Card):
         row.addLayout(words, 1)
         self.action: QPushButton = button("", self._act)
         row.addWidget(self.action)
+        self.dismiss = icon_button("x", "Dismiss", self._dismiss)
+        row.addWidget(self.dismiss)
         self.body.addLayout(row)
 
     def show_item(self, item: Attention) -> None:
@@ -163,9 +169,15 @@ class _AttentionCard(Card):
         self._text.setVisible(bool(item.text))
         self.action.setText(item.action)
         self.action.setAccessibleName(f"{item.action}: {item.title}")
+        self.dismiss.setVisible(item.dismiss is not None)
+        self.dismiss.setAccessibleName(f"Dismiss: {item.title}")
 
     def _act(self) -> None:
         self._item.act()
+
+    def _dismiss(self) -> None:
+        if self._item.dismiss is not None:
+            self._item.dismiss()
 
 
 class _RunningCard(Card):
@@ -181,7 +193,7 @@ class _RunningCard(Card):
         words.setSpacing(3)
         top = QHBoxLayout()
         top.setSpacing(10)
-        self._title, self._chip = Text("", "strong"), Chip()
+        self._title, self._chip = ShortName("", "strong"), Chip()
         top.addWidget(self._title)
         top.addWidget(self._chip)
         top.addStretch()
@@ -200,7 +212,7 @@ class _RunningCard(Card):
         """Show it."""
         run = item.run
         self.run_id = run.id
-        self._title.setText(item.title)
+        self._title.show_text(item.title)
         self._chip.show_state(run.state.value, tones.RUN[run.state])
         self._activity.show_text(run.activity or "Starting …")
         self._counts.setText(formats.progress(run, item.now))

@@ -91,6 +91,10 @@ class LogPresenter(Presenter):
         self._shown = True
         self.apply(self._filter)
 
+    def grow_stale(self) -> None:
+        """The service may be another one, which does not know our search: begin anew when the panel comes on show."""
+        self._shown = False
+
     def forget(self) -> None:
         """Drop what is on show."""
         self._calls.cancel_all()

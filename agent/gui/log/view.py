@@ -7,7 +7,6 @@ from PySide6.QtGui import QFocusEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QStackedWidget
 
 from agent.api import models
-from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.log.model import WORDS, LogModel
 from agent.gui.log.presenter import Filter
@@ -37,12 +36,16 @@ class LogPage(Page):
     copied = Signal()
 
     def __init__(self) -> None:
-        super().__init__("Log", "Everything the agent did, newest last. Searches look through all of it.")
+        super().__init__(
+            "Log",
+            "Everything the agent did, newest last. Select a line to see more. A search looks through everything.",
+        )
         self._run = ""
-        self._filling = False
+        self._filling = self._comes = False
         self.body.addLayout(self._build_filters())
         self.model = LogModel(self.page_wanted.emit, self)
-        self.table = Table("Log", (190, 100, 170, 90, 300), stretch=4)
+        self.table = Table("Log", (190, 100, 170, 90, 300), stretch=4, hidden_below={3: 860, 2: 640})
+        self.table.resized.connect(self._on_table_resized)
         delegate = CellDelegate(self.model, chips=frozenset({1}), monos=frozenset({0, 3}), muted=frozenset({0, 2, 3}))
         self.table.use(self.model, delegate)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
@@ -73,7 +76,6 @@ class LogPage(Page):
         self._spinner.hide()
         foot.addWidget(self._spinner)
         foot.addWidget(self.summary, 1)
-        foot.addWidget(Text("Select a line to see all of it", "small"))
         self.body.addLayout(foot)
 
     # -- what the presenter says -----------------------------------------------------------------------------------
@@ -129,13 +131,6 @@ class LogPage(Page):
         self.flow.setCurrentIndex(max(self.flow.findData(chosen), 0))
         self._filling = False
 
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
-
     def show_filter(self, chosen: Filter) -> None:
         """A filter that came from elsewhere."""
         self._filling = True
@@ -163,12 +158,11 @@ class LogPage(Page):
         self.run = button("", self._on_run_dropped, kind="filter", picture="x", name="Show all runs again")
         self.run.hide()
         row.addWidget(self.run)
-        self.level = ChoiceInput("Least level")
+        self.level = ChoiceInput("Least level", least_characters=15)
         for word, level in _LEVELS:
             self.level.addItem(word, level)
-        self.flow = ChoiceInput("Processflow")
+        self.flow = ChoiceInput("Processflow", least_characters=17)
         self.flow.addItem("All processflows", None)
-        self.flow.setMinimumWidth(190)
         for combo in (self.level, self.flow):
             combo.currentIndexChanged.connect(lambda _: self._on_filter())
             row.addWidget(combo)
@@ -244,8 +238,14 @@ class LogPage(Page):
 
     def _keep_in_sight(self) -> None:
         """The pane takes room from the table when it comes; the line that was chosen must not go below it."""
-        if not self.detail.isVisible():
-            QTimer.singleShot(0, self, lambda: self.table.scrollTo(self.table.currentIndex()))
+        self._comes = not self.detail.isVisible()
+
+    def _on_table_resized(self) -> None:
+        if self._comes and self.table.currentIndex().isValid():
+            self.table.scrollTo(self.table.currentIndex())
+            self._comes = False
+        elif self.follow.isChecked():
+            self.table.scrollToBottom()
 
     def _close_detail(self) -> None:
         self.table.clearSelection()

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout
 
 from agent.api import models
 from agent.api.models import EnvironmentState
-from agent.domain.errors import AgentError
 from agent.gui import formats, tones
 from agent.gui.settings.editors import SettingEditor
 from agent.gui.settings.presenter import ENVIRONMENT
@@ -33,7 +32,7 @@ class SettingsPage(Page):
         column.addLayout(self._cards)
         self.editors: dict[str, SettingEditor] = {}
         self.environment = Chip("Stopped")
-        self._state: models.ServiceState | None = None
+        self._focus_waits = False
         vault = Card()
         vault.body.addWidget(Text("Vault", "section"))
         vault.body.addWidget(
@@ -95,18 +94,17 @@ class SettingsPage(Page):
         """The environment is being switched."""
         self._show_environment(EnvironmentState.STARTING if on else EnvironmentState.STOPPING)
 
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
-
     def _show_environment(self, state: EnvironmentState) -> None:
         self.environment.show_state(state.value, tones.ENVIRONMENT[state])
         editor = self.editors.get(ENVIRONMENT)
         if editor is not None and isinstance(editor.control, QCheckBox):
-            editor.control.setEnabled(state in (EnvironmentState.RUNNING, EnvironmentState.STOPPED))
+            steady = state in (EnvironmentState.RUNNING, EnvironmentState.STOPPED)
+            if not steady and editor.control.hasFocus():
+                self._focus_waits = True  # Qt hands the focus of a disabled control on
+            editor.control.setEnabled(steady)
+            if steady and self._focus_waits:
+                self._focus_waits = False
+                editor.control.setFocus()
 
     def _build_about(self) -> Card:
         card = Card()

@@ -69,10 +69,14 @@ class SignInPage(QWidget):
         """The service does not answer at all."""
         self.show_waiting("")
         self._spinner.hide()
-        self._lost.show_message(Tone.WARN, title, remedy, [("Start", self._on_retry)])
+        self._lost.show_message(Tone.WARN, title, remedy, [("Start", self._on_start)])
 
-    def show_form(self, *, first: bool, machine: str) -> None:
-        """Ask for the operator, or for a new one."""
+    def _on_start(self) -> None:
+        self.show_waiting("Starting the agent's service …")
+        self._on_retry()
+
+    def show_form(self, *, first: bool, machine: str, reason: str = "") -> None:
+        """Ask for the operator, or for a new one; `reason` says why again."""
         self._first = first
         self._waiting.hide()
         self._form.show()
@@ -80,6 +84,10 @@ class SignInPage(QWidget):
         self._intro.setText(_WELCOME if first else _RETURNING)
         if self._no_secret and not first:
             self._intro.setText(f"{_RETURNING}\n{self._no_secret}")
+        if reason:
+            self.banner.show_message(Tone.INFO, "", reason)
+        else:
+            self.banner.hide()
         self._repeat_row.setVisible(first)
         self._password_row.show_help(visible=first)
         self.submit_button.setText("Create and open" if first else "Sign in")

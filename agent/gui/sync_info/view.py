@@ -7,7 +7,6 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSplitter, QStackedWidget
 
 from agent.api import models
-from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
 from agent.gui.widgets.buttons import button
@@ -18,7 +17,6 @@ from agent.gui.widgets.page import Page
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import Spinner
 from agent.gui.widgets.table import CellDelegate, Table
-from agent.gui.widgets.text import Text
 
 _STATES: list[SyncState | None] = [
     None,
@@ -41,13 +39,16 @@ class SyncInfoPage(Page):
     flows_wanted = Signal()
 
     def __init__(self) -> None:
-        super().__init__("Sync Info", "What became of each record, newest first.")
-        self._filling = False
+        super().__init__(
+            "Sync Info", "What became of each record, newest first. Select one to see what to do about it."
+        )
+        self._filling = self._comes = False
         self.body.addLayout(self._build_filters())
         self.body.addLayout(self._build_states())
         headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
         self.model = RowsModel(headers, self)
-        self.table = Table("Records", (124, 150, 140, 300, 70, 168), stretch=3)
+        self.table = Table("Records", (118, 120, 124, 300, 62, 172), stretch=3, hidden_below={4: 860, 2: 780, 5: 600})
+        self.table.resized.connect(self._on_table_resized)
         delegate = CellDelegate(
             self.model, chips=frozenset({0}), monos=frozenset({1, 2, 5}), muted=frozenset({2, 4, 5})
         )
@@ -123,13 +124,6 @@ class SyncInfoPage(Page):
         """A question is under way."""
         self._spinner.setVisible(busy)
 
-    def show_error(self, error: AgentError | None) -> None:
-        """What failed and what to do."""
-        if error is None:
-            self.banner.hide()
-        else:
-            self.banner.show_error(error)
-
     def focus_search(self) -> None:
         """Ctrl+F."""
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -138,8 +132,7 @@ class SyncInfoPage(Page):
     def _build_filters(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.flow = ChoiceInput("Processflow")
-        self.flow.setMinimumWidth(260)
+        self.flow = ChoiceInput("Processflow", least_characters=26)
         self.flow.setPlaceholderText("No processflow yet")
         self.flow.currentIndexChanged.connect(self._on_flow)
         row.addWidget(self.flow)
@@ -166,7 +159,6 @@ class SyncInfoPage(Page):
         self._spinner.hide()
         row.addWidget(self._spinner)
         row.addStretch()
-        row.addWidget(Text("Select a record to see what to do about it", "small"))
         return row
 
     def _on_flow(self) -> None:
@@ -190,8 +182,7 @@ class SyncInfoPage(Page):
         if not isinstance(record, models.SyncRecord):
             self.detail.show_detail(None)
             return
-        if not self.detail.isVisible():  # it takes room from the table: the record must not go below it
-            QTimer.singleShot(0, self, lambda: self.table.scrollTo(self.table.currentIndex()))
+        self._comes = not self.detail.isVisible()
         facts = (
             ("Source id", record.source_id),
             ("Destination id", record.destination_id),
@@ -205,6 +196,11 @@ class SyncInfoPage(Page):
                 formats.utc(record.updated_at), facts, record.message, record.remedy,
             )
         )  # fmt: skip
+
+    def _on_table_resized(self) -> None:
+        if self._comes and self.table.currentIndex().isValid():  # the pane takes room: the record must not go below it
+            self.table.scrollTo(self.table.currentIndex())
+            self._comes = False
 
     def _close_detail(self) -> None:
         self.table.clearSelection()

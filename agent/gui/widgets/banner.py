@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
@@ -55,6 +56,7 @@ class Banner(QFrame):
         self._actions.setSpacing(8)
         row.addLayout(self._actions)
         self._buttons: list[QPushButton] = []
+        self._acts: list[Callable[[], object]] = []
         self.hide()
 
     def show_message(
@@ -64,6 +66,7 @@ class Banner(QFrame):
         self.setProperty("tone", tone.value)
         restyle(self)
         self.setAccessibleName(f"{title} {body}".strip())
+        self.setToolTip("")
         self.title.setText(title)
         self.title.setVisible(bool(title))
         self.body.setText(body)
@@ -89,10 +92,16 @@ class Banner(QFrame):
             self._buttons[0].setFocus()
 
     def _show_actions(self, actions: Sequence[Action]) -> None:
+        self._acts = [act for _, act in actions]
+        if [one.text() for one in self._buttons] == [text for text, _ in actions]:
+            return  # said again: the buttons stay, with the focus
         for old in self._buttons:
             self._actions.removeWidget(old)
             old.hide()
             old.deleteLater()
-        self._buttons = [button(text, on_click) for text, on_click in actions]
+        self._buttons = [button(text, partial(self._act, place)) for place, (text, _) in enumerate(actions)]
         for new in self._buttons:
             self._actions.addWidget(new, 0, Qt.AlignmentFlag.AlignVCenter)
+
+    def _act(self, place: int) -> None:
+        self._acts[place]()

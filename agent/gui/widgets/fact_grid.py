@@ -61,9 +61,9 @@ class FactGrid(QWidget):
 
 def gathered(facts: Sequence[Fact]) -> list[Fact]:
     """Facts as they are, then one line of what is allowed and one of what is not."""
-    plain = [(label, value) for label, value in facts if value not in _ANSWERS]
+    plain = [(label, value) for label, value in facts if value.casefold() not in _ANSWERS]
     for answer, word in _ANSWERS.items():
-        names = [label for label, value in facts if value == answer]
+        names = [label for label, value in facts if value.casefold() == answer]
         if names:
             first, *others = names
             plain.append((word, ", ".join([first, *(name[:1].lower() + name[1:] for name in others)])))

@@ -10,6 +10,7 @@ from agent.gui.icons import icon
 from agent.gui.widgets.buttons import button, icon_button
 
 _DEBOUNCE_MILLISECONDS = 250
+_POPUP_MARGIN, _WIDEST_POPUP = 34, 560
 
 
 class SecretInput(QWidget):
@@ -110,13 +111,24 @@ class SearchInput(QLineEdit):
 
 
 class ChoiceInput(QComboBox):
-    """A combo box that a turning wheel does not change while the page scrolls below it."""
+    """A combo box that a turning wheel does not change while the page scrolls below it.
 
-    def __init__(self, name: str = "") -> None:
+    Its width does not follow its longest entry, but the list that it opens does.
+    """
+
+    def __init__(self, name: str = "", *, least_characters: int = 12) -> None:
         super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(least_characters)
+        self.setMaxVisibleItems(14)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         if name:
             self.setAccessibleName(name)
+
+    def showPopup(self) -> None:
+        longest = self.view().sizeHintForColumn(0) + _POPUP_MARGIN
+        self.view().setMinimumWidth(min(max(longest, self.width()), _WIDEST_POPUP))
+        super().showPopup()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():

@@ -5,8 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from agent.domain.errors import AgentError
+from agent.gui.service_link import LINK_CODES
 from agent.gui.widgets.banner import Banner
-from agent.gui.widgets.text import Text
+from agent.gui.widgets.text import Elided, Text
 
 
 class Page(QWidget):
@@ -24,7 +26,7 @@ class Page(QWidget):
         head.setSpacing(10)
         words = QVBoxLayout()
         words.setSpacing(3)
-        self.title, self.subtitle = Text(title, "title"), Text(subtitle, "subtitle")
+        self.title, self.subtitle = Text(title, "title"), Elided(subtitle, "subtitle")
         words.addWidget(self.title)
         words.addWidget(self.subtitle)
         head.addLayout(words, 1)
@@ -35,6 +37,13 @@ class Page(QWidget):
         self.body.addLayout(head)
         self.banner = Banner()
         self.body.addWidget(self.banner)
+
+    def show_error(self, error: AgentError | None) -> None:
+        """What failed and what to do; None takes it back. That the service is gone is said above all panels, once."""
+        if error is None or error.code in LINK_CODES:
+            self.banner.hide()
+        else:
+            self.banner.show_error(error)
 
     def focus_search(self) -> None:
         """Ctrl+F: to the search field, where there is one."""

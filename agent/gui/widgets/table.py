@@ -5,10 +5,11 @@ Nothing here walks over rows: a table of a million rows opens, scrolls and takes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
-from PySide6.QtGui import QFont, QPainter
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtGui import QFont, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -76,11 +77,24 @@ class CellDelegate(QStyledItemDelegate):
 
 
 class Table(QTableView):
-    """A table view with our manners; the column `stretch` takes the room that the others leave."""
+    """A table view with our manners; the column `stretch` takes the room that the others leave.
 
-    def __init__(self, name: str, widths: tuple[int, ...], *, stretch: int, row_height: int = ROW_HEIGHT) -> None:
+    `hidden_below` says which columns give way below which width, in pixels; what they show is in the detail, too.
+    """
+
+    resized = Signal()
+
+    def __init__(
+        self,
+        name: str,
+        widths: tuple[int, ...],
+        *,
+        stretch: int,
+        row_height: int = ROW_HEIGHT,
+        hidden_below: Mapping[int, int] | None = None,
+    ) -> None:
         super().__init__()
-        self._widths, self._stretch = widths, stretch
+        self._widths, self._stretch, self._hidden_below = widths, stretch, hidden_below or {}
         self.setAccessibleName(name)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -101,6 +115,12 @@ class Table(QTableView):
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(60)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for column, width in self._hidden_below.items():
+            self.setColumnHidden(column, self.width() < width)
+        self.resized.emit()
 
     def use(self, model: QAbstractItemModel, delegate: QStyledItemDelegate) -> None:
         """Show a model."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from agent.gui import formats, theme
+
+_LEAST_NAME = 60
 
 
 class Text(QLabel):
@@ -50,11 +52,33 @@ class Elided(Text):
         super().resizeEvent(event)  # type: ignore[arg-type]
         self._elide()
 
+    def full_width(self) -> int:
+        """How wide it is when nothing of it is left out."""
+        return self.fontMetrics().horizontalAdvance(self._full) + 4
+
     def _elide(self) -> None:
         shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width() - 2, 20))
         if shown != self.text():
             self.setText(shown)
         self.setToolTip(self._full if shown != self._full else "")
+
+
+class ShortName(Elided):
+    """A name that is as wide as it is, with its neighbours right behind it, and gives way where there is no room."""
+
+    def __init__(self, text: str = "", role: str = "", *, parent: QWidget | None = None) -> None:
+        super().__init__(text, role, parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str) -> None:
+        super().show_text(text)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.full_width(), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(self.full_width(), _LEAST_NAME), super().minimumSizeHint().height())
 
 
 def mono(text: str = "", role: str = "small") -> Text:

@@ -49,7 +49,7 @@ async def search_log(request: Request, agent: Agent, search: models.LogSearch) -
             begun.cancel()
             with suppress(CancelledError):
                 await running
-    return agent.log.keep(begun)
+    return await asyncio.to_thread(agent.log.keep, begun)
 
 
 @router.get("/log/searches/{search_id}")

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
+import msgspec
 import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnection
+from agent.connectors.bigcommerce.order_lines import is_cut, with_lines
 from agent.connectors.contract import ReadRequest, SentClause
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.packet import Packet, Position
@@ -209,6 +211,30 @@ async def test_lines_beyond_fifty_are_fetched_for_those_orders_only() -> None:
     extra = sorted(path for path in store.paths() if path.endswith("/products"))
     assert extra == ["/v2/orders/20/products"] * 3 + ["/v2/orders/30/products", "/v2/orders/7/products"]
     assert 1 <= most <= 3
+
+
+def test_a_gift_certificate_stays_where_it_is_when_the_other_lines_are_completed() -> None:
+    parcel = [{"id": number, "order_address_id": 7, "type": "physical"} for number in range(60)]
+    certificate = {"id": 99, "order_address_id": 0, "type": "giftcertificate"}
+    consignments = {
+        "shipping": [{"id": 7, "line_items": parcel[:50], "__warning__": {"message": "Use /products."}}],
+        "pickups": [],
+        "downloads": [],
+        "email": {"gift_certificates": [{"recipient_email": "a@b.example", "line_items": [certificate]}]},
+    }
+    every = [msgspec.Raw(json.dumps(line).encode()) for line in (*parcel, certificate)]
+
+    completed = json.loads(with_lines(json.dumps({"id": 1, "consignments": consignments}).encode(), every))
+
+    assert completed["consignments"]["shipping"] == [{"id": 7, "line_items": parcel}]
+    assert completed["consignments"]["email"] == consignments["email"]
+
+
+def test_fifty_gift_certificates_may_have_been_more() -> None:
+    line = {"id": 1, "name": "x" * 250}
+    consignments = {"email": {"gift_certificates": [{"line_items": [line] * 50}]}}
+    assert is_cut(json.dumps({"consignments": consignments}).encode())
+    assert not is_cut(json.dumps({"consignments": {"email": []}, "staff_notes": "x" * 20_000}).encode())
 
 
 async def test_the_next_page_is_fetched_while_a_packet_is_processed(store: FakeStore) -> None:
