@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agent.domain.processflow import MapperNode, Processflow
+
 GOOD = """\
 schema_version: 1
 name: orders-to-database
@@ -43,3 +45,9 @@ def spoiled(old: str, new: str) -> bytes:
     """The good document with one piece replaced."""
     assert GOOD.count(old) == 1, f"{old!r} must occur once"
     return GOOD.replace(old, new).encode()
+
+
+def mapper_of(flow: Processflow) -> MapperNode:
+    """The only mapper of a processflow."""
+    (mapper,) = (node for stage in flow.stages for node in stage.nodes.values() if isinstance(node, MapperNode))
+    return mapper

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
-from agent.domain.processflow import LATER, MapperNode, NodeType, Processflow
+from agent.domain.processflow import LATER, NodeType
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.loading import load
@@ -22,7 +22,7 @@ from agent.engine.mapping import Mapper
 from agent.engine.walking import Walker
 from tests.benchmarks.bench_mapping import order
 from tests.helpers.sample_apps import APPS
-from tests.helpers.sample_flow import GOOD, spoiled
+from tests.helpers.sample_flow import GOOD, mapper_of, spoiled
 
 RESOURCES = Path(__file__).resolve().parent.parent.parent / "resources"
 SAMPLES = sorted((RESOURCES / "processflows").glob("*.yaml"))
@@ -41,12 +41,6 @@ def _texts(value: Any) -> Any:
     if isinstance(value, list):
         return [_texts(member) for member in value]
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def mapper_of(flow: Processflow) -> MapperNode:
-    """The only mapper."""
-    (mapper,) = (node for stage in flow.stages for node in stage.nodes.values() if isinstance(node, MapperNode))
-    return mapper
 
 
 def test_the_schema_is_a_json_schema() -> None:
@@ -102,7 +96,7 @@ def test_the_sample_for_orders_maps_the_lines_of_all_consignments() -> None:
         "email": {"gift_certificates": [{"recipient_email": "a@b.example", "line_items": [{**lines[0], "id": 53}]}]},
     }
     packet = Packet(["5"], [json.dumps(source).encode()], {})
-    row: tuple[Any, ...] = Mapper(document.flow.chains[0].mapper).map_packet(packet).batch.rows[0]
+    row: tuple[Any, ...] = Mapper(mapper_of(document.flow)).map_packet(packet).batch.rows[0]
     lines_of_row, addresses_of_row = row[-2:]
     assert [line[0] for line in lines_of_row] == [50, 52, 51, 53]
     assert [address[0] for address in addresses_of_row] == [5]

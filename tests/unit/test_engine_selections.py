@@ -13,7 +13,7 @@ from agent.engine.catalogue import Catalogue
 from agent.engine.check import check
 from agent.engine.document import parse
 from tests.helpers.sample_apps import APPS, ORDERS, STORE
-from tests.helpers.sample_flow import spoiled
+from tests.helpers.sample_flow import mapper_of, spoiled
 
 _SHIPPING = Attribute("shipping", DataType.COLLECTION, members=(
     Attribute("city"),
@@ -38,7 +38,7 @@ def document(each: str, sku: str = "sku: sku") -> bytes:
 def lines(content: bytes) -> AttributeMapping:
     flow = parse(content, file="flow.yaml").flow
     assert flow is not None
-    (found,) = [one for one in with_types(flow, Catalogue(flow, _APPS)).chains[0].mapper.mappings if one.members]
+    (found,) = [one for one in mapper_of(with_types(flow, Catalogue(flow, _APPS))).mappings if one.members]
     return found
 
 
@@ -59,7 +59,7 @@ def faults(content: bytes) -> dict[str, str]:
 def test_each_is_one_expression_or_a_list_of_them(each: str, selections: tuple[str, ...]) -> None:
     flow = parse(document(each), file="flow.yaml").flow
     assert flow is not None
-    (found,) = [one for one in flow.chains[0].mapper.mappings if one.members]
+    (found,) = [one for one in mapper_of(flow).mappings if one.members]
     assert found.selections == selections
 
 
