@@ -20,7 +20,7 @@ from agent.engine.delays import Delays
 from agent.engine.delivery import Delivery
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
-from agent.engine.looping import next_pass
+from agent.engine.looping import loop_memory, next_pass
 from agent.engine.preparation import Ready
 from agent.engine.prepared import prepared
 from agent.engine.walking import Action, Drop, Hold, Walker, Write
@@ -59,10 +59,15 @@ class _Tally:
     packets: int = 0
     read: int = 0
     unchanged: int = 0
-    failed: int = 0
-    skipped: int = 0
     source_ids: list[str] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    """What a POST has booked in this run."""
+    reached: set[str] = field(default_factory=set)
+    """What has come to a POST at all."""
+    ended: set[str] = field(default_factory=set)
+    """What no way has led on."""
+    failed: set[str] = field(default_factory=set)
+    """What has failed where no POST books it."""
     holds: Counter[str] = field(default_factory=Counter)
 
 
@@ -107,7 +112,7 @@ class Carrier:
         self._inner_done = inner_done
         self._delays = Delays(stage)
         self._number = cursor.number
-        self._memory = dict(cursor.memory)
+        self._memory = dict(cursor.memory) or loop_memory(clock())
         self._tally = _Tally()
 
     @property
@@ -129,6 +134,8 @@ class Carrier:
             InterruptedHoldError: a wish ended a short wait.
             AgentError: whatever destinations and ledger raise.
         """
+        if self._walker.holds:
+            self._forget_older(ready.load.source_ids)
         self._tally.packets += 1
         self._tally.read += ready.read
         self._tally.unchanged += ready.unchanged
@@ -152,6 +159,7 @@ class Carrier:
             await self._note(self._move(ready))
             return
         self._tally.touched.update(write.load.source_ids)
+        self._tally.reached.update(write.load.source_ids)
         move = self._move(ready)
         await self._sinks[write.post.id].deliver(prepared(write.load), move)
         self._begin_anew(move)
@@ -169,6 +177,7 @@ class Carrier:
     async def _write(self, action: Write) -> None:
         """Write what this POST has not booked in this run, nor with success in an earlier one."""
         post, load = action.post, action.load
+        self._tally.reached.update(load.source_ids)
         known = await asyncio.to_thread(self._ledger.known, self._streams[post.id], load.source_ids)
         waiting: list[int] = []
         arrived: dict[int, str] = {}
@@ -214,25 +223,27 @@ class Carrier:
     def _drop(self, action: Drop) -> None:
         """Records end here. Those that failed are told one by one: no Sync Info will."""
         load = action.load
-        self._tally.touched.update(load.source_ids)
-        self._tally.failed += len(load.errors)
-        self._tally.skipped += len(load) - len(load.errors)
+        self._tally.ended.update(load.source_ids)
+        self._tally.failed.update(load.source_ids[index] for index in load.errors)
         for index, error in list(load.errors.items())[:_LOGGED_DROPS]:
             self._journal.write(
                 "warning", error.message, node=action.node, record=load.source_ids[index], detail=error.remedy
             )
         if len(load) > len(load.errors):
             count = len(load) - len(load.errors)
-            self._journal.write("info", f"{count:,} records end at {action.node}: no way leads on.", node=action.node)
+            self._journal.write("debug", f"{count:,} records end at {action.node}: no way leads on.", node=action.node)
 
     def _move(self, ready: Ready) -> Move:
         """How far the run has come once everything until here is booked."""
         tally = self._tally
         over, memory = True, dict[str, object]()
         if self._stage.source.loop is not None:
+            booked = sum(sink.number for sink in self._sinks.values())
             over, memory = next_pass(
-                self._stage.source.loop, self._memory, found=len(tally.touched), last=ready.last, now=self._clock()
+                self._stage.source.loop, self._memory, booked=booked, last=ready.last, now=self._clock()
             )
+        skipped = tally.ended - tally.reached - tally.failed
+        changed = tally.touched | tally.failed | skipped
         return Move(
             stream=self._source_stream,
             before=self._number,
@@ -241,11 +252,18 @@ class Carrier:
             bookmark=ready.bookmark,
             finished=ready.last and over,
             read=tally.read,
-            unchanged=tally.unchanged + sum(one not in tally.touched for one in tally.source_ids),
-            failed=tally.failed,
-            skipped=tally.skipped,
+            unchanged=tally.unchanged + sum(one not in changed for one in tally.source_ids),
+            failed=len(tally.failed),
+            skipped=len(skipped),
             memory=memory,
         )
+
+    def _forget_older(self, source_ids: Sequence[str]) -> None:
+        """Newer states of records replace those that still wait: these would arrive last and stay for ever."""
+        for one in self._walker.let_go(frozenset(source_ids)):
+            if one not in self._tally.touched:
+                self._tally.source_ids.remove(one)
+                self._tally.unchanged += 1
 
     async def _note(self, move: Move) -> None:
         await asyncio.to_thread(self._ledger.move, self._run, move, at=self._clock())
@@ -274,6 +292,8 @@ def _with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
 
 
 def is_plain(stage: Stage) -> bool:
-    """Whether every packet goes straight to the only POST, in one piece."""
+    """Whether every packet goes straight to the only POST, in one piece, and is read once."""
+    if stage.source.loop is not None:
+        return False
     straight = all(isinstance(node, MapperNode | PostNode) for node in stage.nodes.values())
     return straight and len(stage.posts) == 1 and all(len(ways) == 1 for ways in stage.ways.values())

@@ -13,7 +13,7 @@ _MOST_SECONDS = 30 * 24 * 3_600
 
 
 class Delays:
-    """The Delays of a stage. A dynamic one looks at the packet's first record."""
+    """The Delays of a stage. A dynamic one looks at the packet's first record that has not failed."""
 
     def __init__(self, stage: Stage) -> None:
         self._expressions = {
@@ -31,14 +31,25 @@ class Delays:
         expressions = self._expressions.get(node.id)
         if expressions is None:
             return node.seconds
-        evaluated = expressions.evaluate(load.picked([0]).as_documents())
-        given = evaluated.results[0].get(_NAME) if not evaluated.failures else None
-        seconds = seconds_of(str(given)) if isinstance(given, str | int | float) else None
-        if seconds is None or seconds > _MOST_SECONDS:
+        first = next((index for index in range(len(load)) if index not in load.errors), None)
+        if first is None:
+            return 0.0
+        evaluated = expressions.evaluate(load.picked([first]).as_documents())
+        seconds = _seconds(evaluated.results[0].get(_NAME)) if not evaluated.failures else None
+        if seconds is None:
             raise ConfigurationError(
-                f"The expression of {node.id} gives no length of time for the record {load.source_ids[0]}.",
+                f"The expression of {node.id} gives no length of time for the record {load.source_ids[first]}.",
                 code="delay-invalid",
                 remedy="Let it give seconds, or a text like 00:05:00 or 2 h, of 30 days at most.",
                 field=node.id,
             )
         return seconds
+
+
+def _seconds(given: object) -> float | None:
+    seconds = None
+    if isinstance(given, str):
+        seconds = seconds_of(given)
+    elif isinstance(given, int | float) and not isinstance(given, bool):
+        seconds = float(given)
+    return seconds if seconds is not None and 0 <= seconds <= _MOST_SECONDS else None

@@ -43,6 +43,7 @@ class Delivery:
         node: The id of the POST node, for the journal.
         clock: Gives the present, aware and in UTC.
         limit: Stops a run in which most records fail.
+        rivals: The streams of other POSTs that write to the same place.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Delivery:
         node: str,
         clock: Callable[[], datetime],
         limit: FailureLimit,
+        rivals: Sequence[int] = (),
     ) -> None:
         self._destination = destination
         self._target = target
@@ -69,6 +71,7 @@ class Delivery:
         self._node = node
         self._clock = clock
         self._limit = limit
+        self._rivals = rivals
 
     async def settle(self) -> None:
         """Book what an earlier worker wrote but could not book any more. Call it before the run's cursor is read."""
@@ -123,6 +126,11 @@ class Delivery:
             destination_ids=list(places.values()),
             troubled=[],
         )
+
+    @property
+    def number(self) -> int:
+        """How many packets of this run are booked."""
+        return self._number
 
     def continue_from(self, number: int) -> None:
         """Say how many packets of this run are booked, after `settle`."""
@@ -238,7 +246,7 @@ class Delivery:
         return concluded
 
     async def _book(self, acknowledgement: Acknowledgement) -> None:
-        if not await asyncio.to_thread(self._ledger.acknowledge, acknowledgement):
+        if not await asyncio.to_thread(self._ledger.acknowledge, acknowledgement, rivals=self._rivals):
             raise FatalError(
                 "Another worker has booked this packet.", code=FENCED, remedy="Nothing: it finishes the run."
             )
@@ -246,7 +254,7 @@ class Delivery:
 
     async def _book_again(self, acknowledgement: Acknowledgement) -> None:
         """Book what may have been booked meanwhile."""
-        if await asyncio.to_thread(self._ledger.acknowledge, acknowledgement):
+        if await asyncio.to_thread(self._ledger.acknowledge, acknowledgement, rivals=self._rivals):
             self._tell(acknowledgement)
 
     def _tell(self, booked: Acknowledgement) -> None:

@@ -51,6 +51,13 @@ class Load:
             errors=errors,
         )
 
+    def newest(self) -> Load:
+        """Of a record that is there several times only its last state."""
+        if len(set(self.source_ids)) == len(self):
+            return self
+        last = {source_id: index for index, source_id in enumerate(self.source_ids)}
+        return self.picked(sorted(last.values()))
+
     def cut(self, size: int) -> Iterable[Load]:
         """Pieces of at most so many records."""
         for start in range(0, len(self), size):

@@ -9,26 +9,31 @@ from typing import Any
 from agent.domain.processflow import Loop
 
 
+def loop_memory(now: datetime) -> dict[str, Any]:
+    """What a loop remembers that begins."""
+    return {"began": now.isoformat(), "pass": 1, "booked": 0}
+
+
 def next_pass(
-    loop: Loop, memory: Mapping[str, Any], *, found: int, last: bool, now: datetime
+    loop: Loop, memory: Mapping[str, Any], *, booked: int, last: bool, now: datetime
 ) -> tuple[bool, dict[str, Any]]:
     """Whether the loop is over after this packet, and what to remember.
 
     Args:
         loop: The limits.
-        memory: What was remembered after the packet before; empty at first.
-        found: How many records of this packet were new or changed.
+        memory: What was remembered after the packet before, or `loop_memory`.
+        booked: How many packets the run has booked so far, at all POSTs that the loop leads to. A pass without one
+            found nothing: what a source gives again, a little more than what is new, no POST books a second time.
         last: Whether the packet ends a pass.
         now: The present, aware.
     """
-    began = memory.get("began") or now.isoformat()
-    number, total = int(memory.get("pass", 1)), int(memory.get("found", 0)) + found
     if not last:
-        return True, {"began": began, "pass": number, "found": total}
-    passed = (now - datetime.fromisoformat(began)).total_seconds()
+        return True, dict(memory)
+    number = int(memory["pass"])
+    passed = (now - datetime.fromisoformat(memory["began"])).total_seconds()
     over = (
-        total == 0
+        booked == memory["booked"]
         or (loop.passes is not None and number >= loop.passes)
         or (loop.seconds is not None and passed >= loop.seconds)
     )
-    return (True, {}) if over else (False, {"began": began, "pass": number + 1, "found": 0})
+    return (True, {}) if over else (False, {**memory, "pass": number + 1, "booked": booked})

@@ -28,7 +28,8 @@ class Ready:
     """A packet of the source, and what is to be done with it.
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
-    `read` and `unchanged` count records; those that are unchanged are not in the load.
+    `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
+    which the same packet holds a newer one.
     """
 
     load: Load
@@ -88,7 +89,7 @@ class Preparation:
         """Drop what is unchanged and let the rest walk. A record that cannot be mapped spoils no other."""
         version = self._version
         fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
-        load = Load(packet.source_ids, fingerprints, packet.documents)
+        load = Load(packet.source_ids, fingerprints, packet.documents).newest()
         actions = None
         if self._stream is not None:
             load = await self._changed(load)
@@ -110,11 +111,11 @@ class Preparation:
 
     async def _changed(self, load: Load) -> Load:
         known = await self._known(load.source_ids)
-        kept = []
-        for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True)):
-            if known.get(source_id) != fingerprint:
-                known[source_id] = fingerprint
-                kept.append(index)
+        kept = [
+            index
+            for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True))
+            if known.get(source_id) != fingerprint
+        ]
         return load if len(kept) == len(load) else load.picked(kept)
 
     async def _known(self, source_ids: Sequence[str]) -> dict[str, int]:

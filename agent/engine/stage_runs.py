@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import FatalError
-from agent.domain.processflow import GetNode, PostNode, Processflow, Stage
+from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
@@ -51,6 +51,7 @@ class Stages:
     journal: RunJournal
     control: RunControl
     time_is_up: Callable[[], bool]
+    streams: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stages: Sequence[Stage]) -> bool:
         """Carry packets. Returns whether every one of the stages is finished.
@@ -65,6 +66,8 @@ class Stages:
                     return False
                 try:
                     if not await self._carry(stage):
+                        return False
+                    if self.time_is_up() and not self._cursor(stage.source).finished:
                         return False
                 except HaltedError as halted:
                     if not await self.run(stage.inner[halted.node]):
@@ -81,16 +84,16 @@ class Stages:
             streams: dict[str, int] = {}
             records: list[int] = []
             # One for all: what counts is how many records of the run fail, wherever that is.
-            limit = FailureLimit(row.counts)
+            limit = FailureLimit(self.parts.runs.get(row.id).counts)
             for post in stage.posts:
                 connection = await stack.enter_async_context(
                     self.parts.bindings.connection(post, self.flow, self.bindings)
                 )
-                streams[post.id] = ledger.stream(flow=row.flow, node=post.id)
+                streams[post.id] = self._stream(post)
                 sinks[post.id] = Delivery(
                     destination=connection, target=self._target(post), ledger=ledger, run=row.id,
                     stream=streams[post.id], number=0, journal=self.journal, node=post.id, clock=self.parts.clock,
-                    limit=limit,
+                    limit=limit, rivals=[self._stream(other) for other in stage.posts if _rivals(post, other)],
                 )  # fmt: skip
                 ledger.cursor(run=row.id, stream=streams[post.id])
                 await sinks[post.id].settle()
@@ -144,8 +147,10 @@ class Stages:
             schema=post.schema, action=post.action, options=post.options, ledger_key=f"{self.row.flow}/{post.id}"
         )
 
-    def _stream(self, get: GetNode) -> int:
-        return self.parts.ledger.stream(flow=self.row.flow, node=get.id)
+    def _stream(self, node: AppNode) -> int:
+        if node.id not in self.streams:
+            self.streams[node.id] = self.parts.ledger.stream(flow=self.row.flow, node=node.id)
+        return self.streams[node.id]
 
     def _cursor(self, get: GetNode) -> Cursor:
         return self.parts.ledger.cursor(run=self.row.id, stream=self._stream(get))
@@ -158,3 +163,9 @@ class Stages:
         activity = f"Reading {stage.source.schema}{f', writing {written}' if written else ''}"
         self.parts.runs.progress(self.row.id, state=RunState.RUNNING, activity=activity)
         self.journal.progressed()
+
+
+def _rivals(post: PostNode, other: PostNode) -> bool:
+    """Whether two POSTs write to the same place. By a Decision a record may come to the one now, later to the other."""
+    same = (post.credential, post.schema) == (other.credential, other.schema)
+    return same and post.id != other.id

@@ -6,7 +6,7 @@ Whoever walks does these things in the order in which they come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -76,6 +76,18 @@ class Walker:
     def holds(self) -> bool:
         """Whether a Merger waits with records."""
         return any(self._held.values())
+
+    def let_go(self, source_ids: Collection[str]) -> list[str]:
+        """Drop these records where Mergers wait with them: newer states come. Returns those that were there."""
+        dropped: list[str] = []
+        for node_id, loads in self._held.items():
+            kept = []
+            for load in loads:
+                indices = [index for index, one in enumerate(load.source_ids) if one not in source_ids]
+                dropped += [one for one in load.source_ids if one in source_ids]
+                kept.append(load.picked(indices) if len(indices) < len(load) else load)
+            self._held[node_id] = [load for load in kept if len(load)]
+        return dropped
 
     def walk(self, load: Load) -> Iterator[Action]:
         """What is to be done with a packet from the source."""

@@ -147,8 +147,12 @@ class Ledger:
             row = connection.execute(sa.select(INTENTS).where(INTENTS.c.stream == stream)).first()
         return Intent(run=row.run, number=row.number, payload=row.payload) if row is not None else None
 
-    def acknowledge(self, acknowledgement: Acknowledgement) -> bool:
+    def acknowledge(self, acknowledgement: Acknowledgement, *, rivals: Sequence[int] = ()) -> bool:
         """Book a packet. Returns False, and changes nothing, when it was booked before.
+
+        Args:
+            acknowledgement: What is booked.
+            rivals: Other streams that end in the same place: what they wrote of these records is not there any more.
 
         Raises:
             FatalError: code `fenced`: another worker has gone on with this run meanwhile.
@@ -167,6 +171,7 @@ class Ledger:
                 .values(number=booked.number)
             )
             sync_rows.put(connection, self._redacted(booked))
+            sync_rows.forget_others(connection, booked, rivals)
             connection.execute(_counted(booked))
             if booked.move is not None:
                 _go_on(connection, booked.run, booked.move, at=from_milliseconds(booked.at))

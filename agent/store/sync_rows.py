@@ -17,6 +17,8 @@ _COUNT = """
 INSERT INTO sync_counts (stream, state, records) VALUES ({0}, {0}, {0})
 ON CONFLICT (stream, state) DO UPDATE SET records = sync_counts.records + excluded.records
 """
+# No fingerprint is negative.
+_FORGET = "UPDATE sync_info SET fingerprint = -1 WHERE stream = {0} AND source_id = {0} AND fingerprint <> {0}"
 _UPSERT = """
 INSERT INTO sync_info
     (stream, source_id, destination_id, state, message, remedy, tries, fingerprint, run, updated_at)
@@ -35,6 +37,17 @@ def put(connection: sa.Connection, booked: Acknowledgement) -> None:
     if booked.source_ids:
         _count_states(connection, booked)
         connection.exec_driver_sql(_placed(connection, _UPSERT), _rows(booked))
+
+
+def forget_others(connection: sa.Connection, booked: Acknowledgement, streams: Sequence[int]) -> None:
+    """Forget which state of a packet's records other streams have received, where it was another one."""
+    rows = [
+        (stream, source_id, fingerprint)
+        for stream in streams
+        for source_id, fingerprint in zip(booked.source_ids, booked.fingerprints, strict=True)
+    ]
+    if rows:
+        connection.exec_driver_sql(_placed(connection, _FORGET), rows)
 
 
 def acknowledged_fingerprints(connection: sa.Connection, stream: int, source_ids: Sequence[str]) -> dict[str, int]:

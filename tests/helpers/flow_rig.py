@@ -1,8 +1,12 @@
-"""A deployed processflow between two scripted apps, on the real store and engine: what a run needs, and no more."""
+"""A deployed processflow between scripted apps, on the real store and engine: what a run needs, and no more.
+
+The credential token `from` leads to the sources, `to` to the destinations that keep receipts or, by choice, do not, and
+`too` to those of the other kind. Without being asked there is one source, for every schema, and one destination.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -11,14 +15,14 @@ from typing import NamedTuple
 from agent.connectors.contract import Connector
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.processflow import Processflow
-from agent.domain.run import Trigger
+from agent.domain.run import RunState, Trigger
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
 from agent.engine.journal import Level
 from agent.engine.loading import load
 from agent.engine.runner import Parts, Runner, Then
-from agent.store.acknowledgement import Acknowledgement
+from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
@@ -48,6 +52,8 @@ nodes:
 links:
   - [start, get, map, post, end]
 """
+TOKENS = {"from": "source", "to": "destination", "too": "other"}
+"""Credential tokens and their apps."""
 _MOST_SLICES = 500
 
 
@@ -104,9 +110,9 @@ class WatchedLedger(Ledger):
         super().__init__(database)
         self._steps = steps
 
-    def acknowledge(self, acknowledgement: Acknowledgement) -> bool:
+    def acknowledge(self, acknowledgement: Acknowledgement, *, rivals: Sequence[int] = ()) -> bool:
         self._steps.reach("before booking")
-        booked = super().acknowledge(acknowledgement)
+        booked = super().acknowledge(acknowledgement, rivals=rivals)
         self._steps.reach("booked")
         return booked
 
@@ -115,16 +121,48 @@ class WatchedLedger(Ledger):
         super().announce(acknowledgement, payload, at=at)
         self._steps.reach("announced")
 
+    def move(self, run: str, move: Move, *, at: datetime) -> None:
+        self._steps.reach("before moving")
+        super().move(run, move, at=at)
+        self._steps.reach("moved")
+
+    def hold(self, *, run: str, node: str, packet: str, until: datetime) -> datetime:
+        self._steps.reach("before holding")
+        decided = super().hold(run=run, node=node, packet=packet, until=until)
+        self._steps.reach("held")
+        return decided
+
+
+class WatchedRuns(RunStore):
+    """The real runs, with a step before and after what lets go of one."""
+
+    def __init__(self, database: Database, steps: Steps) -> None:
+        super().__init__(database)
+        self._steps = steps
+
+    def park(self, run_id: str, *, until: datetime, activity: str) -> RunRow:
+        self._steps.reach("before parking")
+        row = super().park(run_id, until=until, activity=activity)
+        self._steps.reach("parked")
+        return row
+
+    def end(self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime) -> RunRow:
+        self._steps.reach("before ending")
+        return super().end(run_id, state=state, message=message, remedy=remedy, at=at)
+
 
 class QuickControl(RunControl):
-    """A control under which waiting takes no time; `slept` has the seconds."""
+    """A control under which waiting takes no time; `slept` has the seconds. A clock given to it moves on."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
         super().__init__()
         self.slept: list[float] = []
+        self._clock = clock
 
     async def sleep(self, seconds: float) -> bool:
         self.slept.append(seconds)
+        if self._clock is not None:
+            self._clock.now += seconds
         return not (self.cancelled() or self.paused())
 
 
@@ -152,18 +190,24 @@ class Rig:
     steps: Steps = field(default_factory=Steps)
     source: Source = field(init=False)
     destination: Destination = field(init=False)
+    sources: dict[str, Source] = field(init=False)
+    """By schema: those that are not `source`."""
+    destinations: dict[str, Destination] = field(init=False)
+    """By schema: those that are not `destination`."""
     connectors: dict[str, Connector] = field(init=False)
 
     def __post_init__(self) -> None:
         self.source = Source(self.steps)
         self.destination = Destination(self.steps, receipts=self.receipts)
+        self.sources, self.destinations = {}, {}
         self.connectors = {
-            "source": ScriptedConnector(scripted_app("source"), ScriptedConnection(self.steps, source=self.source)),
-            "destination": ScriptedConnector(
-                scripted_app("destination"), ScriptedConnection(self.steps, destination=self.destination)
+            "source": ScriptedConnector(
+                scripted_app("source"), ScriptedConnection(self.steps, source=self.source, sources=self.sources)
             ),
+            "destination": self._destination_app("destination", self.destination),
+            "other": self._destination_app("other", Destination(self.steps, receipts=not self.receipts)),
         }
-        self.runs = RunStore(self.database)
+        self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
         self.configurations = ConfigurationStore(self.database)
@@ -176,11 +220,25 @@ class Rig:
             )  # fmt: skip
         self.deploy()
 
+    def _destination_app(self, name: str, destination: Destination) -> ScriptedConnector:
+        connection = ScriptedConnection(self.steps, destination=destination, destinations=self.destinations)
+        return ScriptedConnector(scripted_app(name), connection)
+
+    def add_source(self, schema: str) -> Source:
+        """Another source, behind the token `from`."""
+        self.sources[schema] = Source(self.steps)
+        return self.sources[schema]
+
+    def add_destination(self, schema: str, *, receipts: bool) -> tuple[Destination, str]:
+        """Another destination, and the token that leads to it."""
+        self.destinations[schema] = Destination(self.steps, receipts=receipts)
+        return self.destinations[schema], "to" if receipts is self.receipts else "too"
+
     def deploy(self, document: str = "") -> Deployment:
         """Deploy a version."""
         return DeploymentStore(self.database).add(
             flow=self.flow, document=document or self.document, file="flow.yaml",
-            bindings={"from": f"{self.flow}-source", "to": f"{self.flow}-destination"}, note="",
+            bindings={token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, note="",
             deployed_at=self.clock.utc(), deployed_by="", log=[],
         )  # fmt: skip
 
@@ -215,9 +273,20 @@ class Rig:
         run_id = run_id or self.queue()
         runner = self.runner()
         for _ in range(_MOST_SLICES):
-            if runner.run_slice(run_id, QuickControl(), budget_seconds=budget_seconds) is Then.ENDED:
-                return self.runs.get(run_id)
+            match runner.run_slice(run_id, QuickControl(self.clock), budget_seconds=budget_seconds):
+                case Then.ENDED:
+                    return self.runs.get(run_id)
+                case Then.PARKED:
+                    self.wake(run_id)
         raise AssertionError("The run does not end.")
+
+    def wake(self, run_id: str) -> None:
+        """Let the moment come that a parked run waits for."""
+        row = self.runs.get(run_id)
+        assert row.state is RunState.WAITING
+        assert row.resume_at is not None
+        assert row.resume_at > self.clock.utc()
+        self.clock.now += (row.resume_at - self.clock.utc()).total_seconds()
 
     @property
     def stream(self) -> int:
@@ -232,6 +301,19 @@ class Rig:
     def bookmark(self) -> Bookmark | None:
         """How far the source was read and acknowledged."""
         return self.ledger.bookmark(self.source_stream)
+
+    def bookmark_of(self, node: str) -> Bookmark | None:
+        """How far the source of any GET node was read and acknowledged."""
+        return self.ledger.bookmark(self.stream_of(node))
+
+    def stream_of(self, node: str) -> int:
+        """The stream of any GET or POST node."""
+        return self.ledger.stream(flow=self.flow, node=node)
+
+    def rows_of(self, node: str) -> dict[str, SyncRow]:
+        """Sync Info of a POST node by source id."""
+        page = self.sync_info.page(self.flow, state=None, search="", after="", limit=100_000)
+        return {row.source_id: row for row in page if row.node == node}
 
     def rows(self, state: SyncState | None = None) -> dict[str, SyncRow]:
         """Sync Info by source id."""
@@ -254,5 +336,5 @@ class Rig:
 @cache
 def _parsed(document: str) -> Processflow:
     """Parsed once: it takes longer than a whole run in memory."""
-    apps = {app: scripted_app(app) for app in ("source", "destination")}
+    apps = {app: scripted_app(app) for app in TOKENS.values()}
     return load(document.encode(), file="flow.yaml", apps=apps)

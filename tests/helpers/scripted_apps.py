@@ -62,10 +62,14 @@ class Steps:
         if self.crash_after is not None:
             self.crash_after -= 1
             if self.crash_after < 0:
-                self.crash_after, self.dead = None, True
-                raise Crash
+                self.die()
         if waiting := self.actions.get(place):
             waiting.popleft()()
+
+    def die(self) -> None:
+        """The process is killed here."""
+        self.crash_after, self.dead = None, True
+        raise Crash
 
     def revive(self, crash_after: int | None = None) -> None:
         """The process is started again."""
@@ -94,15 +98,21 @@ class Source:
     changes: int = 0
     reads: list[ReadRequest] = field(default_factory=list)
     empty_end: bool = False
+    overlap: int = 0
+    """How many changes before its end the next read begins: real apps are asked for a little more than what is new."""
     ends: bool = True
     """Whether the last packet carries the bookmark, as it has to."""
     gate: Callable[[], Any] | None = None
     """Awaited before each packet."""
 
     def put(self, identity: str, **document: Any) -> None:
-        """Add or change a record."""
+        """Add or change a record. It says itself which change it is, so that no two are alike."""
+        self.put_exactly(identity, version=self.changes + 1, **document)
+
+    def put_exactly(self, identity: str, **document: Any) -> None:
+        """Add or change a record, perhaps back to what it was before."""
         self.changes += 1
-        self.records[identity] = (self.changes, {"id": identity, "version": self.changes} | document)
+        self.records[identity] = (self.changes, {"id": identity} | document)
 
     def fill(self, count: int, *, start: int = 0) -> None:
         """Add records `start` to `start + count - 1`."""
@@ -127,15 +137,19 @@ class Source:
             some = found[: request.packet_records]
             after = some[-1][0] if some else after
             ended = len(found) <= request.packet_records and not (self.empty_end and some)
-            moment = START + timedelta(seconds=after)
             yield Packet(
                 source_ids=[identity for _, identity, _ in some],
                 documents=[msgspec.json.encode(document) for _, _, document in some],
                 position={"change": after},
-                bookmark=Bookmark(moment, {"change": after}) if ended and self.ends else None,
+                bookmark=self.bookmark(after) if ended and self.ends else None,
             )
             if ended:
                 return
+
+    def bookmark(self, after: int) -> Bookmark:
+        """The bookmark at the end of a read that came to this change."""
+        change = max(after - self.overlap, 0)
+        return Bookmark(moment_of(change), {"change": change})
 
 
 @dataclass
@@ -158,6 +172,8 @@ class Destination:
     packet_size: int = 5
     gate: Callable[[], Any] | None = None
     """Awaited when a write has begun and nothing of it is carried out."""
+    carried: Callable[[Row], object] = lambda _row: None
+    """Told of every row that is carried out."""
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         self.steps.reach("write")
@@ -211,6 +227,7 @@ class Destination:
         for row in rows:
             self.rows[row[0]] = row
             self.carried_out[row[0], _hashable(row)] += 1
+            self.carried(row)
 
 
 def _hashable(value: Any) -> Any:
@@ -219,11 +236,13 @@ def _hashable(value: Any) -> Any:
 
 @dataclass
 class ScriptedConnection:
-    """A connection to either of the two."""
+    """A connection to either of the two, or to some of a kind: which one, the schema says."""
 
     steps: Steps
     source: Source | None = None
     destination: Destination | None = None
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
     keeps_receipts: bool = False
 
     def __post_init__(self) -> None:
@@ -243,24 +262,27 @@ class ScriptedConnection:
         return CheckReport()
 
     def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
-        assert self.source is not None
-        return self.source.read(request)
+        source = self.sources.get(request.schema, self.source)
+        assert source is not None
+        return source.read(request)
 
     def packet_records(self, schema: str, action: str) -> int:
-        assert self.destination is not None, (schema, action)
-        return self.destination.packet_size
+        assert action
+        return self._destination(schema).packet_size
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
-        assert self.destination is not None
-        return await self.destination.write(target, batch, seal)
+        return await self._destination(target.schema).write(target, batch, seal)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
-        assert self.destination is not None
-        return await self.destination.look_up(target, batch)
+        return await self._destination(target.schema).look_up(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
-        assert self.destination is not None
-        return await self.destination.receipt(target)
+        return await self._destination(target.schema).receipt(target)
+
+    def _destination(self, schema: str) -> Destination:
+        destination = self.destinations.get(schema, self.destination)
+        assert destination is not None
+        return destination
 
 
 @dataclass

@@ -295,7 +295,7 @@ def test_what_an_app_says_of_a_record_is_noted_without_secrets(tmp_path: Path) -
         ledger.cursor(run="1", stream=stream)
         line = RecordLine(1, STATE_NUMBERS[SyncState.FAILED], f"Refused: {TOKEN}", f"Do not send {quote(TOKEN)}.")
         told = Acknowledgement(
-            run="1", stream=stream, number=1, position={}, bookmark=None, finished=True, unchanged=0,
+            run="1", stream=stream, number=1, move=None,
             source_ids=["a", "b"], destination_ids=["", ""], fingerprints=[1, 2], troubled=[line],
             at=acknowledged_at(at),
         )  # fmt: skip

@@ -129,7 +129,9 @@ async def test_a_record_that_changes_back_before_the_first_change_is_booked_is_w
 async def test_a_record_that_is_in_one_packet_twice_ends_as_its_last_state(rig: Rig) -> None:
     line = Line(rig)
     line.book(await line.prepare(("a", 1)))
-    assert values(await line.prepare(("a", 2), ("a", 1))) == [("a", 2), ("a", 1)]
+    assert values(await line.prepare(("a", 2), ("b", 1), ("a", 3))) == [("b", 1), ("a", 3)]
+    again = await Line(rig).prepare(("a", 2), ("a", 1))  # as if nothing had been
+    assert (again.actions, again.read, again.unchanged) == ([], 2, 2)
 
 
 async def test_the_same_state_twice_is_written_once_on_its_way_or_booked(rig: Rig) -> None:
