@@ -20,14 +20,14 @@ from agent.domain.processflow import (
 from agent.engine.expressions import syntax_fault
 from agent.engine.fields import Fields
 from agent.engine.report import Report, quoted
-from agent.engine.tree import Leaf
+from agent.engine.tree import Branch, Leaf
 
 MOST_PACKETS = 999
 _MOST_RECORDS = 1_000_000
 _MOST_SECONDS = 30 * 24 * 3_600
-_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d):([0-5]?\d)(?:[.:](\d{1,3}))?")
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d):([0-5]?\d)(?:[.:](\d{1,3}))?", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400}
-_AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|min|m|h|d)?")
+_AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|min|m|h|d)?", re.ASCII)
 
 
 def seconds_of(text: str) -> float | None:
@@ -107,9 +107,10 @@ def resume(node_id: str, fields: Fields, _: Report) -> ResumeNode:
 
 def loop(fields: Fields, report: Report) -> Loop | None:
     """The loop of a GET: `until: no-data`, `times` or `for`; the first that is reached ends it."""
-    if fields.tree("loop") is None:
+    branch = fields.branch("loop")
+    if not isinstance(fields.tree("loop"), Branch):
         return None
-    members = Fields(fields.branch("loop"), "the loop", report)
+    members = Fields(branch, "the loop", report)
     until, times, length = members.leaf("until"), members.leaf("times"), members.leaf("for")
     members.finish()
     if until is not None and until.text.casefold() != "no-data":

@@ -153,6 +153,9 @@ def _edges(
         if key not in edges:
             edges[key] = Edge(*key, target.place)
             _look_at_order(first, second, target.place, report)
+    lead_on = {edge.source for edge in edges.values() if edge.output is Output.THEN}
+    # What a Decision leads to was not written right: that is worth a message, what would follow from it is not.
+    known = known and all(node.id in lead_on for node in nodes.values() if node.type is NodeType.DECISION)
     return list(edges.values()), known
 
 
@@ -266,7 +269,7 @@ def _look_at_pairs(found: Graph, report: Report) -> None:
     """A Halt and its Resume belong together: exactly one of each, and the one leads to the other."""
     partners: dict[str, list[Formed]] = {}
     for node in found.nodes.values():
-        if isinstance(node.node, ResumeNode):
+        if isinstance(node.node, ResumeNode) and node.node.halt:
             halt = found.nodes.get(node.node.halt)
             if halt is None or not isinstance(halt.node, HaltNode):
                 message = f"The resume {quoted(node.id)} names no halt: {quoted(node.node.halt)}."

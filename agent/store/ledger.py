@@ -80,12 +80,13 @@ class Ledger:
 
     def cursor(self, *, run: str, stream: int) -> Cursor:
         """Where the run stands in the stream; a new cursor at number 0 when it is new there."""
-        with self._database.write() as connection:
-            where = sa.and_(CURSORS.c.run == run, CURSORS.c.stream == stream)
+        where = sa.and_(CURSORS.c.run == run, CURSORS.c.stream == stream)
+        with self._database.read() as connection:  # it is asked for often and made once
             row = connection.execute(sa.select(CURSORS).where(where)).first()
-            if row is None:
+        if row is None:
+            with self._database.write() as connection:
                 connection.execute(CURSORS.insert().values(run=run, stream=stream, number=0, finished=False))
-                return Cursor(number=0, position=None, finished=False)
+            return Cursor(number=0, position=None, finished=False)
         return Cursor(row.number, row.position, row.finished, row.memory or {})
 
     def booked(self, *, run: str, stream: int) -> int | None:

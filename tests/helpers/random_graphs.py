@@ -334,10 +334,10 @@ class _Maker:
     def _mapper(self, after: list[Step | None]) -> Step:
         identity = self._id("m")
         attributes: dict[str, Any] = {
-            "id": {"value": "id", "type": "text", "key": True},
+            "id": {"value": "id", "key": True},
             "total": {"value": "total", "type": "integer", "required": True},
-            "via": {"value": f'via & "{identity};"', "type": "text"},
-            "ref": {"value": "$exists(destination_id) ? destination_id : ref", "type": "text"},
+            "via": f'via & "{identity};"',
+            "ref": "$exists(destination_id) ? destination_id : ref",
         }
         if self._draw(st.integers(0, 4)) == 0:
             need = {"value": "total % 3 = 0 ? missing : 1", "type": "integer", "required": True}
