@@ -488,6 +488,39 @@ def test_a_fault_at_the_second_of_two_posts_lets_the_first_one_write_once(rig: R
         assert set(destination.carried_out.values()) == {1}
 
 
+@pytest.mark.parametrize("place", ["before moving", "before booking", "booked"])
+@pytest.mark.parametrize("times", range(3))
+def test_a_worker_whose_graph_was_taken_over_stops_without_a_trace(rig: Rig, place: str, times: int) -> None:
+    (links,) = deployed(rig, CHAIN, "links")
+    rig.source.fill(7)
+    run_id = rig.queue()
+
+    def take_over() -> None:
+        rig.steps.actions.clear()
+        assert rig.execute(run_id).state is RunState.SUCCESS
+
+    rig.steps.at(place, *[None] * times, take_over)
+    assert rig.runner().run_slice(run_id, RunControl(), budget_seconds=60) is Then.ENDED
+    run = rig.runs.get(run_id)
+    assert run.state is RunState.SUCCESS
+    if rig.journal.said("Another worker"):
+        assert rig.journal.said("ended:") == 1
+    assert run.counts == Counts(read=7, written=14)
+    assert totals(links) == {f"r{number}": f"dr{number}" for number in range(7)}
+    assert rig.bookmark() == rig.source.bookmark(7)
+
+
+def test_too_many_failures_stop_a_graph_and_nothing_is_left_behind_after_the_correction(rig: Rig) -> None:
+    (links,) = deployed(rig, CHAIN, "links")
+    rig.destination.packet_size = links.packet_size = 600
+    rig.source.fill(600)
+    rig.destination.refused = dict.fromkeys(rig.source.records, "Refused.")
+    assert rig.execute().message == "Stopped: 600 of 600 records failed."
+    assert rig.bookmark() is None
+    rig.destination.refused = {}
+    assert rig.execute().counts == Counts(read=600, written=1_200)
+
+
 def test_a_paused_graph_goes_on_where_it_was(rig: Rig) -> None:
     (links,) = deployed(rig, CHAIN, "links")
     rig.source.fill(40)

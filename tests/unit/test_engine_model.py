@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from agent.engine.verdict import conclusion
 from agent.store.database import Database
 from agent.store.runs import RunRow
 from agent.store.sync_info import SyncRow
+from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.random_graphs import DELAYS, Fate, Fates, Flow, Row, Stage, flows
 from tests.helpers.scripted_apps import Crash, outage
@@ -379,15 +381,31 @@ def _after_halt(told: Told, halt: str) -> set[str]:
     return {post for post, pasts in found.items() if all(pasts)}
 
 
-def test_any_flow_ends_as_the_model_says_whatever_happens_to_it(
-    database: Database, request: pytest.FixtureRequest
-) -> None:
+def hold(database: Database, cases: int) -> None:
+    """Tell so many stories and check each."""
+
     @settings(
-        max_examples=request.config.getoption("--cases"), deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )  # fmt: skip
+        max_examples=cases, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    )
     @given(story=_STORIES)
     def tell_and_check(story: Story) -> None:
         check(database, story)
 
     tell_and_check()
+
+
+@pytest.mark.slow
+def test_any_flow_ends_as_the_model_says_whatever_happens_to_it(
+    database: Database, request: pytest.FixtureRequest
+) -> None:
+    hold(database, request.config.getoption("--cases"))
+
+
+@pytest.fixture(params=BOTH_KINDS[1:])
+def postgresql(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request, tmp_path) as database:
+        yield database
+
+
+def test_it_does_so_on_postgresql_too(postgresql: Database, request: pytest.FixtureRequest) -> None:
+    hold(postgresql, max(request.config.getoption("--cases") // 50, 1))

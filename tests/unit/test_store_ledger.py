@@ -266,6 +266,22 @@ def test_what_became_of_records_is_known_with_the_run_and_where_they_went(books:
     assert [one for one, what in known.items() if what.succeeded] == ["a", "c"]
 
 
+def test_what_another_stream_has_written_over_is_known_no_more(books: Books) -> None:
+    other = books.ledger.stream(flow="orders", node="post-too")
+    far = books.ledger.stream(flow="orders", node="post-elsewhere")
+    for stream in (other, far):
+        books.ledger.cursor(run=books.run, stream=stream)
+        books.ledger.acknowledge(books.packet(1, ["a", "b", "c"], stream=stream, fingerprints=[1, 2, 3], move=None))
+    same_b = books.packet(1, ["a", "b"], fingerprints=[11, 2], move=None)
+    assert books.ledger.acknowledge(same_b, rivals=[other])
+    assert books.ledger.acknowledged_fingerprints(other, ["a", "b", "c"]) == {"a": -1, "b": 2, "c": 3}
+    assert books.ledger.acknowledged_fingerprints(far, ["a", "b", "c"]) == {"a": 1, "b": 2, "c": 3}
+    assert books.ledger.acknowledged_fingerprints(books.stream, ["a", "b"]) == {"a": 11, "b": 2}
+    row = next(row for row in SyncInfo(books.database).page("orders", state=None, search="", after="", limit=99)
+               if (row.node, row.source_id) == ("post-too", "a"))  # fmt: skip
+    assert (row.state, row.tries, row.destination_id) == (SyncState.SUCCESS, 1, "da")
+
+
 def test_until_when_a_packet_is_held_back_is_decided_once_and_forgotten_when_the_run_ends(books: Books) -> None:
     hold, later = books.ledger.hold, NOW + timedelta(hours=1)
     assert hold(run=books.run, node="delay", packet="0.0", until=later) == later

@@ -101,6 +101,29 @@ def test_a_run_that_is_taken_up_again_after_a_crash_keeps_running(runs: RunStore
     assert (runs.get(run.id).state, runs.get(run.id).started_at) == (RunState.RUNNING, NOW)
 
 
+def test_a_parked_run_waits_for_its_moment_and_counts_how_often(runs: RunStore) -> None:
+    run = queue(runs)
+    assert (run.resume_at, run.parks) == (None, 0)
+    runs.start(run.id, at=NOW)
+    parked = runs.park(run.id, until=LATER, activity="The delay wait goes on in 5 s")
+    assert (parked.state, parked.resume_at, parked.parks) == (RunState.WAITING, LATER, 1)
+    assert parked.activity == "The delay wait goes on in 5 s"
+    assert runs.active() == [parked]
+    started = runs.start(run.id, at=LATER)
+    assert (started.state, started.resume_at, started.parks, started.started_at) == (RunState.RUNNING, None, 1, NOW)
+    assert runs.park(run.id, until=LATER, activity="").parks == 2
+
+
+def test_a_run_that_is_being_cancelled_or_has_ended_is_not_parked(runs: RunStore) -> None:
+    run = queue(runs)
+    runs.start(run.id, at=NOW)
+    runs.request_cancel(run.id, at=NOW)
+    cancelling = runs.park(run.id, until=LATER, activity="no")
+    assert (cancelling.state, cancelling.resume_at, cancelling.parks) == (RunState.CANCELLING, None, 0)
+    ended = end(runs, run, RunState.CANCELLED)
+    assert runs.park(run.id, until=LATER, activity="no") == ended
+
+
 def test_cancelling_a_run_that_never_started_ends_it_at_once(runs: RunStore) -> None:
     run = queue(runs)
     cancelled = runs.request_cancel(run.id, at=LATER)
