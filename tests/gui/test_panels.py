@@ -24,7 +24,7 @@ from agent.gui.navigation import Ways
 from agent.gui.settings.presenter import SettingsPresenter
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.dialog import ConfirmDialog
-from tests.gui.doubles import InstantCalls, Recorder, click
+from tests.gui.doubles import InstantCalls, Recorder, click, control, state_of
 from tests.helpers.fake_client import NOW, FakeClient, vault_in_state
 
 OpenShell = Callable[..., Shell]
@@ -35,7 +35,8 @@ def words(widget: Any) -> str:
 
 
 def named(widget: Any, name: str) -> QPushButton:
-    return next(one for one in widget.findChildren(QPushButton) if one.accessibleName().startswith(name))
+    found: list[QPushButton] = widget.findChildren(QPushButton)
+    return next(one for one in found if one.accessibleName().startswith(name))
 
 
 # -- Home ------------------------------------------------------------
@@ -44,7 +45,8 @@ def named(widget: Any, name: str) -> QPushButton:
 async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCalls, fake: FakeClient) -> None:
     fake.vault = vault_in_state("locked", "Enter the passphrase.")
     fake.environment = EnvironmentState.STOPPED
-    catalog, went = Catalog(calls), []
+    catalog = Catalog(calls)
+    went: list[object] = []
     catalog.refresh()
     await calls.settle()
     ways = Ways(
@@ -67,7 +69,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
 
 def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell: Shell) -> None:
     ended = models.LastEnd(at=NOW, clean=False, reason="It was ended from outside.")
-    shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": ended}))
+    shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": ended}))
     dismiss = next(
         one for one in shell.home.view.findChildren(QToolButton) if "ended unexpectedly" in one.accessibleName()
     )
@@ -75,7 +77,7 @@ def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell:
     click(qtbot, dismiss)
     qtbot.waitUntil(lambda: "ended unexpectedly" not in words(shell.home.view))
     later = ended.model_copy(update={"at": NOW + timedelta(days=1)})
-    shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": later}))
+    shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": later}))
     qtbot.waitUntil(lambda: "ended unexpectedly" in words(shell.home.view))
 
 
@@ -159,9 +161,9 @@ def test_removing_names_the_processflows_and_needs_a_yes(qtbot: Any, shell: Shel
 def test_edit_opens_the_stored_values(qtbot: Any, shell: Shell) -> None:
     shell.edit_configuration("c-old")
     form = shell.window.findChildren(CredentialForm)[-1]
-    assert form.rows["username"].control.text() == "op-agent"
-    assert form.rows["api_token"].control.take() == ""
-    assert "stored" in form.rows["api_token"].control.field.placeholderText()
+    assert control(form, "username").text() == "op-agent"
+    assert control(form, "api_token").take() == ""
+    assert "stored" in control(form, "api_token").field.placeholderText()
 
 
 # -- Sync Info ------------------------------------------------------------
