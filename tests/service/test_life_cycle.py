@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -105,9 +104,13 @@ def test_after_a_crash_the_next_start_puts_everything_right(service: RunningServ
     assert service.folders.endpoint.exists()
     assert running_service(service.folders) is None
 
-    with impostor(port=old.port, pid=old.pid) as seen:
+    with impostor(pid=old.pid) as (port, seen):
+        # As if it had got the port of the service that crashed.
+        service.folders.endpoint.write_text(json.dumps({"port": port, "pid": old.pid}))
+        assert running_service(service.folders) is None
         new = service.start()
         assert (new.port != old.port, new.token != old.token) == (True, True)
+    assert seen
     assert not any(old.token.reveal() in request for request in seen), "the token was shown to a stranger"
 
     with service.http({"Authorization": f"Bearer {old.token.reveal()}"}) as http:
@@ -239,8 +242,8 @@ async def until_active(client: AgentClient, run_id: str) -> None:
 
 
 @contextmanager
-def impostor(*, port: int, pid: int) -> Iterator[list[str]]:
-    """Somebody else's program on the port of a service that crashed. It answers as the service did; lists requests."""
+def impostor(*, pid: int) -> Iterator[tuple[int, list[str]]]:
+    """Somebody else's program that answers as a service would, on a port; lists requests."""
     seen: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -255,15 +258,11 @@ def impostor(*, port: int, pid: int) -> Iterator[list[str]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Server(HTTPServer):
-        allow_reuse_address = True
-        address_family = socket.AF_INET
-
-    server = Server(("127.0.0.1", port), Handler)
+    server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield seen
+        yield server.server_port, seen
     finally:
         server.shutdown()
         thread.join()
