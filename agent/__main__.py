@@ -69,7 +69,7 @@ def _service(folders: Folders, *, start: bool, demo: bool = False) -> Endpoint:
 def _demo_window(orders: int) -> int:
     from agent.gui.application import run
 
-    demo = _DemoBehindWindow(orders)
+    demo = DemoBehindWindow(orders)
     try:
         return run(
             demo.find, welcome=demo.welcome, waiting="Preparing the demo: a store, a database and the agent's service …"
@@ -78,7 +78,7 @@ def _demo_window(orders: int) -> int:
         demo.close()
 
 
-class _DemoBehindWindow:
+class DemoBehindWindow:
     """The demo, prepared in the window's I/O thread while the window says so; taken down when the window closes."""
 
     def __init__(self, orders: int) -> None:

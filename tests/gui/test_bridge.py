@@ -195,3 +195,20 @@ def test_a_start_asked_for_while_only_looking_is_done_at_once_and_is_not_called_
     qtbot.waitUntil(lambda: LinkState.ONLINE in heard)
     assert heard == [LinkState.LOST, LinkState.ONLINE]
     assert started == [True, False, True]
+
+
+def test_a_fault_while_connecting_is_said_and_looking_goes_on(
+    qtbot: Any, make_bridge: MakeBridge, fake: FakeClient
+) -> None:
+    tries: list[bool] = []
+
+    def connect(_session: str | None, *, start: bool) -> FakeClient:
+        tries.append(start)
+        if len(tries) == 1:
+            raise KeyError("port")
+        return fake
+
+    bridge = make_bridge(connect)
+    heard: list[LinkState] = []
+    bridge.link_changed.connect(lambda link: heard.append(link.state))
+    qtbot.waitUntil(lambda: heard == [LinkState.LOST, LinkState.ONLINE])

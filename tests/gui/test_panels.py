@@ -273,6 +273,28 @@ async def test_a_service_without_a_theme_setting_leaves_it_to_the_window(
     assert "change_setting" not in fake.calls
 
 
+async def test_the_last_of_several_quick_changes_wins(view: Recorder, calls: InstantCalls, fake: FakeClient) -> None:
+    presenter = SettingsPresenter(view, calls, own_theme=lambda: "dark", theme_chosen=print, state_wanted=lambda: None)
+    presenter.refresh()
+    await calls.settle()
+    for value in ("false", "true", "false"):
+        presenter.change("enable_environment", value)
+    await calls.settle()
+    assert fake.declared["enable_environment"].value == "false"
+    for value in ("true", "false", "true"):
+        presenter.change("enable_environment", value)
+    await calls.settle()
+    assert fake.declared["enable_environment"].value == "true"
+
+
+def test_a_locked_vault_is_why_the_environment_is_starting(qtbot: Any, shell: Shell) -> None:
+    state = state_of(shell).model_copy(
+        update={"environment": EnvironmentState.STARTING, "vault": vault_in_state("locked", "")}
+    )
+    shell.settings.presenter.on_state(state)
+    assert shell.settings.view.environment.text() == "Starting: waits for the vault"
+
+
 # -- Clear ------------------------------------------------------------
 
 

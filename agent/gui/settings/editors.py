@@ -110,5 +110,5 @@ class SettingEditor(QWidget):
         return number
 
     def _emit(self, value: str) -> None:
-        if not self._showing and value != self.setting.value:
+        if not self._showing:
             self.changed.emit(self.setting.name, value)
