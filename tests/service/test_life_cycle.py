@@ -29,8 +29,6 @@ from agent.store.database import Database
 from tests.helpers.running_service import RunningService
 from tests.service.asking import database_draft, set_up_vault, store_draft
 
-posix = pytest.mark.skipif(os.name != "posix", reason="POSIX has modes, sessions and signals")
-
 
 def test_started_once_it_outlives_its_starter_and_everybody_finds_it(service: RunningService) -> None:
     first = service.opagent("service", "start", "--json")
@@ -51,6 +49,11 @@ def test_started_once_it_outlives_its_starter_and_everybody_finds_it(service: Ru
     listening = [found for found in process.net_connections("inet") if found.status == "LISTEN"]
     assert [found.laddr.ip for found in listening] == ["127.0.0.1"]
 
+    if os.name == "posix":
+        modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in [service.home, *service.home.rglob("*")]}
+        assert len(modes) > 10
+        assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}, "for its owner alone"
+
     assert service.stop() is True
     assert not process.is_running() or process.status() == "zombie"
     assert running_service(service.folders) is None
@@ -69,33 +72,25 @@ def test_a_start_right_after_a_stop_waits_for_the_end_of_the_old_one(service: Ru
     old = service.start().pid
     with service.http() as http:
         assert http.post("/api/v1/stop").status_code == 202
-    new = service.start()
-    assert new.pid != old
-    last = service.ask(lambda client: client.state()).last_end
-    assert last is not None
-    assert last.clean
+    assert service.start().pid != old
+    assert service.ask(last_end) == (True, "Stopped by", True)
 
-
-@posix
-def test_everything_it_leaves_on_disk_is_its_owners_alone(service: RunningService) -> None:
-    service.start()
-    service.ask(lambda client: client.sign_in("anna", "correct horse"))
-    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in [service.home, *service.home.rglob("*")]}
-    assert len(modes) > 10
-    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
-
-
-@posix
-def test_a_signal_of_the_system_ends_it_gracefully_and_the_next_one_tells(service: RunningService) -> None:
-    service.start()
+    # The same for a signal of the system, which is as graceful.
     process = service.process()
-    os.kill(process.pid, signal.SIGTERM)
-    service.wait_until_ended(process)
-    assert not service.folders.endpoint.exists()
-    service.start()
-    last = service.ask(lambda client: client.state()).last_end
+    if os.name == "posix":
+        os.kill(process.pid, signal.SIGTERM)
+        service.wait_until_ended(process)
+        assert not service.folders.endpoint.exists()
+        service.start()
+        assert service.ask(last_end) == (True, "Ended by the", True)
+
+
+async def last_end(client: AgentClient) -> tuple[bool, str, bool]:
+    """Whether the one before ended gracefully, how it begins to say why, and whether it is known when."""
+    last = (await client.state()).last_end
     assert last is not None
-    assert (last.clean, last.reason) == (True, "Ended by the system.")
+    words = 3 if last.reason.startswith("Ended") else 2
+    return last.clean, " ".join(last.reason.split()[:words]), last.at is not None
 
 
 def test_after_a_crash_the_next_start_puts_everything_right(service: RunningService) -> None:
@@ -118,8 +113,8 @@ def test_after_a_crash_the_next_start_puts_everything_right(service: RunningServ
     last = service.ask(lambda client: client.state()).last_end
     assert last is not None
     assert (last.clean, last.at is not None) == (False, True)
-    lines = service.ask(lambda client: client.log_page(1)).items
-    assert "The service did not end by itself the last time." in [line.message for line in lines]
+    told = models.LogSearch(text="The service did not end by itself the last time.")
+    assert service.ask(lambda client: client.search_log(told)).count == 1
 
 
 def test_damaged_small_files_hinder_no_start(service: RunningService) -> None:
@@ -131,7 +126,7 @@ def test_damaged_small_files_hinder_no_start(service: RunningService) -> None:
     state = service.ask(lambda client: client.state())
     assert state.last_end is not None
     assert not state.last_end.clean
-    assert service.ask(lambda client: client.log_bounds()).last >= 1
+    assert service.ask(lambda client: client.search_log(models.LogSearch())).count >= 1
 
 
 def broken_database(service: RunningService) -> None:
