@@ -52,6 +52,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
     ways = Ways(
         to_settings=lambda: went.append("settings"),
         to_vault=lambda: went.append("vault"),
+        to_flows=lambda flow, attention: went.append((flow, attention)),
         to_configuration=went.append,
         to_sync_info=lambda flow, state: went.append((flow, state)),
         to_log=lambda flow, run: went.append((flow, run)),
@@ -60,10 +61,12 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
     for item in found:
         item.act()
     assert [item.key for item in found] == [
-        "vault", "environment", "app-files", "configuration-c-old", "flow-customers-to-files", "flow-stock-to-store",
+        "vault", "environment", "app-files", "configuration-c-old", "flow-customers-to-files", "alert-stock-to-store",
+        "flow-stock-to-store",
     ]  # fmt: skip
     assert went == [
-        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", SyncState.FAILED),
+        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", False),
+        ("stock-to-store", SyncState.FAILED),
     ]  # fmt: skip
 
 
@@ -79,6 +82,23 @@ def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell:
     later = ended.model_copy(update={"at": NOW + timedelta(days=1)})
     shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": later}))
     qtbot.waitUntil(lambda: "ended unexpectedly" in words(shell.home.view))
+
+
+def test_records_that_failed_earlier_are_not_forgotten_after_a_success(
+    qtbot: Any, open_shell: OpenShell, fake: FakeClient
+) -> None:
+    flow = fake.deployed["orders-to-database"]
+    fake.deployed["orders-to-database"] = flow.model_copy(update={"failed_records": 3, "active_run": None})
+    shell = open_shell()
+    qtbot.waitUntil(lambda: "Orders to database: 3 failed records" in words(shell.home.view))
+
+
+def test_a_run_of_a_stopped_environment_is_called_halted(qtbot: Any, open_shell: OpenShell, fake: FakeClient) -> None:
+    fake.environment = EnvironmentState.STOPPED
+    shell = open_shell()
+    qtbot.waitUntil(lambda: "Halted" in words(shell.home.view))
+    shell.window.show_panel(2)
+    qtbot.waitUntil(lambda: "goes on when the environment is enabled" in words(shell.flows.view))
 
 
 def test_home_shows_running_attention_and_the_table(qtbot: Any, shell: Shell) -> None:

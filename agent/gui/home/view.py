@@ -206,15 +206,21 @@ class _RunningCard(Card):
         self.cancel = button("Cancel", picture="square")
         row.addWidget(self.cancel)
         self.body.addLayout(row)
-        self.body.addWidget(BusyBar())
+        self._busy = BusyBar()
+        self.body.addWidget(self._busy)
 
     def show_item(self, item: Running) -> None:
         """Show it."""
         run = item.run
         self.run_id = run.id
         self._title.show_text(item.title)
-        self._chip.show_state(run.state.value, tones.RUN[run.state])
-        self._activity.show_text(run.activity or "Starting …")
+        if item.halted:
+            self._chip.show_state("Halted", tones.Tone.WARN)
+            self._activity.show_text("It goes on when the environment is enabled again")
+        else:
+            self._chip.show_state(run.state.value, tones.RUN[run.state])
+            self._activity.show_text(run.activity or "Starting …")
+        self._busy.setVisible(not item.halted)
         self._counts.setText(formats.progress(run, item.now))
         self.cancel.setEnabled(run.state.value != "Cancelling")
         self.cancel.setAccessibleName(f"Cancel {item.title}")

@@ -37,7 +37,7 @@ class SettingsPage(Page):
         vault.body.addWidget(
             Text("Where the credentials of your App Configurations are kept, encrypted.", "small", wrap=True)
         )
-        self.vault = VaultLine()
+        self.vault = VaultLine(named=False)
         vault.body.addWidget(self.vault)
         self._cards.addWidget(vault)
         column.addWidget(self._build_about())
