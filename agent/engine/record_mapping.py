@@ -74,7 +74,8 @@ class RecordMapping:
         self._rooted[number] = rooted
         self._children[number] = RecordMapping(mapping.members, frozenset(rooted))
         plain = {place: _scalar(member) for place, member in members.items() if _is_plain(member)}
-        first = sum(map(len, self._selections.values()))
+        # Behind those of the attributes: a plan tells what is asked for by its number alone.
+        first = len(self._mappings) + sum(map(len, self._selections.values()))
         self._selections[number] = range(first, first + len(mapping.selections))
         for selection, expression in zip(self._selections[number], mapping.selections, strict=True):
             self._named[_selected_name(selection)] = self._named[_rooted_name(selection)] = mapping.attribute
@@ -88,10 +89,16 @@ class RecordMapping:
             fits = len(plain) == len(members) and harmonious(together)
             self._collections[selection] = together if fits else Collection(path, None)
 
-    def map(self, documents: Sequence[bytes], given: Mapping[int, Column] | None = None) -> Found:
-        """Map every document. `given` are the columns that the caller brings."""
+    def map(self, documents: Sequence[bytes], given: Mapping[int, Column] | None = None, *, deadline: float) -> Found:
+        """Map every document.
+
+        Args:
+            documents: JSON objects.
+            given: The columns that the caller brings.
+            deadline: When the expressions have taken too long, by `time.monotonic`.
+        """
         found = Found([()] * len(documents))
-        computed = [expressions.evaluate(documents) for expressions in self._expressions]
+        computed = [expressions.evaluate(documents, deadline=deadline) for expressions in self._expressions]
         for evaluated in computed:
             for index, (name, reason) in evaluated.failures.items():
                 found.failures.setdefault(index, self._uncomputed(name, reason))
@@ -99,7 +106,7 @@ class RecordMapping:
             extracted.columns.update({
                 number: [column[index] for index in indices] for number, column in (given or {}).items()
             })  # fmt: skip
-            part = self._rows(indices, extracted, computed)
+            part = self._rows(indices, extracted, computed, deadline)
             for index, row in zip(indices, part.rows, strict=True):
                 found.rows[index] = row
             for place, trouble in part.failures.items():
@@ -134,12 +141,14 @@ class RecordMapping:
             return False
         return True
 
-    def _rows(self, indices: Sequence[int], extracted: Extracted, computed: Sequence[Evaluated]) -> Found:
+    def _rows(
+        self, indices: Sequence[int], extracted: Extracted, computed: Sequence[Evaluated], deadline: float
+    ) -> Found:
         failures: dict[int, Trouble] = {}
         columns: list[list[Value]] = []
         for number, mapping in enumerate(self._mappings):
             if mapping.members:
-                columns.append(self._child_rows(number, indices, extracted, computed, failures))
+                columns.append(self._child_rows(number, indices, extracted, computed, failures, deadline=deadline))
                 continue
             values = extracted.columns.get(number)
             if values is None:
@@ -154,6 +163,8 @@ class RecordMapping:
         extracted: Extracted,
         computed: Sequence[Evaluated],
         failures: dict[int, Trouble],
+        *,
+        deadline: float,
     ) -> list[Value]:
         name = self._mappings[number].attribute
         mapping = self._children[number]
@@ -163,11 +174,12 @@ class RecordMapping:
             if children is None:
                 children = computed_children(name, _results(computed, _selected_name(selection), indices), failures)
             if children.columns:
-                found = mapping._rows(range(sum(children.counts)), Extracted(children.columns), ())  # noqa: SLF001 - ours
+                of_all = range(sum(children.counts))
+                found = mapping._rows(of_all, Extracted(children.columns), (), deadline)  # noqa: SLF001 - ours
             else:
                 rooted = _results(computed, _rooted_name(selection), indices) if self._rooted[number] else []
                 given = given_columns(name, self._rooted[number], rooted, children.counts, failures)
-                found = mapping.map(children.documents, given)
+                found = mapping.map(children.documents, given, deadline=deadline)
             if found.failures:
                 before = [sum(map(len, lists)) for lists in zip(*parts, strict=True)] or [0] * len(indices)
                 blame(name, children.counts, found.failures, failures, before)
@@ -216,7 +228,8 @@ def _converted(mapping: AttributeMapping, values: Column, failures: dict[int, Tr
     name = mapping.attribute
     for index, reason in unfit.items():
         failures.setdefault(index, Trouble(name, f"{name}: {reason}.", "mapping-type"))
-    if required(mapping):
+    # Only text is left blank by its conversion: blanks of all other types have become None.
+    if required(mapping) and (mapping.type is DataType.TEXT or None in column):
         for index, value in enumerate(column):
             if value is None or (value.__class__ is str and not value.strip()):
                 message = f"{name}: a value is required, but the record has none."
