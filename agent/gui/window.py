@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtCore import QByteArray, QSettings, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -91,7 +91,6 @@ class MainWindow(QMainWindow):
             self._root.setCurrentWidget(self._agent)
             self._allow_agent(allowed=True)
             self.show_panel(0)
-            self._agent.setFocus()
 
     def show_state(self, state: models.ServiceState) -> None:
         """Environment, vault, demo."""
@@ -243,7 +242,6 @@ class MainWindow(QMainWindow):
     def _build_pages(self) -> None:
         self._root = QStackedWidget()
         self._agent = QWidget()
-        self._agent.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         row = QHBoxLayout(self._agent)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)

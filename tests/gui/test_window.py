@@ -232,3 +232,41 @@ def test_a_panel_that_comes_on_show_puts_nobody_into_a_field(qtbot: Any, shell: 
     assert QApplication.focusWidget() is shell.log.view
     qtbot.keyClick(shell.log.view, Qt.Key.Key_Tab)
     assert QApplication.focusWidget() is shell.log.view.search
+
+
+def tab_stops(qtbot: Any, most: int = 40) -> list[str]:
+    """The names that Tab comes to, from the widget that has the focus until it comes round."""
+    found: list[str] = []
+    for _ in range(most):
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        qtbot.keyClick(focused, Qt.Key.Key_Tab)
+        after = QApplication.focusWidget()
+        assert after is not None
+        name = after.accessibleName()
+        if name in found:
+            break
+        found.append(name)
+    return found
+
+
+def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
+    names = tab_stops(qtbot)
+    assert names[:3] == [
+        "Show: Files: Source Application Not Found",
+        "Edit: BigCommerce “Old store”: validation failed",
+        "Show the log: Customers to files: failed 2 h 59 min ago",
+    ]
+    assert names[-3:] == ["Cancel Orders to database", "Processflows with their last and next run", "Home"]
+
+
+def test_the_arrow_keys_walk_the_navigation(qtbot: Any, shell: Shell) -> None:
+    home, apps = shell.window.sidebar.buttons[:2]
+    home.setFocus()
+    qtbot.keyClick(home, Qt.Key.Key_Down)
+    assert shell.apps.view.isVisible()
+    assert apps.hasFocus()
+    qtbot.keyClick(apps, Qt.Key.Key_Up)
+    assert shell.home.view.isVisible()
+    qtbot.keyClick(home, Qt.Key.Key_Up)
+    assert home.isChecked()

@@ -16,6 +16,7 @@ from agent.gui.widgets.page import Page, scrolled
 from agent.gui.widgets.pictures import Tile
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import BusyBar
+from agent.gui.widgets.tab_order import order_tabs
 from agent.gui.widgets.table import CellDelegate, Table
 from agent.gui.widgets.text import Elided, ShortName, Text
 
@@ -49,10 +50,11 @@ class HomePage(Page):
         self._below.hide()
         self.steps.show_steps(found.steps)
         self._attention_title.setVisible(bool(found.attention))
-        self._attention.show_items(found.attention)
+        others = self._attention.show_items(found.attention)
         self._quiet.setVisible(not found.steps and not found.attention and not found.running and bool(found.flows))
         self._running_title.setVisible(bool(found.running))
-        self._running.show_items(found.running)
+        if self._running.show_items(found.running) or others:
+            order_tabs([self.steps, *self._attention.rows, *self._running.rows, self.table])
         self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if found.running else _CLOCK_MILLISECONDS)
         self._show_table(found)
 
