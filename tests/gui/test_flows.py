@@ -302,3 +302,17 @@ def test_a_hanging_deployment_can_be_cancelled_and_made_again(qtbot: Any, shell:
     qtbot.waitUntil(dialog.deploy_button.isEnabled)
     click(qtbot, dialog.deploy_button)
     qtbot.waitUntil(dialog.execute_button.isVisible)
+
+
+def test_tab_comes_to_the_connections_before_deploy(qtbot: Any, shell: Shell) -> None:
+    shell.window.show_panel(2)
+    shell.flows.presenter.deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 1)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    dialog.samples.setFocus()
+    walked = []
+    for _ in range(6):
+        qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+        walked.append(dialog.focusWidget())
+    assert walked.index(combos(dialog)[1]) < walked.index(dialog.close_button)

@@ -124,6 +124,8 @@ class FlowCard(Card):
             text = f"{last.state.value} {when}" if flow.active_run else when
             if last.counts.read:
                 text += f" · {formats.counts(last.counts)}"
+            elif last.state is RunState.SUCCESS and last.message:
+                text += f" · {last.message.rstrip('.')}"
             tip = formats.moment_tip(last.ended_at or last.queued_at)
             if last.started_at and last.ended_at:
                 tip += f"\nIt took {formats.took(last.ended_at - last.started_at)}"

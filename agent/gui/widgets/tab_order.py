@@ -17,5 +17,5 @@ def order_tabs(parts: Sequence[QWidget]) -> None:
 
 
 def _stops(part: QWidget) -> list[QWidget]:
-    found = [part, *part.findChildren(QWidget)]
+    found = [one for one in (part, *part.findChildren(QWidget)) if one.window() is part.window()]  # no list of a combo
     return [one for one in found if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.focusProxy() is None]
