@@ -247,7 +247,7 @@ class Guide:
         painter.end()
         suffix = "" if self._mode == "light" else f"-{self._mode}"
         path = IMAGES / f"{name}{suffix}.png"
-        _small(picture.toImage()).save(str(path), b"PNG", 0)  # 0: pressed as much as possible
+        _small(picture.toImage()).save(str(path), quality=0)  # 0: pressed as much as possible
         sys.stdout.write(f"{path.relative_to(PROJECT)}  {path.stat().st_size // 1000} kB\n")
 
 
