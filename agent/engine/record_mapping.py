@@ -15,7 +15,7 @@ from agent.domain.packet import Row, Value
 from agent.domain.processflow import AttributeMapping
 from agent.engine.child_records import Trouble, blame, computed_children, given_columns, joined
 from agent.engine.conversion import Column, convert
-from agent.engine.expressions import Evaluated, Expressions, names_root
+from agent.engine.expressions import Evaluated, Expressions, names_root, packet_deadline
 from agent.engine.extracted import Collection, Extracted, Scalar, ShapeError, extract_by_walking
 from agent.engine.extraction import Plan, harmonious
 from agent.engine.joins import Join, plain_join
@@ -120,14 +120,17 @@ class RecordMapping:
             fits = len(plain) == len(members) and harmonious(together)
             self._collections[selection] = together if fits else Collection(path, None)
 
-    def map(self, documents: Sequence[bytes], given: Mapping[int, Column] | None = None, *, deadline: float) -> Found:
+    def map(
+        self, documents: Sequence[bytes], given: Mapping[int, Column] | None = None, *, deadline: float | None = None
+    ) -> Found:
         """Map every document.
 
         Args:
             documents: JSON objects.
             given: The columns that the caller brings.
-            deadline: When the expressions have taken too long, by `time.monotonic`.
+            deadline: When the expressions have taken too long, by `time.monotonic`; that of a packet begun now if None.
         """
+        deadline = packet_deadline() if deadline is None else deadline
         found = Found([()] * len(documents))
         computed = [expressions.evaluate(documents, deadline=deadline) for expressions in self._expressions]
         for evaluated in computed:
