@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from agent.connectors.contract import Connector
-from agent.domain.app import DataType, Schema
+from agent.domain.app import App, DataType, Schema
 from agent.domain.processflow import AttributeMapping
 from agent.engine.attribute_types import with_types
 from agent.engine.catalogue import Catalogue
@@ -116,7 +116,7 @@ class _PickyConnector:
 
 
 def test_the_bound_configuration_decides_about_the_schema() -> None:
-    apps = {**APPS, "bigcommerce": cast("Connector", _PickyConnector())}
+    apps: dict[str, Connector | App] = {**APPS, "bigcommerce": cast("Connector", _PickyConnector())}
     document = parse(GOOD.encode(), file="flow.yaml")
     database = Configuration("sql")
     assert check(document, apps, {"store": Configuration("bigcommerce"), "database": database}) == []
