@@ -51,10 +51,10 @@ def _window() -> int:
     from agent.gui.application import run  # imported here: the command line does not need the window
 
     folders = Folders.discover(os.environ)
-    return run(lambda start: _service(folders, start=start))
+    return run(lambda start: find_service(folders, start=start))
 
 
-def _service(folders: Folders, *, start: bool, demo: bool = False) -> Endpoint:
+def find_service(folders: Folders, *, start: bool, demo: bool = False) -> Endpoint:
     """The service for the window; it is looked for, and started, off the GUI thread."""
     from agent.api.launch import ensure_service, running_service  # imported here: the first paint does not need it
 
@@ -69,7 +69,7 @@ def _service(folders: Folders, *, start: bool, demo: bool = False) -> Endpoint:
 def _demo_window(orders: int) -> int:
     from agent.gui.application import run
 
-    demo = _DemoBehindWindow(orders)
+    demo = DemoBehindWindow(orders)
     try:
         return run(
             demo.find, welcome=demo.welcome, waiting="Preparing the demo: a store, a database and the agent's service …"
@@ -78,7 +78,7 @@ def _demo_window(orders: int) -> int:
         demo.close()
 
 
-class _DemoBehindWindow:
+class DemoBehindWindow:
     """The demo, prepared in the window's I/O thread while the window says so; taken down when the window closes."""
 
     def __init__(self, orders: int) -> None:
@@ -98,7 +98,7 @@ class _DemoBehindWindow:
             if self._demo is None:
                 self._demo = self._stack.enter_context(running_demo(self._orders))
                 return self._demo.endpoint
-        return _service(self._demo.folders, start=start, demo=True)
+        return find_service(self._demo.folders, start=start, demo=True)
 
     def welcome(self) -> Welcome | None:
         """The demo's operator, who is signed in without typing."""

@@ -74,7 +74,8 @@ def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str
         Check("ruff format", [*ruff, "format", "--check", "--quiet", *SOURCES]),
         Check("mypy --strict", [str(python), "-m", "mypy", "--strict", "--explicit-package-bases", *SOURCES]),
         Check("import contracts", [str(python.with_name("lint-imports")), "--no-logo"]),
-        Check("tests", [str(python), "-m", "pytest", *arguments], is_pytest=True),
+        # The window's tests here, all others below: each runs once, where the least is installed that it needs.
+        Check("tests", [str(python), "-m", "pytest", *(arguments or ["tests/gui"])], is_pytest=True),
     ]
     if python_without_qt is not None:
         command = [str(python_without_qt), "-m", "pytest", "-p", "no:pytest-qt", "--ignore=tests/gui"]

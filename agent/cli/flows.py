@@ -124,6 +124,9 @@ def show_flow(name: NameArgument, as_json: JsonOption = False) -> None:
     def text() -> None:
         say(f"{found.title} ({found.name}, version {found.version})", "bold")
         say(f"Deployed {local(found.deployed_at)} by {found.deployed_by}")
+        say(f"Schedule: {found.schedule}{f' · next {local(found.next_run_at)}' if found.next_run_at else ''}")
+        if found.alert:
+            say(found.alert, "yellow")
         table(("Node", "Type", "Does"), [(one.id, one.type, one.detail) for one in found.nodes], empty="No nodes.")
         bindings = [(one.token, one.app, one.configuration_name) for one in found.bindings]
         table(("Token", "App", "Configuration"), bindings, empty="No credential tokens.")

@@ -24,7 +24,7 @@ from agent.engine.needs import Reduction
 
 MOST_CHARACTERS: Final = 10_000
 _ONE_MILLISECONDS: Final = 500
-_PACKET_SECONDS: Final = 10.0
+_PACKET_SECONDS: Final = 20.0
 _STACK_DEPTH: Final = 200
 _SEQUENCE_LENGTH: Final = 1_000_000
 _KEPT_PER_THREAD: Final = 64
@@ -81,6 +81,11 @@ def names_root(expression: str) -> bool:
     return "$$" in expression
 
 
+def packet_deadline() -> float:
+    """When the expressions of a packet that is begun now have taken too long, by `time.monotonic`."""
+    return time.monotonic() + _PACKET_SECONDS
+
+
 class Expressions:
     """Named expressions that are evaluated together.
 
@@ -98,11 +103,15 @@ class Expressions:
         self._one = f"{{{members}}}"
         self._many = f"[$.{{{members}}}]"
 
-    def evaluate(self, documents: Sequence[bytes]) -> Evaluated:
-        """Evaluate over every document. One that fails spoils no other."""
+    def evaluate(self, documents: Sequence[bytes], *, deadline: float | None = None) -> Evaluated:
+        """Evaluate over every document. One that fails spoils no other.
+
+        After `deadline`, a time of `time.monotonic`, documents fail without being looked at. It is `packet_deadline()`
+        where it is not given.
+        """
         documents = [_exact(document) for document in self._reduction.reduced(documents)]
         evaluated = Evaluated(frozenset(self._expressions), [{}] * len(documents))
-        deadline = time.monotonic() + _PACKET_SECONDS
+        deadline = packet_deadline() if deadline is None else deadline
         pending = [range(index, index + 1) for index in range(len(documents))] if self._alone else None
         pending = pending or [range(len(documents))]
         while pending:

@@ -136,7 +136,8 @@ class _Look:
         """Sort the times that have come: some are run, some left out, and one may come while a run is busy."""
         assert self.progress.next_at is not None
         first, now = self.progress.next_at, self.world.now
-        latest = self._latest_times(first)
+        # The first, and of the others as many of the last as matter below.
+        latest = [first, *latest_times(self.plan, self.anchor, after=first, until=now, most=self._cap + 2)]
         on_time = [moment for moment in latest[-1:] if now - moment <= ON_TIME]
         missed = latest[: len(latest) - len(on_time)]
         if on_time and self.world.busy is not None:
@@ -151,11 +152,6 @@ class _Look:
             missed = caught_up
         self._owe([*missed, *on_time])
         self._go_on()
-
-    def _latest_times(self, first: datetime) -> list[datetime]:
-        """The last of the times that are due, in order: as many as may be needed, and one more."""
-        rest = latest_times(self.plan, self.anchor, after=first, until=self.world.now, most=self._cap + 2)
-        return rest if len(rest) == self._cap + 2 else [first, *rest]
 
     @property
     def _cap(self) -> int:

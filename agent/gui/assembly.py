@@ -130,6 +130,7 @@ class Shell(QObject):
 
     def _wire(self) -> None:
         self.bridge.link_changed.connect(self._on_link)
+        self.theme.changed.connect(self.window.restyle_guide)
         self.bridge.happened.connect(self._on_event)
         self.bridge.call_failed.connect(self._on_error)
         self.sign_in.submitted.connect(self._sign_in.submit)

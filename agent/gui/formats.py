@@ -60,7 +60,7 @@ def relative(moment: datetime | None, now: datetime) -> str:
         return DASH
     seconds = (moment - now).total_seconds()
     if abs(seconds) < 10:
-        return "now"
+        return "now" if seconds > 0 else "just now"
     if abs(seconds) >= 86_400:
         return _day(moment, now)
     text = duration(timedelta(seconds=abs(seconds)))

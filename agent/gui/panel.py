@@ -45,8 +45,8 @@ class Panel(Generic[V_co, P_co]):
     picture: str
     view: V_co
     presenter: P_co
-    keeps: tuple[object, ...] = ()
-    """What must live as long: signals hold the methods that they call weakly."""
+    guide: str = "index"
+    """The page of the guide that F1 opens here."""
 
 
 class Navigator(Protocol):

@@ -44,7 +44,7 @@ def home(parts: Parts) -> Panel[HomePage, HomePresenter]:
     view.cancel_clicked.connect(presenter.cancel)
     view.flow_chosen.connect(presenter.open_flow)
     view.grew_old.connect(presenter.show)
-    return Panel("Home", "house", view, presenter)
+    return Panel("Home", "house", view, presenter, "index")
 
 
 def apps(parts: Parts, open_form: FormOpener) -> Panel[AppsPage, AppsPresenter]:
@@ -56,7 +56,7 @@ def apps(parts: Parts, open_form: FormOpener) -> Panel[AppsPage, AppsPresenter]:
     view.edit_clicked.connect(presenter.edit)
     view.remove_clicked.connect(presenter.remove)
     view.remove_confirmed.connect(presenter.remove_confirmed)
-    return Panel("App Configurations", "plug", view, presenter)
+    return Panel("App Configurations", "plug", view, presenter, "app-configurations")
 
 
 def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
@@ -75,7 +75,7 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)
     view.grew_old.connect(presenter.show)
-    return Panel("Processflows", "workflow", view, presenter)
+    return Panel("Processflows", "workflow", view, presenter, "processflows")
 
 
 def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
@@ -88,7 +88,7 @@ def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
     view.more_wanted.connect(presenter.more)
     view.copied.connect(lambda: parts.go.say("Copied"))
     view.flows_wanted.connect(parts.go.open_flows)
-    return Panel("Sync Info", "list-checks", view, presenter)
+    return Panel("Sync Info", "list-checks", view, presenter, "sync-info")
 
 
 def log(parts: Parts) -> Panel[LogPage, LogPresenter]:
@@ -98,7 +98,7 @@ def log(parts: Parts) -> Panel[LogPage, LogPresenter]:
     view.filtered.connect(presenter.apply)
     view.page_wanted.connect(presenter.request)
     view.copied.connect(lambda: parts.go.say("Copied"))
-    return Panel("Log", "scroll-text", view, presenter)
+    return Panel("Log", "scroll-text", view, presenter, "log")
 
 
 def settings(
@@ -115,4 +115,4 @@ def settings(
     )
     view.changed.connect(presenter.change)
     view.vault.open_clicked.connect(parts.go.open_vault)
-    return Panel("Settings", "settings", view, presenter)
+    return Panel("Settings", "settings", view, presenter, "settings")

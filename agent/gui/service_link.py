@@ -92,6 +92,8 @@ class ServiceLink:
                     await self._listen()
                 except AgentError as error:
                     await self._close(error)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and looking goes on
+                    await self._close(_unexpected(error))
                 await self._wait(delay)
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
         finally:
@@ -142,6 +144,15 @@ class ServiceLink:
         if link.state is LinkState.LOST and self._may_start:
             return  # a start was asked for while we only looked: the next attempt says how it went
         self._report_to(link)
+
+
+def _unexpected(error: Exception) -> FatalError:
+    return FatalError(
+        "The agent's service could not be reached.",
+        code="unexpected",
+        remedy="Try again. If it happens again, send the detail to your support.",
+        detail=f"{type(error).__name__}: {error}",
+    )
 
 
 def _gone() -> TransientError:

@@ -32,6 +32,7 @@ class SideBar(QFrame):
         for index, (title, picture) in enumerate(places):
             entry = NavButton(title, picture, f"Ctrl+{index + 1}")
             entry.clicked.connect(lambda _=False, chosen=index: self.chosen.emit(chosen))
+            entry.stepped.connect(lambda step, at=index: self._on_step(at + step))
             column.addWidget(entry)
             self.buttons.append(entry)
         column.addStretch()
@@ -47,7 +48,15 @@ class SideBar(QFrame):
 
     def show_place(self, index: int) -> None:
         """Mark the panel on show."""
-        self.buttons[index].setChecked(True)
+        walking = any(one.hasFocus() for one in self.buttons)
+        for place, entry in enumerate(self.buttons):
+            entry.mark(on_show=place == index)
+        if walking:
+            self.buttons[index].setFocus()
+
+    def _on_step(self, index: int) -> None:
+        if 0 <= index < len(self.buttons):
+            self.chosen.emit(index)
 
     def show_state(self, state: models.ServiceState, operator: str) -> None:
         """Say where we are and whether the environment runs."""

@@ -132,6 +132,7 @@ QHeaderView::section { background: %(surface)s; color: %(muted)s; font-weight: 6
   border-bottom: 1px solid %(line)s; padding: 9px 12px; }
 QHeaderView::section:first { border-top-left-radius: 10px; }
 QHeaderView::section:last { border-top-right-radius: 10px; }
+QTextBrowser[role="guide"] { background: %(surface)s; border: 0; border-top: 1px solid %(line)s; }
 QScrollArea { border: 0; background: transparent; }
 QScrollArea > QWidget > QWidget[role="clear"] { background: transparent; }
 QAbstractScrollArea::corner { background: transparent; }

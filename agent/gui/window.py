@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtCore import QByteArray, QSettings, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from agent.api import models
 from agent.domain.errors import AgentError
+from agent.gui import resources
 from agent.gui.panel import Panel, Presenter
 from agent.gui.side_bar import SideBar
 from agent.gui.sign_in.view import SignInPage
@@ -18,6 +20,9 @@ from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.page import Page
 from agent.gui.widgets.toast import Toast
+
+if TYPE_CHECKING:
+    from agent.gui.help.window import GuideWindow
 
 _GOES_ON = "service-goes-on-said"
 
@@ -41,6 +46,7 @@ class MainWindow(QMainWindow):
         self._demo = False
         self._current = 0
         self._may_close = False
+        self._guide: GuideWindow | None = None
         self.sign_in = sign_in
         self.sidebar = SideBar([(panel.title, panel.picture) for panel in panels])
         self.sidebar.chosen.connect(self.show_panel)
@@ -85,7 +91,6 @@ class MainWindow(QMainWindow):
             self._root.setCurrentWidget(self._agent)
             self._allow_agent(allowed=True)
             self.show_panel(0)
-            self._agent.setFocus()
 
     def show_state(self, state: models.ServiceState) -> None:
         """Environment, vault, demo."""
@@ -195,15 +200,48 @@ class MainWindow(QMainWindow):
             action.triggered.connect(lambda _checked=False, chosen=index: self.show_panel(chosen))
             self.go_menu.addAction(action)
         self.go_menu.addSeparator()
+        self._build_help()
         refresh = QAction("&Refresh", self)
         refresh.setShortcut(QKeySequence("F5"))
         refresh.triggered.connect(lambda _checked=False: self.refresh_panels())
         self.go_menu.addAction(refresh)
 
+    def _build_help(self) -> None:
+        self.help_menu: QMenu = self.menuBar().addMenu("&Help")
+        guide = QAction("&Guide", self)
+        guide.setShortcut(QKeySequence("F1"))
+        guide.triggered.connect(lambda _checked=False: self._open_guide())
+        self.help_menu.addAction(guide)
+        guide.setVisible(resources.guide() is not None)
+        about = QAction("&About OP Agent", self)
+        about.triggered.connect(lambda _checked=False: self._open_about())
+        self.help_menu.addAction(about)
+
+    def _open_guide(self) -> None:
+        """The page of what is on show."""
+        folder = resources.guide()
+        if folder is None:
+            return
+        if self._guide is None:
+            from agent.gui.help.window import GuideWindow  # imported here: the first paint does not need it
+
+            self._guide = GuideWindow(folder, self)
+        signed_in = self._root.currentWidget() is self._agent
+        self._guide.open(self._panels[self._current].guide if signed_in else "sign-in")
+
+    def restyle_guide(self) -> None:
+        """The theme changed: pictures and colours of the guide with it."""
+        if self._guide is not None:
+            self._guide.browser.restyle()
+
+    def _open_about(self) -> None:
+        from agent.gui.help.about import AboutDialog  # imported here: the first paint does not need it
+
+        AboutDialog(self).open()
+
     def _build_pages(self) -> None:
         self._root = QStackedWidget()
         self._agent = QWidget()
-        self._agent.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         row = QHBoxLayout(self._agent)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)

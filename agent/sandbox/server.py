@@ -19,6 +19,7 @@ from agent.sandbox.options import SandboxOptions
 from agent.sandbox.store import Store
 
 _HOST = "127.0.0.1"
+_LOOK_SECONDS = 0.1
 _STOP_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
 
@@ -156,8 +157,11 @@ class _UvicornServer(uvicorn.Server):
         self.is_up.set()
 
     async def main_loop(self) -> None:
-        if not self.should_exit:
-            await self._stopping.wait()
+        while not self.should_exit:
+            # A signal that another thread has caught is handled only when this one wakes up.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         del sockets  # each server closes its own

@@ -88,7 +88,7 @@ class Scheduler:
         rows = self._store.all()
         if not rows:
             return LOOK_SECONDS
-        deployed = {one.flow for one in self._deployments.active()}
+        deployed = self._deployments.names()
         busy = {run.flow: run for run in self._rows.active()}
         ahead: list[float] = []
         trouble: AgentError | None = None

@@ -16,7 +16,7 @@ from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.mapping import Mapper
 
-_PACKET = 250
+_PACKET = 1_250  # as the SQL connector takes them
 
 _PLAIN = (
     AttributeMapping("id", "id", DataType.INTEGER, key=True),

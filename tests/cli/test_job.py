@@ -50,14 +50,16 @@ def test_the_vault_and_the_environment_are_set_up(agent: RunningService, quickly
     done = agent.opagent("vault", "set-up", "key-file", "--path", str(agent.home / "vault.key"), "--json")
     assert as_json(done)["state"] == "open"
     assert "Enable Environment: true" in succeeded(agent.opagent("settings", "set", "enable_environment", "true"))
-    (one,) = as_json(agent.opagent("settings", "get", "enable_environment", "--json"))
+    (one,) = as_json(quickly("settings", "get", "enable_environment", "--json"))
     assert (one["name"], one["value"]) == ("enable_environment", "true")
     assert "enable_environment  true" in succeeded(quickly("settings", "get"))
     refused(quickly("settings", "get", "nothing"), "“nothing”", "enable_environment")
     refused(quickly("settings", "set", "theme", "pink"), "Theme", "dark")
 
 
-def test_a_connection_is_validated_with_secrets_from_a_descriptor(agent: RunningService, shop: RunningSandbox) -> None:
+def test_a_connection_is_validated_with_secrets_from_a_descriptor(
+    agent: RunningService, quickly: Run, shop: RunningSandbox
+) -> None:
     plain = ("--set", f"api_path={shop.api_path}", "--set", "username=script")
     reading, writing = os.pipe()
     os.write(writing, f"api_token={shop.token}\n".encode())
@@ -71,12 +73,10 @@ def test_a_connection_is_validated_with_secrets_from_a_descriptor(agent: Running
     validation = as_json(done)
     assert (validation["state"], validation["message"]) == ("success", "Test Connection Successful")
     assert "Contacting BigCommerce …" in done.stderr
-    text = agent.opagent(
-        "app", "validate", "bigcommerce", *plain, "--secrets-stdin", stdin=f"api_token={shop.token}\r\n"
-    )
+    text = quickly("app", "validate", "bigcommerce", *plain, "--secrets-stdin", stdin=f"api_token={shop.token}\r\n")
     assert succeeded(text).startswith("Test Connection Successful\n")
     assert "Store ID: demo1" in text.stdout
-    assert as_json(agent.opagent("app", "list", "--json"))[-1]["configurations"] == 0, "nothing is stored"
+    assert as_json(quickly("app", "list", "--json"))[-1]["configurations"] == 0, "nothing is stored"
 
 
 def test_a_wrong_secret_is_told_and_fails(quickly: Run, shop: RunningSandbox) -> None:
@@ -124,11 +124,11 @@ def test_configurations_are_saved_and_keep_their_secrets(
     save = ("app", "save", "bigcommerce", "--name", "Store")
     first = agent.opagent(*save, *plain, "--secrets-stdin", stdin=f"api_token={shop.token}\n")
     assert succeeded(first).startswith("Connection Data Saved\n")
-    again = as_json(agent.opagent(*save, "--set", "username=another", "--json"))
+    again = as_json(quickly(*save, "--set", "username=another", "--json"))
     assert again["message"] == "Connection Data Saved"
     assert again["configuration"]["values"]["username"] == "another"
     assert again["configuration"]["secrets"] == {"api_token": f"••••{shop.token[-4:]}"}
-    assert as_json(agent.opagent("app", "validate", "bigcommerce", "--name", "Store", "--json"))["state"] == "success"
+    assert as_json(quickly("app", "validate", "bigcommerce", "--name", "Store", "--json"))["state"] == "success"
     database = ("--set", "kind=SQLite", "--set", f"database={agent.home / 'shop.db'}")
     succeeded(agent.opagent("app", "save", "sql", "--name", "Database", *database))
     listed = succeeded(quickly("app", "list"))
@@ -178,14 +178,14 @@ def test_a_run_is_waited_for_and_its_status_counts(agent: RunningService, quickl
     assert f"Success: {shop.options.orders}" in succeeded(quickly("sync-info", FLOW))
 
 
-def test_tables_keep_one_line_for_each_row(agent: RunningService) -> None:
-    lines = succeeded(agent.opagent("runs")).splitlines()
+def test_tables_keep_one_line_for_each_row(quickly: Run) -> None:
+    lines = succeeded(quickly("runs")).splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) > 80
     assert lines[0].split() == ["Run", "Processflow", "State", "Queued", "Records", "Message"]
 
 
-def test_an_interrupt_of_a_waiting_run_cancels_it(agent: RunningService, shop: RunningSandbox) -> None:
+def test_an_interrupt_of_a_waiting_run_cancels_it(agent: RunningService, quickly: Run, shop: RunningSandbox) -> None:
     shop.store.touch_orders(5)
     shop.store.add_fault(Fault(FaultKind.HANG_BEFORE))
     waiting = agent.begin("run", FLOW, "--wait", "--json")
@@ -195,7 +195,7 @@ def test_an_interrupt_of_a_waiting_run_cancels_it(agent: RunningService, shop: R
     assert (waiting.returncode, stdout) == (130, "")
     assert "the run is being cancelled" in stderr
     assert "Traceback" not in stderr
-    latest = as_json(agent.opagent("runs", "--limit", "1", "--json"))["items"][0]
+    latest = as_json(quickly("runs", "--limit", "1", "--json"))["items"][0]
     ended = agent.ask(lambda client: client.run(latest["id"], wait_seconds=20))
     assert ended.state.value == "Cancelled"
 
@@ -214,15 +214,15 @@ def test_an_interrupt_of_a_validation_cancels_it(agent: RunningService, shop: Ru
         time.sleep(0.02)
 
 
-def test_the_log_is_searched_and_followed(agent: RunningService) -> None:
-    lines = succeeded(agent.opagent("log", "--flow", FLOW, "--search", "deployed version", "--level", "info"))
+def test_the_log_is_searched_and_followed(agent: RunningService, quickly: Run) -> None:
+    lines = succeeded(quickly("log", "--flow", FLOW, "--search", "deployed version", "--level", "info"))
     assert f"[{FLOW}] " in lines
     entries = [json.loads(line) for line in succeeded(agent.opagent("log", "-n", "3", "--json")).splitlines()]
     assert len(entries) == 3
     following = agent.begin("log", "--follow", "--search", "Theme", "--json")
     try:
         assert following.stdout is not None
-        succeeded(agent.opagent("settings", "set", "theme", "dark"))
+        succeeded(quickly("settings", "set", "theme", "dark"))
         assert "Theme" in json.loads(following.stdout.readline())["message"]
         following.send_signal(signal.SIGINT)
         following.communicate(timeout=30)
@@ -239,7 +239,7 @@ def test_clearing_shows_asks_and_clears(agent: RunningService, quickly: Run) -> 
         assert as_json(agent.opagent("clear", target, "--yes", "--json"))["done"] is True
         assert "Credentials" in succeeded(quickly("clear", target, "--yes"))
     assert quickly("clear", "everything").returncode == 2
-    assert [one["name"] for one in as_json(agent.opagent("flow", "list", "--json"))] == [FLOW]
+    assert [one["name"] for one in as_json(quickly("flow", "list", "--json"))] == [FLOW]
 
 
 def test_what_is_used_is_not_removed_and_everything_goes_in_order(agent: RunningService, quickly: Run) -> None:
@@ -253,7 +253,7 @@ def test_what_is_used_is_not_removed_and_everything_goes_in_order(agent: Running
 
 
 def test_the_service_is_stopped_and_does_not_come_back_by_being_looked_at(agent: RunningService, quickly: Run) -> None:
-    assert as_json(agent.opagent("service", "status", "--json"))["pid"] == agent.endpoint.pid
+    assert as_json(quickly("service", "status", "--json"))["pid"] == agent.endpoint.pid
     assert as_json(agent.opagent("service", "stop", "--json")) == {"running": False, "stopped": True}
     status = agent.opagent("service", "status", "--json")
     assert (status.returncode, json.loads(status.stdout)) == (3, {"running": False})

@@ -23,8 +23,9 @@ from tests.helpers.running_service import RunningService, service_below
 
 COMMANDS = """
 app fields, app list, app remove, app save, app validate, cancel, clear, demo, flow check, flow deploy, flow list,
-flow show, flow undeploy, log, run, runs, sandbox serve, service run, service start, service status, service stop,
-settings get, settings set, sync-info, vault set-up, vault status, vault unlock, version
+flow show, flow undeploy, log, run, runs, sandbox serve, schedule clear, schedule set, schedule show, service run,
+service start, service status, service stop, settings get, settings set, sync-info,
+vault set-up, vault status, vault unlock, version
 """
 # They hand the terminal over to another program.
 WITHOUT_JSON = {"service run", "sandbox serve"}

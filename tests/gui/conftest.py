@@ -20,7 +20,7 @@ from agent.gui import theme
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
 from agent.gui.garbage import GuiThreadGarbage
-from tests.gui.doubles import InstantCalls, Recorder
+from tests.gui.doubles import InstantCalls, Recorder, pretended
 from tests.helpers.fake_client import NOW, FakeClient
 
 _HARMLESS = ("This plugin does not support",)
@@ -85,7 +85,7 @@ def open_shell(qtbot: Any, look: theme.Theme, fake: FakeClient, memory: QSetting
     opened: list[Shell] = []
 
     def open_it(*, signed_in: bool = True, now: Callable[[], datetime] = lambda: NOW) -> Shell:
-        bridge = Bridge(lambda _session, *, start: fake, first_delay_seconds=0.02)
+        bridge = Bridge(pretended(fake), first_delay_seconds=0.02)
         shell = Shell(bridge, look, memory, session=SESSION if signed_in else None, now=now)
         qtbot.addWidget(shell.window)
         opened.append(shell)

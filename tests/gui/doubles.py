@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from PySide6.QtCore import Qt
 
+from agent.api import models
+from agent.api.client import AgentClient
 from agent.domain.errors import AgentError
+from agent.gui.assembly import Shell
+from agent.gui.service_link import Connect
 from tests.helpers.fake_client import FakeClient
 
 
@@ -78,3 +82,28 @@ class Recorder:
 def click(qtbot: Any, widget: Any) -> None:
     """Click in the middle of a widget."""
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def control(form: Any, name: str) -> Any:
+    """The input of a form's field, whatever kind it is."""
+    return form.rows[name].control
+
+
+def editor(shell: Shell, name: str) -> Any:
+    """The input of a setting, whatever kind it is."""
+    return shell.settings.view.editors[name].control
+
+
+def state_of(shell: Shell) -> models.ServiceState:
+    """What the window knows of the service."""
+    assert shell.session.state is not None
+    return shell.session.state
+
+
+def pretended(fake: FakeClient) -> Connect:
+    """Connects to a pretended service."""
+
+    def connect(_session: str | None, /, *, start: bool) -> AgentClient:
+        return cast("AgentClient", fake)
+
+    return connect

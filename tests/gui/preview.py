@@ -19,6 +19,7 @@ from agent.gui import theme
 from agent.gui.application import make_application
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
+from tests.gui.doubles import pretended
 from tests.gui.scenes import SCENES
 from tests.helpers.fake_client import FakeClient
 
@@ -41,7 +42,7 @@ def main() -> int:
     scene.prepare(fake)
     with TemporaryDirectory() as folder:
         memory = QSettings(str(Path(folder) / "window.ini"), QSettings.Format.IniFormat)
-        bridge = Bridge(lambda _session, *, start: fake, first_delay_seconds=0.1)  # type: ignore[arg-type]
+        bridge = Bridge(pretended(fake), first_delay_seconds=0.1)
         session = models.Session(name="anna", token="t") if scene.signed_in else None
         shell = Shell(bridge, chosen, memory, session=session, now=lambda: fake.now)
         width, height = (int(part) for part in options.size.split("x"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from tempfile import NamedTemporaryFile
 
 from agent.api import models
@@ -14,6 +15,7 @@ from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.widgets.inputs import ChoiceInput
+from tests.gui.doubles import control
 from tests.helpers.fake_client import FakeClient, vault_in_state
 
 Steps = Callable[[Shell, FakeClient], Iterable[Callable[[], object]]]
@@ -82,10 +84,17 @@ def _hanging_validation(fake: FakeClient) -> None:
     fake.hang.add("validation")
 
 
+def _on_form(shell: Shell, act: Callable[[CredentialForm], object]) -> None:
+    act(form_of(shell))
+
+
 def _form(app: str, *more: Callable[[CredentialForm], object]) -> Steps:
     def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
-        found = [lambda: shell.window.show_panel(1), lambda: shell.apps.presenter.add(app)]
-        return found + [lambda act=act: act(form_of(shell)) for act in more]
+        found: list[Callable[[], object]] = [
+            lambda: shell.window.show_panel(1),
+            lambda: shell.apps.presenter.add(app),
+        ]
+        return found + [partial(_on_form, shell, act) for act in more]
 
     return steps
 
@@ -97,10 +106,10 @@ def form_of(shell: Shell) -> CredentialForm:
 
 def fill(form: CredentialForm) -> None:
     """Type what the BigCommerce form wants."""
-    form.rows["name"].control.setText("Demo Outdoor 2")
-    form.rows["api_path"].control.setText("https://api.bigcommerce.com/stores/x1y2z3/v3/")
-    form.rows["username"].control.setText("op-agent")
-    form.rows["api_token"].control.field.setText("a-secret-of-a-store-9f3c")
+    control(form, "name").setText("Demo Outdoor 2")
+    control(form, "api_path").setText("https://api.bigcommerce.com/stores/x1y2z3/v3/")
+    control(form, "username").setText("op-agent")
+    control(form, "api_token").field.setText("a-secret-of-a-store-9f3c")
 
 
 def _press(name: str) -> Callable[[CredentialForm], object]:

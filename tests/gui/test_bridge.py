@@ -14,6 +14,7 @@ from agent.api import models
 from agent.domain.errors import AgentError, TransientError
 from agent.gui.bridge import Bridge
 from agent.gui.service_link import LinkState
+from tests.gui.doubles import pretended
 from tests.helpers.fake_client import FakeClient
 
 MakeBridge = Callable[..., Bridge]
@@ -24,7 +25,7 @@ def make_bridge(qapp: object, fake: FakeClient) -> Iterator[MakeBridge]:
     made: list[Bridge] = []
 
     def make(connect: Any = None) -> Bridge:
-        bridge = Bridge(connect or (lambda _session, *, start: fake), first_delay_seconds=0.02)
+        bridge = Bridge(connect or pretended(fake), first_delay_seconds=0.02)
         made.append(bridge)
         return bridge
 
@@ -45,7 +46,8 @@ def test_a_refusal_goes_to_failed_and_otherwise_to_the_window(
     qtbot: Any, make_bridge: MakeBridge, fake: FakeClient
 ) -> None:
     fake.fail["flows"] = TransientError("No.", code="no")
-    bridge, told = make_bridge(), []
+    bridge = make_bridge()
+    told: list[AgentError] = []
     bridge.scope().start(lambda client: client.flows(), print, told.append)
     qtbot.waitUntil(lambda: bool(told))
     with qtbot.waitSignal(bridge.call_failed) as heard:
@@ -112,7 +114,8 @@ def test_starting_a_call_takes_no_time_even_before_the_service_answers(make_brid
 
 
 def test_events_arrive_and_a_run_is_told_once_per_paint(qtbot: Any, make_bridge: MakeBridge, fake: FakeClient) -> None:
-    bridge, heard = make_bridge(), []
+    bridge = make_bridge()
+    heard: list[models.Event] = []
     bridge.happened.connect(heard.append)
     qtbot.waitUntil(lambda: fake.listeners == 1)
     for number in range(200):
@@ -192,3 +195,20 @@ def test_a_start_asked_for_while_only_looking_is_done_at_once_and_is_not_called_
     qtbot.waitUntil(lambda: LinkState.ONLINE in heard)
     assert heard == [LinkState.LOST, LinkState.ONLINE]
     assert started == [True, False, True]
+
+
+def test_a_fault_while_connecting_is_said_and_looking_goes_on(
+    qtbot: Any, make_bridge: MakeBridge, fake: FakeClient
+) -> None:
+    tries: list[bool] = []
+
+    def connect(_session: str | None, *, start: bool) -> FakeClient:
+        tries.append(start)
+        if len(tries) == 1:
+            raise KeyError("port")
+        return fake
+
+    bridge = make_bridge(connect)
+    heard: list[LinkState] = []
+    bridge.link_changed.connect(lambda link: heard.append(link.state))
+    qtbot.waitUntil(lambda: heard == [LinkState.LOST, LinkState.ONLINE])

@@ -42,10 +42,8 @@ async def test_one_question_that_fails_is_told_until_it_is_answered(
     fake.fail["flows"] = TransientError("No answer.", code="x")
     catalog.refresh()
     await calls.settle()
-    assert catalog.error is not None
-    assert not catalog.loaded
+    assert [catalog.error is not None, catalog.loaded] == [True, False]
     fake.fail.clear()
     catalog.refresh()
     await calls.settle()
-    assert catalog.error is None
-    assert catalog.loaded
+    assert [catalog.error is not None, catalog.loaded] == [False, True]

@@ -15,7 +15,7 @@ from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
 from agent.gui.assembly import Shell
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.fact_grid import gathered
-from tests.gui.doubles import InstantCalls, Recorder, click
+from tests.gui.doubles import InstantCalls, Recorder, click, control
 from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
 
 SECRET = "a-secret-of-a-store-9f3c"
@@ -119,10 +119,10 @@ def open_form(qtbot: Any, shell: Shell, app: str = "bigcommerce") -> CredentialF
 
 
 def type_all(qtbot: Any, form: CredentialForm) -> None:
-    qtbot.keyClicks(form.rows["name"].control, "Second store")
+    qtbot.keyClicks(control(form, "name"), "Second store")
     for name, text in VALUES.items():
-        qtbot.keyClicks(form.rows[name].control, text)
-    qtbot.keyClicks(form.rows["api_token"].control.field, SECRET)
+        qtbot.keyClicks(control(form, name), text)
+    qtbot.keyClicks(control(form, "api_token").field, SECRET)
 
 
 def words_on_screen() -> str:
@@ -138,14 +138,14 @@ def words_on_screen() -> str:
 
 def test_the_keyboard_walks_the_form_in_order_and_saves(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     form = open_form(qtbot, shell)
-    qtbot.keyClicks(form.rows["name"].control, "Second store")
+    qtbot.keyClicks(control(form, "name"), "Second store")
     qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
-    assert form.focusWidget() is form.rows["api_path"].control
+    assert form.focusWidget() is control(form, "api_path")
     qtbot.keyClicks(form.focusWidget(), VALUES["api_path"])
     qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
     qtbot.keyClicks(form.focusWidget(), VALUES["username"])
     qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
-    assert form.focusWidget() is form.rows["api_token"].control.field
+    assert form.focusWidget() is control(form, "api_token").field
     qtbot.keyClicks(form.focusWidget(), SECRET)
     qtbot.keyClick(form.focusWidget(), Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
@@ -163,7 +163,7 @@ def test_after_save_the_secret_is_nowhere_in_the_window(qtbot: Any, shell: Shell
     qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
     assert SECRET in fake.stored_secrets.values()
     assert SECRET not in words_on_screen()
-    assert "••••9f3c" in form.rows["api_token"].control.field.placeholderText()
+    assert "••••9f3c" in control(form, "api_token").field.placeholderText()
 
 
 def test_saved_but_not_validated_is_said_on_the_form_and_on_the_card(qtbot: Any, shell: Shell) -> None:
@@ -194,7 +194,7 @@ def test_a_hanging_validation_can_be_cancelled_and_tried_again(qtbot: Any, shell
 
 def test_reveal_shows_the_secret_and_hides_it_again(qtbot: Any, shell: Shell) -> None:
     form = open_form(qtbot, shell)
-    secret = form.rows["api_token"].control
+    secret = control(form, "api_token")
     reveal = secret.findChildren(QLineEdit)
     assert reveal[0].echoMode() is QLineEdit.EchoMode.Password
     secret._on_reveal()
@@ -208,7 +208,7 @@ def test_a_result_is_taken_back_when_a_field_changes(qtbot: Any, shell: Shell) -
     type_all(qtbot, form)
     click(qtbot, form.validate_button)
     qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
-    qtbot.keyClicks(form.rows["username"].control, "x")
+    qtbot.keyClicks(control(form, "username"), "x")
     assert not form.banner.isVisible()
 
 
@@ -268,7 +268,7 @@ def test_fields_that_mean_nothing_for_the_choice_are_not_shown(qtbot: Any, shell
     form = open_form(qtbot, shell, "sql")
     assert form.rows["database"].isVisible()
     assert not form.rows["host"].isVisible()
-    form.rows["kind"].control.setCurrentText("PostgreSQL")
+    control(form, "kind").setCurrentText("PostgreSQL")
     assert form.rows["host"].isVisible()
     assert form.rows["password"].isVisible()
 
@@ -290,7 +290,7 @@ def test_a_refused_field_has_the_focus(qtbot: Any, shell: Shell, fake: FakeClien
     type_all(qtbot, form)
     click(qtbot, form.validate_button)
     qtbot.waitUntil(lambda: form.rows["api_token"].error == "Bad token.")
-    assert form.focusWidget() is form.rows["api_token"].control.field
+    assert form.focusWidget() is control(form, "api_token").field
     assert form.banner.body.text() == "Make one.\n“/v2” was removed."
 
 

@@ -17,9 +17,10 @@ from agent.gui.assembly import Shell
 from agent.gui.flows.card import FlowCard
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.flows.selection import PAGE, Standing
+from agent.gui.flows.view import FlowsPage
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.inputs import ChoiceInput
-from tests.gui.doubles import click
+from tests.gui.doubles import click, control, editor
 from tests.helpers.fake_client import FakeClient, run
 
 
@@ -75,7 +76,7 @@ def test_environment_off_is_said_with_the_way_to_settings(qtbot: Any, shell: She
     qtbot.waitUntil(lambda: "enable_environment" in shell.settings.view.editors)
     fake.declared["enable_environment"] = fake.declared["enable_environment"].model_copy(update={"value": "false"})
     shell.settings.presenter.refresh()
-    box = shell.settings.view.editors["enable_environment"].control
+    box = editor(shell, "enable_environment")
     qtbot.waitUntil(lambda: not box.isChecked() and box.isEnabled())
     box.click()
     qtbot.waitUntil(lambda: fake.environment is EnvironmentState.RUNNING)
@@ -106,6 +107,10 @@ def test_an_empty_page_offers_deploy(qtbot: Any, open_shell: Callable[..., Shell
     assert dialog_of(shell, DeployDialog).isVisible()
 
 
+def names(page: FlowsPage) -> list[str]:
+    return [one._name for one in page._cards.rows if isinstance(one, FlowCard)]
+
+
 def many(fake: FakeClient, count: int) -> None:
     one = fake.deployed["catalogue-to-store"]
     for number in range(count):
@@ -127,11 +132,11 @@ def test_two_hundred_processflows_are_searched_and_shown_in_part(
     assert len(page.findChildren(FlowCard)) == 2 * PAGE
     qtbot.keyClick(shell.window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClicks(page.search, "137 flow")
-    qtbot.waitUntil(lambda: [one._name for one in page._cards.rows] == ["flow-137"])
+    qtbot.waitUntil(lambda: names(page) == ["flow-137"])
     page.search.clear()
     qtbot.keyClick(page.search, Qt.Key.Key_Return)
     click(qtbot, page.standings[Standing.ATTENTION])
-    assert {one._name for one in page._cards.rows} == {"customers-to-files", "stock-to-store"}
+    assert sorted(names(page)) == ["customers-to-files", "stock-to-store"]
 
 
 def test_home_leads_to_one_of_two_hundred(qtbot: Any, open_shell: Callable[..., Shell], fake: FakeClient) -> None:
@@ -165,9 +170,9 @@ def test_a_run_that_just_ended_is_not_in_the_future(
 ) -> None:
     late = fake.now.replace(second=19)
     flow = fake.deployed["stock-to-store"]
-    fake.deployed["stock-to-store"] = flow.model_copy(
-        update={"last_run": flow.last_run.model_copy(update={"ended_at": late})}
-    )
+    assert flow.last_run is not None
+    ended = flow.last_run.model_copy(update={"ended_at": late})
+    fake.deployed["stock-to-store"] = flow.model_copy(update={"last_run": ended})
     shell = open_shell(now=lambda: late)
     qtbot.waitUntil(lambda: shell.catalog.loaded)
     shell.window.show_panel(2)
@@ -230,8 +235,8 @@ def test_a_missing_configuration_is_made_from_the_dialog_and_bound(qtbot: Any, s
     ]
     click(qtbot, buttons[0])
     form = dialog_of(shell, CredentialForm)
-    form.rows["name"].control.setText("New database")
-    form.rows["database"].control.setText("/srv/new.db")
+    control(form, "name").setText("New database")
+    control(form, "database").setText("/srv/new.db")
     click(qtbot, form.save_button)
     qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
     form.close()
@@ -297,3 +302,17 @@ def test_a_hanging_deployment_can_be_cancelled_and_made_again(qtbot: Any, shell:
     qtbot.waitUntil(dialog.deploy_button.isEnabled)
     click(qtbot, dialog.deploy_button)
     qtbot.waitUntil(dialog.execute_button.isVisible)
+
+
+def test_tab_comes_to_the_connections_before_deploy(qtbot: Any, shell: Shell) -> None:
+    shell.window.show_panel(2)
+    shell.flows.presenter.deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 1)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    dialog.samples.setFocus()
+    walked = []
+    for _ in range(6):
+        qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+        walked.append(dialog.focusWidget())
+    assert walked.index(combos(dialog)[1]) < walked.index(dialog.close_button)

@@ -15,7 +15,8 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (-3, "now"),
+        (-3, "just now"),
+        (3, "now"),
         (-45, "45 s ago"),
         (-125, "2 min ago"),
         (-7_200, "2 h ago"),

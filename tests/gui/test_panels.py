@@ -24,7 +24,7 @@ from agent.gui.navigation import Ways
 from agent.gui.settings.presenter import SettingsPresenter
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.dialog import ConfirmDialog
-from tests.gui.doubles import InstantCalls, Recorder, click
+from tests.gui.doubles import InstantCalls, Recorder, click, control, state_of
 from tests.helpers.fake_client import NOW, FakeClient, vault_in_state
 
 OpenShell = Callable[..., Shell]
@@ -35,7 +35,8 @@ def words(widget: Any) -> str:
 
 
 def named(widget: Any, name: str) -> QPushButton:
-    return next(one for one in widget.findChildren(QPushButton) if one.accessibleName().startswith(name))
+    found: list[QPushButton] = widget.findChildren(QPushButton)
+    return next(one for one in found if one.accessibleName().startswith(name))
 
 
 # -- Home ------------------------------------------------------------
@@ -44,12 +45,14 @@ def named(widget: Any, name: str) -> QPushButton:
 async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCalls, fake: FakeClient) -> None:
     fake.vault = vault_in_state("locked", "Enter the passphrase.")
     fake.environment = EnvironmentState.STOPPED
-    catalog, went = Catalog(calls), []
+    catalog = Catalog(calls)
+    went: list[object] = []
     catalog.refresh()
     await calls.settle()
     ways = Ways(
         to_settings=lambda: went.append("settings"),
         to_vault=lambda: went.append("vault"),
+        to_flows=lambda flow, attention: went.append((flow, attention)),
         to_configuration=went.append,
         to_sync_info=lambda flow, state: went.append((flow, state)),
         to_log=lambda flow, run: went.append((flow, run)),
@@ -58,16 +61,18 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
     for item in found:
         item.act()
     assert [item.key for item in found] == [
-        "vault", "environment", "app-files", "configuration-c-old", "flow-customers-to-files", "flow-stock-to-store",
+        "vault", "environment", "app-files", "configuration-c-old", "flow-customers-to-files", "alert-stock-to-store",
+        "flow-stock-to-store",
     ]  # fmt: skip
     assert went == [
-        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", SyncState.FAILED),
+        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", False),
+        ("stock-to-store", SyncState.FAILED),
     ]  # fmt: skip
 
 
 def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell: Shell) -> None:
     ended = models.LastEnd(at=NOW, clean=False, reason="It was ended from outside.")
-    shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": ended}))
+    shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": ended}))
     dismiss = next(
         one for one in shell.home.view.findChildren(QToolButton) if "ended unexpectedly" in one.accessibleName()
     )
@@ -75,8 +80,25 @@ def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell:
     click(qtbot, dismiss)
     qtbot.waitUntil(lambda: "ended unexpectedly" not in words(shell.home.view))
     later = ended.model_copy(update={"at": NOW + timedelta(days=1)})
-    shell.home.presenter.on_state(shell.session.state.model_copy(update={"last_end": later}))
+    shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": later}))
     qtbot.waitUntil(lambda: "ended unexpectedly" in words(shell.home.view))
+
+
+def test_records_that_failed_earlier_are_not_forgotten_after_a_success(
+    qtbot: Any, open_shell: OpenShell, fake: FakeClient
+) -> None:
+    flow = fake.deployed["orders-to-database"]
+    fake.deployed["orders-to-database"] = flow.model_copy(update={"failed_records": 3, "active_run": None})
+    shell = open_shell()
+    qtbot.waitUntil(lambda: "Orders to database: 3 failed records" in words(shell.home.view))
+
+
+def test_a_run_of_a_stopped_environment_is_called_halted(qtbot: Any, open_shell: OpenShell, fake: FakeClient) -> None:
+    fake.environment = EnvironmentState.STOPPED
+    shell = open_shell()
+    qtbot.waitUntil(lambda: "Halted" in words(shell.home.view))
+    shell.window.show_panel(2)
+    qtbot.waitUntil(lambda: "goes on when the environment is enabled" in words(shell.flows.view))
 
 
 def test_home_shows_running_attention_and_the_table(qtbot: Any, shell: Shell) -> None:
@@ -159,9 +181,9 @@ def test_removing_names_the_processflows_and_needs_a_yes(qtbot: Any, shell: Shel
 def test_edit_opens_the_stored_values(qtbot: Any, shell: Shell) -> None:
     shell.edit_configuration("c-old")
     form = shell.window.findChildren(CredentialForm)[-1]
-    assert form.rows["username"].control.text() == "op-agent"
-    assert form.rows["api_token"].control.take() == ""
-    assert "stored" in form.rows["api_token"].control.field.placeholderText()
+    assert control(form, "username").text() == "op-agent"
+    assert control(form, "api_token").take() == ""
+    assert "stored" in control(form, "api_token").field.placeholderText()
 
 
 # -- Sync Info ------------------------------------------------------------
@@ -269,6 +291,28 @@ async def test_a_service_without_a_theme_setting_leaves_it_to_the_window(
     await calls.settle()
     assert chosen == ["dark", "light"]
     assert "change_setting" not in fake.calls
+
+
+async def test_the_last_of_several_quick_changes_wins(view: Recorder, calls: InstantCalls, fake: FakeClient) -> None:
+    presenter = SettingsPresenter(view, calls, own_theme=lambda: "dark", theme_chosen=print, state_wanted=lambda: None)
+    presenter.refresh()
+    await calls.settle()
+    for value in ("false", "true", "false"):
+        presenter.change("enable_environment", value)
+    await calls.settle()
+    assert fake.declared["enable_environment"].value == "false"
+    for value in ("true", "false", "true"):
+        presenter.change("enable_environment", value)
+    await calls.settle()
+    assert fake.declared["enable_environment"].value == "true"
+
+
+def test_a_locked_vault_is_why_the_environment_is_starting(qtbot: Any, shell: Shell) -> None:
+    state = state_of(shell).model_copy(
+        update={"environment": EnvironmentState.STARTING, "vault": vault_in_state("locked", "")}
+    )
+    shell.settings.presenter.on_state(state)
+    assert shell.settings.view.environment.text() == "Starting: waits for the vault"
 
 
 # -- Clear ------------------------------------------------------------

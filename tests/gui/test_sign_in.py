@@ -71,6 +71,10 @@ async def test_two_different_passwords_are_refused_here(view: Recorder, calls: I
     assert fake.calls == []
 
 
+def created(fake: FakeClient) -> tuple[str, str] | None:
+    return fake.operator
+
+
 def test_the_first_start_creates_the_operator(qtbot: Any, open_shell: OpenShell, fake: FakeClient) -> None:
     fake.operator = None
     shell = open_shell(signed_in=False)
@@ -84,7 +88,7 @@ def test_the_first_start_creates_the_operator(qtbot: Any, open_shell: OpenShell,
         qtbot.keyClicks(field, text)
     qtbot.keyClick(page.repeated.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: shell.session.session is not None)
-    assert fake.operator == ("bert", "long enough")
+    assert created(fake) == ("bert", "long enough")
     qtbot.waitUntil(shell.window.sidebar.isVisible)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QSettings, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QObject, QSettings, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -25,7 +24,7 @@ from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell, Welcome
 from agent.gui.bridge import Bridge
 from agent.gui.widgets.dialog import ConfirmDialog
-from tests.gui.doubles import click
+from tests.gui.doubles import click, pretended, state_of
 from tests.gui.scenes import SCENES
 from tests.helpers.fake_client import NOW, FakeClient
 
@@ -60,8 +59,9 @@ def _nameless(root: QWidget) -> list[str]:
 
 
 def _ancestors(widget: QWidget) -> list[object]:
-    above, found = widget.parent(), []
-    while above is not None:
+    above: object = widget.parent()
+    found: list[object] = []
+    while isinstance(above, QObject):
         found.append(above)
         above = above.parent()
     return found
@@ -122,7 +122,7 @@ def test_an_ended_session_leads_back_to_sign_in(qtbot: Any, shell: Shell, fake: 
 def test_the_menu_has_what_the_agent_needs(shell: Shell) -> None:
     texts = [one.text().replace("&", "") for one in shell.window.agent_menu.actions() if one.text()]
     assert texts == ["Clear Temp…", "Clear Cache…", "Log off", "Quit"]
-    assert all(isinstance(one, QAction) and one.isEnabled() for one in shell.window.agent_menu.actions())
+    assert all(one.isEnabled() for one in shell.window.agent_menu.actions())
 
 
 def test_closing_says_once_that_the_service_goes_on(qtbot: Any, shell: Shell) -> None:
@@ -168,7 +168,7 @@ def test_an_error_nobody_waits_for_is_said_at_the_foot(qtbot: Any, shell: Shell)
 
 def test_an_environment_event_changes_chip_and_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     qtbot.waitUntil(lambda: fake.listeners == 1)
-    state = shell.session.state.model_copy(update={"environment": models.EnvironmentState.STOPPING})
+    state = state_of(shell).model_copy(update={"environment": models.EnvironmentState.STOPPING})
     fake.emit(models.EventKind.ENVIRONMENT, state)
     qtbot.waitUntil(lambda: shell.settings.view.environment.text() == "Stopping")
 
@@ -197,7 +197,7 @@ def test_the_demo_signs_in_again_by_itself_after_a_restart(
     qtbot: Any, look: theme.Theme, fake: FakeClient, memory: QSettings
 ) -> None:
     fake.operator = ("demo", "no-secret")
-    bridge = Bridge(lambda _session, *, start: fake, first_delay_seconds=0.02)
+    bridge = Bridge(pretended(fake), first_delay_seconds=0.02)
     session = models.Session(name="demo", token="t")
     shell = Shell(bridge, look, memory, welcome=lambda: Welcome(session, "no-secret"), now=lambda: NOW)
     qtbot.addWidget(shell.window)
@@ -232,3 +232,41 @@ def test_a_panel_that_comes_on_show_puts_nobody_into_a_field(qtbot: Any, shell: 
     assert QApplication.focusWidget() is shell.log.view
     qtbot.keyClick(shell.log.view, Qt.Key.Key_Tab)
     assert QApplication.focusWidget() is shell.log.view.search
+
+
+def tab_stops(qtbot: Any, most: int = 40) -> list[str]:
+    """The names that Tab comes to, from the widget that has the focus until it comes round."""
+    found: list[str] = []
+    for _ in range(most):
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        qtbot.keyClick(focused, Qt.Key.Key_Tab)
+        after = QApplication.focusWidget()
+        assert after is not None
+        name = after.accessibleName()
+        if name in found:
+            break
+        found.append(name)
+    return found
+
+
+def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
+    names = tab_stops(qtbot)
+    assert names[:3] == [
+        "Show: Files: Source Application Not Found",
+        "Edit: BigCommerce “Old store”: validation failed",
+        "Show the log: Customers to files: failed 2 h 59 min ago",
+    ]
+    assert names[-3:] == ["Cancel Orders to database", "Processflows with their last and next run", "Home"]
+
+
+def test_the_arrow_keys_walk_the_navigation(qtbot: Any, shell: Shell) -> None:
+    home, apps = shell.window.sidebar.buttons[:2]
+    home.setFocus()
+    qtbot.keyClick(home, Qt.Key.Key_Down)
+    assert shell.apps.view.isVisible()
+    assert apps.hasFocus()
+    qtbot.keyClick(apps, Qt.Key.Key_Up)
+    assert shell.home.view.isVisible()
+    qtbot.keyClick(home, Qt.Key.Key_Up)
+    assert home.isChecked()

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from pydantic import BaseModel
+
 from agent.api import models
 from agent.api.models import (
     AppStatus,
@@ -82,9 +84,9 @@ class FakeClient:
 
     # -- what tests do with it ---------------------------------------------------------------------------------
 
-    def emit(self, kind: models.EventKind, data: object = None) -> None:
+    def emit(self, kind: models.EventKind, data: BaseModel | dict[str, object] | None = None) -> None:
         """Send an event to every listener, from any thread."""
-        plain: dict[str, object] = data.model_dump(mode="json") if hasattr(data, "model_dump") else dict(data or {})
+        plain: dict[str, object] = data.model_dump(mode="json") if isinstance(data, BaseModel) else data or {}
         event = models.Event(id=self._id(), kind=kind, data=plain)
         for loop, queue in list(self._queues):
             loop.call_soon_threadsafe(queue.put_nowait, event)
@@ -847,7 +849,7 @@ def clear_report(target: models.ClearTarget, *, done: bool) -> models.ClearRepor
 def settings() -> dict[str, models.Setting]:
     """One setting of each kind."""
 
-    def one(name: str, label: str, section: str, kind: str, value: str, **more: Any) -> models.Setting:
+    def one(name: str, label: str, section: str, kind: Any, value: str, **more: Any) -> models.Setting:
         base: dict[str, Any] = {"help": "", "choices": [], "minimum": None, "maximum": None, "default": value}
         return models.Setting(name=name, label=label, section=section, kind=kind, value=value, **(base | more))
 

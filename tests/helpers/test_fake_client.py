@@ -9,7 +9,7 @@ import pytest
 
 from agent.api import models
 from agent.api.client import AgentClient
-from agent.domain.errors import AgentError, ConflictError
+from agent.domain.errors import AgentError, ConflictError, TransientError
 from tests.helpers.fake_client import FakeClient
 
 
@@ -85,4 +85,6 @@ async def test_an_event_reaches_a_listener() -> None:
     assert fake.listeners == 1
     fake.emit(models.EventKind.FLOW, {"name": "orders"})
     assert (await waiting).data == {"name": "orders"}
-    await stream.aclose()
+    fake.end_events()
+    with pytest.raises(TransientError):
+        await anext(stream)

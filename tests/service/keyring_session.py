@@ -24,9 +24,10 @@ def main(home: Path, api_path: str, token: str) -> dict[str, object]:
     with service_below(home) as service:
         service.start()
         said = service.ask(lambda client: _save(client, api_path, token))
-        if "error" not in said:
+        if "saved" in said:
             service.kill()
             service.start()
+        if "error" not in said:
             said |= service.ask(_use)
         service.stop()
         return said

@@ -24,7 +24,7 @@ _CHECKS = [
     checks.response_schema_conformance,
 ]
 _BOUNDED = settings(
-    max_examples=15,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,

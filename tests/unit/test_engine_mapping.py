@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.mapping import Mapped, Mapper
+from agent.engine.record_mapping import RecordMapping
 from tests.benchmarks.bench_mapping import order
 
 TEXT, INTEGER, DECIMAL = DataType.TEXT, DataType.INTEGER, DataType.DECIMAL
@@ -161,6 +163,16 @@ def test_places_may_be_paths_and_expressions_side_by_side() -> None:
     ]
 
 
+def test_collections_with_computed_members_leave_the_attributes_beside_them_alone() -> None:
+    one = collection("one", "a", plain("$string(q)"), further=("b",))
+    two = collection("two", "b", plain("q", INTEGER), plain("$string(q)"), further=("a", "c.d"))
+    mappings = [plain("id", INTEGER), plain("name"), one, plain("x.y", INTEGER), two, plain("z")]
+    document = {"id": 1, "name": "n", "x": {"y": 2}, "z": "z", "a": [{"q": 3}], "b": [{"q": 4}], "c": {"d": [{"q": 5}]}}
+    assert rows(mappings, document) == [
+        (1, "n", [("3",), ("4",)], 2, [(4, "4"), (3, "3"), (5, "5")], "z"),
+    ]
+
+
 def test_a_bad_child_record_is_counted_from_the_first_place_on() -> None:
     lines = collection("lines", "a", plain("q", INTEGER), further=("b", "(c)"))
     good, bad = {"q": 1}, {"q": "many"}
@@ -237,6 +249,31 @@ def test_bad_records_fail_alone_and_say_why() -> None:
     )
     assert found.failures[5].message == "lines, record 2: q: “many” is not a whole number."
     assert all(error.remedy for error in found.failures.values())
+
+
+def test_in_a_long_packet_every_record_keeps_its_place() -> None:
+    mappings = [plain("id", INTEGER, key=True), plain("$string(n)"), collection("lines", "lines", plain("q", INTEGER))]
+    documents: list[Any] = [{"id": n, "n": n * 2, "lines": [{"q": n}] * (n % 3)} for n in range(351)]
+    bad = {0: b"[1]", 99: {"id": None}, 100: {"id": "x"}, 250: {"id": 1, "lines": [{"q": "y"}]}, 350: b'{"id":'}
+    for index, document in bad.items():
+        documents[index] = document
+    found = mapped(mappings, *documents)
+    assert sorted(found.failures) == sorted(bad)
+    good = [n for n in range(351) if n not in bad]
+    assert list(found.batch.source_ids) == [f"r{n}" for n in good]
+    assert list(found.batch.rows) == [(n, str(n * 2), [(n,)] * (n % 3)) for n in good]
+
+
+def test_the_time_for_expressions_is_that_of_the_packet() -> None:
+    mappings = [plain("id", INTEGER), collection("lines", "lines", plain("$string(q)"))]
+    mapping = RecordMapping(mappings)
+    documents = [b'{"id": 1, "lines": [{"q": 1}, {"q": 2}]}', b'{"id": 2}']
+    in_time = mapping.map(documents, deadline=time.monotonic() + 60)
+    assert (in_time.rows, in_time.failures) == ([(1, [("1",), ("2",)]), (2, [])], {})
+    late = mapping.map(documents, deadline=time.monotonic() - 1)
+    assert list(late.failures) == [0]
+    assert "took too long" in late.failures[0].message
+    assert late.rows[1] == (2, [])
 
 
 def test_a_message_never_quotes_a_whole_document() -> None:
@@ -339,18 +376,31 @@ def _json_or_text(value: Any) -> Any:
         return value
 
 
-@given(_DOCUMENTS, st.lists(_PATHS, min_size=1, max_size=3), st.lists(_PATHS, min_size=1, max_size=3))
+_SELECTIONS = st.lists(st.lists(_PATHS, min_size=1, max_size=3), min_size=1, max_size=2)
+
+
+@given(_DOCUMENTS, st.lists(_PATHS, max_size=2), _SELECTIONS, st.lists(_PATHS, min_size=1, max_size=3))
 @settings(deadline=None, max_examples=300)
 def test_collections_at_plain_paths_and_in_jsonata_agree(
-    documents: list[Any], each: list[str], paths: list[str]
+    documents: list[Any], beside: list[str], collections: list[list[str]], paths: list[str]
 ) -> None:
-    """Read by the decoder, evaluated by JSONata one by one, mixed, and evaluated together: always the same records."""
-    members = tuple(AttributeMapping(f"x{n}", path, TEXT) for n, path in enumerate(paths))
-    computed = [f"({path})" for path in each]
-    exact, *others = [
-        mapped([collection("lines", first, *members, further=tuple(further))], *documents)
-        for first, *further in (each, computed, [computed[0], *each[1:]], [f"[{', '.join(computed)}]"])
-    ]
+    """Read by the decoder, evaluated by JSONata one by one, mixed, and evaluated together; with members that are read
+    and with one that is evaluated; beside other attributes: always the same records."""
+
+    def ways(each: list[str]) -> list[list[str]]:
+        computed = [f"({path})" for path in each]
+        return [each, computed, [computed[0], *each[1:]], [f"[{', '.join(computed)}]"]]
+
+    def result(way: int, last: str) -> Mapped:
+        members = tuple(AttributeMapping(f"x{n}", path, TEXT) for n, path in enumerate([*paths[:-1], last]))
+        found = [
+            collection(f"lines{n}", ways(each)[way][0], *members, further=tuple(ways(each)[way][1:]))
+            for n, each in enumerate(collections)
+        ]
+        scalars = [AttributeMapping(f"s{n}", path, TEXT) for n, path in enumerate(beside)]
+        return mapped([*scalars[:1], *found, *scalars[1:]], *documents)
+
+    exact, *others = [result(way, last) for way in range(4) for last in (paths[-1], f"({paths[-1]})")]
     for other in others:
         assert list(exact.batch.source_ids) == list(other.batch.source_ids)
         assert list(exact.batch.rows) == list(other.batch.rows)

@@ -13,6 +13,7 @@ from agent.gui.apps.presenter import AppEntry
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.keyed_list import KeyedList
 from agent.gui.widgets.page import Page
+from agent.gui.widgets.tab_order import order_tabs
 
 
 class FormOpener(Protocol):
@@ -45,6 +46,7 @@ class AppsPage(Page):
     def show_apps(self, entries: list[AppEntry]) -> None:
         """Show the cards."""
         self._cards.show_items(entries)
+        order_tabs(self._cards.rows)  # configurations come and go inside the cards
 
     def open_form(self, app: models.App, configuration: models.Configuration | None, *, validate: bool = False) -> None:
         """Open the credential form; with `validate`, test what is stored at once."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
 
@@ -82,7 +80,7 @@ class FlowCard(Card):
         self._title.show_text(title)
         self._show_chip(entry)
         self._path.show_text("  →  ".join(node.title for node in flow.nodes) or flow.description)
-        self._show_progress(run, entry.now, starting=entry.starting)
+        self._show_progress(entry)
         had_focus = self._focus_waits or self.execute.hasFocus() or self.cancel.hasFocus()
         self._focus_waits = had_focus and entry.starting  # Qt hands the focus of a disabled button on
         self.execute.setVisible(run is None)
@@ -99,16 +97,23 @@ class FlowCard(Card):
         run = entry.flow.active_run or entry.flow.last_run
         if entry.starting:
             self._chip.show_state("Starting", tones.Tone.INFO)
+        elif entry.halted and entry.flow.active_run:
+            self._chip.show_state("Halted", tones.Tone.WARN)
         elif run is None:
             self._chip.show_state("Never ran", tones.Tone.IDLE)
         else:
             self._chip.show_state(run.state.value, tones.RUN[run.state])
 
-    def _show_progress(self, run: models.Run | None, now: datetime, *, starting: bool) -> None:
-        self._busy.setVisible(run is not None or starting)
+    def _show_progress(self, entry: FlowEntry) -> None:
+        run = entry.flow.active_run
+        self._busy.setVisible((run is not None and not entry.halted) or entry.starting)
         self._activity.setVisible(run is not None)
-        if run is not None:
-            self._activity.show_text(f"{formats.progress(run, now)}  ·  {run.activity or 'Starting …'}")
+        if run is not None and entry.halted:
+            self._activity.show_text(
+                f"{formats.counts(run.counts)}  ·  It goes on when the environment is enabled again"
+            )
+        elif run is not None:
+            self._activity.show_text(f"{formats.progress(run, entry.now)}  ·  {run.activity or 'Starting …'}")
 
     def _show_facts(self, entry: FlowEntry) -> None:
         flow, last, now = entry.flow, entry.flow.last_run, entry.now
@@ -119,20 +124,23 @@ class FlowCard(Card):
             text = f"{last.state.value} {when}" if flow.active_run else when
             if last.counts.read:
                 text += f" · {formats.counts(last.counts)}"
+            elif last.state is RunState.SUCCESS and last.message:
+                text += f" · {last.message.rstrip('.')}"
             tip = formats.moment_tip(last.ended_at or last.queued_at)
             if last.started_at and last.ended_at:
                 tip += f"\nIt took {formats.took(last.ended_at - last.started_at)}"
             self._last.show_fact(text, tip)
         upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
-        self._next.show_fact(upcoming, formats.moment_tip(flow.next_run_at))
+        self._next.show_fact(
+            upcoming, "\n".join(part for part in (flow.schedule, formats.moment_tip(flow.next_run_at)) if part)
+        )
         self._bound.show_fact(", ".join(one.configuration_name for one in flow.bindings) or formats.DASH, "")
         deployed = f"Version {flow.version} · {formats.relative(flow.deployed_at, now)}"
         self._version.show_fact(deployed, f"{formats.moment_tip(flow.deployed_at)}\nby {flow.deployed_by}")
-        bad = last is not None and last.state in (RunState.FAILED, RunState.PARTIAL)
-        message = f"{last.message} {last.remedy}".strip() if last is not None and bad else ""
+        message = _message(flow)
         self._result.setText(message)
         self._result.setVisible(bool(message) and flow.active_run is None)
-        self._show_cure(entry, wanted=bad and flow.active_run is None)
+        self._show_cure(entry, wanted=bool(message) and flow.active_run is None)
 
     def _show_cure(self, entry: FlowEntry, *, wanted: bool) -> None:
         """The way to the records that failed, or to the log where it was the run itself."""
@@ -153,6 +161,17 @@ class FlowCard(Card):
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
         menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))
         return menu
+
+
+def _message(flow: models.Flow) -> str:
+    """What needs a person, most recent first; empty when all is well."""
+    parts = [flow.alert]
+    last = flow.last_run
+    if last is not None and last.state in (RunState.FAILED, RunState.PARTIAL):
+        parts.append(f"{last.message} {last.remedy}".strip())
+    elif flow.failed_records:
+        parts.append(f"{formats.plural(flow.failed_records, 'record')} failed in an earlier run.")
+    return "\n".join(part for part in parts if part)
 
 
 class _Fact(Card):

@@ -19,6 +19,7 @@ from agent.gui.widgets.dialog import Dialog
 from agent.gui.widgets.field_row import FieldRow
 from agent.gui.widgets.inputs import ChoiceInput
 from agent.gui.widgets.page import clear_layout
+from agent.gui.widgets.tab_order import order_tabs
 from agent.gui.widgets.text import Text, mono
 
 _NONE = "Choose a configuration"
@@ -121,6 +122,10 @@ class DeployDialog(Dialog):
         self._tokens_title.setVisible(bool(tokens))
         for token in tokens:
             self._tokens.addWidget(self._token_row(token))
+        rows = [item.widget() for index in range(self._tokens.count()) if (item := self._tokens.itemAt(index))]
+        order_tabs(
+            [self._choice, *(row for row in rows if row), self.close_button, self.deploy_button, self.execute_button]
+        )
         self.fit_soon()
 
     def show_ready(self, *, ready: bool) -> None:

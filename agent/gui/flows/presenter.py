@@ -14,6 +14,7 @@ from agent.domain.packet import SyncState
 from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
 from agent.gui.flows.selection import PAGE, Selection, Standing, counts
+from agent.gui.home.content import is_halted
 from agent.gui.panel import Navigator, Presenter
 
 ENVIRONMENT_OFF = "Environment is not enabled"
@@ -21,11 +22,15 @@ ENVIRONMENT_OFF = "Environment is not enabled"
 
 @dataclass(frozen=True, slots=True)
 class FlowEntry:
-    """A processflow as its card shows it. `starting` is set between Execute and the service's answer."""
+    """A processflow as its card shows it.
+
+    `starting` is set between Execute and the service's answer; `halted` while the environment is off.
+    """
 
     flow: models.Flow
     starting: bool
     now: datetime
+    halted: bool = False
 
 
 class FlowsView(Protocol):
@@ -186,7 +191,10 @@ class FlowsPresenter(Presenter):
         shown = fitting[: self._selection.limit]
         self._view.show_selection(self._selection, counts(flows))
         self._view.show_flows(
-            [FlowEntry(flow, flow.name in self._starting, _clock(flow, now, steady)) for flow in shown],
+            [
+                FlowEntry(flow, flow.name in self._starting, _clock(flow, now, steady), is_halted(self._state))
+                for flow in shown
+            ],
             hidden=len(fitting) - len(shown), total=len(flows),
         )  # fmt: skip
 

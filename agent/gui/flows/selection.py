@@ -43,9 +43,13 @@ def counts(flows: list[models.Flow]) -> dict[Standing, int]:
 
 
 def needs_attention(flow: models.Flow) -> bool:
-    """Whether the last run failed, or left records behind."""
+    """Whether the last run failed, records are left behind, or nothing ran though it should have."""
     last = flow.last_run
-    return flow.failed_records > 0 or (last is not None and last.state in (RunState.FAILED, RunState.PARTIAL))
+    return (
+        bool(flow.alert)
+        or flow.failed_records > 0
+        or (last is not None and last.state in (RunState.FAILED, RunState.PARTIAL))
+    )
 
 
 def _stands(flow: models.Flow, standing: Standing) -> bool:

@@ -19,6 +19,7 @@ from agent.gui.widgets.empty_state import EmptyState
 from agent.gui.widgets.inputs import SearchInput
 from agent.gui.widgets.keyed_list import KeyedList
 from agent.gui.widgets.page import Page, scrolled
+from agent.gui.widgets.tab_order import order_tabs
 
 _CLOCK_MILLISECONDS, _FAST_CLOCK_MILLISECONDS = 20_000, 1_000
 _FEW = 8
@@ -75,7 +76,8 @@ class FlowsPage(Page):
 
     def show_flows(self, entries: list[FlowEntry], *, hidden: int, total: int) -> None:
         """Show the cards."""
-        self._cards.show_items(entries)
+        if self._cards.show_items(entries):
+            order_tabs([self.deploy, self.search, *self.standings.values(), *self._cards.rows, self.more])
         self._stack.setCurrentWidget(self.empty if not total else self._area if entries else self._none)
         self.deploy.setVisible(bool(total))
         self._filters.setVisible(total > _FEW)

@@ -16,6 +16,7 @@ from agent.gui.home.first_steps import Step, first_steps
 from agent.gui.panel import Navigator
 from agent.gui.tones import Tone
 
+_EARLIER = "They failed in an earlier run and are still waiting for you."
 MOST_FLOWS = 5
 """More failed processflows than this are counted, not listed."""
 
@@ -42,6 +43,7 @@ class Running:
     title: str
     run: models.Run
     now: datetime
+    halted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,11 @@ def content(
     dismissed: Callable[[], object] | None = None,
 ) -> HomeContent:
     """Home as it is now. `dismissed` is told that the news of an unexpected end were read; None where they were."""
+    halted = is_halted(state)
     running = [
-        Running(flow.name, flow.title or flow.name, flow.active_run, now) for flow in catalog.flows if flow.active_run
+        Running(flow.name, flow.title or flow.name, flow.active_run, now, halted)
+        for flow in catalog.flows
+        if flow.active_run
     ]
     steps = first_steps(catalog, state, go)
     known = {step.key for step in steps}  # what a step says is not said a second time
@@ -73,11 +78,16 @@ def content(
         item for item in _of_service(state, go, dismissed, has_flows=bool(catalog.flows)) if item.key not in known
     ]
     attention += _of_apps(catalog, go)
-    of_flows = [item for flow in catalog.flows if (item := _of_flow(flow, go, now)) is not None]
+    of_flows = [item for flow in catalog.flows for item in _of_flow(flow, go, now)]
     attention += of_flows[:MOST_FLOWS]
     if len(of_flows) > MOST_FLOWS:
         attention.append(_of_others(len(of_flows) - MOST_FLOWS, go))
     return HomeContent(steps, running, attention, catalog.flows, now)
+
+
+def is_halted(state: models.ServiceState | None) -> bool:
+    """Whether runs stand still, since the environment is off."""
+    return state is not None and state.environment is EnvironmentState.STOPPED
 
 
 def _of_service(
@@ -133,19 +143,39 @@ def _of_others(count: int, go: Navigator) -> Attention:
     return Attention("others", Tone.WARN, title, "", "Show all", lambda: go.open_flows(attention=True))
 
 
-def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> Attention | None:
+def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> list[Attention]:
+    title = flow.title or flow.name
+    found = []
+    if flow.alert:
+        found.append(
+            Attention(
+                f"alert-{flow.name}", Tone.WARN, f"{title}: did not run when it should have", flow.alert,
+                "Show", lambda: go.open_flows(flow.name),
+            )
+        )  # fmt: skip
     last = flow.last_run
-    if last is None or last.state not in (RunState.FAILED, RunState.PARTIAL):
-        return None
-    title = f"{flow.title or flow.name}: {last.state.value.lower()} {formats.relative(last.ended_at, now)}"
+    if last is not None and last.state in (RunState.FAILED, RunState.PARTIAL):
+        when = formats.relative(last.ended_at, now)
+        found.append(_of_run(flow, last, f"{title}: {last.state.value.lower()} {when}", go))
+    elif flow.failed_records:
+        count = formats.plural(flow.failed_records, "failed record")
+        found.append(_of_records(flow, f"{title}: {count}", _EARLIER, go))
+    return found
+
+
+def _of_run(flow: models.Flow, last: models.Run, title: str, go: Navigator) -> Attention:
     text = f"{last.message} {last.remedy}".strip()
     if last.state is RunState.PARTIAL or flow.failed_records:
         count = flow.failed_records or last.counts.failed
-        return Attention(
-            f"flow-{flow.name}", Tone.WARN, title, text or f"{formats.plural(count, 'record')} failed.",
-            "Show records", lambda: go.open_sync_info(flow.name, SyncState.FAILED),
-        )  # fmt: skip
+        return _of_records(flow, title, text or f"{formats.plural(count, 'record')} failed.", go)
     return Attention(
         f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.",
         "Show the log", lambda: go.open_log(flow.name, last.id),
+    )  # fmt: skip
+
+
+def _of_records(flow: models.Flow, title: str, text: str, go: Navigator) -> Attention:
+    return Attention(
+        f"flow-{flow.name}", Tone.WARN, title, text,
+        "Show records", lambda: go.open_sync_info(flow.name, SyncState.FAILED),
     )  # fmt: skip

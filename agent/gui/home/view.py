@@ -16,6 +16,7 @@ from agent.gui.widgets.page import Page, scrolled
 from agent.gui.widgets.pictures import Tile
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import BusyBar
+from agent.gui.widgets.tab_order import order_tabs
 from agent.gui.widgets.table import CellDelegate, Table
 from agent.gui.widgets.text import Elided, ShortName, Text
 
@@ -49,10 +50,11 @@ class HomePage(Page):
         self._below.hide()
         self.steps.show_steps(found.steps)
         self._attention_title.setVisible(bool(found.attention))
-        self._attention.show_items(found.attention)
+        others = self._attention.show_items(found.attention)
         self._quiet.setVisible(not found.steps and not found.attention and not found.running and bool(found.flows))
         self._running_title.setVisible(bool(found.running))
-        self._running.show_items(found.running)
+        if self._running.show_items(found.running) or others:
+            order_tabs([self.steps, *self._attention.rows, *self._running.rows, self.table])
         self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if found.running else _CLOCK_MILLISECONDS)
         self._show_table(found)
 
@@ -206,15 +208,21 @@ class _RunningCard(Card):
         self.cancel = button("Cancel", picture="square")
         row.addWidget(self.cancel)
         self.body.addLayout(row)
-        self.body.addWidget(BusyBar())
+        self._busy = BusyBar()
+        self.body.addWidget(self._busy)
 
     def show_item(self, item: Running) -> None:
         """Show it."""
         run = item.run
         self.run_id = run.id
         self._title.show_text(item.title)
-        self._chip.show_state(run.state.value, tones.RUN[run.state])
-        self._activity.show_text(run.activity or "Starting …")
+        if item.halted:
+            self._chip.show_state("Halted", tones.Tone.WARN)
+            self._activity.show_text("It goes on when the environment is enabled again")
+        else:
+            self._chip.show_state(run.state.value, tones.RUN[run.state])
+            self._activity.show_text(run.activity or "Starting …")
+        self._busy.setVisible(not item.halted)
         self._counts.setText(formats.progress(run, item.now))
         self.cancel.setEnabled(run.state.value != "Cancelling")
         self.cancel.setAccessibleName(f"Cancel {item.title}")

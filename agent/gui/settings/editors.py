@@ -31,6 +31,9 @@ class SettingEditor(QWidget):
         row.addLayout(words, 1)
         self.control = self._make_control(setting)
         self.control.setAccessibleName(setting.label)
+        proxy = self.control.focusProxy()
+        if proxy is not None:
+            proxy.setAccessibleName(setting.label)
         if setting.kind == "bool":
             self.beside = QHBoxLayout()
             self.beside.setSpacing(12)
@@ -110,5 +113,5 @@ class SettingEditor(QWidget):
         return number
 
     def _emit(self, value: str) -> None:
-        if not self._showing and value != self.setting.value:
+        if not self._showing:
             self.changed.emit(self.setting.name, value)

@@ -53,6 +53,8 @@ class SettingsPresenter(Presenter):
         self._own_theme, self._theme_chosen, self._state_wanted = own_theme, theme_chosen, state_wanted
         self._settings: dict[str, models.Setting] = {}
         self._theme_is_ours = False
+        self._under_way: set[str] = set()
+        self._wanted: dict[str, str] = {}
 
     def refresh(self) -> None:
         """Ask again."""
@@ -72,9 +74,14 @@ class SettingsPresenter(Presenter):
                 self.refresh()
 
     def change(self, name: str, value: str) -> None:
-        """Change a setting."""
+        """Change a setting. What is wanted while a change is under way is done after it."""
         before = self._settings.get(name)
-        if before is None or before.value == value:
+        if before is None:
+            return
+        if name in self._under_way:
+            self._wanted[name] = value
+            return
+        if before.value == value:
             return
         self._view.show_setting_error(name, "")
         if name == THEME and self._theme_is_ours:
@@ -84,21 +91,30 @@ class SettingsPresenter(Presenter):
             self._view.show_switching(on=value == "true")
 
         def refused(error: AgentError) -> None:
-            self._view.show_setting(before)
+            self._ended(name, before)
             self._view.show_setting_error(name, f"{error.message} {error.remedy}".strip())
-            if name == ENVIRONMENT:
-                self._state_wanted()
 
-        def changed(setting: models.Setting) -> None:
-            self._on_changed(setting)
-            if name == ENVIRONMENT:
-                self._state_wanted()
-
-        self._calls.start(lambda client: client.change_setting(name, value), changed, refused)
+        self._under_way.add(name)
+        self._calls.start(
+            lambda client: client.change_setting(name, value), lambda setting: self._ended(name, setting), refused
+        )
 
     def forget(self) -> None:
         """Drop every call."""
         self._calls.cancel_all()
+        self._under_way.clear()
+        self._wanted.clear()
+
+    def _ended(self, name: str, setting: models.Setting) -> None:
+        self._under_way.discard(name)
+        wanted = self._wanted.pop(name, setting.value)
+        if wanted == setting.value:
+            self._on_changed(setting)
+        else:
+            self._settings[name] = setting
+            self.change(name, wanted)
+        if name == ENVIRONMENT:
+            self._state_wanted()
 
     def _on_settings(self, settings: list[models.Setting]) -> None:
         self._theme_is_ours = all(setting.name != THEME for setting in settings)
@@ -106,11 +122,14 @@ class SettingsPresenter(Presenter):
             settings = [*settings, _theme_setting(self._own_theme())]
         self._settings = {setting.name: setting for setting in settings}
         self._view.show_error(None)
-        self._view.show_settings(settings)
+        shown = [one for one in settings if one.name not in self._under_way] if self._under_way else settings
+        self._view.show_settings(shown)
         self._theme_chosen(self._settings[THEME].value)
 
     def _on_changed(self, setting: models.Setting) -> None:
         self._settings[setting.name] = setting
+        if setting.name in self._under_way:
+            return  # what the operator sees is what he wants
         self._view.show_setting(setting)
         if setting.name == THEME:
             self._theme_chosen(setting.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout
 
 from agent.api import models
 from agent.api.models import EnvironmentState
@@ -32,25 +32,25 @@ class SettingsPage(Page):
         column.addLayout(self._cards)
         self.editors: dict[str, SettingEditor] = {}
         self.environment = Chip("Stopped")
-        self._focus_waits = False
-        vault = Card()
+        vault = self._vault_card = Card()
         vault.body.addWidget(Text("Vault", "section"))
         vault.body.addWidget(
             Text("Where the credentials of your App Configurations are kept, encrypted.", "small", wrap=True)
         )
-        self.vault = VaultLine()
+        self.vault = VaultLine(named=False)
         vault.body.addWidget(self.vault)
-        column.addWidget(vault)
+        self._cards.addWidget(vault)
         column.addWidget(self._build_about())
         column.addStretch()
 
     def show_settings(self, settings: list[models.Setting]) -> None:
         """Show every setting; the cards are built once, since declarations do not change while it runs."""
-        if list(self.editors) == [setting.name for setting in self._in_order(settings)]:
+        if {setting.name for setting in settings} <= set(self.editors):
             for setting in settings:
                 self.show_setting(setting)
             return
         self.environment.setParent(None)
+        self._cards.removeWidget(self._vault_card)
         clear_layout(self._cards)
         self.editors.clear()
         section, card = "", Card()
@@ -67,8 +67,11 @@ class SettingsPage(Page):
             self.editors[setting.name] = editor
             card.body.addWidget(editor)
             if setting.name == ENVIRONMENT:
+                self._cards.addWidget(self._vault_card)  # what nothing runs without, next to what runs it
                 editor.beside.insertWidget(1, self.environment)
                 self.environment.show()
+        if self._cards.indexOf(self._vault_card) < 0:
+            self._cards.addWidget(self._vault_card)
 
     def show_setting(self, setting: models.Setting) -> None:
         """Show one setting's value."""
@@ -82,7 +85,8 @@ class SettingsPage(Page):
 
     def show_state(self, state: models.ServiceState) -> None:
         """Environment, vault and facts about the service."""
-        self._show_environment(state.environment)
+        starting = state.environment is EnvironmentState.STARTING
+        self._show_environment(state.environment, waits_for_vault=starting and state.vault.state != "open")
         self.vault.show_vault(state.vault)
         self._facts["Version"].setText(state.version)
         self._facts["Computer"].setText(state.machine)
@@ -94,17 +98,9 @@ class SettingsPage(Page):
         """The environment is being switched."""
         self._show_environment(EnvironmentState.STARTING if on else EnvironmentState.STOPPING)
 
-    def _show_environment(self, state: EnvironmentState) -> None:
-        self.environment.show_state(state.value, tones.ENVIRONMENT[state])
-        editor = self.editors.get(ENVIRONMENT)
-        if editor is not None and isinstance(editor.control, QCheckBox):
-            steady = state in (EnvironmentState.RUNNING, EnvironmentState.STOPPED)
-            if not steady and editor.control.hasFocus():
-                self._focus_waits = True  # Qt hands the focus of a disabled control on
-            editor.control.setEnabled(steady)
-            if steady and self._focus_waits:
-                self._focus_waits = False
-                editor.control.setFocus()
+    def _show_environment(self, state: EnvironmentState, *, waits_for_vault: bool = False) -> None:
+        text = "Starting: waits for the vault" if waits_for_vault else state.value
+        self.environment.show_state(text, tones.ENVIRONMENT[state])
 
     def _build_about(self) -> Card:
         card = Card()

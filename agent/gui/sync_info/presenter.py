@@ -151,8 +151,17 @@ class SyncInfoPresenter(Presenter):
         flows = [(flow.name, flow.title or flow.name) for flow in self._catalog.flows]
         first_time = self._shown and not self._flow and bool(flows)
         if first_time:
-            with_failures = [flow.name for flow in self._catalog.flows if flow.failed_records]
-            self._flow = (with_failures or [flows[0][0]])[0]
+            self._flow = _most_wanted(self._catalog.flows).name
         self._view.show_flows(flows, self._flow)
         if first_time:
             self.refresh()
+
+
+def _most_wanted(flows: list[models.Flow]) -> models.Flow:
+    """One with failed records, else the one that ran last, else the first."""
+
+    def ran(flow: models.Flow) -> float:
+        run = flow.active_run or flow.last_run
+        return run.queued_at.timestamp() if run is not None else 0.0
+
+    return max(flows, key=lambda flow: (flow.failed_records > 0, ran(flow)))

@@ -27,18 +27,22 @@ def state_word(vault: models.Vault) -> str:
 
 
 class VaultLine(Card):
-    """Emits `open_clicked` when the operator wants to do something about it; `resized` when its height changes."""
+    """Emits `open_clicked` when the operator wants to do something about it; `resized` when its height changes.
+
+    `named` is off where a title above says already that it is the vault.
+    """
 
     open_clicked = Signal()
     resized = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, *, named: bool = True) -> None:
         super().__init__(inset=True)
         self.vault: models.Vault | None = None
         head = QHBoxLayout()
         head.setSpacing(9)
         head.addWidget(Picture("lock", "muted", 16))
-        head.addWidget(Text("Vault", "strong"))
+        if named:
+            head.addWidget(Text("Vault", "strong"))
         self._source = Elided("", "small")
         head.addWidget(self._source, 1)
         self._chip = Chip()

@@ -26,8 +26,9 @@ class KeyedList(Generic[Item]):
         self._rows: dict[str, QWidget] = {}
         self._shown: dict[str, Item] = {}
 
-    def show_items(self, items: Sequence[Item]) -> None:
-        """Show these items, and no others."""
+    def show_items(self, items: Sequence[Item]) -> bool:
+        """Show these items, and no others. Whether there are other widgets now, or in another order."""
+        before = list(self._rows)
         wanted = {self._key(item): item for item in items}
         for key in [key for key in self._rows if key not in wanted]:
             gone = self._rows.pop(key)
@@ -46,6 +47,8 @@ class KeyedList(Generic[Item]):
             if self._shown.get(key) != item:
                 self._shown[key] = item
                 row.show_item(item)  # type: ignore[attr-defined]
+        self._rows = {key: self._rows[key] for key in wanted}
+        return before != list(wanted)
 
     def row(self, key: str) -> QWidget | None:
         """The widget of a key."""
@@ -53,5 +56,5 @@ class KeyedList(Generic[Item]):
 
     @property
     def rows(self) -> list[QWidget]:
-        """The widgets on show."""
+        """The widgets on show, from top to bottom."""
         return list(self._rows.values())
