@@ -56,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     outcomes = [Outcome("set-up", passed=True, seconds=time.monotonic() - started)]
     # Tests leave their folders for whoever looks at a failure; here nobody does, so they go when we go.
     with tempfile.TemporaryDirectory(prefix="opagent-", ignore_cleanup_errors=True) as scratch:
+        # PostgreSQL refuses to run as root: the account that the tests start it under has to get through to its folder.
+        Path(scratch).chmod(0o711)
         for check in checks(python, python_without_qt, arguments):
             outcomes.append(run_check(check, progress, scratch=Path(scratch)))  # noqa: PERF401  # one at a time, aloud
     progress.say(verdict.table([(one.name, one.passed, one.seconds) for one in outcomes]))
