@@ -112,16 +112,11 @@ class StartNode:
 
 @dataclass(frozen=True, slots=True)
 class GetNode(AppNode):
-    """Fetches records.
-
-    `start_from` is where the first run begins; None is the beginning. `retry_filters` fetch records again by id: `{$}`
-    in them stands for the id, or for many ids with the operator `in`.
-    """
+    """Fetches records. `start_from` is where the first run begins; None is the beginning."""
 
     filters: tuple[Clause, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
-    retry_filters: tuple[Clause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.processflow import (
     AppNode,
-    Clause,
     FilterPlace,
     GetNode,
     MapperNode,
@@ -123,8 +122,7 @@ class _Checker:
         if action is not None:
             self._check_options(node, action)
         if isinstance(node, GetNode):
-            self._check_filters(node, node.filters, "filter", action)
-            self._check_filters(node, node.retry_filters, "retry_filter", action)
+            self._check_filters(node, action)
         return schema
 
     def _action(self, node: AppNode, schema: Schema, kind: ActionKind) -> Action | None:
@@ -155,18 +153,18 @@ class _Checker:
                     meant(option, action.options, otherwise="It takes none."),
                 )  # fmt: skip
 
-    def _check_filters(self, node: GetNode, clauses: tuple[Clause, ...], name: str, action: Action | None) -> None:
-        for number, clause in enumerate(clauses):
+    def _check_filters(self, node: GetNode, action: Action | None) -> None:
+        for number, clause in enumerate(node.filters):
             if action is not None and clause.place is FilterPlace.QUERY and not _is_accepted(clause.key, action):
                 self._report.add(
-                    self._place(node, name, number, "key"), "unknown-filter",
+                    self._place(node, "filter", number, "key"), "unknown-filter",
                     f"The action {quoted(action.name)} of {quoted(node.schema)} does not accept the filter "
                     f"{quoted(clause.key)}.",
                     _right_filter(clause.key, action),
                 )  # fmt: skip
-            leaf = self._document.find("nodes", node.id, name, number, "value")
+            leaf = self._document.find("nodes", node.id, "filter", number, "value")
             for fault in faults(clause.value, self._flow.variables):
-                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, name, number)
+                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, "filter", number)
                 self._report.add(place, fault.code, fault.message, fault.suggestion)
 
     def _place(self, node: AppNode, *path: str | int) -> Place:

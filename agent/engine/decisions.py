@@ -65,7 +65,7 @@ class Condition:
         return RecordError(
             f"The condition of {self._node.id} cannot be evaluated for this record: {reason}.",
             code="condition-failed",
-            remedy="Correct the record in the source app, or the condition, then resync.",
+            remedy="Correct the record in the source app: the next run fetches it again.",
             field=self._node.id,
         )
 

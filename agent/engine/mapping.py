@@ -51,7 +51,7 @@ class Mapper:
             index: RecordError(
                 trouble.message,
                 code=trouble.code,
-                remedy="Correct the record in the source app, or the mapping, then resync.",
+                remedy="Correct the record in the source app: the next run fetches it again.",
                 field=trouble.attribute or None,
             )
             for index, trouble in sorted(troubles.items())

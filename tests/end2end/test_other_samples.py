@@ -66,7 +66,7 @@ def test_a_level_that_did_not_change_is_not_sent_again(stage: Stage, shop: Shop)
     assert (again.counts.read, again.counts.unchanged, again.counts.written) == (_LEVELS, _LEVELS - 1, 1)
 
 
-def test_one_customer_without_an_address_fails_alone_and_says_why(stage: Stage, shop: Shop) -> None:
+def test_one_customer_without_an_address_fails_alone_and_what_it_says_to_do_heals_it(stage: Stage, shop: Shop) -> None:
     stage.prepare(shop)
     stage.deploy("customers-to-database")
 
@@ -76,7 +76,14 @@ def test_one_customer_without_an_address_fails_alone_and_says_why(stage: Stage, 
     page = stage.records("customers-to-database", state=SyncState.FAILED)
     (failed,) = page.items
     assert "email" in failed.message
-    assert failed.remedy
+    assert failed.remedy == "Correct the record in the source app: the next run fetches it again."
     assert failed.tries == 1
     assert len(stage.rows("SELECT id FROM customers")) == 49
     assert page.counts[SyncState.SUCCESS] == 49
+
+    shop.control("POST", f"customers/{failed.source_id}/edit", {"email": "found@shop.example"})
+    again = stage.run("customers-to-database")
+
+    assert (again.state, again.counts.written, again.counts.failed) == (RunState.SUCCESS, 1, 0)
+    assert stage.rows("SELECT email FROM customers WHERE id = ?", int(failed.source_id)) == [("found@shop.example",)]
+    assert stage.records("customers-to-database").counts[SyncState.FAILED] == 0

@@ -43,7 +43,7 @@ def test_a_good_document_becomes_a_processflow() -> None:
     assert stage.source.options == {"sort": "id"}
     assert [clause.place for clause in stage.source.filters] == [FilterPlace.QUERY, FilterPlace.HEADER]
     assert stage.source.filters[1].operator == "="
-    assert (stage.source.loop, stage.source.retry_filters) == (None, ())
+    assert stage.source.loop is None
     assert list(stage.nodes) == ["map-orders", "post-orders"]
     assert stage.ways == {"get-orders": (Way("map-orders"),), "map-orders": (Way("post-orders"),)}
     (post,) = stage.posts

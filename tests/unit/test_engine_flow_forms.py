@@ -53,14 +53,12 @@ def faults(text: str) -> dict[str, str]:
 def test_every_node_becomes_what_its_form_says() -> None:
     text = document(
         "start get cut join wait wait-for which", "map stop get-too map-too post-too go-on post end",
-        get=get(more="loop: {until: no-data, times: 7, for: 2 h}, "
-                     "retry_filter: [{key: id, operator: in, value: '{$}'}]"),
+        get=get(more="loop: {until: no-data, times: 7, for: 2 h}"),
         cut="{type: splitter, size: 100, description: Small}", join="{type: Merger, packets: 3}",
         wait="{type: delay, for: 01:02:03:500}", wait_for="{type: delay, expression: pause}", which=DECISION, **HALT,
     )  # fmt: skip
     (stage,) = flow(text).stages
     assert stage.source.loop == Loop(passes=7, seconds=7_200)
-    assert [(clause.operator, clause.value) for clause in stage.source.retry_filters] == [("in", "{$}")]
     nodes = stage.nodes
     assert nodes["cut"] == SplitterNode("cut", 100, "Small")
     assert nodes["join"] == MergerNode("join", 3)
@@ -185,8 +183,7 @@ def test_a_fault_of_a_node_is_found_at_its_line_and_column(form: str, fault: str
         ("loop: {for: ever}", "8:80 wrong-value", "Write it like"),
         ("loop: {times: 5, until_now: x}", "8:85 unknown-key", "until"),
         ("loop: 5", "8:74 wrong-type", "must be a mapping"),
-        ("retry_filter: [{key: id, operator: un, value: 1}]", "8:103 unknown-operator", "There is no operator “un”"),
-        ("retry_filter: [id]", "8:83 wrong-type", "Write {key: …, value: …}"),
+        ("retry_filter: [{key: id, value: '{$}'}]", "8:68 unknown-key", "has no “retry_filter”"),
     ],
 )
 def test_a_fault_of_a_get_is_found_at_its_line_and_column(form: str, fault: str, words: str) -> None:
@@ -326,12 +323,6 @@ def test_a_mapper_that_leads_to_two_posts_has_to_suit_both() -> None:
     assert [fault.split(" ")[1] for fault in found] == [
         "missing-attribute", "unknown-destination-attribute", "unknown-destination-attribute",
     ]  # fmt: skip
-
-
-def test_a_retry_filter_is_checked_like_any_other() -> None:
-    text = SHOP.replace("action: GET}", "action: GET, retry_filter: [{key: ids, operator: in, value: '{$}'}]}")
-    assert list(checked(text)) == ["6:89 unknown-filter"]
-    assert checked(text.replace("key: ids", "key: status_id")) == {}
 
 
 def test_a_stage_inside_a_halt_is_checked_too() -> None:

@@ -165,7 +165,7 @@ GRAPH = """\
     schema: orders
     action: GET
     loop: {until: no-data, times: 5, for: 2 h}
-    retry_filter: [{key: status_id, operator: in, value: "{$}"}]
+    filter: [{key: status_id, operator: in, value: "7"}]
   map-more: {type: mapper, attributes: {id: {value: id, key: true}}}
   post-more: {type: post, credential: database, schema: more, action: UPSERT}
   go-on: {type: resume, halt: stop}
@@ -210,7 +210,7 @@ def test_a_document_with_every_node_is_good_and_the_schema_agrees() -> None:
         ("until: no-data", "until: bored"),
         ("times: 5", "times: 0"),
         ("for: 2 h", "for: 2 weeks"),
-        ("retry_filter: [", "retry_filters: ["),
+        ("filter: [{key: status_id", "filters: [{key: status_id"),
         ("operator: in, ", "operator: one_of, "),
     ],
 )
