@@ -65,7 +65,8 @@ class Condition:
         return RecordError(
             f"The condition of {self._node.id} cannot be evaluated for this record: {reason}.",
             code="condition-failed",
-            remedy="Correct the record in the source app: the next run fetches it again.",
+            remedy="Correct the record in the source app: the next run fetches it again. If the condition is at fault, "
+            "correct it and deploy again; the record then comes with its next change.",
             field=self._node.id,
         )
 
