@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.domain.app import Attribute
+from agent.domain.packet import SyncState
 from agent.domain.processflow import DelayNode, HaltNode, MapperNode, MergerNode, PostNode, Stage
+from agent.engine.blame import blaming
 from agent.engine.control import RunControl
 from agent.engine.delays import Delays
 from agent.engine.delivery import Delivery
@@ -24,12 +26,17 @@ from agent.engine.looping import loop_memory, next_pass
 from agent.engine.preparation import Ready
 from agent.engine.prepared import prepared
 from agent.engine.walking import Action, Drop, Hold, Walker, Write
-from agent.store.acknowledgement import Acknowledgement, Move
+from agent.engine.watch import Count, Watch, work_of
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, RecordEnd
 from agent.store.ledger import Cursor, Ledger
+from agent.store.node_work import NodeWork
+from agent.store.tables import to_milliseconds
 
 DESTINATION_ID = "destination_id"
+_NO_WAY = "It ends here: no way leads on."
 _SHORT_SECONDS = 2.0
 _LOGGED_DROPS = 20
+_FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
 
 
 class ParkedError(Exception):
@@ -69,6 +76,10 @@ class _Tally:
     failed: set[str] = field(default_factory=set)
     """What has failed where no POST books it."""
     holds: Counter[str] = field(default_factory=Counter)
+    ends: list[RecordEnd] = field(default_factory=list)
+    """What ended where, and why: for the data log."""
+    work: list[NodeWork] = field(default_factory=list)
+    """What nodes did before the packets came here."""
 
 
 class Carrier:
@@ -87,6 +98,7 @@ class Carrier:
         control: The wishes for the run, attached.
         journal: Hears of records that end nowhere.
         inner_done: Whether what is inside a Halt has run to its end.
+        watch: Sees what is written.
     """
 
     def __init__(
@@ -104,16 +116,26 @@ class Carrier:
         control: RunControl,
         journal: RunJournal,
         inner_done: Callable[[str], bool],
+        watch: Watch,
     ) -> None:
         self._stage, self._walker = stage, walker
         self._sinks, self._streams = sinks, streams
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
-        self._inner_done = inner_done
+        self._inner_done, self._watch = inner_done, watch
         self._delays = Delays(stage)
         self._number = cursor.number
         self._memory = dict(cursor.memory) or loop_memory(clock())
         self._tally = _Tally()
+        self._waited_seconds = 0.0
+
+    def waited(self, seconds: float) -> None:
+        """The source was at work for so long."""
+        self._waited_seconds += seconds
+
+    def unbooked_work(self) -> list[NodeWork]:
+        """How long POSTs were at work since the run's progress was noted the last time."""
+        return [] if self._tally.packets else self._watch.taken()
 
     @property
     def merges(self) -> bool:
@@ -140,9 +162,12 @@ class Carrier:
         self._tally.read += ready.read
         self._tally.unchanged += ready.unchanged
         self._tally.source_ids += ready.load.source_ids
+        self._tally.work += ready.work
+        self._watch.next_packet()
         if ready.actions is not None:
             await self._carry_plainly(ready, ready.actions)
             return
+        self._walker.watch.next_packet()
         await self._do_all(self._walker.walk(ready.load))
         if ready.last:
             while self._walker.holds:
@@ -161,8 +186,16 @@ class Carrier:
         self._tally.touched.update(write.load.source_ids)
         self._tally.reached.update(write.load.source_ids)
         move = self._move(ready)
-        await self._sinks[write.post.id].deliver(prepared(write.load), move)
+        await self._deliver(write, write.load, move)
         self._begin_anew(move)
+
+    async def _deliver(self, write: Write, load: Load, move: Move | None) -> Acknowledgement:
+        post = write.post.id
+        with self._watch.at_work(post):
+            booked = await self._sinks[post].deliver(prepared(load), move)
+        failed = [line.index for line in booked.troubled if line.state == _FAILED and line.index not in load.errors]
+        self._watch.failed_elsewhere(post, load, failed)
+        return booked
 
     async def _do_all(self, actions: Iterator[Action]) -> None:
         for action in actions:
@@ -190,10 +223,12 @@ class Carrier:
                 arrived[index] = found.destination_id
             elif found is None or not same or found.run != self._run:
                 waiting.append(index)
+            if found is not None and same and found.succeeded and found.run != self._run:
+                self._watch.count(post.id).unchanged += 1
         if waiting:
             part = load.picked(waiting)
             self._tally.touched.update(part.source_ids)
-            booked = await self._sinks[post.id].deliver(prepared(part), None)
+            booked = await self._deliver(action, part, None)
             arrived.update(_arrived(booked, waiting))
         if action.onward and arrived:
             await self._do_all(self._walker.onward(post, _with_ids(load, arrived)))
@@ -204,7 +239,8 @@ class Carrier:
             if not self._inner_done(node.id):
                 raise HaltedError(node.id)
             return
-        await self._delay(node, action.load)
+        with blaming(node.id):
+            await self._delay(node, action.load)
 
     async def _delay(self, node: DelayNode, load: Load) -> None:
         occurrence = self._tally.holds[node.id]
@@ -212,7 +248,7 @@ class Carrier:
         now = self._clock()
         until = await asyncio.to_thread(
             self._ledger.hold, run=self._run, node=node.id, packet=f"{self._number}.{occurrence}",
-            until=now + timedelta(seconds=self._delays.seconds(node, load)),
+            until=now + timedelta(seconds=self._delays.seconds(node, load)), at=now, records=len(load),
         )  # fmt: skip
         left = (until - now).total_seconds()
         if left > _SHORT_SECONDS:
@@ -225,6 +261,11 @@ class Carrier:
         load = action.load
         self._tally.ended.update(load.source_ids)
         self._tally.failed.update(load.source_ids[index] for index in load.errors)
+        for index, source_id in enumerate(load.source_ids):
+            if (why := load.errors.get(index)) is not None:
+                self._tally.ends.append(RecordEnd(action.node, source_id, _FAILED, why.message, why.remedy))
+            else:
+                self._tally.ends.append(RecordEnd(action.node, source_id, _SKIPPED, _NO_WAY, ""))
         for index, error in list(load.errors.items())[:_LOGGED_DROPS]:
             self._journal.write(
                 "warning", error.message, node=action.node, record=load.source_ids[index], detail=error.remedy
@@ -256,7 +297,20 @@ class Carrier:
             failed=len(tally.failed),
             skipped=len(skipped),
             memory=memory,
+            work=self._work(ready, finished=ready.last and over),
+            ended=[one for one in tally.ends if one.state == _FAILED or one.source_id in skipped],
         )
+
+    def _work(self, ready: Ready, *, finished: bool) -> list[NodeWork]:
+        """What the nodes did since the run's progress was noted the last time. A POST says itself what it wrote."""
+        tally, now = self._tally, to_milliseconds(self._clock())
+        count = Count(
+            now, self._waited_seconds, packets_out=tally.packets, records_out=tally.read, unchanged=tally.unchanged
+        )
+        self._waited_seconds = 0.0
+        read = work_of(self._stage.source.id, count, now=now, entry=int(self._memory.get("pass", 1)), done=finished)
+        walked = self._walker.watch.taken() if ready.actions is None else ()
+        return [read, *tally.work, *walked, *self._watch.taken()]
 
     def _forget_older(self, source_ids: Sequence[str]) -> None:
         """Newer states of records replace those that still wait: these would arrive last and stay for ever."""

@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xxhash
 
 from agent.domain.packet import Packet
-from agent.engine.journal import RunJournal
 from agent.engine.load import Load
-from agent.engine.walking import Action, Walker, Write
+from agent.engine.walking import Action, Walker
 from agent.store.acknowledgement import StoredBookmark
 from agent.store.ledger import Ledger
+from agent.store.node_work import NodeWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Ready:
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
     `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
-    which the same packet holds a newer one.
+    which the same packet holds a newer one. `work` is what the nodes did that it has passed already.
     """
 
     load: Load
@@ -38,6 +38,7 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
+    work: Sequence[NodeWork] = field(default=())
 
     @property
     def last(self) -> bool:
@@ -53,29 +54,13 @@ class Preparation:
         ledger: Knows what was written before.
         stream: The stream of the only POST, where one is all there is; None where each POST compares for itself.
         version: The deployed version of the processflow: another version writes everything anew.
-        journal: Takes packets in Diagnosis Mode.
-        node: The id of the source, for the journal.
-        first_number: The number of the first packet of this slice.
     """
 
-    def __init__(
-        self,
-        *,
-        walker: Walker,
-        ledger: Ledger,
-        stream: int | None,
-        version: int,
-        journal: RunJournal,
-        node: str,
-        first_number: int,
-    ) -> None:
+    def __init__(self, *, walker: Walker, ledger: Ledger, stream: int | None, version: int) -> None:
         self._walker = walker
         self._ledger = ledger
         self._stream = stream
         self._version = version
-        self._journal = journal
-        self._node = node
-        self._number = first_number
         self._knows_records = stream is not None and ledger.has_records(stream)
         self._on_their_way: deque[dict[str, int]] = deque()
 
@@ -96,7 +81,6 @@ class Preparation:
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
             # In a thread, so that requests to the source go out meanwhile.
             actions = await asyncio.to_thread(self._walked, load)
-        self._keep_for_diagnosis(load, actions or ())
         return Ready(
             load=load,
             actions=actions,
@@ -104,9 +88,11 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            work=self._walker.watch.taken() if actions is not None else (),
         )
 
     def _walked(self, load: Load) -> Sequence[Action]:
+        self._walker.watch.next_packet()
         return list(self._walker.walk(load))
 
     async def _changed(self, load: Load) -> Load:
@@ -127,20 +113,6 @@ class Preparation:
         for packet in on_their_way:
             known.update(packet)
         return known
-
-    def _keep_for_diagnosis(self, load: Load, actions: Sequence[Action]) -> None:
-        if not self._journal.wants_packets:
-            return
-        self._journal.packet(node=self._node, number=self._number, content=_listed(load.documents))
-        for action in actions:
-            if isinstance(action, Write):
-                content = _listed(action.load.as_documents())
-                self._journal.packet(node=action.post.id, number=self._number, content=content)
-        self._number += 1
-
-
-def _listed(documents: Sequence[bytes]) -> bytes:
-    return b"[" + b",\n".join(bytes(document) for document in documents) + b"]"
 
 
 def _stored(packet: Packet) -> StoredBookmark | None:

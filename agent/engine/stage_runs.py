@@ -14,7 +14,9 @@ from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
+from agent.engine.activity import StageActivity
 from agent.engine.bindings import Bindings
+from agent.engine.blame import blaming
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
@@ -86,9 +88,10 @@ class Stages:
             # One for all: what counts is how many records of the run fail, wherever that is.
             limit = FailureLimit(self.parts.runs.get(row.id).counts)
             for post in stage.posts:
-                connection = await stack.enter_async_context(
-                    self.parts.bindings.connection(post, self.flow, self.bindings)
-                )
+                with blaming(post.id):
+                    connection = await stack.enter_async_context(
+                        self.parts.bindings.connection(post, self.flow, self.bindings)
+                    )
                 streams[post.id] = self._stream(post)
                 sinks[post.id] = Delivery(
                     destination=connection, target=self._target(post), ledger=ledger, run=row.id,
@@ -96,31 +99,47 @@ class Stages:
                     limit=limit, rivals=[self._stream(other) for other in stage.posts if _rivals(post, other)],
                 )  # fmt: skip
                 ledger.cursor(run=row.id, stream=streams[post.id])
-                await sinks[post.id].settle()
+                with blaming(post.id):
+                    await sinks[post.id].settle()
                 sinks[post.id].continue_from(ledger.cursor(run=row.id, stream=streams[post.id]).number)
                 records.append(connection.packet_records(post.schema, post.action))
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
-            source = await stack.enter_async_context(
-                self.parts.bindings.connection(stage.source, self.flow, self.bindings)
-            )
-            walker = Walker(stage)
+            activity = self._activity(stage)
+            activity.begins()
+            with blaming(stage.source.id):
+                source = await stack.enter_async_context(
+                    self.parts.bindings.connection(stage.source, self.flow, self.bindings)
+                )
+            walker = Walker(stage, activity.watch(number=cursor.number))
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                watch=activity.watch(number=cursor.number),
             )  # fmt: skip
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if is_plain(stage) else None,
-                version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
+                version=row.version,
             )  # fmt: skip
             pipeline = Pipeline(
-                source=source, preparation=preparation, carrier=carrier, control=self.control, journal=self.journal,
-                time_is_up=self.time_is_up,
+                source=source, node=stage.source.id, preparation=preparation, carrier=carrier, control=self.control,
+                journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return await pipeline.run(self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS)))
+            with blaming(stage.source.id):
+                request = self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS))
+            ended = await pipeline.run(request)
+            ledger.note_work(row.id, carrier.unbooked_work())
+            if ended and self._cursor(stage.source).finished:
+                activity.ended()
+            return ended
+
+    def _activity(self, stage: Stage) -> StageActivity:
+        return StageActivity(
+            stage=stage, run=self.row.id, ledger=self.parts.ledger, journal=self.journal, clock=self.parts.clock
+        )
 
     def _request(self, get: GetNode, cursor: Cursor, packet_records: int) -> ReadRequest:
         bookmark = self.parts.ledger.bookmark(self._stream(get))

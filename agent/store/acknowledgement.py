@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from agent.domain.packet import SyncState
+from agent.store.node_work import NodeWork
 from agent.store.tables import to_milliseconds
 
 STATE_NUMBERS: Mapping[SyncState, int] = {
@@ -29,6 +30,16 @@ class RecordLine(msgspec.Struct, frozen=True, array_like=True):
     remedy: str
 
 
+class RecordEnd(msgspec.Struct, frozen=True, array_like=True):
+    """A record that ended at a node without having come to a POST, and why."""
+
+    node: str
+    source_id: str
+    state: int
+    message: str
+    remedy: str
+
+
 class StoredBookmark(msgspec.Struct, frozen=True):
     """A bookmark as it is kept."""
 
@@ -41,7 +52,8 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
 
     `before` and `number` count the packets of the source that the run was and is done with. Of `read` records,
     `unchanged` had nothing to write; `failed` and `skipped` ended without having reached a POST. `position` is None
-    where reading begins anew; `memory` is the engine's own.
+    where reading begins anew; `memory` is the engine's own. `work` is what nodes did meanwhile, `ended` which records
+    are among `failed` and `skipped`; both are for the snapshot.
     """
 
     stream: int
@@ -55,6 +67,8 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     failed: int = 0
     skipped: int = 0
     memory: dict[str, Any] = {}
+    work: list[NodeWork] = []
+    ended: list[RecordEnd] = []
 
     def held_back(self) -> Move:
         """Without the bookmark, and not at the end: what was read since the last one is read again by another run."""
@@ -63,7 +77,7 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     def only(self, *, read: int) -> Move:
         """Held back, and with no more records than those: of the others nobody knows what became of them."""
         held_back = self.held_back()
-        return msgspec.structs.replace(held_back, read=read, unchanged=0, failed=0, skipped=0)
+        return msgspec.structs.replace(held_back, read=read, unchanged=0, failed=0, skipped=0, work=[], ended=[])
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
