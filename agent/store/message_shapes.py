@@ -10,7 +10,7 @@ import re
 import xxhash
 
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
-_NUMBERED = re.compile(r"[^\s“”\"'(),;:]*\d[^\s“”\"'(),;:]*")
+_NUMBERED = re.compile(r"[^\s“”\"'(),;:]*\d(?:[^\s“”\"'(),;:]|,(?=\d))*")
 _SHORTEST_ID = 3
 
 
