@@ -13,6 +13,7 @@ from agent.connectors.bigcommerce.refusals import refused
 from agent.connectors.bigcommerce.stock_items import LEVEL, PRODUCT, SKU, Item, items_of
 from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
 from agent.connectors.contract import LookUp, Present, WriteTarget
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import NotFoundError, RecordError
 from agent.domain.packet import Batch, WriteReport
 
@@ -125,6 +126,7 @@ class LegacyStock:
                 code="identity",
                 remedy="Map sku or product_id.",
                 field=item.kind,
+                error_class=ErrorClass.ATTRIBUTE_INVALID,
             )
         try:
             answer = await self._client.get(self._client.v2(f"products/{item.identity}"))
@@ -154,6 +156,7 @@ def _missing(item: Item) -> RecordError:
         code="stock-refused",
         remedy="Check it in the store's control panel, then send the record again.",
         field=item.kind,
+        error_class=ErrorClass.DEPENDENT_MISSING,
     )
 
 
@@ -164,10 +167,12 @@ def _not_tracked(item: Item, product: _Product) -> RecordError:
             code="stock-refused",
             remedy="Map the SKU of the variant to sku.",
             field=item.kind,
+            error_class=ErrorClass.INCONSISTENT,
         )
     return RecordError(
         f"The stock of {item.name} is not tracked, so it cannot be set.",
         code="stock-refused",
         remedy="Turn on stock tracking for the product in the control panel.",
         field=item.kind,
+        error_class=ErrorClass.INCONSISTENT,
     )

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from agent.connectors.contract import Present, WriteTarget
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, UnfitError, cause, check_digits
+from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.forms import canonical, mark
 from agent.connectors.sql.layout import Layout, layout
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, TABLE_OPTION
@@ -115,7 +116,10 @@ class _Looking:
                 try:
                     check_digits(load, [tuple(row[place] for place, _, _ in measured)])
                 except UnfitError as error:
-                    self._failures[index] = RecordError(error.message, code="value-unfit", remedy=error.remedy)
+                    self._failures[index] = RecordError(
+                        error.message, code="value-unfit", remedy=error.remedy,
+                        error_class=ERROR_CLASSES["value-unfit"],
+                    )  # fmt: skip
 
     def _level(self, stands: Standing, given: Sequence[Row], roots: Sequence[_Key]) -> list[list[Value]]:
         """The rows of one table that belong to the records with these keys, children included, in the layout's form."""
@@ -271,6 +275,7 @@ def _missing_value(stands: Standing, column: Column) -> RecordError:
         code="value-missing",
         remedy=f"Enter a value in the source app, or let the column {column.name} be empty.",
         field=column.name,
+        error_class=ERROR_CLASSES["value-missing"],
     )
 
 
@@ -282,4 +287,5 @@ def _unfit_key(stands: Standing, by: Sequence[Column]) -> RecordError:
         code="value-unfit",
         remedy="Correct it in the source app, or map it differently.",
         field=by[0].name,
+        error_class=ERROR_CLASSES["value-unfit"],
     )
