@@ -165,7 +165,7 @@ class Destination:
     rows: dict[object, Row] = field(default_factory=dict)
     carried_out: Counter[tuple[object, Row]] = field(default_factory=Counter)
     kept: dict[str, bytes] = field(default_factory=dict)
-    refused: dict[object, str] = field(default_factory=dict)
+    refused: dict[object, str | RecordError] = field(default_factory=dict)
     skipped: dict[object, str] = field(default_factory=dict)
     script: deque[str] = field(default_factory=deque)
     batches: list[int] = field(default_factory=list)
@@ -213,9 +213,7 @@ class Destination:
 
     def _report(self, batch: Batch) -> WriteReport:
         failures = {
-            index: RecordError(self.refused[row[0]], code="refused", remedy="Correct it.")
-            for index, row in enumerate(batch.rows)
-            if row[0] in self.refused
+            index: _refusal(self.refused[row[0]]) for index, row in enumerate(batch.rows) if row[0] in self.refused
         }
         skipped = {
             index: self.skipped[row[0]] for index, row in enumerate(batch.rows) if row[0] in self.skipped
@@ -228,6 +226,10 @@ class Destination:
             self.rows[row[0]] = row
             self.carried_out[row[0], _hashable(row)] += 1
             self.carried(row)
+
+
+def _refusal(reason: str | RecordError) -> RecordError:
+    return reason if isinstance(reason, RecordError) else RecordError(reason, code="refused", remedy="Correct it.")
 
 
 def _hashable(value: Any) -> Any:

@@ -19,6 +19,7 @@ from agent.connectors.bigcommerce.refusals import blames_location, refused, susp
 from agent.connectors.bigcommerce.stock_items import Item, items_of
 from agent.connectors.bigcommerce.stock_on_hand import known, matching
 from agent.connectors.contract import LookUp, WriteTarget
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, WriteReport
 from agent.http.retry import Sleep
@@ -221,6 +222,7 @@ def _unknown(item: Item) -> RecordError:
         remedy=f"Check that the store has the {item.name}, and how its stock is tracked: by variant (map sku or "
         "variant_id), by product (map product_id), or not at all.",
         field=item.kind,
+        error_class=ErrorClass.DEPENDENT_MISSING,
     )
 
 

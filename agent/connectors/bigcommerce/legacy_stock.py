@@ -12,6 +12,7 @@ from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded
 from agent.connectors.bigcommerce.refusals import refused
 from agent.connectors.bigcommerce.stock_items import LEVEL, PRODUCT, SKU, Item, items_of
 from agent.connectors.contract import LookUp, WriteTarget
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import NotFoundError, RecordError
 from agent.domain.packet import Batch, WriteReport
 
@@ -112,6 +113,7 @@ class LegacyStock:
                 code="identity",
                 remedy="Map sku or product_id.",
                 field=item.kind,
+                error_class=ErrorClass.ATTRIBUTE_INVALID,
             )
         try:
             answer = await self._client.get(self._client.v2(f"products/{item.identity}"))
@@ -141,6 +143,7 @@ def _missing(item: Item) -> RecordError:
         code="stock-refused",
         remedy="Check it in the store's control panel, then send the record again.",
         field=item.kind,
+        error_class=ErrorClass.DEPENDENT_MISSING,
     )
 
 
@@ -151,10 +154,12 @@ def _not_tracked(item: Item, product: _Product) -> RecordError:
             code="stock-refused",
             remedy="Map the SKU of the variant to sku.",
             field=item.kind,
+            error_class=ErrorClass.INCONSISTENT,
         )
     return RecordError(
         f"The stock of {item.name} is not tracked, so it cannot be set.",
         code="stock-refused",
         remedy="Turn on stock tracking for the product in the control panel.",
         field=item.kind,
+        error_class=ErrorClass.INCONSISTENT,
     )
