@@ -165,7 +165,7 @@ def test_faults_inside_groups_have_their_place() -> None:
     found = faults_in(
         '- all:\n  - {key: status_id, value: "${shp}"}\n  - {join: "&&", children: [{key: statsu_id, value: 1}]}'
     )
-    assert list(found) == ["15:36 unknown-variable", "16:45 unknown-filter"]
+    assert list(found) == ["15:36 unknown-variable", "16:41 unknown-filter"]
 
 
 @pytest.mark.parametrize(
