@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from agent.domain.app import App, Schema
+from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
 from agent.domain.secret import Secret
@@ -40,25 +41,40 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class SentClause:
-    """A filter clause after rendering: exactly what is sent. `header` clauses become HTTP headers."""
+    """A filter clause after rendering: exactly what is sent. Those of place header become HTTP headers."""
 
     key: str
     operator: str
     value: str
-    header: bool = False
+    place: FilterPlace = FilterPlace.QUERY
+
+
+@dataclass(frozen=True, slots=True)
+class SentGroup:
+    """Clauses and groups of which all have to hold, or any: at least two, in the same place, never a header.
+
+    Only actions that can combine clauses so get groups; what is to hold in any case is never in a group.
+    """
+
+    join: Join
+    members: tuple[SentPart, ...]
+
+
+SentPart: TypeAlias = "SentClause | SentGroup"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """One read of a run.
 
-    `position` is that of the last acknowledged packet when a run goes on after an interruption, else None.
-    `packet_records` is how many records a packet should have about; the last one has fewer.
+    All of `clauses` have to hold. `position` is that of the last acknowledged packet when a run goes on after an
+    interruption, else None. `packet_records` is how many records a packet should have about; the last one has
+    fewer.
     """
 
     schema: str
     action: str
-    clauses: Sequence[SentClause]
+    clauses: Sequence[SentPart]
     options: Mapping[str, str]
     bookmark: Bookmark | None
     position: Position | None
