@@ -13,7 +13,7 @@ from datetime import datetime
 
 from agent.connectors.contract import SentClause, SentGroup, SentPart
 from agent.domain.clauses import Clause, FilterPart, FilterPlace, Group, Join, all_clauses
-from agent.engine.date_functions import Window
+from agent.engine.filter_functions import Window
 from agent.engine.placeholders import filled
 from agent.store.redaction import DOTS
 

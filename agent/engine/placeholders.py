@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.domain.errors import ConfigurationError
-from agent.engine.date_functions import UPPER_LIMIT, Window, call_fault, parsed
+from agent.engine.filter_functions import UPPER_LIMIT, Window, call_fault, parsed
 from agent.store.redaction import DOTS
 
 _PLACEHOLDER = re.compile(r"~\{(?P<call>.*?)\}~|\$\{(?P<variable>[^}]*)\}", re.DOTALL)
