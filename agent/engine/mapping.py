@@ -16,6 +16,7 @@ from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.child_records import Trouble
 from agent.engine.expressions import packet_deadline, syntax_fault
 from agent.engine.record_mapping import RecordMapping, required
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 # What is decoded of so many records still lies in the processor's cache when it is converted and put into rows. Whole
 # packets do not: with orders of 7.5 kB, 1,250 at once took a fifth longer. See tests/benchmarks/bench_mapping.py.
@@ -31,15 +32,15 @@ class Mapped:
 
 
 class Mapper:
-    """Maps packets as a Mapper node says.
+    """Maps packets as a Mapper node says, with the functions and lookups of the vocabulary.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, node: MapperNode) -> None:
+    def __init__(self, node: MapperNode, vocabulary: Vocabulary = PLAIN) -> None:
         _compile(node, node.mappings)
-        self._mapping = RecordMapping(node.mappings)
+        self._mapping = RecordMapping(node.mappings, vocabulary=vocabulary)
         self._attributes = tuple(_attribute(mapping) for mapping in node.mappings)
 
     def map_packet(self, packet: Packet) -> Mapped:
@@ -51,7 +52,7 @@ class Mapper:
             index: RecordError(
                 trouble.message,
                 code=trouble.code,
-                remedy="Correct the record in the source app: the next run fetches it again.",
+                remedy=trouble.remedy or "Correct the record in the source app: the next run fetches it again.",
                 field=trouble.attribute or None,
             )
             for index, trouble in sorted(troubles.items())
