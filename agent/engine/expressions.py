@@ -3,11 +3,13 @@
 A compiled expression must be used in the thread that compiled it (elsewhere the library panics), so each thread keeps
 its own. Every evaluation is limited in time, depth and length. Numbers inside expressions are IEEE doubles; whole
 numbers that these cannot hold are handed over as text, so that an id is never changed silently. What expressions may
-name besides JSONata's own functions is in `agent.engine.host_functions` and `agent.engine.vocabulary`.
+name besides JSONata's own functions is in `agent.engine.host_functions` and `agent.engine.vocabulary`. An expression
+that could need much memory is evaluated in a process of its own: see `agent.engine.confinement`.
 """
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 import time
@@ -20,18 +22,17 @@ from typing import Any, Final
 import jsonatapy
 import msgspec
 
+from agent.engine.confined import MILLISECONDS, SEQUENCE_LENGTH, STACK_DEPTH
+from agent.engine.confinement import Confinement
 from agent.engine.conversion import JsonNumber, json_text
-from agent.engine.host_functions import HOST_FUNCTIONS, callable_of, looking_up
-from agent.engine.names import named
+from agent.engine.growth import can_grow
+from agent.engine.host_functions import HOST_FUNCTIONS, looking_up, registered
 from agent.engine.needs import Reduction
 from agent.engine.signature import REMEDY, RefusedError
 from agent.engine.vocabulary import PLAIN, Vocabulary
 
 MOST_CHARACTERS: Final = 10_000
-_ONE_MILLISECONDS: Final = 500
 _PACKET_SECONDS: Final = 20.0
-_STACK_DEPTH: Final = 200
-_SEQUENCE_LENGTH: Final = 1_000_000
 _KEPT_PER_THREAD: Final = 64
 _WHOLE_BITS: Final = 53
 
@@ -48,6 +49,8 @@ _RESULTS = msgspec.json.Decoder(list[dict[str, Any]])
 _HOST_NAMES = frozenset(f"${name}" for name in HOST_FUNCTIONS)
 
 _threads = threading.local()
+_confinement = Confinement()
+atexit.register(_confinement.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ class Expressions:
         pure = _HOST_NAMES.union(f"${name}" for name in vocabulary.functions)
         self._reduction = Reduction(expressions.values(), pure)
         self._alone = any(names_root(text) for text in expressions.values())
+        # Functions that call functions can double a text again and again.
+        self._confined = bool(self._prelude) or any(can_grow(text) for text in expressions.values())
         members = ",".join(f'"{name}":{text}' for name, text in expressions.items())
         self._one = self._within(f"{{{members}}}")
         self._many = self._within(f"[$.{{{members}}}]")
@@ -161,9 +166,9 @@ class Expressions:
         if not documents:
             return []
         if self._alone:
-            result = _run(self._one, documents[0].decode())
+            result = self._run(self._one, documents[0].decode())
             return list(_RESULTS.decode(f"[{result}]"))
-        found = _RESULTS.decode(_run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
+        found = _RESULTS.decode(self._run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
         if len(found) != len(documents):
             raise ValueError("a document is not a JSON object")
         return list(found)
@@ -175,20 +180,18 @@ class Expressions:
     def _culprit(self, document: bytes, message: str) -> Failure:
         for name, text in self._expressions.items():
             try:
-                _run(self._within(text), document.decode())
+                self._run(self._within(text), document.decode())
             except ValueError as error:
                 return _failure(name, str(error))
         return _failure("", message)
 
-
-def _run(expression: str, document: str) -> str:
-    with _no_panic():
-        return _compiled(expression).evaluate_json(
-            document,
-            timeout=_ONE_MILLISECONDS,
-            max_stack_depth=_STACK_DEPTH,
-            max_sequence_length=_SEQUENCE_LENGTH,
-        )
+    def _run(self, expression: str, document: str) -> str:
+        if self._confined:
+            return _confinement.evaluate(expression, document, self._lookups)
+        with _no_panic():
+            return _compiled(expression).evaluate_json(
+                document, timeout=MILLISECONDS, max_stack_depth=STACK_DEPTH, max_sequence_length=SEQUENCE_LENGTH
+            )
 
 
 def _compiled(expression: str) -> jsonatapy.JsonataExpression:
@@ -196,9 +199,7 @@ def _compiled(expression: str) -> jsonatapy.JsonataExpression:
     kept = _threads.__dict__.setdefault("kept", OrderedDict())
     compiled = kept.get(expression)
     if compiled is None:
-        compiled = kept[expression] = jsonatapy.compile(expression)
-        for name in named(expression) & HOST_FUNCTIONS.keys():
-            compiled.register(name, callable_of(name))
+        compiled = kept[expression] = registered(jsonatapy.compile(expression), expression)
         if len(kept) > _KEPT_PER_THREAD:
             kept.popitem(last=False)
     else:

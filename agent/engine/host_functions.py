@@ -9,15 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from agent.engine import date_functions, id_functions, number_functions, text_functions
+from agent.engine.names import named
 from agent.engine.report import quoted
 from agent.engine.signature import REMEDY, Function, RefusedError
 from agent.engine.vocabulary import Lookup
 
 LOOKUP_FUNCTIONS: Final = frozenset({"lookupValue", "lookupOrSame"})
 _threads = threading.local()
+Compiled = TypeVar("Compiled", bound="Registers")
+
+
+class Registers(Protocol):
+    """A compiled expression of the library."""
+
+    def register(self, name: str, func: Callable[..., Any]) -> object:
+        """Let it call a function."""
+        ...
 
 
 @contextmanager
@@ -92,6 +102,8 @@ HOST_FUNCTIONS: Final[Mapping[str, Function]] = {
 """By name, without `$`."""
 
 
-def callable_of(name: str) -> Callable[..., Any]:
-    """What the library is to call."""
-    return HOST_FUNCTIONS[name].call
+def registered(compiled: Compiled, expression: str) -> Compiled:
+    """Let a compiled expression call those of our functions that it names."""
+    for name in named(expression) & HOST_FUNCTIONS.keys():
+        compiled.register(name, HOST_FUNCTIONS[name].call)
+    return compiled

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.domain.app import Attribute, DataType
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Packet, Row
 from agent.domain.processflow import AttributeMapping, MapperNode
@@ -21,6 +22,13 @@ from agent.engine.vocabulary import PLAIN, Vocabulary
 # What is decoded of so many records still lies in the processor's cache when it is converted and put into rows. Whole
 # packets do not: with orders of 7.5 kB, 1,250 at once took a fifth longer. See tests/benchmarks/bench_mapping.py.
 _SLICE_RECORDS = 100
+_CLASSES: Mapping[str, ErrorClass] = {
+    "mapping-expression": ErrorClass.EXPRESSION_FAILED,
+    "mapping-type": ErrorClass.TYPE_MISMATCH,
+    "mapping-children": ErrorClass.TYPE_MISMATCH,
+    "mapping-required": ErrorClass.DATA_MISSING,
+    "mapping-unreadable": ErrorClass.PARSE_ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class Mapper:
 
     def __init__(self, node: MapperNode, vocabulary: Vocabulary = PLAIN) -> None:
         _compile(node, node.mappings)
+        self._node = node.id
         self._mapping = RecordMapping(node.mappings, vocabulary=vocabulary)
         self._attributes = tuple(_attribute(mapping) for mapping in node.mappings)
 
@@ -52,6 +61,8 @@ class Mapper:
             index: RecordError(
                 trouble.message,
                 code=trouble.code,
+                error_class=_CLASSES.get(trouble.code, ErrorClass.UNKNOWN),
+                cure=f"node:{self._node}",
                 remedy=trouble.remedy or "Correct the record in the source app: the next run fetches it again.",
                 field=trouble.attribute or None,
             )

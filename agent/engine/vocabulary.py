@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 from agent.engine.names import named
 
@@ -35,12 +36,20 @@ class Definition:
         return f"${self.name}:=({{}}).(function({parameters}){{({self.body})}});"
 
 
+class Values(Protocol):
+    """The destination values of a lookup table."""
+
+    def get(self, source: str, /) -> object | None:
+        """The value for a source value; None where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A lookup as a processflow names it: the table behind it, and its destination values by source value."""
+    """A lookup as a processflow names it: the table behind it, and its values."""
 
     table: str
-    values: Mapping[str, object]
+    values: Values
 
 
 @dataclass(frozen=True)
