@@ -110,7 +110,7 @@ class Carrier:
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
         self._inner_done = inner_done
-        self._delays = Delays(stage)
+        self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
         self._memory = dict(cursor.memory) or loop_memory(clock())
         self._tally = _Tally()
