@@ -6,21 +6,18 @@ cancelling the task that awaits a method cancels the request.
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import httpx
-from pydantic import BaseModel, SecretStr, TypeAdapter
+from pydantic import SecretStr
 
 from agent.api import models
+from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
-from agent.domain.errors import AgentError, ConfigurationError, ConflictError, FatalError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
 
-_Model = TypeVar("_Model", bound=BaseModel)
-_PREFIX = "/api/v1"
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
@@ -42,6 +39,8 @@ class AgentClient:
         self._http = httpx.AsyncClient(
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
+        calls = Calls(self._http)
+        self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
 
     async def __aenter__(self) -> Self:
         return self
@@ -239,91 +238,12 @@ class AgentClient:
         """Events as they happen, until the service ends or the task is cancelled."""
         timeout = httpx.Timeout(None, connect=5.0, read=60.0)
         try:
-            async with self._http.stream("GET", f"{_PREFIX}/events", timeout=timeout) as response:
+            async with self._http.stream("GET", f"{PREFIX}/events", timeout=timeout) as response:
                 if response.is_error:
                     await response.aread()
-                    raise _error_of(response)
+                    raise error_of(response)
                 async for line in response.aiter_lines():
                     if line.startswith("data:"):
                         yield models.Event.model_validate_json(line[5:].strip())
         except httpx.HTTPError as error:
-            raise _unreachable(error) from error
-
-    # -- the wire ----------------------------------------------------------------------------------------------
-
-    async def _get(self, path: str, model: type[_Model], **parameters: object) -> _Model:
-        return model.model_validate_json((await self._call("GET", path, parameters=parameters)).content)
-
-    async def _get_list(self, path: str, model: type[_Model]) -> list[_Model]:
-        return TypeAdapter(list[model]).validate_json((await self._call("GET", path)).content)  # type: ignore[valid-type]
-
-    async def _send(self, method: str, path: str, model: type[_Model], body: BaseModel | None = None) -> _Model:
-        return model.model_validate_json((await self._call(method, path, body=body)).content)
-
-    async def _call(
-        self, method: str, path: str, *, body: BaseModel | None = None, parameters: Mapping[str, object] | None = None
-    ) -> httpx.Response:
-        query = {key: str(value) for key, value in (parameters or {}).items() if value not in ("", None)}
-        content = json.dumps(_plain(body)).encode() if body is not None else None
-        headers = {"Content-Type": "application/json"} if content is not None else {}
-        try:
-            response = await self._http.request(
-                method, f"{_PREFIX}{path}", content=content, params=query, headers=headers
-            )
-        except httpx.HTTPError as error:
-            raise _unreachable(error) from error
-        if response.is_error:
-            raise _error_of(response)
-        return response
-
-
-def _plain(model: BaseModel) -> dict[str, Any]:
-    """A request as plain JSON values, secrets revealed: this is the wire."""
-
-    def reveal(value: object) -> object:
-        if isinstance(value, SecretStr):
-            return value.get_secret_value()
-        if isinstance(value, dict):
-            return {key: reveal(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [reveal(item) for item in value]
-        if hasattr(value, "isoformat"):
-            return value.isoformat()
-        return value
-
-    return {key: reveal(value) for key, value in model.model_dump(exclude_none=True).items()}
-
-
-_BY_STATUS: dict[int, type[AgentError]] = {404: NotFoundError, 409: ConflictError}
-
-
-def _error_of(response: httpx.Response) -> AgentError:
-    try:
-        problem = models.Problem.model_validate_json(response.content)
-    except ValueError:
-        return FatalError(
-            f"The service answered with status {response.status_code}.",
-            code="unexpected-answer",
-            remedy="Restart the service; if it happens again, look at the service's log.",
-        )
-    if problem.status == 503:
-        return TransientError(
-            problem.title, code=problem.code, remedy=problem.remedy, detail=problem.detail, field=problem.field,
-            retry_after_seconds=_retry_after(response),
-        )  # fmt: skip
-    kind = _BY_STATUS.get(problem.status, ConfigurationError if problem.status < 500 else FatalError)
-    return kind(problem.title, code=problem.code, remedy=problem.remedy, detail=problem.detail, field=problem.field)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    seconds = response.headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else None
-
-
-def _unreachable(error: httpx.HTTPError) -> TransientError:
-    return TransientError(
-        "The agent's service does not answer.",
-        code="service-unreachable",
-        remedy="It may be starting or may have ended; try again, or start it.",
-        detail=type(error).__name__,
-    )
+            raise unreachable(error) from error

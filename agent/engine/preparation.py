@@ -73,7 +73,7 @@ class Preparation:
     async def prepare(self, packet: Packet) -> Ready:
         """Drop what is unchanged and let the rest walk. A record that cannot be mapped spoils no other."""
         version = self._version
-        fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
+        fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
         actions = None
         if self._stream is not None:
@@ -113,6 +113,11 @@ class Preparation:
         for packet in on_their_way:
             known.update(packet)
         return known
+
+
+def fingerprint_of(document: bytes, version: int) -> int:
+    """By which a state of a source record is recognised, as a deployed version would write it."""
+    return xxhash.xxh3_64_intdigest(document, version) >> 1
 
 
 def _stored(packet: Packet) -> StoredBookmark | None:

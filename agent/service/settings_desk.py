@@ -44,7 +44,7 @@ class SettingsDesk:
             self._environment.follow()
         elif name.startswith("log_") or name == "severity_level":
             self._apply_log()
-        elif name.startswith(("diagnosis_", "temp_")):
+        elif name.startswith(("diagnosis_", "temp_")) or name == "packet_samples":
             self._diagnosis.follow_settings()
         return answer
 

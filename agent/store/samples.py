@@ -10,11 +10,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
@@ -108,7 +109,7 @@ class Samples:
         for path in sample_files.files_in(self._folder):
             with suppress(sqlite3.Error), closing(sample_files.connect(path)) as connection:
                 query = f"SELECT {_COLUMNS} FROM kept WHERE run = ? ORDER BY id"  # noqa: S608 - our own text
-                found += [_row(path, *row) for row in connection.execute(query, (run,))]
+                found += [_row(path, row) for row in connection.execute(query, (run,))]
         return found
 
     def content(self, run: str, identity: str) -> tuple[KeptRow, bytes]:
@@ -125,7 +126,7 @@ class Samples:
                 row = connection.execute(query, (int(number), run)).fetchone()
                 if row is not None:
                     packed = zstandard.ZstdDecompressor().decompress(row[0], max_output_size=_LARGEST)
-                    return _row(path, *row[1:]), packed
+                    return _row(path, row[1:]), packed
         raise NotFoundError(
             "This packet is not kept any more.",
             code="packet-gone",
@@ -254,10 +255,8 @@ class Samples:
                 self._failed(_explained(error))
 
 
-def _row(
-    path: Path, number: int, run: str, node: str, kind: str, packet: int, piece: int, records: int, shown: int,
-    at: int, size: int,
-) -> KeptRow:  # fmt: skip
+def _row(path: Path, row: Sequence[Any]) -> KeptRow:
+    number, run, node, kind, packet, piece, records, shown, at, size = row
     return KeptRow(
         id=f"{path.stem}:{number}", run=run, node=node, kind=KeptKind(kind), number=packet, piece=piece,
         records=records, shown=shown, at=from_milliseconds(at), bytes=size,

@@ -41,7 +41,7 @@ class Line:
         journal = RunJournal(rig.journal, flow="flow", run=self.run_id)
         watch = Watch(look=PacketLook(journal, number=0, sampled=()))
         self.preparation = Preparation(
-            walker=Walker(stage, watch), ledger=rig.ledger, stream=rig.stream, version=version
+            walker=Walker(stage, watch=watch), ledger=rig.ledger, stream=rig.stream, version=version
         )
 
     async def prepare(self, *records: tuple[str, Any]) -> Ready:
