@@ -34,6 +34,8 @@ _LONE_NUMBER_UNITS: Final[Mapping[str, str]] = {
     "ReadDateTime": "hours",
 }
 FUNCTIONS: Final = tuple(_LONE_NUMBER_UNITS)
+RECORD_ID: Final = "{$}"
+"""In a retry filter, the id of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ def render(
         else:
             sent.append(SentClause(clause.key, clause.operator, value, clause.place is FilterPlace.HEADER))
     return Rendered(tuple(sent), _text(sent, left_out))
+
+
+def reads_bookmark(value: str) -> bool:
+    """Whether a clause's value stands for how far the source was read."""
+    return any(found["call"] is not None for found in _PLACEHOLDER.finditer(value))
 
 
 def faults(value: str, variables: Mapping[str, str]) -> Iterator[Fault]:

@@ -101,9 +101,10 @@ def _get(node_id: str, fields: Fields, report: Report) -> GetNode:
         action=fields.text("action", required=True),
         description=fields.text("description"),
         options=fields.texts("options"),
-        filters=tuple(_clauses(fields, report)),
+        filters=tuple(_clauses(fields, "filter", report)),
         start_from=_moment(fields.leaf("start_from"), report),
         loop=flow_forms.loop(fields, report),
+        retry_filters=tuple(_clauses(fields, "retry_filter", report)),
     )
     fields.finish()
     return node
@@ -132,8 +133,8 @@ def _mapper(node_id: str, fields: Fields, report: Report) -> MapperNode:
     return node
 
 
-def _clauses(fields: Fields, report: Report) -> Iterable[Clause]:
-    for member in fields.items("filter").members:
+def _clauses(fields: Fields, name: str, report: Report) -> Iterable[Clause]:
+    for member in fields.items(name).members:
         if not isinstance(member, Branch):
             report.add(member.place, "wrong-type", "A filter clause must be a mapping.", "Write {key: …, value: …}.")
             continue

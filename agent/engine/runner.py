@@ -23,6 +23,7 @@ from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
+from agent.engine.plans import stages_of
 from agent.engine.stage_runs import StageParts, Stages
 from agent.engine.verdict import conclusion
 from agent.store.deployments import Deployment, DeploymentStore
@@ -130,7 +131,7 @@ class Runner:
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
                 time_is_up=lambda: time.monotonic() >= end,
             )  # fmt: skip
-            return await stages.run(flow.stages)
+            return await stages.run(stages_of(row.plan, flow))
         finally:
             control.detach()
 

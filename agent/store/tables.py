@@ -113,6 +113,8 @@ RUNS = sa.Table(
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
     # The time of its schedule that the run stands for; none where it was started otherwise.
     sa.Column("planned_for", Moment),
+    # What it is to do, in the form of `domain.run_plan`; NULL for a run that reads on from the bookmark.
+    sa.Column("plan", sa.JSON(none_as_null=True)),
     sa.Index("runs_by_flow", "flow", "id"),
     # Of each processflow one run at most has not ended.
     sa.Index(
@@ -167,6 +169,16 @@ CURSORS = sa.Table(
     sa.Column("position", sa.JSON),
     sa.Column("finished", sa.Boolean, nullable=False),
     sa.Column("memory", sa.JSON),
+)
+
+# The records that a retry tries, while it runs. Sorted by record, so that those of several POST nodes are read once.
+PLAN_RECORDS = sa.Table(
+    "plan_records",
+    METADATA,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # Until when a Delay holds a packet back: decided once, and still known after a restart.

@@ -19,6 +19,8 @@ _ACTIONS = (
         ActionKind.READ,
         description="Reads the rows of a table, a view or a query; with incremental, those that changed.",
         any_filter=True,
+        by_id=True,
+        windowed_by=INCREMENTAL_OPTION,
         options={
             KEY_OPTION: "The columns that identify a row, separated by commas. Without it, the table's primary key.",
             QUERY_OPTION: "A SELECT to read instead of a table. Needs key.",
