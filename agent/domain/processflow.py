@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.domain.app import Action, DataType
+from agent.domain.clauses import FilterPart
 
 
 class NodeType(StrEnum):
@@ -32,26 +33,6 @@ class NodeType(StrEnum):
 
 
 LATER = frozenset({NodeType.RETURN_RESPONSE})
-
-
-class FilterPlace(StrEnum):
-    """Where a filter clause is sent."""
-
-    QUERY = "query"
-    HEADER = "header"
-
-
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One key-operator-value clause. `value` may hold `~{Function(…)}~` and `${variable}`."""
-
-    key: str
-    operator: str
-    value: str
-    place: FilterPlace = FilterPlace.QUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +99,10 @@ class GetNode(AppNode):
     for which `{$}` stands in their values. `offered` is what the app offers for its action, once that was looked up.
     """
 
-    filters: tuple[Clause, ...] = ()
+    filters: tuple[FilterPart, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
-    retry_filters: tuple[Clause, ...] = ()
+    retry_filters: tuple[FilterPart, ...] = ()
     offered: Action | None = None
 
 

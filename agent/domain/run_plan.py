@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from agent.domain.clauses import OPERATORS, Clause, FilterPlace
 from agent.domain.errors import FatalError
-from agent.domain.processflow import OPERATORS, Clause, FilterPlace
 from agent.domain.run import Trigger
 
 _SHOWN_CHARACTERS = 200

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 
 from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
+from agent.domain.clauses import RECORD_ID, all_clauses
 from agent.domain.processflow import (
     AppNode,
-    Clause,
-    FilterPlace,
     GetNode,
     MapperNode,
     PostNode,
@@ -22,12 +21,11 @@ from agent.domain.processflow import (
     Stage,
 )
 from agent.engine.catalogue import Bound, Catalogue
+from agent.engine.check_filters import Filtered, check_filter
 from agent.engine.check_mapping import check_mapping
 from agent.engine.document import Document
-from agent.engine.filters import RECORD_ID, faults
-from agent.engine.report import Place, Report, closest, meant, quoted
+from agent.engine.report import Place, Report, meant, quoted
 from agent.engine.stages import fed_by_source, posts_by_mapper
-from agent.engine.tree import Leaf
 
 
 def check(
@@ -123,8 +121,7 @@ class _Checker:
         if action is not None:
             self._check_options(node, action)
         if isinstance(node, GetNode):
-            self._check_filters(node, node.filters, "filter", action)
-            self._check_filters(node, node.retry_filters, "retry_filter", action)
+            self._check_filters(node, app, action)
             self._check_retry_filter(node)
         return schema
 
@@ -156,23 +153,17 @@ class _Checker:
                     meant(option, action.options, otherwise="It takes none."),
                 )  # fmt: skip
 
-    def _check_filters(self, node: GetNode, clauses: tuple[Clause, ...], name: str, action: Action | None) -> None:
-        for number, clause in enumerate(clauses):
-            if action is not None and clause.place is FilterPlace.QUERY and not is_accepted(clause.key, action):
-                self._report.add(
-                    self._place(node, name, number, "key"), "unknown-filter",
-                    f"The action {quoted(action.name)} of {quoted(node.schema)} does not accept the filter "
-                    f"{quoted(clause.key)}.",
-                    right_filter(clause.key, action),
-                )  # fmt: skip
-            leaf = self._document.find("nodes", node.id, name, number, "value")
-            for fault in faults(clause.value, self._flow.variables):
-                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, name, number)
-                self._report.add(place, fault.code, fault.message, fault.suggestion)
+    def _check_filters(self, node: GetNode, app: App, action: Action | None) -> None:
+        filtered = Filtered(app.name, node.schema, action) if action is not None else None
+        for name, parts in (("filter", node.filters), ("retry_filter", node.retry_filters)):
+            check_filter(
+                self._document, ("nodes", node.id, name), parts, self._report, filtered=filtered,
+                variables=self._flow.variables,
+            )  # fmt: skip
 
     def _check_retry_filter(self, node: GetNode) -> None:
         """A retry filter without the record's id would fetch everything."""
-        if node.retry_filters and not any(RECORD_ID in clause.value for clause in node.retry_filters):
+        if node.retry_filters and not any(RECORD_ID in clause.value for clause in all_clauses(node.retry_filters)):
             self._report.add(
                 self._place(node, "retry_filter"), "retry-filter-id",
                 "The retry filter does not name the record: no value in it holds {$}.",
@@ -181,17 +172,3 @@ class _Checker:
 
     def _place(self, node: AppNode, *path: str | int) -> Place:
         return self._document.place("nodes", node.id, *path)
-
-
-def is_accepted(key: str, action: Action) -> bool:
-    """Whether an action takes a filter of that name."""
-    return action.any_filter or key in action.filters
-
-
-def right_filter(key: str, action: Action) -> str:
-    """What was probably meant by a filter that the action does not take."""
-    renamed = action.renamed_filters.get(key)
-    if renamed is not None:
-        return f"Did you mean “{renamed}”? “{key}” belongs to another version of the app's API."
-    close = closest(key, action.filters)
-    return f"Did you mean “{close}”?" if close else meant(key, action.filters, otherwise="It accepts no filters.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import xxhash
 
+from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, SyncState
 from agent.domain.processflow import PostNode, Stage
 from agent.engine.load import Load
@@ -19,8 +20,11 @@ from agent.engine.prepared import Prepared
 from agent.store.acknowledgement import STATE_NUMBERS, RecordLine
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
-_GONE = "The record is not at the source any more."
-_GONE_REMEDY = "If it was deleted there on purpose, skip it. Else look at the retry filter of the processflow."
+_GONE = RecordError(
+    "The record is not at the source any more.",
+    code="record-gone",
+    remedy="If it was deleted there on purpose, skip it. Else look at the retry filter of the processflow.",
+)
 _ELSEWHERE = "When it was tried again, it took another way and did not come here."
 _UNDECIDED = "condition-failed"
 
@@ -34,7 +38,7 @@ class _Seen:
     reached: dict[str, set[str]] = field(default_factory=dict)
     stopped: dict[str, dict[str, int]] = field(default_factory=dict)
     """By POST, the records that did not get past it, and the state that they have there."""
-    undecided: dict[str, tuple[str, str]] = field(default_factory=dict)
+    undecided: dict[str, RecordError] = field(default_factory=dict)
 
 
 class Chosen:
@@ -86,7 +90,7 @@ class Chosen:
     def _note_undecided(self, load: Load) -> None:
         for index, error in load.errors.items():
             if error.code == _UNDECIDED:
-                self._seen.undecided[load.source_ids[index]] = (error.message, error.remedy)
+                self._seen.undecided[load.source_ids[index]] = error
 
     def _prepared(self, post: PostNode, source_ids: Sequence[str]) -> Prepared:
         return Prepared(
@@ -99,9 +103,9 @@ class Chosen:
 
     def _line(self, index: int, post: PostNode, source_id: str) -> RecordLine:
         if source_id not in self._seen.fingerprints:
-            return RecordLine(index, _FAILED, _GONE, _GONE_REMEDY)
+            return RecordLine.failed(index, _GONE)
         if source_id in self._seen.undecided:
-            return RecordLine(index, _FAILED, *self._seen.undecided[source_id])
+            return RecordLine.failed(index, self._seen.undecided[source_id])
         for before in self._behind[post.id]:
             state = self._seen.stopped.get(before, {}).get(source_id)
             if state is not None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agent.connectors.contract import ReadRequest, SentClause
+from agent.connectors.contract import ReadRequest
 from agent.domain.app import Action
+from agent.domain.clauses import Clause, FilterPart, FilterPlace, all_clauses
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Bookmark, Position
-from agent.domain.processflow import Clause, FilterPlace, GetNode, Processflow, Stage
+from agent.domain.processflow import GetNode, Processflow, Stage
 from agent.domain.run_plan import Normal, Replay, Resend, Retry, RunPlan, RuntimeFilter
-from agent.engine.filters import Rendered, reads_bookmark, render
+from agent.engine.filter_functions import UPPER_LIMIT
+from agent.engine.filters import Rendered, render
+from agent.engine.placeholders import functions_in
 
 _LOWER = (">", ">=")
 
@@ -79,11 +82,8 @@ def ask(
         case RuntimeFilter(filters=filters):
             rendered = _rendered((*filters[get.id], *_kept(get, filters[get.id])), get, flow, bookmark)
         case Replay(since=since, until=until):
-            bounds = _upper_bounds(get)
-            rendered = _joined(
-                render(get.filters, moment=None, start_from=since, variables=flow.variables),
-                render(bounds, moment=None, start_from=until, variables=flow.variables),
-            )
+            parts = (*get.filters, *_upper_bounds(get))
+            rendered = render(parts, moment=None, start_from=since, until=until, variables=flow.variables)
             window = (since, until) if _windowed(get) else None
         case Retry() | Resend():
             rendered = _rendered(_kept(get, ()), get, flow, bookmark)
@@ -123,9 +123,9 @@ def check_by_id(get: GetNode) -> None:
     )
 
 
-def _rendered(clauses: Sequence[Clause], get: GetNode, flow: Processflow, bookmark: Bookmark | None) -> Rendered:
+def _rendered(parts: Sequence[FilterPart], get: GetNode, flow: Processflow, bookmark: Bookmark | None) -> Rendered:
     moment = bookmark.moment if bookmark is not None else None
-    return render(clauses, moment=moment, start_from=get.start_from, variables=flow.variables)
+    return render(parts, moment=moment, start_from=get.start_from, variables=flow.variables)
 
 
 def _kept(get: GetNode, given: Iterable[Clause]) -> tuple[Clause, ...]:
@@ -135,7 +135,9 @@ def _kept(get: GetNode, given: Iterable[Clause]) -> tuple[Clause, ...]:
     return tuple(
         clause
         for clause in get.filters
-        if (clause.place is FilterPlace.HEADER or clause.key in shaping) and clause.key not in named
+        if isinstance(clause, Clause)
+        and (clause.place is FilterPlace.HEADER or clause.key in shaping)
+        and clause.key not in named
     )
 
 
@@ -144,12 +146,24 @@ def _windowed(get: GetNode) -> bool:
 
 
 def _upper_bounds(get: GetNode) -> tuple[Clause, ...]:
-    """The clauses that leave out what changed after a window, one for each that leaves out what changed before."""
-    lower = [clause for clause in get.filters if reads_bookmark(clause.value) and clause.place is FilterPlace.QUERY]
-    bounds = [bound for clause in lower if (bound := _upper_bound(clause, get.offered)) is not None]
-    given = {clause.key for clause in get.filters} if get.offered is None or not get.offered.any_filter else frozenset()
+    """The clauses that leave out what changed after a window, where the action filter has none of its own.
+
+    There is one for each that leaves out what changed before, so that both ends are of the same kind.
+    """
+    written = list(all_clauses(get.filters))
+    if any(UPPER_LIMIT in functions_in(clause.value) for clause in written):
+        return ()
+    bounds = [
+        bound
+        for clause in get.filters
+        if isinstance(clause, Clause) and any(functions_in(clause.value))
+        if (bound := _upper_bound(clause, get.offered)) is not None
+    ]
+    given = {clause.key for clause in written} if get.offered is None or not get.offered.any_filter else frozenset()
     if twice := next((bound.key for bound in bounds if bound.key in given), None):
-        raise _no_window(get, f"its action filter sets {twice} itself", f"Take {twice} out of the action filter")
+        raise _no_window(
+            get, f"its action filter sets {twice} itself", f"Let {twice} be ~{{{UPPER_LIMIT}}}~, or take it out,"
+        )  # fmt: skip
     if not bounds and not _windowed(get):
         raise _no_window(
             get, "nothing in it says when a record was changed",
@@ -159,12 +173,13 @@ def _upper_bounds(get: GetNode) -> tuple[Clause, ...]:
 
 
 def _upper_bound(clause: Clause, offered: Action | None) -> Clause | None:
-    if offered is None:
+    value = f"~{{{UPPER_LIMIT}}}~"
+    if offered is None or clause.place is not FilterPlace.QUERY:
         return None
     if clause.key in offered.upper_bounds:
-        return Clause(offered.upper_bounds[clause.key], clause.operator, "~{CreatedDate}~")
+        return Clause(offered.upper_bounds[clause.key], clause.operator, value)
     if offered.any_filter and clause.operator in _LOWER:
-        return Clause(clause.key, "<=", "~{CreatedDate}~")
+        return Clause(clause.key, "<=", value)
     return None
 
 
@@ -175,8 +190,3 @@ def _no_window(get: GetNode, reason: str, remedy: str) -> ConfigurationError:
         remedy=f"{remedy} and deploy again, or choose other GET nodes.",
         field=get.id,
     )
-
-
-def _joined(first: Rendered, second: Rendered) -> Rendered:
-    clauses: tuple[SentClause, ...] = (*first.clauses, *second.clauses)
-    return Rendered(clauses, f"{first.text} & {second.text}" if second.clauses else first.text)

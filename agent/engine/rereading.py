@@ -6,14 +6,14 @@ A retry filter that was written into the processflow is used in any case; else t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from agent.connectors.contract import ReadRequest, SentClause
+from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
+from agent.domain.clauses import RECORD_ID
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, Packet
-from agent.engine.filters import RECORD_ID
 
 _MOST_AT_ONCE = 500
 _LISTED_AT_ONCE = 50
@@ -38,7 +38,7 @@ class Rereading:
     def __init__(
         self,
         source: Readable,
-        retry_clauses: Sequence[SentClause],
+        retry_clauses: Sequence[SentPart],
         chosen: Callable[[str, int], Sequence[str]],
     ) -> None:
         self._source, self._retry_clauses, self._chosen = source, retry_clauses, chosen
@@ -84,12 +84,12 @@ class Rereading:
             return
         for some in self._groups(ids):
             clauses = [_with_ids(clause, some) for clause in self._retry_clauses]
-            named = {clause.key for clause in clauses}
-            kept = [clause for clause in request.clauses if clause.key not in named]
+            named = {clause.key for clause in _all(clauses)}
+            kept = [clause for clause in request.clauses if isinstance(clause, SentClause) and clause.key not in named]
             yield replace(request, clauses=[*clauses, *kept])
 
     def _groups(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
-        naming = [clause for clause in self._retry_clauses if RECORD_ID in clause.value]
+        naming = [clause for clause in _all(self._retry_clauses) if RECORD_ID in clause.value]
         if not all(map(_takes_lists, naming)):
             yield from ([one] for one in ids)
             return
@@ -104,9 +104,19 @@ def _takes_lists(clause: SentClause) -> bool:
     return clause.value.strip() == RECORD_ID and (clause.operator == "in" or clause.key.endswith(":in"))
 
 
-def _with_ids(clause: SentClause, ids: Sequence[str]) -> SentClause:
-    """The clause with the ids in it. They come last, so that nothing in an id is taken for a function."""
-    return replace(clause, value=clause.value.replace(RECORD_ID, ",".join(ids)))
+def _all(parts: Iterable[SentPart]) -> Iterator[SentClause]:
+    for part in parts:
+        if isinstance(part, SentGroup):
+            yield from _all(part.members)
+        else:
+            yield part
+
+
+def _with_ids(part: SentPart, ids: Sequence[str]) -> SentPart:
+    """The clauses with the ids in them. They come last, so that nothing in an id is taken for a function."""
+    if isinstance(part, SentGroup):
+        return replace(part, members=tuple(_with_ids(member, ids) for member in part.members))
+    return replace(part, value=part.value.replace(RECORD_ID, ",".join(ids)))
 
 
 def _after(request: ReadRequest) -> str:
