@@ -28,6 +28,7 @@ from agent.engine.plans import Asked, ask, check_by_id, planned, takes_part, wri
 from agent.engine.preparation import Preparation
 from agent.engine.rereading import Readable, Rereading
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -57,6 +58,7 @@ class Stages:
     journal: RunJournal
     control: RunControl
     time_is_up: Callable[[], bool]
+    vocabulary: Vocabulary = PLAIN
     streams: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stages: Sequence[Stage]) -> bool:
@@ -114,7 +116,7 @@ class Stages:
             source = await stack.enter_async_context(
                 self.parts.bindings.connection(stage.source, self.flow, self.bindings)
             )
-            plan, walker = row.plan, Walker(stage)
+            plan, walker = row.plan, Walker(stage, self.vocabulary)
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
