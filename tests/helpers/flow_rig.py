@@ -29,6 +29,7 @@ from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunRow, RunStore, new_run_id
 from agent.store.sync_info import SyncInfo, SyncRow
+from agent.store.trips import TripStore
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -210,6 +211,7 @@ class Rig:
         self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
+        self.trips = TripStore(self.database)
         self.configurations = ConfigurationStore(self.database)
         for app in self.connectors:
             self.configurations.save(
@@ -247,7 +249,7 @@ class Rig:
         return Parts(
             deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
             bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
-            journal=self.journal, clock=self.clock.utc, parse=self.parse,
+            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse,
         )  # fmt: skip
 
     def parse(self, deployment: Deployment) -> Processflow:
