@@ -104,7 +104,10 @@ class Flows:
         held_up = self._trips.hindrances()
         return [
             self._flow(
-                one, active.get(one.flow), failed.get(one.flow, 0), briefs.get(one.flow, Brief()),
+                one,
+                active.get(one.flow),
+                failed.get(one.flow, 0),
+                briefs.get(one.flow, Brief()),
                 held_up.get(one.flow, ""),
             )
             for one in self._deployments.active()

@@ -124,9 +124,7 @@ class Scheduler:
                 failing = False
             self._wake.wait(seconds)
 
-    def _world(
-        self, flow: str, deployed: set[str], busy: Mapping[str, RunRow], hindrances: Mapping[str, str]
-    ) -> World:
+    def _world(self, flow: str, deployed: set[str], busy: Mapping[str, RunRow], hindrances: Mapping[str, str]) -> World:
         run = busy.get(flow)
         return World(
             now=self._clock(),

@@ -77,8 +77,8 @@ class Trips:
             raise ConflictError(
                 f"The App Configuration “{trip.name}” is refused by its app: {trip.message}",
                 code="configuration-tripped",
-                remedy=f"{trip.remedy} Correct it under App Configurations and press Validate: then its processflows go "
-                "on by themselves.",
+                remedy=f"{trip.remedy} Correct it under App Configurations and press Validate: then all that waits "
+                "goes on by itself.",
                 field=trip.configuration,
             )
 

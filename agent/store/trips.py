@@ -139,7 +139,7 @@ class TripStore:
             .group_by(RUNS.c.waits_for)
         )
         with self._database.read() as connection:
-            return {configuration: count for configuration, count in connection.execute(query)}
+            return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def release(connection: sa.Connection, configuration: str, *, at: datetime) -> list[str] | None:

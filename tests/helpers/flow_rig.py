@@ -238,9 +238,12 @@ class Rig:
 
     def deploy(self, document: str = "") -> Deployment:
         """Deploy a version."""
+        return self.deploy_with({token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, document)
+
+    def deploy_with(self, bindings: dict[str, str], document: str = "") -> Deployment:
+        """Deploy a version that uses these configurations."""
         return DeploymentStore(self.database).add(
-            flow=self.flow, document=document or self.document, file="flow.yaml",
-            bindings={token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, note="",
+            flow=self.flow, document=document or self.document, file="flow.yaml", bindings=bindings, note="",
             deployed_at=self.clock.utc(), deployed_by="", log=[],
         )  # fmt: skip
 
