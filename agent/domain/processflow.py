@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.domain.app import DataType
+from agent.domain.clauses import FilterPart
 
 
 class NodeType(StrEnum):
@@ -32,26 +33,6 @@ class NodeType(StrEnum):
 
 
 LATER = frozenset({NodeType.RETURN_RESPONSE})
-
-
-class FilterPlace(StrEnum):
-    """Where a filter clause is sent."""
-
-    QUERY = "query"
-    HEADER = "header"
-
-
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One key-operator-value clause. `value` may hold `~{Function(…)}~` and `${variable}`."""
-
-    key: str
-    operator: str
-    value: str
-    place: FilterPlace = FilterPlace.QUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +95,7 @@ class StartNode:
 class GetNode(AppNode):
     """Fetches records. `start_from` is where the first run begins; None is the beginning."""
 
-    filters: tuple[Clause, ...] = ()
+    filters: tuple[FilterPart, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
-from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.errors import AmbiguousWriteError, RecordError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet, Row, WriteReport
@@ -207,6 +207,13 @@ class Destination:
             index: f"d{row[0]}" for index, row in enumerate(batch.rows) if self.rows.get(row[0]) == row
         })  # fmt: skip
 
+    async def present(self, _target: WriteTarget, batch: Batch) -> Present:
+        self.steps.reach("present")
+        await asyncio.sleep(0)
+        report = self._report(batch)
+        return Present([self.rows.get(row[0]) for row in batch.rows], report.destination_ids,
+                       failures=report.failures, skipped=report.skipped)  # fmt: skip
+
     async def receipt(self, target: WriteTarget) -> bytes | None:
         self.steps.reach("receipt")
         return self.kept.get(target.ledger_key)
@@ -278,6 +285,9 @@ class ScriptedConnection:
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         return await self._destination(target.schema).look_up(target, batch)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        return await self._destination(target.schema).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         return await self._destination(target.schema).receipt(target)
