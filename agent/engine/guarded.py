@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
 
-from agent.connectors.contract import CheckReport, Connection, LookUp, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, Connection, LookUp, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.errors import AccessError, AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.store.trips import Used
@@ -20,12 +20,12 @@ _PAUSE_SECONDS: Final = 1.0
 _REFUSALS = (CredentialsError, AccessError)
 
 
-class RefusedError(Exception):
+class RefusedError(CredentialsError):
     """An app refuses the credentials of an App Configuration, and did so twice."""
 
     def __init__(self, used: Used, error: ConfigurationError) -> None:
-        super().__init__(used.id)
-        self.used, self.error = used, error
+        super().__init__(error.message, code=error.code, remedy=error.remedy, detail=error.detail, field=error.field)
+        self.used = used
 
 
 class GuardedConnection:
@@ -91,6 +91,13 @@ class GuardedConnection:
         """Find out which rows arrived."""
         try:
             return await self._inner.look_up(target, batch)
+        except _REFUSALS as error:
+            raise await self._judged(error) from error
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find out what a write would meet."""
+        try:
+            return await self._inner.present(target, batch)
         except _REFUSALS as error:
             raise await self._judged(error) from error
 

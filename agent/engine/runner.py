@@ -181,11 +181,11 @@ class Runner:
         journal.progressed()
         return Then.PARKED if not row.cancel_requested else Then.GO_ON
 
-    def _refused(self, row: RunRow, journal: RunJournal, control: RunControl, refused: RefusedError) -> Then:
+    def _refused(self, row: RunRow, journal: RunJournal, control: RunControl, error: RefusedError) -> Then:
         """The app refuses the credentials: the configuration trips, and the run waits where it is."""
         if control.cancelled():
             return self._end_cancelled(row, journal)
-        used, error = refused.used, refused.error
+        used = error.used
         if self._parts.trips.trip(used, error, at=self._parts.clock()):
             journal.write(
                 "error", f"“{used.name}” is refused by its app: {error.message} Its processflows wait until it works.",

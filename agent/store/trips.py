@@ -150,7 +150,7 @@ def release(connection: sa.Connection, configuration: str, *, at: datetime) -> l
     if not connection.execute(TRIPS.delete().where(TRIPS.c.configuration == configuration)).rowcount:
         return None
     waiting = sa.and_(RUNS.c.waits_for == configuration, RUNS.c.ended_at.is_(None))
-    runs = list(connection.execute(sa.select(RUNS.c.id).where(waiting)).scalars())
+    runs = list(connection.execute(sa.select(RUNS.c.id).where(waiting).order_by(RUNS.c.id)).scalars())
     connection.execute(RUNS.update().where(waiting).values(resume_at=at, waits_for=""))
     return runs
 

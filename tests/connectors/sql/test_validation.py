@@ -177,7 +177,7 @@ async def test_a_wrong_password(postgres_place: PostgresPlace) -> None:
 
 async def test_no_password(postgres_place: PostgresPlace) -> None:
     error = await fails(postgres_place, password="")
-    assert (type(error), error.code, error.field) == (ConfigurationError, "password-missing", "password")
+    assert (type(error), error.code, error.field) == (CredentialsError, "password-missing", "password")
 
 
 async def test_an_unknown_database(postgres_place: PostgresPlace) -> None:
@@ -192,7 +192,7 @@ async def test_a_user_who_may_not_log_in(postgres_place: PostgresPlace) -> None:
         error = await fails(postgres_place, username="guest", password="guest-password")
     finally:
         postgres_place.run("DROP ROLE guest")
-    assert (type(error), error.code, error.field) == (ConfigurationError, "user-unknown", "username")
+    assert (type(error), error.code, error.field) == (CredentialsError, "user-unknown", "username")
 
 
 async def test_a_user_who_may_not_use_the_database(postgres_server: PostgresServer) -> None:
