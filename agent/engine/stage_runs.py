@@ -23,6 +23,7 @@ from agent.engine.journal import RunJournal
 from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -51,6 +52,7 @@ class Stages:
     journal: RunJournal
     control: RunControl
     time_is_up: Callable[[], bool]
+    vocabulary: Vocabulary = PLAIN
     streams: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stages: Sequence[Stage]) -> bool:
@@ -105,7 +107,7 @@ class Stages:
             source = await stack.enter_async_context(
                 self.parts.bindings.connection(stage.source, self.flow, self.bindings)
             )
-            walker = Walker(stage)
+            walker = Walker(stage, self.vocabulary)
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
