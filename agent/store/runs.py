@@ -235,6 +235,7 @@ class RunStore:
                 .values(
                     state=RunState.RUNNING.value,
                     resume_at=None,
+                    waits_for="",
                     started_at=sa.func.coalesce(RUNS.c.started_at, sa.literal(at, RUNS.c.started_at.type)),
                 )
             )

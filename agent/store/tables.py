@@ -71,6 +71,17 @@ CONFIGURATIONS = sa.Table(
     sa.UniqueConstraint("app", "name"),
 )
 
+# Configurations whose credentials the app refuses: what uses them waits until they are proven again.
+TRIPS = sa.Table(
+    "trips",
+    METADATA,
+    sa.Column("configuration", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+)
+
 DEPLOYMENTS = sa.Table(
     "deployments",
     METADATA,
@@ -111,6 +122,8 @@ RUNS = sa.Table(
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
+    # The App Configuration that a run waits for, as that has tripped; empty where it does not.
+    sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
     # The time of its schedule that the run stands for; none where it was started otherwise.
     sa.Column("planned_for", Moment),
     # What it is to do, in the form of `domain.run_plan`; NULL for a run that reads on from the bookmark.

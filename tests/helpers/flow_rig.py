@@ -31,6 +31,7 @@ from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.sync_info import SyncInfo, SyncRow
+from agent.store.trips import TripStore
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -212,6 +213,7 @@ class Rig:
         self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
+        self.trips = TripStore(self.database)
         self.configurations = ConfigurationStore(self.database)
         for app in self.connectors:
             self.configurations.save(
@@ -238,9 +240,12 @@ class Rig:
 
     def deploy(self, document: str = "") -> Deployment:
         """Deploy a version."""
+        return self.deploy_with({token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, document)
+
+    def deploy_with(self, bindings: dict[str, str], document: str = "") -> Deployment:
+        """Deploy a version that uses these configurations."""
         return DeploymentStore(self.database).add(
-            flow=self.flow, document=document or self.document, file="flow.yaml",
-            bindings={token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, note="",
+            flow=self.flow, document=document or self.document, file="flow.yaml", bindings=bindings, note="",
             deployed_at=self.clock.utc(), deployed_by="", log=[],
         )  # fmt: skip
 
@@ -249,7 +254,7 @@ class Rig:
         return Parts(
             deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
             bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
-            journal=self.journal, clock=self.clock.utc, parse=self.parse,
+            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse,
         )  # fmt: skip
 
     def parse(self, deployment: Deployment) -> Processflow:

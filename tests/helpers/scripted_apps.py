@@ -284,6 +284,7 @@ class ScriptedConnection:
 
     async def check(self, progress: Callable[[str], None]) -> CheckReport:
         progress("Looking …")
+        self.steps.reach("check")
         return CheckReport()
 
     def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
