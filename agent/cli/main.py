@@ -8,7 +8,7 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import apps, flows, log, runs, schedules, upkeep
+from agent.cli import apps, flows, log, runs, schedules, snapshots, upkeep
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
@@ -32,6 +32,8 @@ app.command("run")(runs.execute)
 app.command("runs")(runs.runs)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
+app.command("snapshot")(snapshots.snapshot)
+app.command("record")(snapshots.record)
 app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")

@@ -82,8 +82,11 @@ def runs(
 ) -> None:
     """Runs, newest first."""
     page = ask(lambda client: client.runs(flow=flow, limit=limit))
-    rows = [(one.id, one.flow, one.state.value, local(one.queued_at), summary(one), one.message) for one in page.items]
-    headings = ("Run", "Processflow", "State", "Queued", "Records", "Message")
+    rows = [
+        (one.id, one.flow, one.trigger.value, one.state.value, local(one.queued_at), summary(one), one.message)
+        for one in page.items
+    ]
+    headings = ("Run", "Processflow", "Started by", "State", "Queued", "Records", "Message")
     show(page, as_json, lambda: table(headings, rows, empty="Nothing has run yet."))
 
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from agent.domain.app import App, Schema
 from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
 from agent.domain.secret import Secret
+from agent.domain.sent import Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class ReadRequest:
     All of `clauses` have to hold. `position` is that of the last acknowledged packet when a run goes on after an
     interruption, else None. `packet_records` is how many records a packet should have about; the last one has
     fewer.
+
+    With `ids`, exactly these records are read, as far as they are there, in any order and whatever their state; a few
+    hundred at most, so that nothing has to be resumed. `clauses` are then headers and shaping filters alone. It is only
+    asked of actions that say `by_id`. With `window`, what changed from the first moment to the second is read, both
+    aware and included; only asked of nodes with the option `Action.windowed_by`. Neither comes with a bookmark.
     """
 
     schema: str
@@ -79,6 +86,8 @@ class ReadRequest:
     bookmark: Bookmark | None
     position: Position | None
     packet_records: int
+    ids: Sequence[str] = ()
+    window: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,15 @@ class Connection(Protocol):
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """The last receipt committed for `target.ledger_key`, or None. Always None without `keeps_receipts`."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A connection that tells of what it sends."""
+
+    def tell(self, observer: Observer) -> None:
+        """Tell this observer of every request from now on. Called before the connection is entered."""
         ...
 
 

@@ -25,6 +25,7 @@ from agent.domain.processflow import (
 )
 from agent.engine.journal import RunJournal
 from agent.engine.packet_look import PacketLook
+from agent.engine.request_look import RequestLook
 from agent.engine.watch import Watch
 from agent.store.ledger import Ledger
 from agent.store.node_work import NodeWork
@@ -40,13 +41,14 @@ class StageActivity:
         ledger: Knows what the nodes did in earlier slices.
         journal: Hears of beginnings and ends.
         clock: Gives the present, aware.
+        number: How many packets of the stage the run has carried.
     """
 
     def __init__(
-        self, *, stage: Stage, run: str, ledger: Ledger, journal: RunJournal, clock: Callable[[], datetime]
+        self, *, stage: Stage, run: str, ledger: Ledger, journal: RunJournal, clock: Callable[[], datetime], number: int
     ) -> None:
         self._stage, self._run, self._ledger = stage, run, ledger
-        self._journal, self._clock = journal, clock
+        self._journal, self._clock, self._number = journal, clock, number
         self._known = frozenset(work.node for work in ledger.entries(run))
 
     def begins(self) -> None:
@@ -60,6 +62,10 @@ class StageActivity:
         """A watch over packets of this stage, of which so many have been carried before."""
         look = PacketLook(self._journal, number=number, sampled=self._known)
         return Watch(clock=self._clock, look=look, begun=self._begun, known=self._known)
+
+    def requests(self, node: str) -> RequestLook:
+        """Who looks at what a node sends."""
+        return RequestLook(self._journal, node, self._number, sampled=node in self._known)
 
     def ended(self) -> None:
         """The stage has come to its end."""

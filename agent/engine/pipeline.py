@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from agent.connectors.contract import Connection, ReadRequest
+from agent.connectors.contract import ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.engine.blame import blame
@@ -20,6 +20,7 @@ from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
+from agent.engine.rereading import Readable
 
 _QUEUED_PACKETS = 1
 
@@ -37,7 +38,7 @@ class Pipeline:
     """Carries packets from one connection to another until the read is finished, the slice is over, or the run stops.
 
     Args:
-        source: The entered connection to read from.
+        source: What to read from: an entered connection, or what reads through one.
         node: The id of the node that reads.
         preparation: Drops what is unchanged and maps the rest.
         carrier: Writes and books.
@@ -50,7 +51,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        source: Connection,
+        source: Readable,
         node: str,
         preparation: Preparation,
         carrier: Carrier,

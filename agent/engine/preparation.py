@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import xxhash
 
@@ -28,8 +28,9 @@ class Ready:
     """A packet of the source, and what is to be done with it.
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
-    `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
-    which the same packet holds a newer one. `work` is what the nodes did that it has passed already.
+    `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
+    that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
+    `work` is what the nodes did that it has passed already.
     """
 
     load: Load
@@ -38,7 +39,8 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
-    work: Sequence[NodeWork] = field(default=())
+    missing: Sequence[str] = ()
+    work: Sequence[NodeWork] = ()
 
     @property
     def last(self) -> bool:
@@ -88,6 +90,7 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            missing=packet.missing,
             work=self._walker.watch.taken() if actions is not None else (),
         )
 

@@ -102,6 +102,10 @@ class Walker:
             self.watch.sent_on(self._stage.source.id, load)
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
+    def enter(self, post: PostNode, load: Load) -> Iterator[Action]:
+        """What is to be done with what is brought straight to a POST."""
+        yield from self._pass(post.id, load)
+
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
         """What is to be done with what was written."""
         self.watch.sent_on(post.id, load)

@@ -28,6 +28,7 @@ from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.history import History
+from agent.service.housekeeping import Housekeeping
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
 from agent.service.machine_zone import machine_zone
@@ -38,6 +39,8 @@ from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
+from agent.service.snapshots import Snapshots
+from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
 from agent.store.configurations import ConfigurationStore
@@ -54,7 +57,9 @@ from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
+from agent.store.snapshots import Snapshots as SnapshotStore
 from agent.store.sync_info import SyncInfo
+from agent.store.trips import TripStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -123,12 +128,14 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
         runner = Runner(
             Parts(
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
                 bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                trips=trips,
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
@@ -147,13 +154,21 @@ class AgentParts:
             secrets_ready=self._secrets_ready,
             changed=self.environment_changed,
         )
-        self.desk = SettingsDesk(
-            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
-        )
-        self.operators = Operators(OperatorStore(self.database), Passwords())
-        self.configurations = Configurations(
-            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
+        self.housekeeping = Housekeeping(
+            database=self.database, diagnosis=self.diagnosis, settings=self.settings, journal=self.journal,
             clock=self._clock,
+        )  # fmt: skip
+        self.desk = SettingsDesk(
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
+            housekeeping=self.housekeeping,
+        )  # fmt: skip
+        self.operators = Operators(OperatorStore(self.database), Passwords())
+        self.trips = Trips(
+            store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
+        )
+        self.configurations = Configurations(
+            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, trips=self.trips,
+            hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
         self.schedules = Schedules(
@@ -162,17 +177,21 @@ class AgentParts:
         )  # fmt: skip
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
-            schedules=self.schedules, connectors=found, compiled=compiled, environment=self.environment, hub=self.hub,
-            clock=self._clock,
+            schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
+            environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, queue=self.worker, environment=self.environment,
-            hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
+            environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
-            state=lambda: self.environment.state, journal=self.journal,
+            state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+        )  # fmt: skip
+        self.snapshots = Snapshots(
+            store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
+            diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
@@ -196,6 +215,7 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.housekeeping.stop()
             self.environment.stop()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
@@ -250,6 +270,11 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.housekeeping.start()
+
+    def _tripped(self, configuration_id: str) -> None:
+        self.configurations.tripped(configuration_id)
+        self._wake_scheduler()
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()

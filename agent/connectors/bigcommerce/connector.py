@@ -27,13 +27,14 @@ from agent.connectors.bigcommerce.credentials import (
 from agent.connectors.bigcommerce.inventory import MOST_ITEMS, InventoryStock, Stock
 from agent.connectors.bigcommerce.legacy_stock import LEGACY_RECORDS, LegacyStock
 from agent.connectors.bigcommerce.passes import packets
-from agent.connectors.bigcommerce.reading import pages
+from agent.connectors.bigcommerce.reading import by_ids, pages
 from agent.connectors.bigcommerce.schema import APP, PRODUCTS, PUT, schemas
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
+from agent.domain.sent import Observer
 from agent.http.factory import READ_SECONDS, http_client
 from agent.http.pacing import Gates
 from agent.http.retry import Random, Retry, RetryPolicy, Sleep
@@ -102,9 +103,14 @@ class BigCommerceConnection:
         self._http: list[httpx.AsyncClient] = []
         self._client: StoreClient | None = None
         self._stock: Stock | None = None
+        self._observer: Observer | None = None
 
     def __repr__(self) -> str:
         return f"<BigCommerceConnection {self._account.name}>"
+
+    def tell(self, observer: Observer) -> None:
+        """Tell of every request from now on."""
+        self._observer = observer
 
     async def __aenter__(self) -> Self:
         self._client = self._made_client(self._account)
@@ -133,6 +139,9 @@ class BigCommerceConnection:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read customers or orders."""
+        if request.ids:
+            yield await by_ids(self._entered(), request)
+            return
         source = pages(self._entered(), request)
         stream = packets(source, position=request.position, packet_records=request.packet_records)
         try:
@@ -171,6 +180,7 @@ class BigCommerceConnection:
             read_seconds=around.read_seconds,
             auth=StoreAuth(account=account, username=self._username, token=self._token),
             transport=around.transport,
+            observer=self._observer,
         )
         self._http.append(http)
         retry = Retry(

@@ -208,8 +208,10 @@ class Dialect(Protocol):
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> None:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Send rows; `again` when rows for the same table were sent in this transaction and rolled back.
+
+        Returns the statement that put them into the table.
 
         Raises UnfitError, or what the driver raises.
         """
@@ -247,6 +249,10 @@ class Dialect(Protocol):
 
     def given(self, column: Column) -> str:
         """A parameter that takes back what `held` gave."""
+        ...
+
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """What of `q` to compare with which parameter, to find a column's values by their text, as ids have it."""
         ...
 
     def condition(

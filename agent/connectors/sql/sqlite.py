@@ -219,7 +219,7 @@ class SqliteDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> None:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Insert or update rows, with one prepared statement."""
         check_digits(load, rows)
         names = [self.quote(column.name) for column in load.columns]
@@ -231,6 +231,7 @@ class SqliteDialect:
             then = f"UPDATE SET {', '.join(f'{one}=excluded.{one}' for one in others)}" if others else "NOTHING"
             statement += f" ON CONFLICT ({', '.join(self.quote(one.name) for one in load.key)}) DO {then}"
         connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
+        return statement
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
@@ -283,6 +284,11 @@ class SqliteDialect:
     def given(self, column: Column) -> str:
         """A parameter as it is."""
         return "?"
+
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """The column itself where its type turns texts into what it holds, so that its index is used."""
+        name = f"q.{self.quote(column.name)}"
+        return (name if column.family in (Family.INTEGER, Family.TEXT) else f"CAST({name} AS TEXT)"), "?"
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
