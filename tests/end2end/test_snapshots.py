@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from agent.api import models
 from agent.api.snapshot_models import KeptKind, NodeState
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
-from tests.helpers.shop import Shop
+from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import Stage
 
 FLOW = "orders-to-database"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A small store: in Diagnosis Mode all of it is written out many times."""
+    with open_shop(tmp_path, "--orders", "600", "--no-quota") as opened:
+        yield opened
 
 
 def test_yesterdays_run_shows_nodes_records_packets_and_requests(stage: Stage, shop: Shop) -> None:
@@ -71,7 +82,7 @@ def test_diagnosis_mode_writes_plain_files_and_clearing_while_runs_go_on_harms_n
     over, cleared = threading.Event(), []
 
     def clear() -> None:
-        while not over.is_set():
+        while not over.wait(0.05):
             cleared.append(stage.ask(lambda client: client.clear(models.ClearTarget.TEMP)).done)
             cleared.append(stage.ask(lambda client: client.clear(models.ClearTarget.CACHE)).done)
 

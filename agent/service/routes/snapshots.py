@@ -54,7 +54,7 @@ def kept_packet(agent: Agent, run_id: Name, packet_id: Name) -> models.KeptPacke
 def runs_of_record(
     agent: Agent,
     name: Name,
-    source_id: Annotated[str, Query(max_length=10_000, description="The record's id at its source.")] = "",
+    source_id: Annotated[str, Query(max_length=1_000, description="The record's id at its source.")] = "",
     after: After = "",
     limit: Limit = 50,
 ) -> models.DataLogPage:
