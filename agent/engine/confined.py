@@ -1,7 +1,7 @@
 """The program in which expressions are evaluated that may need much memory. Its parent may kill it at any moment.
 
 Messages are msgpack, each after four bytes of its length. The first one, empty, says that the program is ready: on a
-busy machine starting takes a moment, which is not the expression's fault. `[expression, document, lookups]` then becomes
+busy machine starting takes a moment, which is not the expression's fault. `[expression, document, lookups]` becomes
 `["result", text, ""]` or `["failure", message, ""]`; before that, `["lookup", name, source]` may ask for a value, and
 gets it alone. The tables of lookups stay with the parent: `lookups` are their names. The program ends when its input
 does, so it never outlives its parent.
