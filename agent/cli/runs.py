@@ -88,7 +88,7 @@ def runs(
          one.message)
         for one in page.items
     ]  # fmt: skip
-    headings = ("Run", "Processflow", "State", "Queued", "Started as", "Records", "Message")
+    headings = ("Run", "Processflow", "State", "Queued", "Why", "Records", "Message")
     show(page, as_json, lambda: table(headings, rows, empty="Nothing has run yet."))
 
 
