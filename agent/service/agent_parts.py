@@ -32,6 +32,7 @@ from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
@@ -41,6 +42,7 @@ from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
+from agent.store.audit import Audit
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -55,6 +57,7 @@ from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
+from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
 from agent.store.vault import VaultState
@@ -174,7 +177,11 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
             environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
+            redact=redactor.redact,
+        )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
@@ -201,6 +208,7 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.records.jobs.stop()
             self.environment.stop()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:

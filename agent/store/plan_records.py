@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
-from agent.store.sync_info import found_by
+from agent.store.sync_filter import found_by
 from agent.store.tables import PLAN_RECORDS, STREAMS, SYNC_INFO, to_milliseconds
 
 _IDS_AT_ONCE = 500
@@ -125,7 +125,8 @@ def _streams(connection: sa.Connection, choice: Choice) -> Sequence[tuple[int, s
 
 def _conditions(stream: int, choice: Choice) -> list[sa.ColumnElement[bool]]:
     """What a record has to fulfil: one condition, or with many ids one for each part of them."""
-    shared: list[sa.ColumnElement[bool]] = [SYNC_INFO.c.stream == stream]
+    # What an operator skipped is not tried: that has to be taken back first.
+    shared: list[sa.ColumnElement[bool]] = [SYNC_INFO.c.stream == stream, SYNC_INFO.c.skipped.is_(False)]
     if choice.states:
         numbers = [STATE_NUMBERS[state] for state in choice.states]
         # One state is asked for as such, so that the index on troubled records is used in its order.
