@@ -53,7 +53,9 @@ def choose(connection: sa.Connection, run: str, choice: Choice) -> dict[str, int
             query = sa.select(sa.literal(run), SYNC_INFO.c.source_id, sa.literal(node)).where(condition)
             if left is not None:
                 query = query.order_by(SYNC_INFO.c.updated_at, SYNC_INFO.c.source_id).limit(left - count)
-            count += connection.execute(PLAN_RECORDS.insert().from_select(["run", "source_id", "node"], query)).rowcount
+            # Without the option, PostgreSQL's driver does not say how many there were.
+            written = PLAN_RECORDS.insert().from_select(["run", "source_id", "node"], query)
+            count += connection.execute(written, execution_options={"preserve_rowcount": True}).rowcount
         if count:
             found[node] = count
         if left is not None:
