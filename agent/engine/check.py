@@ -12,6 +12,7 @@ from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.processflow import (
     AppNode,
+    EventSource,
     FilterPlace,
     GetNode,
     MapperNode,
@@ -101,6 +102,8 @@ class _Checker:
 
     def check_node(self, node: GetNode | PostNode, kind: ActionKind) -> Schema | None:
         """Check a node and give its schema."""
+        if isinstance(node, EventSource):
+            return None
         app, schema = self._catalogue.app(node.credential), self._catalogue.schema(node)
         if not self.is_first(node.id):
             return schema

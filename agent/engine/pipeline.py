@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from agent.connectors.contract import Connection, ReadRequest
+from agent.connectors.contract import ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.engine.carrying import Carrier
@@ -31,11 +32,17 @@ class _Stop:
     """The reader stopped between two packets; the next slice goes on from there."""
 
 
+class Readable(Protocol):
+    """What gives packets: see `Connection.read`."""
+
+    def read(self, request: ReadRequest) -> AsyncIterator[Packet]: ...
+
+
 class Pipeline:
     """Carries packets from one connection to another until the read is finished, the slice is over, or the run stops.
 
     Args:
-        source: The entered connection to read from.
+        source: What to read from, entered.
         preparation: Drops what is unchanged and maps the rest.
         carrier: Writes and books.
         control: The wishes for the run, attached.
@@ -47,7 +54,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        source: Connection,
+        source: Readable,
         preparation: Preparation,
         carrier: Carrier,
         control: RunControl,

@@ -12,18 +12,22 @@ from datetime import datetime
 
 from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import FatalError
-from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
+from agent.domain.processflow import AppNode, EventSource, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
+from agent.engine.event_answers import Answering, Answers, answers_by_event
+from agent.engine.event_ids import names_events
+from agent.engine.event_source import EventFetch, EventPoll, EventQueue
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
-from agent.engine.pipeline import Pipeline
+from agent.engine.pipeline import Pipeline, Readable
 from agent.engine.preparation import Preparation
 from agent.engine.verdict import FailureLimit
 from agent.engine.walking import Walker
+from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
 
@@ -38,6 +42,8 @@ class StageParts:
     ledger: Ledger
     bindings: Bindings
     clock: Callable[[], datetime]
+    events: EventStore
+    answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +108,13 @@ class Stages:
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
-            source = await stack.enter_async_context(
-                self.parts.bindings.connection(stage.source, self.flow, self.bindings)
-            )
+            source = await self._source(stage, stack)
             walker = Walker(stage)
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                answering=Answering(self.parts.answers, row.flow, cursor.position),
             )  # fmt: skip
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if is_plain(stage) else None,
@@ -121,6 +126,27 @@ class Stages:
             )  # fmt: skip
             self._note(stage)
             return await pipeline.run(self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS)))
+
+    async def _source(self, stage: Stage, stack: AsyncExitStack) -> Readable:
+        """What the stage reads from, entered."""
+        get, events, flow = stage.source, self.parts.events, self.row.flow
+        if isinstance(get, EventSource):
+            return EventQueue(events, flow, one_event=answers_by_event(stage))
+        app = await stack.enter_async_context(self.parts.bindings.connection(get, self.flow, self.bindings))
+        if not get.by_event:
+            return app
+        if not names_events(get):
+            return EventPoll(events, flow, app)
+        return EventFetch(
+            events, flow, app, one_event=answers_by_event(stage), missing=lambda ids: self._tell_missing(get, ids)
+        )
+
+    def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
+        for one in ids:
+            self.journal.write(
+                "warning", f"An event named {one}, and the source application gave no such record.", node=get.id,
+                record=one, detail="It may have been deleted since, or the filter leaves it out.",
+            )  # fmt: skip
 
     def _request(self, get: GetNode, cursor: Cursor, packet_records: int) -> ReadRequest:
         bookmark = self.parts.ledger.bookmark(self._stream(get))

@@ -17,6 +17,7 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
+from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.service import answers
 from agent.service.clearing import Clearing
@@ -41,6 +42,7 @@ from agent.service.worker import Worker
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
@@ -128,6 +130,8 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                events=EventStore(self.database),
+                answers=NoAnswers(),
             )
         )
         self.worker = Worker(
