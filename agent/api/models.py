@@ -514,7 +514,12 @@ class SchedulePreview(Model):
 
 
 class SyncRecord(Model):
-    """One row of Sync Info."""
+    """One row of Sync Info.
+
+    Of a failed record, `error_class` is a stable name for the kind of trouble (see `docs/guide/errors.md`; empty where
+    nobody recognises it), `error_title` and `cause` say it in words, and `target` is where it is cured:
+    `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`.
+    """
 
     flow: str
     node: str
@@ -526,6 +531,10 @@ class SyncRecord(Model):
     tries: int
     run_id: str
     updated_at: datetime
+    error_class: str = ""
+    error_title: str = ""
+    cause: str = ""
+    target: str = ""
 
 
 class SyncPage(Model):

@@ -38,11 +38,23 @@ class ActionKind(StrEnum):
     WRITE = "write"
 
 
+class Combining(StrEnum):
+    """How far an action can combine filter clauses other than that all of them have to hold."""
+
+    ALL = "all"
+    """Not at all."""
+    ANY = "any"
+    """Groups of clauses of which one has to hold; no groups in groups."""
+    TREE = "tree"
+    """Groups in groups, of both kinds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """An operation on a schema, e.g. orders GET or product PUT.
 
     `renamed_filters` maps filter names that other versions of the app's API use to the name that this action takes.
+    `combining`, `header_filters` and `body_filters` say what else of a filter the action can send.
     `options` are the names of extra keys that a processflow node may carry for this action, with a help text each.
     """
 
@@ -52,6 +64,9 @@ class Action:
     filters: frozenset[str] = frozenset()
     renamed_filters: Mapping[str, str] = field(default_factory=dict)
     any_filter: bool = False
+    combining: Combining = Combining.ALL
+    header_filters: bool = True
+    body_filters: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.domain.app import DataType
+from agent.domain.clauses import FilterPart
 from agent.domain.event_trigger import DEFAULT_WAIT_SECONDS, EventTrigger
 
 
@@ -27,26 +28,6 @@ class NodeType(StrEnum):
     RESUME = "resume"
     RETURN_RESPONSE = "return-response"
     END = "end"
-
-
-class FilterPlace(StrEnum):
-    """Where a filter clause is sent."""
-
-    QUERY = "query"
-    HEADER = "header"
-
-
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One key-operator-value clause. `value` may hold `~{Function(…)}~` and `${variable}`."""
-
-    key: str
-    operator: str
-    value: str
-    place: FilterPlace = FilterPlace.QUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +94,7 @@ class GetNode(AppNode):
     `by_event` is set where it follows an event Start at once: it reads when events wait, and takes them off the queue.
     """
 
-    filters: tuple[Clause, ...] = ()
+    filters: tuple[FilterPart, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
     by_event: bool = False

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.processflow import DecisionNode
 from agent.engine.expressions import Expressions, syntax_fault
@@ -65,6 +66,8 @@ class Condition:
         return RecordError(
             f"The condition of {self._node.id} cannot be evaluated for this record: {reason}.",
             code="condition-failed",
+            error_class=ErrorClass.EXPRESSION_FAILED,
+            cure=f"node:{self._node.id}",
             remedy="Correct the record in the source app: the next run fetches it again. If the condition is at fault, "
             "correct it and deploy again; the record then comes with its next change.",
             field=self._node.id,

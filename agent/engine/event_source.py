@@ -98,7 +98,7 @@ class EventFetch:
             ids = list(dict.fromkeys(row.source_id for row in rows))
             following = rows[-1].number if rows else upto
             read = replace(
-                request, clauses=tuple(with_ids(request.clauses, ids)), bookmark=None,
+                request, clauses=with_ids(request.clauses, ids), bookmark=None,
                 position=inner if isinstance(inner, Mapping) else None,
             )  # fmt: skip
             resumed, got = inner is not None, set[str]()

@@ -2,11 +2,13 @@
 
 A compiled expression must be used in the thread that compiled it (elsewhere the library panics), so each thread keeps
 its own. Every evaluation is limited in time, depth and length. Numbers inside expressions are IEEE doubles; whole
-numbers that these cannot hold are handed over as text, so that an id is never changed silently.
+numbers that these cannot hold are handed over as text, so that an id is never changed silently. An expression that
+could need much memory is evaluated in a process of its own: see `agent.engine.confinement`.
 """
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 import time
@@ -19,14 +21,14 @@ from typing import Any, Final
 import jsonatapy
 import msgspec
 
+from agent.engine.confined import MILLISECONDS, SEQUENCE_LENGTH, STACK_DEPTH
+from agent.engine.confinement import Confinement
 from agent.engine.conversion import JsonNumber, json_text
+from agent.engine.growth import can_grow
 from agent.engine.needs import Reduction
 
 MOST_CHARACTERS: Final = 10_000
-_ONE_MILLISECONDS: Final = 500
 _PACKET_SECONDS: Final = 20.0
-_STACK_DEPTH: Final = 200
-_SEQUENCE_LENGTH: Final = 1_000_000
 _KEPT_PER_THREAD: Final = 64
 _WHOLE_BITS: Final = 53
 
@@ -40,6 +42,8 @@ _DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
 _RESULTS = msgspec.json.Decoder(list[dict[str, Any]])
 
 _threads = threading.local()
+_confinement = Confinement()
+atexit.register(_confinement.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class Expressions:
         self._expressions = expressions
         self._reduction = Reduction(expressions.values())
         self._alone = any(names_root(text) for text in expressions.values())
+        self._confined = any(can_grow(text) for text in expressions.values())
         members = ",".join(f'"{name}":{text}' for name, text in expressions.items())
         self._one = f"{{{members}}}"
         self._many = f"[$.{{{members}}}]"
@@ -136,9 +141,9 @@ class Expressions:
         if not documents:
             return []
         if self._alone:
-            result = _run(self._one, documents[0].decode())
+            result = self._run(self._one, documents[0].decode())
             return list(_RESULTS.decode(f"[{result}]"))
-        found = _RESULTS.decode(_run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
+        found = _RESULTS.decode(self._run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
         if len(found) != len(documents):
             raise ValueError("a document is not a JSON object")
         return list(found)
@@ -146,20 +151,18 @@ class Expressions:
     def _culprit(self, document: bytes, message: str) -> tuple[str, str]:
         for name, text in self._expressions.items():
             try:
-                _run(text, document.decode())
+                self._run(text, document.decode())
             except ValueError as error:
                 return name, _without_code(str(error))
         return "", _without_code(message)
 
-
-def _run(expression: str, document: str) -> str:
-    with _no_panic():
-        return _compiled(expression).evaluate_json(
-            document,
-            timeout=_ONE_MILLISECONDS,
-            max_stack_depth=_STACK_DEPTH,
-            max_sequence_length=_SEQUENCE_LENGTH,
-        )
+    def _run(self, expression: str, document: str) -> str:
+        if self._confined:
+            return _confinement.evaluate(expression, document)
+        with _no_panic():
+            return _compiled(expression).evaluate_json(
+                document, timeout=MILLISECONDS, max_stack_depth=STACK_DEPTH, max_sequence_length=SEQUENCE_LENGTH
+            )
 
 
 def _compiled(expression: str) -> jsonatapy.JsonataExpression:

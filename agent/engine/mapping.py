@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.domain.app import Attribute, DataType
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Packet, Row
 from agent.domain.processflow import AttributeMapping, MapperNode
@@ -20,6 +21,13 @@ from agent.engine.record_mapping import RecordMapping, required
 # What is decoded of so many records still lies in the processor's cache when it is converted and put into rows. Whole
 # packets do not: with orders of 7.5 kB, 1,250 at once took a fifth longer. See tests/benchmarks/bench_mapping.py.
 _SLICE_RECORDS = 100
+_CLASSES: Mapping[str, ErrorClass] = {
+    "mapping-expression": ErrorClass.EXPRESSION_FAILED,
+    "mapping-type": ErrorClass.TYPE_MISMATCH,
+    "mapping-children": ErrorClass.TYPE_MISMATCH,
+    "mapping-required": ErrorClass.DATA_MISSING,
+    "mapping-unreadable": ErrorClass.PARSE_ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Mapper:
 
     def __init__(self, node: MapperNode) -> None:
         _compile(node, node.mappings)
+        self._node = node.id
         self._mapping = RecordMapping(node.mappings)
         self._attributes = tuple(_attribute(mapping) for mapping in node.mappings)
 
@@ -51,6 +60,8 @@ class Mapper:
             index: RecordError(
                 trouble.message,
                 code=trouble.code,
+                error_class=_CLASSES.get(trouble.code, ErrorClass.UNKNOWN),
+                cure=f"node:{self._node}",
                 remedy="Correct the record in the source app: the next run fetches it again.",
                 field=trouble.attribute or None,
             )

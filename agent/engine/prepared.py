@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.domain.packet import Batch, SyncState
+from agent.domain.packet import Batch
 from agent.engine.load import Load
-from agent.store.acknowledgement import STATE_NUMBERS, RecordLine
-
-_FAILED = STATE_NUMBERS[SyncState.FAILED]
+from agent.store.acknowledgement import RecordLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,5 @@ def prepared(load: Load) -> Prepared:
         places=places,
         source_ids=load.source_ids,
         fingerprints=load.fingerprints,
-        troubled=[
-            RecordLine(index, _FAILED, error.message, error.remedy) for index, error in sorted(load.errors.items())
-        ],
+        troubled=[RecordLine.failed(index, error) for index, error in sorted(load.errors.items())],
     )

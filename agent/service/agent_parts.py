@@ -23,6 +23,7 @@ from agent.service import answers
 from agent.service.clearing import Clearing
 from agent.service.compiled import CompiledFlows
 from agent.service.configurations import Configurations
+from agent.service.cures import Cures
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
@@ -32,6 +33,7 @@ from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.records import Records
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
@@ -166,9 +168,10 @@ class AgentParts:
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, sync_info=sync_info, queue=self.worker,
-            environment=self.environment, hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, queue=self.worker, environment=self.environment,
+            hub=self.hub, clock=self._clock,
         )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, journal=self.journal,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from agent.api import models
 from agent.domain import app as domain_app
+from agent.domain.error_classes import CLASSES
 from agent.domain.errors import (
     AgentError,
     CancelledError,
@@ -15,6 +16,7 @@ from agent.domain.errors import (
     RecordError,
     TransientError,
 )
+from agent.domain.packet import SyncState
 from agent.domain.run import Counts
 from agent.domain.settings import SETTINGS, Setting
 from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow
@@ -116,11 +118,14 @@ def counts(found: Counts) -> models.Counts:
     )
 
 
-def sync_record(flow: str, row: SyncRow) -> models.SyncRecord:
-    """A row of Sync Info."""
+def sync_record(flow: str, row: SyncRow, *, target: str) -> models.SyncRecord:
+    """A row of Sync Info; `target` is where it is cured."""
+    explained = CLASSES[row.error_class] if row.state is SyncState.FAILED else None
     return models.SyncRecord(
         flow=flow, node=row.node, source_id=row.source_id, destination_id=row.destination_id, state=row.state,
         message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
+        error_class=row.error_class.value, error_title=explained.title if explained else "",
+        cause=explained.cause if explained else "", target=target,
     )  # fmt: skip
 
 

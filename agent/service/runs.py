@@ -1,4 +1,4 @@
-"""Executing processflows, following their runs, and what became of each record."""
+"""Executing processflows, and following their runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Protocol
 
 from agent.api import models
 from agent.domain.errors import AgentError, ConfigurationError
-from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Progress
 from agent.service import answers
@@ -19,7 +18,6 @@ from agent.service.events import Hub, Listener
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore
-from agent.store.sync_info import SyncInfo
 
 
 class Queue(Protocol):
@@ -39,13 +37,12 @@ class Runs:
         store: RunStore,
         deployments: DeploymentStore,
         schedules: ScheduleStore,
-        sync_info: SyncInfo,
         queue: Queue,
         environment: Environment,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store, self._deployments, self._schedules, self._sync_info = store, deployments, schedules, sync_info
+        self._store, self._deployments, self._schedules = store, deployments, schedules
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
 
     def execute(self, flow: str, *, by: str) -> models.Run:
@@ -124,21 +121,6 @@ class Runs:
     async def _latest(self, row: RunRow) -> RunRow:
         return row if row.state.ended else await asyncio.to_thread(self._store.get, row.id)
 
-    def sync_info(self, flow: str, *, state: SyncState | None, search: str, after: str, limit: int) -> models.SyncPage:
-        """Records of a processflow, the latest touched first.
-
-        Raises:
-            ConfigurationError: code `page-unknown`.
-        """
-        _refuse_strange_key(after)
-        rows = self._sync_info.page(flow, state=state, search=search, after=after, limit=limit + 1)
-        following = rows[limit - 1].key if len(rows) > limit else None
-        return models.SyncPage(
-            items=[answers.sync_record(flow, row) for row in rows[:limit]],
-            counts=dict(self._sync_info.counts(flow)),
-            next=following,
-        )
-
 
 async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
     """Wait until something is told of the run; False when the time is up or the service ends."""
@@ -153,15 +135,6 @@ async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
         if event.kind is models.EventKind.RUN and event.data.get("id") == run_id:
             return True
     return False
-
-
-def _refuse_strange_key(key: str) -> None:
-    parts = key.split(":", 2)
-    whole = len(parts) == 3 and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts[:2])
-    if key and not whole:
-        raise ConfigurationError(
-            "There is no such page.", code="page-unknown", remedy="Begin at the first page.", field="after"
-        )
 
 
 def _not_queued(error: Exception) -> AgentError:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent.domain.error_classes import ErrorClass, known_class
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.database import Database
@@ -33,6 +34,9 @@ class SyncRow:
     updated_at: datetime
     key: str
     """Where the next page starts."""
+    error_class: ErrorClass = ErrorClass.UNKNOWN
+    cure: str = ""
+    """What has to be mended, as in a `RecordError`; empty where its class says as much."""
 
 
 class SyncInfo:
@@ -105,6 +109,7 @@ def _sync_row(row: sa.Row[Any], node: str) -> SyncRow:
         node=node, source_id=row.source_id, destination_id=row.destination_id, state=_STATES[row.state],
         message=row.message, remedy=row.remedy, tries=row.tries, run=row.run,
         updated_at=from_milliseconds(row.updated_at), key=f"{row.updated_at}:{row.stream}:{row.source_id}",
+        error_class=known_class(row.error_class), cure=row.cure,
     )  # fmt: skip
 
 

@@ -204,6 +204,13 @@ SYNC_INFO = sa.Table(
     sa.Column("fingerprint", sa.BigInteger, nullable=False),
     sa.Column("run", sa.Text, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    # What kind of trouble it is, what has to be mended, and what its message has in common with others; see
+    # `message_shapes`.
+    sa.Column("error_class", sa.Text, nullable=False, server_default=""),
+    sa.Column("cure", sa.Text, nullable=False, server_default=""),
+    sa.Column("shape", sa.BigInteger),
+    # The tracked columns as a JSON object; empty where there are none.
+    sa.Column("tracked", sa.Text, nullable=False, server_default=""),
     # All of a page's order, so that the newest of a million are found without sorting them.
     sa.Index("sync_info_by_time", "stream", "updated_at", "source_id"),
     sa.Index(
@@ -214,6 +221,16 @@ SYNC_INFO = sa.Table(
         "source_id",
         sqlite_where=sa.text("state <> 1"),
         postgresql_where=sa.text("state <> 1"),
+    ),
+    sa.Index(
+        "sync_info_alike",
+        "stream",
+        "state",
+        "shape",
+        "updated_at",
+        "source_id",
+        sqlite_where=sa.text("shape IS NOT NULL"),
+        postgresql_where=sa.text("shape IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )

@@ -27,7 +27,7 @@ from typing import Self
 import psutil
 import xxhash
 
-from agent.connectors.contract import CheckReport, Connector, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, Connector, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.registry import connectors
 from agent.domain.app import App, Schema
 from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
@@ -137,6 +137,9 @@ class Memory:
         return report
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        raise NotImplementedError
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
         raise NotImplementedError
 
     async def receipt(self, target: WriteTarget) -> bytes | None:

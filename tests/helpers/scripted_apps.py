@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
-from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.errors import AmbiguousWriteError, RecordError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet, Row, WriteReport
@@ -165,7 +165,7 @@ class Destination:
     rows: dict[object, Row] = field(default_factory=dict)
     carried_out: Counter[tuple[object, Row]] = field(default_factory=Counter)
     kept: dict[str, bytes] = field(default_factory=dict)
-    refused: dict[object, str] = field(default_factory=dict)
+    refused: dict[object, str | RecordError] = field(default_factory=dict)
     skipped: dict[object, str] = field(default_factory=dict)
     script: deque[str] = field(default_factory=deque)
     batches: list[int] = field(default_factory=list)
@@ -207,15 +207,20 @@ class Destination:
             index: f"d{row[0]}" for index, row in enumerate(batch.rows) if self.rows.get(row[0]) == row
         })  # fmt: skip
 
+    async def present(self, _target: WriteTarget, batch: Batch) -> Present:
+        self.steps.reach("present")
+        await asyncio.sleep(0)
+        report = self._report(batch)
+        return Present([self.rows.get(row[0]) for row in batch.rows], report.destination_ids,
+                       failures=report.failures, skipped=report.skipped)  # fmt: skip
+
     async def receipt(self, target: WriteTarget) -> bytes | None:
         self.steps.reach("receipt")
         return self.kept.get(target.ledger_key)
 
     def _report(self, batch: Batch) -> WriteReport:
         failures = {
-            index: RecordError(self.refused[row[0]], code="refused", remedy="Correct it.")
-            for index, row in enumerate(batch.rows)
-            if row[0] in self.refused
+            index: _refusal(self.refused[row[0]]) for index, row in enumerate(batch.rows) if row[0] in self.refused
         }
         skipped = {
             index: self.skipped[row[0]] for index, row in enumerate(batch.rows) if row[0] in self.skipped
@@ -228,6 +233,10 @@ class Destination:
             self.rows[row[0]] = row
             self.carried_out[row[0], _hashable(row)] += 1
             self.carried(row)
+
+
+def _refusal(reason: str | RecordError) -> RecordError:
+    return reason if isinstance(reason, RecordError) else RecordError(reason, code="refused", remedy="Correct it.")
 
 
 def _hashable(value: Any) -> Any:
@@ -275,6 +284,9 @@ class ScriptedConnection:
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         return await self._destination(target.schema).look_up(target, batch)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        return await self._destination(target.schema).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         return await self._destination(target.schema).receipt(target)

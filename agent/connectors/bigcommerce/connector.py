@@ -29,7 +29,7 @@ from agent.connectors.bigcommerce.legacy_stock import LEGACY_RECORDS, LegacyStoc
 from agent.connectors.bigcommerce.passes import packets
 from agent.connectors.bigcommerce.reading import pages
 from agent.connectors.bigcommerce.schema import APP, PRODUCTS, PUT, schemas
-from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
@@ -154,6 +154,10 @@ class BigCommerceConnection:
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find out which products have the stock that was to be set."""
         return await self._stock_for(target).look_up(target, batch)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find out what stock there is now."""
+        return await self._stock_for(target).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """A store keeps no receipts."""

@@ -261,6 +261,24 @@ class Dialect(Protocol):
         """Where the next incremental read begins, given the highest value seen; and as a moment, where it is one."""
         ...
 
+    # Previewing
+
+    def beside(
+        self,
+        connection: sa.Connection,
+        table: Table,
+        columns: Sequence[Column],
+        by: Sequence[Column],
+        keys: Sequence[tuple[object, ...]],
+    ) -> list[tuple[int, tuple[Any, ...]]]:
+        """The rows whose columns `by` have one of these keys, compared as a unique index compares: the number of the
+        key, and the values of `columns` as numbers or as text."""
+        ...
+
+    def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
+        """How the column would keep these values; None where it keeps each of them as it is."""
+        ...
+
     # Failures
 
     def fault(self, error: BaseException) -> Fault:

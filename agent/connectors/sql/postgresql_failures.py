@@ -42,6 +42,23 @@ _CLASSES = {
     "42": Fault.STATEMENT,
     "54": Fault.STATEMENT, "0A": Fault.STATEMENT, "3F": Fault.STATEMENT,
 }  # fmt: skip
+_REFUSED = {
+    "42501": (
+        "row-not-permitted",
+        "The agent may not write this record into {table}: a policy of the table forbids it.",
+        "Change the policy, or correct the record.",
+    ),
+    "P0001": (
+        "trigger-refused",
+        "A trigger of the table {table} refuses the record.",
+        "Correct the record in the source app, or change the trigger.",
+    ),
+    "54000": (
+        "value-too-long",
+        "The record is too large for the table {table}.",
+        "Leave out or shorten its largest value.",
+    ),
+}
 _KEYED = re.compile(r"\((?P<columns>[^()]*)\)=\(")
 _LENGTH = re.compile(r"character(?: varying)?\((?P<most>\d+)\)")
 
@@ -81,9 +98,9 @@ def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tu
     if state == "23503":
         return Refusal("reference-missing", f"The record for {table} refers to a row of another table that is not "
                        f"there (rule {rule}).", "Bring that row first, or correct the reference.")  # fmt: skip
-    if state == "42501":
-        return Refusal("row-not-permitted", f"The agent may not write this record into {table}: a policy of the table "
-                       "forbids it.", "Change the policy, or correct the record.")  # fmt: skip
+    if state in _REFUSED:
+        code, message, remedy = _REFUSED[state]
+        return Refusal(code, message.format(table=table), remedy)
     if state.startswith("23") and rule:
         return Refusal("value-refused", f"The record breaks the rule {rule} of the table {table}.",
                        "Correct the record in the source app, or change the rule.")  # fmt: skip

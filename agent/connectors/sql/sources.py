@@ -12,10 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.contract import ReadRequest, SentClause
+from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
 from agent.connectors.sql.dialect import Column, Dialect, Fault, Table, cause, fetch
 from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, QUERY_OPTION
 from agent.connectors.sql.structure import matched
+from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import ConfigurationError
 
 _LISTS = ("in", "not_in")
@@ -64,7 +65,7 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
     conditions: list[str] = []
     parameters: list[Any] = []
     for clause in request.clauses:
-        condition, given = _condition(connection, dialect, table, clause)
+        condition, given = _part(connection, dialect, table, clause)
         conditions.append(condition)
         parameters += given
     source = Source(table, key, changed, tuple(conditions), tuple(parameters), dialect.now(connection))
@@ -116,12 +117,21 @@ def _column(table: Table, name: str, where: str) -> Column:
     return found
 
 
+def _part(connection: sa.Connection, dialect: Dialect, table: Table, part: SentPart) -> tuple[str, list[Any]]:
+    """A clause or a group as one condition with its parameters."""
+    if not isinstance(part, SentGroup):
+        return _condition(connection, dialect, table, part)
+    members = [_part(connection, dialect, table, member) for member in part.members]
+    sign = " AND " if part.join is Join.ALL else " OR "
+    return f"({sign.join(condition for condition, _ in members)})", [one for _, given in members for one in given]
+
+
 def _condition(connection: sa.Connection, dialect: Dialect, table: Table, clause: SentClause) -> tuple[str, list[Any]]:
-    if clause.header:
+    if clause.place is not FilterPlace.QUERY:
         raise ConfigurationError(
-            f"A database takes no headers: {clause.key}.",
-            code="filter-header",
-            remedy="Remove the clause from the action filter, or its in: header.",
+            f"A database takes no filter in the {clause.place.value}: {clause.key}.",
+            code="filter-place",
+            remedy=f"Remove the clause from the action filter, or its in: {clause.place.value}.",
             field=clause.key,
         )
     column = _column(table, clause.key.strip(), clause.key)
