@@ -115,7 +115,7 @@ class Carrier:
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
         self._inner_done, self._answering = inner_done, answering
-        self._delays = Delays(stage)
+        self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
         self._memory = dict(cursor.memory) or loop_memory(clock())
         self._tally = _Tally()
@@ -204,7 +204,7 @@ class Carrier:
             booked = await self._sinks[post.id].deliver(prepared(part), None)
             arrived.update(_arrived(booked, waiting))
         if action.onward and arrived:
-            await self._do_all(self._walker.onward(post, _with_ids(load, arrived)))
+            await self._do_all(self._walker.onward(post, with_ids(load, arrived)))
 
     async def _hold(self, action: Hold) -> None:
         node = action.node
@@ -298,7 +298,7 @@ def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:
     return {place: booked.destination_ids[index] for index, place in enumerate(places) if index not in troubled}
 
 
-def _with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
+def with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
     """What was written, with the ids that it has there."""
     indices = sorted(arrived)
     part = load.picked(indices)

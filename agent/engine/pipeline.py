@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from agent.connectors.contract import ReadRequest
 from agent.domain.errors import FatalError
@@ -19,6 +18,7 @@ from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
+from agent.engine.reading import Readable
 
 _QUEUED_PACKETS = 1
 
@@ -30,12 +30,6 @@ class _Fault:
 
 class _Stop:
     """The reader stopped between two packets; the next slice goes on from there."""
-
-
-class Readable(Protocol):
-    """What gives packets: see `Connection.read`."""
-
-    def read(self, request: ReadRequest) -> AsyncIterator[Packet]: ...
 
 
 class Pipeline:

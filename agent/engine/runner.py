@@ -26,6 +26,7 @@ from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
 from agent.engine.stage_runs import StageParts, Stages
 from agent.engine.verdict import conclusion
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.events import EventStore
 from agent.store.ledger import FENCED, Ledger
@@ -47,7 +48,7 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a runner works with."""
+    """What a runner works with. `vocabulary` gives what the expressions of a deployment may name, as it is now."""
 
     deployments: DeploymentStore
     runs: RunStore
@@ -58,6 +59,7 @@ class Parts:
     events: EventStore
     answers: Answers
     parse: Callable[[Deployment], Processflow]
+    vocabulary: Callable[[Deployment], Vocabulary] = lambda _: PLAIN
 
 
 class Runner:
@@ -132,7 +134,7 @@ class Runner:
                     clock=self._parts.clock, events=self._parts.events, answers=self._parts.answers,
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
-                time_is_up=lambda: time.monotonic() >= end,
+                time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),
             )  # fmt: skip
             return await stages.run(flow.stages)
         finally:

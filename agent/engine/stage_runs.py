@@ -12,20 +12,20 @@ from datetime import datetime
 
 from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import FatalError
-from agent.domain.processflow import AppNode, EventSource, GetNode, PostNode, Processflow, Stage
+from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
-from agent.engine.event_answers import Answering, Answers, answers_by_event
-from agent.engine.event_ids import names_events
-from agent.engine.event_source import EventFetch, EventPoll, EventQueue
+from agent.engine.event_answers import Answering, Answers
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
-from agent.engine.pipeline import Pipeline, Readable
+from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
+from agent.engine.reading import opened
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
@@ -57,6 +57,7 @@ class Stages:
     journal: RunJournal
     control: RunControl
     time_is_up: Callable[[], bool]
+    vocabulary: Vocabulary = PLAIN
     streams: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stages: Sequence[Stage]) -> bool:
@@ -108,8 +109,12 @@ class Stages:
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
-            source = await self._source(stage, stack)
-            walker = Walker(stage)
+            source = await opened(
+                stage, flow=row.flow, events=self.parts.events, stack=stack,
+                connect=lambda get: self.parts.bindings.connection(get, self.flow, self.bindings),
+                missing=lambda ids: self._tell_missing(stage.source, ids),
+            )  # fmt: skip
+            walker = Walker(stage, self.vocabulary)
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
@@ -126,20 +131,6 @@ class Stages:
             )  # fmt: skip
             self._note(stage)
             return await pipeline.run(self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS)))
-
-    async def _source(self, stage: Stage, stack: AsyncExitStack) -> Readable:
-        """What the stage reads from, entered."""
-        get, events, flow = stage.source, self.parts.events, self.row.flow
-        if isinstance(get, EventSource):
-            return EventQueue(events, flow, one_event=answers_by_event(stage))
-        app = await stack.enter_async_context(self.parts.bindings.connection(get, self.flow, self.bindings))
-        if not get.by_event:
-            return app
-        if not names_events(get):
-            return EventPoll(events, flow, app)
-        return EventFetch(
-            events, flow, app, one_event=answers_by_event(stage), missing=lambda ids: self._tell_missing(get, ids)
-        )
 
     def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
         for one in ids:

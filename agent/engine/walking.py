@@ -27,6 +27,7 @@ from agent.domain.processflow import (
 from agent.engine.decisions import Condition
 from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,18 @@ class Walker:
 
     Args:
         stage: The stage; its mappers have types.
+        vocabulary: What the expressions of its nodes may name.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN) -> None:
+        self.vocabulary = vocabulary
         self._stage = stage
-        self._mappers = {node.id: Mapper(node) for node in stage.nodes.values() if isinstance(node, MapperNode)}
-        self._conditions = {node.id: Condition(node) for node in stage.nodes.values() if isinstance(node, DecisionNode)}
+        nodes = stage.nodes.values()
+        self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
+        self._conditions = {node.id: Condition(node, vocabulary) for node in nodes if isinstance(node, DecisionNode)}
         self._held: dict[str, list[Load]] = {}
 
     @property
