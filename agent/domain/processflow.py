@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from agent.domain.app import DataType
+from agent.domain.app import Action, DataType
 from agent.domain.clauses import FilterPart
 from agent.domain.event_trigger import DEFAULT_WAIT_SECONDS, EventTrigger
 
@@ -89,14 +89,18 @@ class StartNode:
 
 @dataclass(frozen=True, slots=True)
 class GetNode(AppNode):
-    """Fetches records. `start_from` is where the first run begins; None is the beginning.
+    """Fetches records.
 
+    `start_from` is where the first run begins; None is the beginning. `retry_filters` fetch a record again by its id,
+    for which `{$}` stands in their values. `offered` is what the app offers for its action, once that was looked up.
     `by_event` is set where it follows an event Start at once: it reads when events wait, and takes them off the queue.
     """
 
     filters: tuple[FilterPart, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
+    retry_filters: tuple[FilterPart, ...] = ()
+    offered: Action | None = None
     by_event: bool = False
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.domain.processflow import ReturnNode, Stage
-from agent.engine.event_source import EVENT, INNER
+from agent.engine.event_source import ENDS, EVENT, INNER
 from agent.engine.load import Load
 
 _MOST_BYTES = 1_000_000
@@ -56,7 +56,7 @@ class Answering:
     _whole: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self._whole = INNER not in (self.position or {})
+        self._whole = not _within_event(self.position or {})
 
     def add(self, node: ReturnNode, load: Load) -> None:
         """Records have reached a Return Response."""
@@ -66,7 +66,7 @@ class Answering:
 
     def carried(self, position: Mapping[str, object]) -> None:
         """A packet was booked. Where it was the last of its event, the event has its answer."""
-        if INNER in position:
+        if _within_event(position):
             return
         ends = position.get(EVENT)
         if isinstance(ends, int):
@@ -78,6 +78,10 @@ class Answering:
             return None
         content = b"[" + b",".join(self._documents) + b"]"
         return Answer(content, self._node.content_type, self._node.status) if len(content) <= _MOST_BYTES else None
+
+
+def _within_event(position: Mapping[str, object]) -> bool:
+    return INNER in position or (ENDS in position and position[ENDS] != position.get(EVENT))
 
 
 def answers_by_event(stage: Stage) -> bool:

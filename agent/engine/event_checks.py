@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.domain.clauses import RECORD_ID
 from agent.domain.processflow import EventSource, GetNode, MergerNode, ReturnNode, Stage
-from agent.engine.event_ids import EVENT_ID, names_events
 from agent.engine.graph import Graph
+from agent.engine.record_ids import names_events
 from agent.engine.report import Report, quoted
 
 
@@ -46,5 +47,5 @@ def _look_at_ids(graph: Graph, stages: Iterable[Stage], report: Report) -> None:
     for node in graph.nodes.values():
         if isinstance(node.node, GetNode) and names_events(node.node) and node.id not in by_event:
             report.add(node.place, "no-event",
-                       f"The filter of {quoted(node.id)} has {EVENT_ID}, but no event names a record for it.",
+                       f"The filter of {quoted(node.id)} has {RECORD_ID}, but no event names a record for it.",
                        "Link it to a start with trigger: event.")  # fmt: skip

@@ -15,14 +15,17 @@ from typing import Any
 from agent.connectors.contract import Connection, ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, JsonValue, Packet, Position
-from agent.engine.event_ids import ids_at_once, with_ids
-from agent.store.events import EventStore
+from agent.engine.record_ids import LISTED_AT_ONCE, takes_lists, with_ids
+from agent.store.events import EventRow, EventStore
 
 EVENT = "event"
 """In bookmarks and positions: the number of the last record that was taken off the queue."""
 
 INNER = "inner"
 """In positions: where the app's connector stands within what it was asked for last."""
+
+ENDS = "ends"
+"""In positions: the number of the last record of the event in hand, where senders wait for answers."""
 
 _UPTO, _NEXT = "upto", "next"
 _MOST_AT_ONCE = 5_000
@@ -42,20 +45,19 @@ class EventQueue:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """All records that wait."""
+        if request.ids:
+            rows = await asyncio.to_thread(self._store.newest, self._flow, request.ids)
+            yield _packet(rows, {}, Bookmark())
+            return
         done, upto = await _span(self._store, self._flow, request)
         while True:
             rows = await asyncio.to_thread(
                 self._store.page, self._flow, after=done, upto=upto, most=request.packet_records,
-                one_event=self._one_event,
+                one_event=self._one_event, window=request.window,
             )  # fmt: skip
             done = rows[-1].number if rows else upto
             last = done >= upto
-            yield Packet(
-                [row.source_id for row in rows],
-                [row.document for row in rows],
-                {EVENT: done, _UPTO: upto},
-                Bookmark(detail={EVENT: done}) if last else None,
-            )
+            yield _packet(rows, {EVENT: done, _UPTO: upto}, Bookmark(detail={EVENT: done}) if last else None)
             if last:
                 return
 
@@ -90,13 +92,16 @@ class EventFetch:
         following, inner = _number(position, _NEXT), position.get(INNER)
         if done >= upto:
             yield Packet([], [], {EVENT: done, _UPTO: upto}, Bookmark(detail={EVENT: done}))
-        at_once = 1 if self._one_event else ids_at_once(request.clauses)
+        at_once = LISTED_AT_ONCE if takes_lists(request.clauses) and not self._one_event else 1
         while done < upto:
             rows = await asyncio.to_thread(
                 self._store.page, self._flow, after=done, upto=following or upto, most=at_once
             )
+            if any("," in row.source_id for row in rows):
+                del rows[1:]  # a list would take it for several
             ids = list(dict.fromkeys(row.source_id for row in rows))
             following = rows[-1].number if rows else upto
+            ends: dict[str, JsonValue] = {ENDS: rows[-1].ends} if rows and self._one_event else {}
             read = replace(
                 request, clauses=with_ids(request.clauses, ids), bookmark=None,
                 position=inner if isinstance(inner, Mapping) else None,
@@ -113,7 +118,7 @@ class EventFetch:
                     if not resumed and len(got) < len(ids) and (lost := [one for one in ids if one not in got]):
                         self._missing(lost)
                     bookmark = Bookmark(detail={EVENT: done}) if done >= upto else None
-                    yield replace(packet, position={EVENT: done, _UPTO: upto}, bookmark=bookmark)
+                    yield replace(packet, position={EVENT: done, _UPTO: upto, **ends}, bookmark=bookmark)
             following, inner = 0, None
 
 
@@ -142,15 +147,20 @@ def event_number(bookmark: Bookmark | None) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def _packet(rows: Sequence[EventRow], position: Position, bookmark: Bookmark | None) -> Packet:
+    return Packet([row.source_id for row in rows], [row.document for row in rows], position, bookmark)
+
+
 async def _span(store: EventStore, flow: str, request: ReadRequest) -> tuple[int, int]:
     """From behind which number to which one a read goes."""
     position = request.position or {}
     done = _number(position, EVENT) if EVENT in position else event_number(request.bookmark)
     if done is None:
-        done = await asyncio.to_thread(store.processed, flow)
+        done = await asyncio.to_thread(store.processed, flow) if request.window is None else 0
     if _UPTO in position:
         return done, _number(position, _UPTO)
-    return done, await asyncio.to_thread(store.upto, flow, after=done, most=_MOST_AT_ONCE)
+    most = _MOST_AT_ONCE if request.window is None else None
+    return done, await asyncio.to_thread(store.upto, flow, after=done, most=most)
 
 
 def _number(position: Mapping[str, JsonValue], name: str) -> int:

@@ -36,7 +36,7 @@ class Pipeline:
     """Carries packets from one connection to another until the read is finished, the slice is over, or the run stops.
 
     Args:
-        source: What to read from, entered.
+        source: What to read from: an entered connection, or what reads through one.
         preparation: Drops what is unchanged and maps the rest.
         carrier: Writes and books.
         control: The wishes for the run, attached.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agent.connectors.contract import Connection, ReadRequest
 from agent.domain.clauses import FilterPart
@@ -100,9 +100,9 @@ class Previewing:
     async def _source(self, stage: Stage, stack: AsyncExitStack) -> Readable:
         """What the stage reads from; a one-off filter asks the app itself."""
         what = self._what
-        whole = replace(stage, source=replace(stage.source, by_event=False)) if what.filters else stage
         return await opened(
-            whole, flow=self._past.flow, events=self._past.events, stack=stack, missing=lambda _: None,
+            stage, flow=self._past.flow, normal=not what.filters, events=self._past.events, stack=stack,
+            missing=lambda _: None,
             connect=lambda get: self._connections.connection(get, what.flow, what.bindings),
         )  # fmt: skip
 

@@ -10,8 +10,8 @@ from agent.connectors.contract import Connection, ReadRequest
 from agent.domain.packet import Packet
 from agent.domain.processflow import EventSource, GetNode, Stage
 from agent.engine.event_answers import answers_by_event
-from agent.engine.event_ids import names_events
 from agent.engine.event_source import EventFetch, EventPoll, EventQueue
+from agent.engine.record_ids import names_events
 from agent.store.events import EventStore
 
 
@@ -25,6 +25,7 @@ async def opened(
     stage: Stage,
     *,
     flow: str,
+    normal: bool,
     events: EventStore,
     connect: Callable[[GetNode], Connection],
     stack: AsyncExitStack,
@@ -35,6 +36,7 @@ async def opened(
     Args:
         stage: The stage.
         flow: The name of the processflow.
+        normal: Whether it is read on from the bookmark; otherwise an app is asked for what the run's plan says.
         events: The received events.
         connect: Gives the connection of a GET, not yet entered.
         stack: Closes what is opened here.
@@ -44,7 +46,7 @@ async def opened(
     if isinstance(get, EventSource):
         return EventQueue(events, flow, one_event=one_event)
     app = await stack.enter_async_context(connect(get))
-    if not get.by_event:
+    if not get.by_event or not normal:
         return app
     if not names_events(get):
         return EventPoll(events, flow, app)

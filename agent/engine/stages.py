@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from agent.domain.app import Action, ActionKind
 from agent.domain.processflow import (
     DecisionNode,
     EventSource,
@@ -25,9 +26,9 @@ from agent.domain.processflow import (
     Way,
 )
 from agent.engine.event_checks import look_at_events
-from agent.engine.event_ids import names_events
 from agent.engine.graph import Graph
 from agent.engine.node_forms import EndNode
+from agent.engine.record_ids import names_events
 from agent.engine.report import Report, quoted
 
 
@@ -45,6 +46,7 @@ def stages(graph: Graph, report: Report) -> tuple[Stage, ...]:
 
 # Under steady load a run would never end, and nobody would see how it went.
 _UNTIL_NONE_WAITS = Loop(seconds=300.0)
+_RECEIVE = Action("receive", ActionKind.READ, by_id=True, windowed_by="received")
 
 
 class _Maker:
@@ -196,8 +198,8 @@ def _event_sources(graph: Graph) -> list[str]:
 
 def _event_source(start: StartNode) -> EventSource:
     return EventSource(
-        start.id, credential="", schema="events", action="receive", description=start.description,
-        loop=_UNTIL_NONE_WAITS, by_event=True,
+        start.id, credential="", schema="events", action=_RECEIVE.name, description=start.description,
+        options={_RECEIVE.windowed_by: "received_at"}, loop=_UNTIL_NONE_WAITS, offered=_RECEIVE, by_event=True,
     )  # fmt: skip
 
 

@@ -109,8 +109,8 @@ class EventStore:
                 )  # fmt: skip
         return outcomes
 
-    def upto(self, flow: str, *, after: int, most: int) -> int:
-        """The number of the last record of the last whole event among the next `most` records; `after` if none is."""
+    def upto(self, flow: str, *, after: int, most: int | None) -> int:
+        """The number of the last record of the last event of the next `most` records, or of all; `after` without."""
         some = (
             sa.select(EVENTS.c.ends)
             .where(EVENTS.c.flow == flow, EVENTS.c.number > after)
@@ -121,9 +121,23 @@ class EventStore:
         with self._database.read() as connection:
             return int(connection.execute(sa.select(sa.func.max(some.c.ends))).scalar() or after)
 
-    def page(self, flow: str, *, after: int, upto: int, most: int, one_event: bool = False) -> list[EventRow]:
-        """The next records in order: at most so many, of a few megabytes together, or those of one event."""
+    def page(
+        self,
+        flow: str,
+        *,
+        after: int,
+        upto: int,
+        most: int,
+        one_event: bool = False,
+        window: tuple[datetime, datetime] | None = None,
+    ) -> list[EventRow]:
+        """The next records in order: at most so many, of a few megabytes together, or those of one event.
+
+        With `window` only those that were received from the first moment to the second, both included.
+        """
         within = sa.and_(EVENTS.c.flow == flow, EVENTS.c.number > after, EVENTS.c.number <= upto)
+        if window is not None:
+            within = sa.and_(within, EVENTS.c.received_at.between(*window))
         sizes = sa.select(EVENTS.c.number, EVENTS.c.ends, sa.func.length(EVENTS.c.document))
         with self._database.read() as connection:
             found = connection.execute(sizes.where(within).order_by(EVENTS.c.number).limit(most)).all()

@@ -165,7 +165,7 @@ _CRASHES = st.lists(st.integers(0, 25), max_size=8)
     fates=st.lists(st.sampled_from(["", "lost", "done", "half"]), max_size=4),
     late=st.lists(st.integers(0, 9), max_size=4),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_killed_at_any_boundary_every_event_arrives_exactly_once(
     database: Database, *, receipts: bool, document: str, crashes: list[int], fates: list[str], late: list[int]
 ) -> None:
