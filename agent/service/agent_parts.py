@@ -22,6 +22,7 @@ from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
 from agent.service.clearing import Clearing
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configurations import Configurations
 from agent.service.cures import Cures
@@ -183,7 +184,8 @@ class AgentParts:
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
-            environment=self.environment, vocabularies=vocabularies, library=self.functions, hub=self.hub,
+            environment=self.environment, vocabularies=vocabularies, library=self.functions,
+            companions=Companions(self.functions, self.lookups), hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
