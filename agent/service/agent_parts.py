@@ -17,10 +17,12 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
+from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
 from agent.service.clearing import Clearing
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configurations import Configurations
 from agent.service.cures import Cures
@@ -50,6 +52,7 @@ from agent.store.audit import Audit
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
@@ -147,6 +150,8 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                events=EventStore(self.database),
+                answers=NoAnswers(),
                 vocabulary=vocabularies.of,
             )
         )
@@ -182,7 +187,8 @@ class AgentParts:
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
-            environment=self.environment, vocabularies=vocabularies, library=self.functions, hub=self.hub,
+            environment=self.environment, vocabularies=vocabularies, library=self.functions,
+            companions=Companions(self.functions, self.lookups), hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
