@@ -20,6 +20,7 @@ from agent.domain.processflow import (
     MergerNode,
     PostNode,
     ResumeNode,
+    ReturnNode,
     SplitterNode,
     Stage,
 )
@@ -112,7 +113,7 @@ def _beginning(node: GetNode | FlowNode) -> str:
             return "Starting data transformation."
         case PostNode():
             return "Data sending to destination application is starting."
-        case SplitterNode() | MergerNode() | DecisionNode() | DelayNode() | HaltNode() | ResumeNode():
+        case SplitterNode() | MergerNode() | DecisionNode() | DelayNode() | HaltNode() | ResumeNode() | ReturnNode():
             return f"Starting {node.id}."
         case _:
             assert_never(node)

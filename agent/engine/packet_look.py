@@ -14,7 +14,7 @@ from agent.engine.journal import RunJournal
 from agent.engine.load import Load
 from agent.store.kept import KeptKind
 
-_SAMPLE_RECORDS = 20
+_SAMPLE_RECORDS = 10
 _MOST_FAILED = 200
 """Of the records that fail at a node in one slice, so many are kept."""
 

@@ -20,6 +20,7 @@ from agent.domain.processflow import (
     MergerNode,
     Output,
     PostNode,
+    ReturnNode,
     SplitterNode,
     Stage,
 )
@@ -55,7 +56,18 @@ class Drop:
     load: Load
 
 
-Action: TypeAlias = Write | Hold | Drop
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Records that end as the answer to the sender of their event."""
+
+    node: ReturnNode
+    load: Load
+
+
+# What a POST writes and how long a Delay waits is booked when it happens; the watch need not count it.
+_COUNTED_ELSEWHERE = (PostNode, DelayNode)
+
+Action: TypeAlias = Write | Hold | Drop | Respond
 
 
 class Walker:
@@ -130,13 +142,15 @@ class Walker:
         if not len(load):
             return
         node = self._stage.nodes[node_id]
-        if isinstance(node, PostNode | DelayNode):
+        if isinstance(node, _COUNTED_ELSEWHERE):
             self.watch.arrived(node_id, load)
         else:
             self.watch.came(node_id, load)
         match node:
             case PostNode():
                 yield Write(node, load, onward=node_id in self._stage.ways)
+            case ReturnNode():
+                yield Respond(node, load)
             case MapperNode():
                 yield from self._go(node_id, Output.ONLY, self._mapped(node_id, load))
             case SplitterNode():
@@ -146,10 +160,7 @@ class Walker:
                 yield from self._merge(node, load)
             case DecisionNode():
                 yield from self._decide(node, load)
-            case DelayNode():
-                yield Hold(node, load)
-                yield from self._onward(node_id, Output.ONLY, load)
-            case HaltNode():
+            case DelayNode() | HaltNode():
                 yield Hold(node, load)
                 yield from self._go(node_id, Output.ONLY, load)
             case _:
@@ -158,7 +169,8 @@ class Walker:
     def _go(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
         """Let a load leave a node that was at work on it."""
         if len(load):
-            self.watch.went(node_id, load)
+            elsewhere = isinstance(self._stage.nodes[node_id], _COUNTED_ELSEWHERE)
+            (self.watch.sent_on if elsewhere else self.watch.went)(node_id, load)
         yield from self._onward(node_id, output, load)
 
     def _mapped(self, node_id: str, load: Load) -> Load:

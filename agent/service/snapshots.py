@@ -20,6 +20,7 @@ from agent.domain.processflow import (
     NodeType,
     PostNode,
     ResumeNode,
+    ReturnNode,
     SplitterNode,
     Stage,
 )
@@ -46,6 +47,7 @@ _TYPES: Mapping[type[GetNode | FlowNode], NodeType] = {
     DecisionNode: NodeType.DECISION,
     HaltNode: NodeType.HALT,
     ResumeNode: NodeType.RESUME,
+    ReturnNode: NodeType.RETURN_RESPONSE,
 }
 _BROKEN_OFF = (RunState.FAILED, RunState.CANCELLED)
 

@@ -225,8 +225,8 @@ class Samples:
         self._finish()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path, self._day = sample_files.new_path(self._folder, day), day
+        self._path.touch(mode=0o600)  # what SQLite makes beside it takes its mode from it
         self._connection = sample_files.connect(self._path, make=True)
-        self._path.chmod(0o600)
         return self._connection
 
     def _finish(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -135,16 +136,18 @@ class SnapshotKeeper:
             return 0
         before = pages, free, page_bytes = self._pages()
         while not self._stopped() and free * page_bytes > max(_SPARE_BYTES, pages * page_bytes * _SPARE_SHARE):
-            with self._database.write() as connection:
-                connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").all()
+            with self._database.read() as connection:
+                # As a script: the driver executes it to its end only so. It is a transaction of its own.
+                driver: Any = connection.connection.driver_connection
+                driver.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
             last, (pages, free, _) = free, self._pages()
             if free >= last:
                 break  # a file of before this was possible
         if pages < before[0]:
             with self._database.read() as connection:
                 # Only now the file itself becomes smaller. Whoever is at work is not waited for.
-                connection.exec_driver_sql("COMMIT")
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
+                driver = connection.connection.driver_connection
+                driver.executescript("PRAGMA wal_checkpoint(PASSIVE)")
         return (before[0] - pages) * page_bytes
 
     def _pages(self) -> tuple[int, int, int]:

@@ -232,9 +232,9 @@ def test_a_sample_shows_the_first_records_at_each_node_and_those_that_failed(rig
     rig.source.put("r70", total="many")
     rig.destination.refused["r60"] = "Refused."
     rig.execute(budget_seconds=0)
-    assert [len(one) for one in kept(rig, "get", KeptKind.AFTER)] == [20]  # type: ignore[arg-type]
-    assert [len(one) for one in kept(rig, "map", KeptKind.BEFORE)] == [20]  # type: ignore[arg-type]
-    assert [len(one) for one in kept(rig, "post", KeptKind.BEFORE)] == [20]  # type: ignore[arg-type]
+    assert [len(one) for one in kept(rig, "get", KeptKind.AFTER)] == [10]  # type: ignore[arg-type]
+    assert [len(one) for one in kept(rig, "map", KeptKind.BEFORE)] == [10]  # type: ignore[arg-type]
+    assert [len(one) for one in kept(rig, "post", KeptKind.BEFORE)] == [10]  # type: ignore[arg-type]
     ((unmappable,),) = kept(rig, "map", KeptKind.FAILED)  # type: ignore[misc]
     ((refused,),) = kept(rig, "post", KeptKind.FAILED)  # type: ignore[misc]
     assert (unmappable["id"], unmappable["total"]) == ("r70", "many")
