@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
+from agent.api.previews import Previews
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -40,6 +41,7 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
+        self.previews = Previews(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
 
     async def __aenter__(self) -> Self:

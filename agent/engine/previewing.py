@@ -23,6 +23,8 @@ from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
 from agent.engine.filters import render
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
+from agent.engine.walking import Walker
 from agent.store.past import Past
 
 _PACKET_RECORDS = 1_000
@@ -38,6 +40,7 @@ class Previewed:
         version: The deployed version that would run; None for a document that is not deployed, which has written
             nothing yet.
         limit: How many records each GET reads at most; None for all.
+        vocabulary: What its expressions may name.
         filters: One-off filters by GET node, in the place of its action filter; other GET nodes then read nothing.
     """
 
@@ -45,6 +48,7 @@ class Previewed:
     bindings: Mapping[str, str]
     version: int | None
     limit: int | None = None
+    vocabulary: Vocabulary = PLAIN
     filters: Mapping[str, tuple[FilterPart, ...]] = field(default_factory=dict)
 
 
@@ -89,8 +93,8 @@ class Previewing:
                 self._connections.connection(stage.source, what.flow, what.bindings)
             )
             comparing = Comparing(
-                stage, what.flow, destinations=destinations, version=what.version, past=self._past,
-                audience=self._audience, limit=self._limit, halted=self._halted_at,
+                Walker(stage, what.vocabulary), stage, what.flow, destinations=destinations, version=what.version,
+                past=self._past, audience=self._audience, limit=self._limit, halted=self._halted_at,
             )  # fmt: skip
             request = await self._request(stage.source, min(sizes, default=_PACKET_RECORDS))
             async with aclosing(self._packets(source, request)) as packets:

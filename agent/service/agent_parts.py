@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from agent import __version__
 from agent.api import models
@@ -32,6 +33,8 @@ from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.preview_plans import PreviewParts
+from agent.service.previews import Previews
 from agent.service.records import Records
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
@@ -50,6 +53,8 @@ from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
+from agent.store.past import Past
+from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
@@ -121,12 +126,13 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         runner = Runner(
             Parts(
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
-                bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                bindings=bindings,
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
@@ -172,8 +178,18 @@ class AgentParts:
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, journal=self.journal,
         )  # fmt: skip
+        self.previews = Previews(
+            PreviewParts(
+                deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
+                environment=self.environment, bind=self.flows.bindings,
+            ),
+            past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
+            clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
         self.log = LogAccess(self.logs)
-        self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
+        self.clearing = Clearing(
+            diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
+        )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
     def start(self) -> None:
@@ -195,6 +211,7 @@ class AgentParts:
                 self._starting.join()
             self.scheduler.stop()
             self.environment.stop()
+            self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
             self.log.close()

@@ -94,7 +94,7 @@ def preview(
         file="flow.yaml",
         apps={app: scripted_app(app) for app in TOKENS.values()},
     )
-    what = Previewed(flow, deployment.bindings, None if text else deployment.version, limit, filters or {})
+    what = Previewed(flow, deployment.bindings, None if text else deployment.version, limit, filters=filters or {})
     connections = Bindings(configurations=rig.configurations, secrets=NoSecrets(), connectors=rig.connectors)
     asyncio.run(Previewing(what, connections=connections, past=Past(rig.database, rig.flow), audience=listener).run())
     return listener
