@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from agent.api.models import DocumentRequest, Model, Name, Problem, Request, ShortText
 from agent.domain.clauses import FilterPlace
@@ -33,12 +33,16 @@ class PreviewRequest(Request):
         document: The document, with the bindings of its credential tokens.
         limit: How many records each GET reads at most; 0 for all.
         filter: A one-off filter in the place of the action filter. Empty: read what changed since the bookmark.
+        since: With `until`: read what changed in this window of time instead; both are aware, and included.
+        until: The end of the window.
     """
 
     flow: ShortText = ""
     document: DocumentRequest | None = None
     limit: Annotated[int, Field(ge=0, le=10_000_000)] = USUAL_LIMIT
     filter: Annotated[list[PreviewClause], Field(max_length=200)] = Field(default_factory=list)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 class PreviewState(StrEnum):

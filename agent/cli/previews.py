@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,7 @@ SOME_WOULD_FAIL = 4
 _SHOWN = 20
 _SHOWN_CHANGES = 12
 _PAGE = 500
+_LONGEST_NAME = 1_000
 _STYLES = {
     Outcome.CREATED: "green", Outcome.CHANGED: "yellow", Outcome.LEFT: "", Outcome.SKIPPED: "", Outcome.FAILED: "red",
 }  # fmt: skip
@@ -58,6 +60,8 @@ def preview(
         typer.Option("--filter", help="A clause instead of the action filter and the bookmark, e.g. "
                      "“min_id=100”, “header X-Shop = 2”, “get-orders/status_id=11”. May be repeated."),
     ] = None,
+    since: Annotated[str, typer.Option("--since", help="With --until: read what changed from this time on.")] = "",
+    until: Annotated[str, typer.Option("--until", help="The end of that window, e.g. 2026-01-31T18:00.")] = "",
     bind: BindOption = None,
     outcome: Annotated[
         Outcome | None, typer.Option("--outcome", "-o", case_sensitive=False, help="Show only such records.")
@@ -72,7 +76,12 @@ def preview(
     Exit status: 0 when no record would fail, 4 when some would, 1 when the preview did not come to its end.
     """
     try:
-        request = _request(what, bind or [], filters or [], 0 if everything else limit)
+        request = _request(what, bind or []).model_copy(
+            update={
+                "limit": 0 if everything else limit, "filter": [_clause(text) for text in filters or []],
+                "since": _moment(since), "until": _moment(until),
+            }
+        )  # fmt: skip
     except ConfigurationError as error:
         fail(error)
     shown = show if show is not None else sys.maxsize if as_json else _SHOWN
@@ -93,15 +102,27 @@ def preview(
         raise typer.Exit(SOME_WOULD_FAIL)
 
 
-def _request(what: str, bind: list[str], filters: list[str], limit: int) -> PreviewRequest:
-    clauses = [_clause(text) for text in filters]
+def _request(what: str, bind: list[str]) -> PreviewRequest:
     if Path(what).suffix.lower() in (".yaml", ".yml", ".json") or Path(what).is_file():
-        return PreviewRequest(document=read_document(Path(what), bind), limit=limit, filter=clauses)
+        return PreviewRequest(document=read_document(Path(what), bind))
     if bind:
         raise ConfigurationError(
             "A deployed processflow is bound already.", code="binding-invalid", remedy="Leave --bind out."
         )
-    return PreviewRequest(flow=what, limit=limit, filter=clauses)
+    return PreviewRequest(flow=what[:_LONGEST_NAME])
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment; without an offset it is local time."""
+    try:
+        return datetime.fromisoformat(text).astimezone() if text else None
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(
+            f"“{text[:40]}” is no time.",
+            code="preview-unclear",
+            remedy="Write it like 2026-01-31T18:00.",
+            field="since",
+        ) from error
 
 
 def _clause(text: str) -> PreviewClause:

@@ -28,8 +28,8 @@ class Ready:
     """A packet of the source, and what is to be done with it.
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
-    `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
-    which the same packet holds a newer one.
+    `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
+    that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
     """
 
     load: Load
@@ -38,6 +38,7 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
+    missing: Sequence[str] = ()
 
     @property
     def last(self) -> bool:
@@ -104,6 +105,7 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            missing=packet.missing,
         )
 
     def _walked(self, load: Load) -> Sequence[Action]:

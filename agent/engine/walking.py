@@ -97,6 +97,10 @@ class Walker:
         """What is to be done with a packet from the source."""
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
+    def enter(self, post: PostNode, load: Load) -> Iterator[Action]:
+        """What is to be done with what is brought straight to a POST."""
+        yield from self._pass(post.id, load)
+
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
         """What is to be done with what was written."""
         yield from self._onward(post.id, Output.ONLY, load)

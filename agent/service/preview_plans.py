@@ -12,10 +12,12 @@ from agent.connectors.contract import Connector
 from agent.domain.clauses import Clause
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import Processflow
+from agent.domain.run_plan import NORMAL, Replay, RunPlan, RuntimeFilter
 from agent.engine.bindings import Bindings
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.loading import load
+from agent.engine.plans import check_replay
 from agent.engine.previewing import Previewed
 from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
@@ -44,8 +46,8 @@ def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
     Raises:
         ConflictError: code `environment-not-enabled`, or `environment-starting` while the vault is not open.
         NotFoundError: code `flow-not-found`.
-        ConfigurationError: code `preview-unclear`, `processflow-invalid`, `preview-filter`, or what is wrong with a
-            binding.
+        ConfigurationError: code `preview-unclear`, `processflow-invalid`, `preview-filter`, `replay-unsupported`, or
+            what is wrong with a binding.
     """
     parts.environment.require()
     if bool(request.flow) is (request.document is not None):
@@ -64,7 +66,7 @@ def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
         for node in (stage.source, *stage.posts):
             # Opens nothing yet, but says whether a configuration and its secrets are there.
             parts.connections.connection(node, flow, bindings)
-    return Previewed(flow, bindings, version, request.limit or None, filters=_filters(flow, request.filter))
+    return Previewed(flow, bindings, version, request.limit or None, plan=_plan(flow, request))
 
 
 def _of_document(request: DocumentRequest, parts: PreviewParts) -> tuple[Processflow, Mapping[str, str]]:
@@ -77,6 +79,30 @@ def _of_document(request: DocumentRequest, parts: PreviewParts) -> tuple[Process
         raise _invalid(list(map(str, problems)))
     flow = load(content, file=request.file, apps=parts.connectors, bindings=bound)
     return flow, {token: row.id for token, row in bound.items()}
+
+
+def _plan(flow: Processflow, request: PreviewRequest) -> RunPlan:
+    if request.since is None and request.until is None:
+        return RuntimeFilter(_filters(flow, request.filter)) if request.filter else NORMAL
+    if request.since is None or request.until is None or request.since > request.until or request.filter:
+        raise ConfigurationError(
+            "It is not clear what is to be read.",
+            code="preview-unclear",
+            remedy="Give both ends of a window of time, the earlier one first, or a filter, and not both.",
+            field="since",
+        )
+    refusals: list[ConfigurationError] = []
+    nodes = []
+    for stage in flow.all_stages:
+        try:
+            check_replay(stage.source)
+        except ConfigurationError as error:
+            refusals.append(error)
+        else:
+            nodes.append(stage.source.id)
+    if not nodes:
+        raise refusals[0]
+    return Replay(request.since, request.until, tuple(nodes))
 
 
 def _filters(flow: Processflow, given: Sequence[PreviewClause]) -> dict[str, tuple[Clause, ...]]:
