@@ -366,7 +366,8 @@ class Counts(Model):
 class Run(Model):
     """One execution. `message` and `remedy` are for the operator.
 
-    `planned_for` is the time of its schedule that it stands for; none where it was started otherwise.
+    `planned_for` is the time of its schedule that it stands for; none where it was started otherwise. `plan` says what
+    it does where it does not simply read on: "Retry of 12 records".
     """
 
     id: str
@@ -383,6 +384,7 @@ class Run(Model):
     remedy: str
     requested_by: str
     planned_for: datetime | None = None
+    plan: str = ""
 
 
 class Flow(Model):

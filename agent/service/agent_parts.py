@@ -36,6 +36,7 @@ from agent.service.operators import Operators
 from agent.service.preview_plans import PreviewParts
 from agent.service.previews import Previews
 from agent.service.records import Records
+from agent.service.reruns import Reruns
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
@@ -181,6 +182,7 @@ class AgentParts:
             environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
