@@ -19,6 +19,7 @@ from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
 from agent.engine.runner import Parts, Runner
+from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
 from agent.service.clearing import Clearing
 from agent.service.compiled import CompiledFlows
@@ -28,9 +29,11 @@ from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flows import Flows
+from agent.service.functions import FunctionLibrary
 from agent.service.history import History
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
+from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
 from agent.service.preview_plans import PreviewParts
@@ -48,11 +51,13 @@ from agent.service.worker import Worker
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
+from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
 from agent.store.past import Past
@@ -130,6 +135,10 @@ class AgentParts:
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
         bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
+        library, lookups = FunctionStore(self.database), LookupStore(self.database)
+        vocabularies = Vocabularies(library, lookups)
+        self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
+        self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
         trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
         runner = Runner(
             Parts(
@@ -141,6 +150,7 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                vocabulary=vocabularies.of,
             )
         )
         self.worker = Worker(
@@ -175,7 +185,8 @@ class AgentParts:
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
-            environment=self.environment, hub=self.hub, clock=self._clock,
+            environment=self.environment, vocabularies=vocabularies, library=self.functions, hub=self.hub,
+            clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
