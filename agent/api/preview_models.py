@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from agent.api.models import DocumentRequest, Model, Name, Problem, Request, ShortText
-from agent.domain.clauses import FilterPlace
+from agent.api.models import DocumentRequest, Model, Problem, Request, ShortText
+from agent.api.rerun_models import FilterClause, NodeId, ReplayWindow
 from agent.domain.preview import Outcome
 
 USUAL_LIMIT = 1_000
-
-
-class PreviewClause(Request):
-    """A clause of a one-off filter. `node` is the GET that it is for; it may be left out where there is one alone."""
-
-    key: Name
-    operator: Literal["=", "!=", "<", "<=", ">", ">=", "in", "not_in"] = "="
-    value: ShortText = ""
-    place: FilterPlace = FilterPlace.QUERY
-    node: ShortText = ""
 
 
 class PreviewRequest(Request):
@@ -32,17 +22,17 @@ class PreviewRequest(Request):
         flow: The name of a deployed processflow; empty with a document.
         document: The document, with the bindings of its credential tokens.
         limit: How many records each GET reads at most; 0 for all.
-        filter: A one-off filter in the place of the action filter. Empty: read what changed since the bookmark.
-        since: With `until`: read what changed in this window of time instead; both are aware, and included.
-        until: The end of the window.
+        filter: A runtime filter. Without it and without a window: what changed since the bookmark.
+        node: The GET that the filter is for; it may be left out where there is one.
+        window: Read what changed in this window of time.
     """
 
     flow: ShortText = ""
     document: DocumentRequest | None = None
     limit: Annotated[int, Field(ge=0, le=10_000_000)] = USUAL_LIMIT
-    filter: Annotated[list[PreviewClause], Field(max_length=200)] = Field(default_factory=list)
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    filter: Annotated[list[FilterClause], Field(max_length=200)] | None = None
+    node: NodeId = ""
+    window: ReplayWindow | None = None
 
 
 class PreviewState(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -19,15 +18,15 @@ from agent.api.preview_models import (
     USUAL_LIMIT,
     Preview,
     PreviewChange,
-    PreviewClause,
     PreviewedRecord,
     PreviewRequest,
     PreviewState,
 )
+from agent.api.rerun_models import ReplayWindow
 from agent.cli.connecting import ask
 from agent.cli.flows import BindOption, read_document
 from agent.cli.output import JsonOption, explain, fail, json_text, say, stderr, stdout, table
-from agent.domain.clauses import FilterPlace
+from agent.cli.reruns import MOMENTS, clause
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.preview import Outcome
 
@@ -44,11 +43,6 @@ _LONGEST_NAME = 1_000
 _STYLES = {
     Outcome.CREATED: "green", Outcome.CHANGED: "yellow", Outcome.LEFT: "", Outcome.SKIPPED: "", Outcome.FAILED: "red",
 }  # fmt: skip
-_CLAUSE = re.compile(
-    r"(?:(?P<node>[a-z0-9-]+)/)?(?P<header>header )?\s*(?P<key>[^=!<>]+?)\s*"
-    r"(?P<operator>!=|<=|>=|=|<|>| not_in | in )\s*(?P<value>.*)",
-    re.DOTALL,
-)
 
 
 def preview(
@@ -57,11 +51,16 @@ def preview(
     everything: Annotated[bool, typer.Option("--all", help="Read without a limit.")] = False,
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", help="A clause instead of the action filter and the bookmark, e.g. "
-                     "“min_id=100”, “header X-Shop = 2”, “get-orders/status_id=11”. May be repeated."),
+        typer.Option("--filter", help="A clause such as “status_id = 11”, in the place of the action filter and of the "
+                     "bookmark. May be given several times; all have to hold."),
     ] = None,
-    since: Annotated[str, typer.Option("--since", help="With --until: read what changed from this time on.")] = "",
-    until: Annotated[str, typer.Option("--until", help="The end of that window, e.g. 2026-01-31T18:00.")] = "",
+    node: Annotated[str, typer.Option("--node", "-n", help="The GET node that the filter is for.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=MOMENTS, metavar="MOMENT", help="With --to: a window of time.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=MOMENTS, metavar="MOMENT", help="Its last moment, in local time.")
+    ] = None,
     bind: BindOption = None,
     outcome: Annotated[
         Outcome | None, typer.Option("--outcome", "-o", case_sensitive=False, help="Show only such records.")
@@ -78,8 +77,8 @@ def preview(
     try:
         request = _request(what, bind or []).model_copy(
             update={
-                "limit": 0 if everything else limit, "filter": [_clause(text) for text in filters or []],
-                "since": _moment(since), "until": _moment(until),
+                "limit": 0 if everything else limit, "node": node, "window": _window(since, until),
+                "filter": [clause(text) for text in filters] if filters is not None else None,
             }
         )  # fmt: skip
     except ConfigurationError as error:
@@ -112,36 +111,14 @@ def _request(what: str, bind: list[str]) -> PreviewRequest:
     return PreviewRequest(flow=what[:_LONGEST_NAME])
 
 
-def _moment(text: str) -> datetime | None:
-    """A moment; without an offset it is local time."""
-    try:
-        return datetime.fromisoformat(text).astimezone() if text else None
-    except (ValueError, OverflowError) as error:
+def _window(since: datetime | None, until: datetime | None) -> ReplayWindow | None:
+    if since is None and until is None:
+        return None
+    if since is None or until is None:
         raise ConfigurationError(
-            f"“{text[:40]}” is no time.",
-            code="preview-unclear",
-            remedy="Write it like 2026-01-31T18:00.",
-            field="since",
-        ) from error
-
-
-def _clause(text: str) -> PreviewClause:
-    found = _CLAUSE.fullmatch(text)
-    if found is None:
-        raise _no_filter(text)
-    try:
-        return PreviewClause.model_validate({
-            "key": found["key"], "operator": found["operator"].strip(), "value": found["value"],
-            "place": FilterPlace.HEADER if found["header"] else FilterPlace.QUERY, "node": found["node"] or "",
-        })  # fmt: skip
-    except ValueError as error:
-        raise _no_filter(text) from error
-
-
-def _no_filter(text: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"“{text[:80]}” is no filter.", code="preview-filter", remedy="Write it like “min_id=100”.", field="filter"
-    )
+            "A window of time has two ends.", code="options-invalid", remedy="Give --from and --to."
+        )
+    return ReplayWindow(since=since.astimezone(), until=until.astimezone())
 
 
 async def _watch(client: AgentClient, request: PreviewRequest) -> Preview:

@@ -201,7 +201,7 @@ class AgentParts:
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
-                environment=self.environment, bind=self.flows.bindings,
+                environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,

@@ -96,11 +96,10 @@ def test_an_outcome_alone_is_shown_and_a_limit_is_kept(quickly: Run) -> None:
         (["nobody"], "nobody"),
         (["nothing.yaml"], "cannot be read"),
         (["copy", "--bind", "database=Database"], "bound already"),
-        (["copy", "--filter", "id"], "is no filter"),
-        (["copy", "--filter", "=" * 300], "is no filter"),
-        (["copy", "--filter", "elsewhere/id=1"], "There is no GET “elsewhere”"),
-        (["copy", "--since", "yesterday", "--until", "today"], "is no time"),
-        (["copy", "--since", "2026-01-01"], "not clear what is to be read"),
+        (["copy", "--filter", "id"], "not a clause"),
+        (["copy", "--filter", "id=1", "--node", "elsewhere"], "no such node “elsewhere”"),
+        (["copy", "--from", "2026-01-01"], "two ends"),
+        (["copy", "--from", "2026-01-02", "--to", "2026-01-01"], "ends before it begins"),
     ],
 )
 def test_what_cannot_be_previewed_is_explained(quickly: Run, arguments: list[str], said: str) -> None:

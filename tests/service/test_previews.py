@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from agent.api import models
 from agent.api.client import AgentClient
-from agent.api.preview_models import Preview, PreviewClause, PreviewedRecord, PreviewRequest, PreviewState
+from agent.api.preview_models import Preview, PreviewedRecord, PreviewRequest, PreviewState
+from agent.api.rerun_models import FilterClause, ReplayWindow
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.preview import Outcome
 from agent.domain.run import RunState
@@ -188,9 +190,7 @@ async def test_what_would_change_is_told_field_by_field_and_page_by_page(
     found = await previewed(client, everything.model_copy(update={"limit": 0}))
 
     if found.read < 40:  # from the bookmark on; all are asked for by a filter of one's own
-        filtered = PreviewRequest(
-            document=everything.document, limit=0, filter=[PreviewClause(key="min_id", value="1")]
-        )
+        filtered = PreviewRequest(document=everything.document, limit=0, filter=[FilterClause(key="min_id", value="1")])
         found = await previewed(client, filtered)
     assert totals(found)["post-orders"] == (1, 2, 37, 0, 0)
     assert found.message == "1 would be created, 2 changed, 37 left as they are."
@@ -221,7 +221,7 @@ async def test_only_the_first_records_are_read_and_that_is_said(client: AgentCli
 async def test_a_filter_of_ones_own_selects_records_and_needs_its_get_where_there_are_several(
     client: AgentClient,
 ) -> None:
-    clause = PreviewClause(key="min_id", operator="=", value="31")
+    clause = FilterClause(key="min_id", operator="=", value="31")
     found = await previewed(client, PreviewRequest(document=document("orders-to-database.yaml"), filter=[clause]))
     assert found.read == 10
     assert [one.filter for one in found.sources] == ["min_id = 31"]
@@ -229,9 +229,25 @@ async def test_a_filter_of_ones_own_selects_records_and_needs_its_get_where_ther
     several = document("customers-before-orders.yaml")
     with pytest.raises(ConfigurationError) as unclear:
         await client.previews.start(PreviewRequest(document=several, filter=[clause]))
-    assert (unclear.value.code, "get-orders" in unclear.value.remedy) == ("preview-filter", True)
-    named = clause.model_copy(update={"node": "get-orders"})
-    assert totals(await previewed(client, PreviewRequest(document=several, filter=[named])))["post-orders"][0] == 10
+    assert (unclear.value.code, "get-orders" in unclear.value.remedy) == ("node-needed", True)
+    named = PreviewRequest(document=several, filter=[clause], node="get-orders")
+    assert totals(await previewed(client, named))["post-orders"][0] == 10
+
+
+async def test_a_window_of_time_is_read_and_the_bookmark_does_not_matter(
+    client: AgentClient, shop: RunningSandbox
+) -> None:
+    await client.deploy(document("orders-to-database.yaml"))
+    await executed(client, "orders-to-database")
+    changed = datetime.fromtimestamp(shop.store.orders.timeline.base_modified(20), UTC)
+    window = ReplayWindow(since=changed, until=changed)
+
+    found = await previewed(client, PreviewRequest(flow="orders-to-database", window=window))
+
+    assert [record.source_id for record in await records(client, found)] == ["20"]
+    with pytest.raises(ConfigurationError) as both:
+        await client.previews.start(PreviewRequest(flow="orders-to-database", window=window, filter=[]))
+    assert both.value.code == "preview-unclear"
 
 
 async def test_secrets_are_not_shown(client: AgentClient, shop: RunningSandbox, target: Path) -> None:
