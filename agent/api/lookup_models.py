@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from agent.api.models import Model, Request
-from agent.domain.lookup import MOST_CHARACTERS, MOST_SOURCE_CHARACTERS, LookupType
+from agent.domain.lookup import MOST_CHARACTERS, MOST_ROWS, MOST_SOURCE_CHARACTERS, LookupType
 
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 MOST_ROWS_AT_ONCE = 10_000
@@ -100,3 +100,11 @@ class ImportReport(Model):
     duplicate_rows: int
     bad: list[BadRow]
     duplicates: list[BadRow]
+
+
+class LookupContent(Request):
+    """A whole table in plain values, as samples and packages carry it."""
+
+    name: TableName
+    description: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)] = ""
+    rows: list[LookupRow] = Field(default_factory=list, max_length=MOST_ROWS)

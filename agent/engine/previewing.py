@@ -18,10 +18,11 @@ from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.domain.processflow import GetNode, Processflow, Stage
 from agent.domain.run import Counts
-from agent.domain.run_plan import NORMAL, RunPlan
+from agent.domain.run_plan import NORMAL, Normal, RunPlan
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
 from agent.engine.plans import ask, stages_of, takes_part
+from agent.engine.reading import Readable, opened
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
@@ -91,9 +92,7 @@ class Previewing:
                 opened = self._connections.connection(post, what.flow, what.bindings)
                 destinations[post.id] = await stack.enter_async_context(opened)
                 sizes.append(destinations[post.id].packet_records(post.schema, post.action))
-            source = await stack.enter_async_context(
-                self._connections.connection(stage.source, what.flow, what.bindings)
-            )
+            source = await self._source(stage, stack)
             comparing = Comparing(
                 Walker(stage, what.vocabulary), stage, what.flow, destinations=destinations, version=what.version,
                 past=self._past, audience=self._audience, limit=self._limit, halted=self._halted_at,
@@ -103,6 +102,15 @@ class Previewing:
                 async for packet in packets:
                     await comparing.carry(packet)
             await comparing.end()
+
+    async def _source(self, stage: Stage, stack: AsyncExitStack) -> Readable:
+        """What the stage reads from; a one-off filter asks the app itself."""
+        what = self._what
+        return await opened(
+            stage, flow=self._past.flow, normal=isinstance(what.plan, Normal), events=self._past.events, stack=stack,
+            missing=lambda _: None,
+            connect=lambda get: self._connections.connection(get, what.flow, what.bindings),
+        )  # fmt: skip
 
     async def _halted_at(self, stage: Stage, node: str) -> None:
         """What is inside a Halt goes first, once."""
@@ -119,7 +127,7 @@ class Previewing:
         self._audience.begins(get.id, asked.text)
         return asked.request
 
-    async def _packets(self, source: Connection, request: ReadRequest) -> AsyncGenerator[Packet, None]:
+    async def _packets(self, source: Readable, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Packets up to the limit; the next one is fetched while the one before is looked at."""
         left = self._what.limit
         stream = source.read(request)

@@ -14,6 +14,7 @@ from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers, describing
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.service.events import Hub
@@ -43,6 +44,7 @@ class Flows:
         environment: Environment,
         vocabularies: Vocabularies,
         library: FunctionLibrary,
+        companions: Companions,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
@@ -50,7 +52,7 @@ class Flows:
         self._runs, self._sync_info, self._schedules = runs, sync_info, schedules
         self._connectors, self._compiled, self._trips = connectors, compiled, trips
         self._environment, self._hub, self._clock = environment, hub, clock
-        self._vocabularies, self._library = vocabularies, library
+        self._vocabularies, self._library, self._companions = vocabularies, library, companions
         self._deploying = threading.Lock()
 
     def check(self, request: models.DocumentRequest) -> models.CheckResult:
@@ -61,7 +63,7 @@ class Flows:
         """
         document = parse(request.document.encode(), file=request.file)
         bound = self._bound(request.bindings) if request.bindings else None
-        known, flow = self._vocabularies.known(), document.flow
+        flow, known = document.flow, self._companions.beside(request.document, self._vocabularies.known())
         problems = check(document, self._connectors, bound, known=known, lookups=request.lookups)
         return models.CheckResult(
             ok=not problems, name=flow.name if flow else "", title=flow.title if flow else "",
@@ -89,6 +91,8 @@ class Flows:
         lines = _Lines(flow.name, self._hub)
         lines.add("ProcessFlow Publish Started")
         bound = self._bindings(flow.name, flow.credentials, request.bindings, lines.add)
+        for line in self._companions.bring(request.document, by=by):
+            lines.add(line)
         tables = self._vocabularies.chosen(flow, request.lookups, self._active(flow.name))
         problems = check(document, self._connectors, bound, known=self._vocabularies.known(), lookups=tables)
         if problems:

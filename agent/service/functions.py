@@ -92,6 +92,22 @@ class FunctionLibrary:
             message += f" Deployed with an older version: {flows}. Deploy them again to use the new one."
         return models.FunctionSaved(function=self.get(name), changed=True, message=message)
 
+    def add(self, draft: models.FunctionDraft, *, by: str) -> bool:
+        """Save a function; one of that name that is there stays as it is. Returns whether it was saved.
+
+        Raises:
+            ConfigurationError: code `function-invalid` or `example-failed`.
+        """
+        return draft.name not in self._store.current() and self.save(draft.name, draft, by=by).changed
+
+    def content(self, name: str) -> models.FunctionDraft:
+        """The newest version of a function in plain values. Raises NotFoundError."""
+        found = self.get(name)
+        return models.FunctionDraft(
+            name=name, parameters=found.parameters, body=found.body, description=found.description,
+            examples=found.examples,
+        )  # fmt: skip
+
     def remove(self, name: str) -> None:
         """Take a function out of the library.
 

@@ -101,6 +101,26 @@ class LookupTables:
         content = csv_file(rows) if file_format is models.FileFormat.CSV else xlsx_file(rows, title=name)
         return models.LookupFile(name=f"{name}.{file_format.value}", content=base64.b64encode(content).decode())
 
+    def content(self, name: str) -> models.LookupContent:
+        """A whole table in plain values. Raises NotFoundError."""
+        table = self._store.get(name)
+        rows = [_shown(row) for row in self._store.rows(name)]
+        return models.LookupContent(name=name, description=table.description, rows=rows)
+
+    def add(self, content: models.LookupContent, *, by: str) -> bool:
+        """Make a table with its rows; one of that name that is there stays as it is. Returns whether it was made.
+
+        Raises:
+            ConfigurationError: code `lookup-row-invalid` or `lookup-too-large`.
+        """
+        rows = {row.source: row for row in map(_checked, content.rows)}
+        with self._changing:
+            if self._store.find(content.name) is not None:
+                return False
+            self._store.create(content.name, content.description, by=by, at=self._clock())
+            self._store.change(content.name, LookupChange(put=list(rows.values())), by=by, at=self._clock())
+        return True
+
     def remove(self, name: str) -> None:
         """Remove a table.
 
