@@ -190,11 +190,12 @@ class AgentParts:
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        companions = Companions(self.functions, self.lookups)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
             environment=self.environment, vocabularies=vocabularies, library=self.functions,
-            companions=Companions(self.functions, self.lookups), hub=self.hub,
+            companions=companions, hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
@@ -215,6 +216,7 @@ class AgentParts:
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
                 environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
+                companions=companions,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,

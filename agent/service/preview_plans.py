@@ -10,15 +10,17 @@ from agent.api.models import DocumentRequest
 from agent.api.preview_models import PreviewRequest
 from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError
-from agent.domain.processflow import Processflow
+from agent.domain.processflow import EventSource, Processflow
 from agent.domain.run_plan import NORMAL, RunPlan
 from agent.engine.bindings import Bindings
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.loading import load
 from agent.engine.previewing import Previewed
-from agent.engine.vocabularies import Vocabularies
+from agent.engine.vocabularies import Pins, Vocabularies
+from agent.engine.vocabulary import Lookup, Vocabulary
 from agent.service.asked_plans import replay, runtime_filter
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.store.configurations import ConfigurationRow
@@ -39,6 +41,7 @@ class PreviewParts:
     environment: Environment
     bind: Bind
     vocabularies: Vocabularies
+    companions: Companions
 
 
 def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
@@ -62,7 +65,8 @@ def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
             vocabulary=parts.vocabularies.of(deployment),
         )  # fmt: skip
     for stage in what.flow.all_stages:
-        for node in (stage.source, *stage.posts):
+        nodes = stage.posts if isinstance(stage.source, EventSource) else (stage.source, *stage.posts)
+        for node in nodes:
             # Opens nothing yet, but says whether a configuration and its secrets are there.
             parts.connections.connection(node, what.flow, what.bindings)
     return replace(what, limit=request.limit or None, plan=_plan(what.flow, request, parts))
@@ -76,11 +80,17 @@ def _of_document(request: DocumentRequest, parts: PreviewParts) -> Previewed:
     bound = parts.bind(document.flow.name, document.flow.credentials, request.bindings)
     before = next((one for one in parts.deployments.active() if one.flow == document.flow.name), None)
     tables = parts.vocabularies.chosen(document.flow, request.lookups, before)
-    if problems := check(document, parts.connectors, bound, known=parts.vocabularies.known(), lookups=tables):
+    there = parts.vocabularies.known()
+    known = parts.companions.beside(request.document, there)
+    if problems := check(document, parts.connectors, bound, known=known, lookups=tables):
         raise _invalid(list(map(str, problems)))
     flow = load(content, file=request.file, apps=parts.connectors, bindings=bound)
-    vocabulary = parts.vocabularies.pinned(parts.vocabularies.pins(document.flow, tables))
-    return Previewed(flow, {token: row.id for token, row in bound.items()}, None, vocabulary=vocabulary)
+    kept = {name: table for name, table in tables.items() if table in there.tables}
+    brought = parts.companions.tables(request.document)
+    lookups = {name: Lookup(table, brought[table]) for name, table in tables.items() if name not in kept}
+    lookups |= parts.vocabularies.pinned(Pins({}, kept)).lookups
+    bindings = {token: row.id for token, row in bound.items()}
+    return Previewed(flow, bindings, None, vocabulary=Vocabulary(known.functions, lookups))
 
 
 def _plan(flow: Processflow, request: PreviewRequest, parts: PreviewParts) -> RunPlan:
