@@ -8,7 +8,20 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import apps, bookmarks, flows, functions, log, lookups, records, reruns, runs, schedules, upkeep
+from agent.cli import (
+    apps,
+    bookmarks,
+    flows,
+    functions,
+    log,
+    lookups,
+    previews,
+    records,
+    reruns,
+    runs,
+    schedules,
+    upkeep,
+)
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
@@ -37,6 +50,7 @@ app.command("run")(reruns.execute)
 app.command("resync")(reruns.resync)
 app.command("replay")(reruns.replay)
 app.command("runs")(runs.runs)
+app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
 app.command("log")(log.log)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from agent import __version__
 from agent.api import models
@@ -38,6 +39,8 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.preview_plans import PreviewParts
+from agent.service.previews import Previews
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
@@ -64,6 +67,8 @@ from agent.store.logs import LogStore
 from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
+from agent.store.past import Past
+from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
@@ -137,6 +142,7 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
@@ -147,7 +153,7 @@ class AgentParts:
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
-                bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                bindings=bindings,
                 trips=trips,
                 journal=self.journal,
                 clock=self._clock,
@@ -186,11 +192,12 @@ class AgentParts:
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        companions = Companions(self.functions, self.lookups)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
             environment=self.environment, vocabularies=vocabularies, library=self.functions,
-            companions=Companions(self.functions, self.lookups), hub=self.hub,
+            companions=companions, hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
@@ -211,8 +218,19 @@ class AgentParts:
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
         )  # fmt: skip
+        self.previews = Previews(
+            PreviewParts(
+                deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
+                environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
+                companions=companions,
+            ),
+            past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
+            clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
         self.log = LogAccess(self.logs)
-        self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
+        self.clearing = Clearing(
+            diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
+        )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
     def start(self) -> None:
@@ -235,6 +253,7 @@ class AgentParts:
             self.scheduler.stop()
             self.records.jobs.stop()
             self.environment.stop()
+            self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
             self.log.close()
