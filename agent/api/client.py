@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
+from agent.api.variables import Variables
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -41,6 +42,7 @@ class AgentClient:
         )
         calls = Calls(self._http)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
+        self.variables = Variables(calls)
 
     async def __aenter__(self) -> Self:
         return self

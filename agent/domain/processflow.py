@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from agent.domain.app import DataType
 from agent.domain.clauses import FilterPart
+from agent.domain.variables import Variable
 
 
 class NodeType(StrEnum):
@@ -218,7 +219,7 @@ class Processflow:
     title: str
     description: str
     credentials: Mapping[str, str]
-    variables: Mapping[str, str]
+    variables: Mapping[str, Variable]
     start: StartNode
     stages: tuple[Stage, ...]
 

@@ -26,10 +26,13 @@ from agent.engine.prepared import prepared
 from agent.engine.walking import Action, Drop, Hold, Walker, Write
 from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.ledger import Cursor, Ledger
+from agent.store.variables import StoredValue
 
 DESTINATION_ID = "destination_id"
 _SHORT_SECONDS = 2.0
 _LOGGED_DROPS = 20
+_FILTER_VALUES = "filter"
+"""The name in a cursor's memory under which the values lie that the source's filter was rendered with."""
 
 
 class ParkedError(Exception):
@@ -87,6 +90,7 @@ class Carrier:
         control: The wishes for the run, attached.
         journal: Hears of records that end nowhere.
         inner_done: Whether what is inside a Halt has run to its end.
+        filter_values: What the source's filter was rendered with when the read began, to be known until its end.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Carrier:
         control: RunControl,
         journal: RunJournal,
         inner_done: Callable[[str], bool],
+        filter_values: Mapping[str, StoredValue | None] | None = None,
     ) -> None:
         self._stage, self._walker = stage, walker
         self._sinks, self._streams = sinks, streams
@@ -112,7 +117,9 @@ class Carrier:
         self._inner_done = inner_done
         self._delays = Delays(stage)
         self._number = cursor.number
-        self._memory = dict(cursor.memory) or loop_memory(clock())
+        loop = {name: value for name, value in cursor.memory.items() if name != _FILTER_VALUES}
+        self._memory = loop or loop_memory(clock())
+        self._filter_values = filter_values or {}
         self._tally = _Tally()
 
     @property
@@ -238,17 +245,21 @@ class Carrier:
         tally = self._tally
         over, memory = True, dict[str, object]()
         if self._stage.source.loop is not None:
-            booked = sum(sink.number for sink in self._sinks.values())
+            packets = sum(sink.number for sink in self._sinks.values())
             over, memory = next_pass(
-                self._stage.source.loop, self._memory, booked=booked, last=ready.last, now=self._clock()
+                self._stage.source.loop, self._memory, booked=packets, last=ready.last, now=self._clock()
             )
         skipped = tally.ended - tally.reached - tally.failed
         changed = tally.touched | tally.failed | skipped
+        position = ready.position if not ready.last or over else None
+        if position is not None and self._filter_values and not ready.last:
+            memory = {**memory, _FILTER_VALUES: dict(self._filter_values)}
+        booked = ready.variables if ready.actions is not None else self._walker.values.booked
         return Move(
             stream=self._source_stream,
             before=self._number,
             number=self._number + tally.packets,
-            position=ready.position if not ready.last or over else None,
+            position=position,
             bookmark=ready.bookmark,
             finished=ready.last and over,
             read=tally.read,
@@ -256,6 +267,8 @@ class Carrier:
             failed=len(tally.failed),
             skipped=len(skipped),
             memory=memory,
+            variables=dict(booked.variables),
+            kept=list(booked.kept),
         )
 
     def _forget_older(self, source_ids: Sequence[str]) -> None:
@@ -270,8 +283,15 @@ class Carrier:
         self._begin_anew(move)
 
     def _begin_anew(self, move: Move) -> None:
-        self._number, self._memory = move.number, dict(move.memory)
+        loop = {name: value for name, value in move.memory.items() if name != _FILTER_VALUES}
+        self._number, self._memory = move.number, loop
         self._tally = _Tally()
+
+
+def filter_memory(cursor: Cursor) -> Mapping[str, StoredValue | None]:
+    """What the filter of a read was rendered with that goes on."""
+    found: Mapping[str, StoredValue | None] = cursor.memory.get(_FILTER_VALUES, {})
+    return found
 
 
 def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:

@@ -29,6 +29,7 @@ from agent.engine.needs import Reduction
 
 MOST_CHARACTERS: Final = 10_000
 _PACKET_SECONDS: Final = 20.0
+_PACKET_MILLISECONDS: Final = 10_000
 _KEPT_PER_THREAD: Final = 64
 _WHOLE_BITS: Final = 53
 
@@ -163,6 +164,35 @@ class Expressions:
             return _compiled(expression).evaluate_json(
                 document, timeout=MILLISECONDS, max_stack_depth=STACK_DEPTH, max_sequence_length=SEQUENCE_LENGTH
             )
+
+
+class PacketExpression:
+    """An expression over a packet, which it sees as a list of records.
+
+    Args:
+        expression: It compiles.
+    """
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._reduction = Reduction([expression])
+
+    def evaluate(self, documents: Sequence[bytes], bindings: Mapping[str, object]) -> Any:
+        """What it gives; None for nothing. `bindings` are the values of `$name` by name.
+
+        Raises:
+            ValueError: it failed; the text says why.
+        """
+        packet = b"[" + b",".join(map(_exact, self._reduction.reduced(documents))) + b"]"
+        try:
+            with _no_panic():
+                result = _compiled(self._expression).evaluate_json(
+                    packet.decode(), dict(bindings), timeout=_PACKET_MILLISECONDS, max_stack_depth=STACK_DEPTH,
+                    max_sequence_length=SEQUENCE_LENGTH,
+                )  # fmt: skip
+        except ValueError as error:
+            raise ValueError(_without_code(str(error))) from None
+        return msgspec.json.decode(result)
 
 
 def _compiled(expression: str) -> jsonatapy.JsonataExpression:

@@ -18,6 +18,7 @@ import xxhash
 from agent.domain.packet import Packet
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
+from agent.engine.variable_values import Booked
 from agent.engine.walking import Action, Walker, Write
 from agent.store.acknowledgement import StoredBookmark
 from agent.store.ledger import Ledger
@@ -29,7 +30,7 @@ class Ready:
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
     `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
-    which the same packet holds a newer one.
+    which the same packet holds a newer one. `variables` is what is to be booked of these where it has walked already.
     """
 
     load: Load
@@ -38,6 +39,7 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
+    variables: Booked
 
     @property
     def last(self) -> bool:
@@ -90,12 +92,12 @@ class Preparation:
         version = self._version
         fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
-        actions = None
+        actions, read = None, load.documents
         if self._stream is not None:
             load = await self._changed(load)
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
             # In a thread, so that requests to the source go out meanwhile.
-            actions = await asyncio.to_thread(self._walked, load)
+            actions = await asyncio.to_thread(self._walked, load, read)
         self._keep_for_diagnosis(load, actions or ())
         return Ready(
             load=load,
@@ -104,10 +106,11 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            variables=self._walker.values.booked,
         )
 
-    def _walked(self, load: Load) -> Sequence[Action]:
-        return list(self._walker.walk(load))
+    def _walked(self, load: Load, read: Sequence[bytes]) -> Sequence[Action]:
+        return list(self._walker.walk(load, read=read))
 
     async def _changed(self, load: Load) -> Load:
         known = await self._known(load.source_ids)

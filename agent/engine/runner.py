@@ -28,6 +28,7 @@ from agent.engine.verdict import conclusion
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
+from agent.store.variables import VariableStore
 
 _LEVELS: Mapping[RunState, Level] = {RunState.FAILED: "error", RunState.PARTIAL: "warning"}
 
@@ -54,6 +55,8 @@ class Parts:
     journal: Journal
     clock: Callable[[], datetime]
     parse: Callable[[Deployment], Processflow]
+    variables: VariableStore | None = None
+    """Needed where processflows have variables."""
 
 
 class Runner:
@@ -125,7 +128,7 @@ class Runner:
             stages = Stages(
                 parts=StageParts(
                     runs=self._parts.runs, ledger=self._parts.ledger, bindings=self._parts.bindings,
-                    clock=self._parts.clock,
+                    clock=self._parts.clock, variables=self._parts.variables,
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
                 time_is_up=lambda: time.monotonic() >= end,

@@ -15,17 +15,19 @@ from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
-from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
+from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
 from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
+from agent.engine.variable_values import FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.walking import Walker
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
+from agent.store.variables import VariableStore
 
 _PACKET_RECORDS = 2_500
 
@@ -38,6 +40,7 @@ class StageParts:
     ledger: Ledger
     bindings: Bindings
     clock: Callable[[], datetime]
+    variables: VariableStore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,15 @@ class Stages:
             source = await stack.enter_async_context(
                 self.parts.bindings.connection(stage.source, self.flow, self.bindings)
             )
-            walker = Walker(stage)
+            values = VariableValues(self.flow, row.id, self.parts.variables)
+            # A read that goes on asks for what it asked for when it began, whatever its packets have brought since.
+            begun_with = values.remembered(stage.source.filters) if cursor.position is None else filter_memory(cursor)
+            walker = Walker(stage, values)
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                filter_values=begun_with,
             )  # fmt: skip
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if is_plain(stage) else None,
@@ -120,15 +127,17 @@ class Stages:
                 time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return await pipeline.run(self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS)))
+            packet_records = min(records, default=_PACKET_RECORDS)
+            return await pipeline.run(self._request(stage.source, cursor, packet_records, values.texts(begun_with)))
 
-    def _request(self, get: GetNode, cursor: Cursor, packet_records: int) -> ReadRequest:
+    def _request(self, get: GetNode, cursor: Cursor, packet_records: int, variables: FilterTexts) -> ReadRequest:
         bookmark = self.parts.ledger.bookmark(self._stream(get))
         rendered = render(
             get.filters,
             moment=bookmark.moment if bookmark is not None else None,
             start_from=get.start_from,
-            variables=self.flow.variables,
+            variables=variables.texts,
+            secret_variables=variables.secret,
         )
         if cursor.position is None:
             self.journal.write(

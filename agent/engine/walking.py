@@ -26,6 +26,7 @@ from agent.domain.processflow import (
 from agent.engine.decisions import Condition
 from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
+from agent.engine.variable_values import NO_VALUES, VariableValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,16 @@ class Walker:
 
     Args:
         stage: The stage; its mappers have types.
+        values: The variables, which packets change on their way.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, values: VariableValues = NO_VALUES) -> None:
         self._stage = stage
+        self.values = values
+        self._followed = {node for node in stage.nodes if values.follows(node, source=False)}
         self._mappers = {node.id: Mapper(node) for node in stage.nodes.values() if isinstance(node, MapperNode)}
         self._conditions = {node.id: Condition(node) for node in stage.nodes.values() if isinstance(node, DecisionNode)}
         self._held: dict[str, list[Load]] = {}
@@ -89,8 +93,10 @@ class Walker:
             self._held[node_id] = [load for load in kept if len(load)]
         return dropped
 
-    def walk(self, load: Load) -> Iterator[Action]:
-        """What is to be done with a packet from the source."""
+    def walk(self, load: Load, *, read: Sequence[bytes] | None = None) -> Iterator[Action]:
+        """What is to be done with a packet from the source. `read` are the records as they were read, where some of
+        them do not walk any more."""
+        self.values.leave(self._stage.source.id, load.documents if read is None else read, source=True)
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
@@ -106,6 +112,8 @@ class Walker:
                 return
 
     def _onward(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
+        if node_id in self._followed:
+            self.values.leave(node_id, _fine(load), source=False)
         targets = [way.target for way in self._stage.ways.get(node_id, ()) if way.output is output]
         if not targets and len(load) and not isinstance(self._stage.nodes.get(node_id), PostNode):
             yield Drop(node_id, load)
@@ -167,3 +175,9 @@ class Walker:
         load = load.failed(decided.errors)
         yield from self._onward(node.id, Output.THEN, load.picked(decided.then))
         yield from self._onward(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
+
+
+def _fine(load: Load) -> Sequence[bytes]:
+    """The records that have not failed."""
+    documents = load.as_documents()
+    return [document for index, document in enumerate(documents) if index not in load.errors]

@@ -39,6 +39,7 @@ from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.validations import Validations
+from agent.service.variables import Variables
 from agent.service.worker import Worker
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
@@ -53,8 +54,10 @@ from agent.store.passwords import Passwords
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
+from agent.store.sealing import Sealer
 from agent.store.settings import Settings
 from agent.store.sync_info import SyncInfo
+from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -113,6 +116,7 @@ class AgentParts:
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
             self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
@@ -130,6 +134,7 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                variables=variables,
             )
         )
         self.worker = Worker(
@@ -172,6 +177,9 @@ class AgentParts:
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, journal=self.journal,
         )  # fmt: skip
+        self.variables = Variables(
+            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+        )
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
@@ -276,7 +284,7 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all())
+        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()

@@ -111,6 +111,8 @@ RUNS = sa.Table(
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
+    # The values that the run's packets gave to variables, as they are after the last packet that was booked.
+    sa.Column("variables", sa.JSON),
     # The time of its schedule that the run stands for; none where it was started otherwise.
     sa.Column("planned_for", Moment),
     sa.Index("runs_by_flow", "flow", "id"),
@@ -242,4 +244,18 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# What variables hold outside a run: set by somebody, or kept by a run together with the bookmark.
+VARIABLES = sa.Table(
+    "variables",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    # A text, a number, true or false; {"sealed": …} for an encrypted one.
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
