@@ -212,7 +212,8 @@ class Stage:
 class Processflow:
     """A processflow that passed the check of its form.
 
-    `credentials` maps each credential token to the id of the app that it stands for; `stages` run in this order.
+    `credentials` maps each credential token to the id of the app that it stands for, `lookups` each lookup that
+    expressions name to its table; `stages` run in this order.
     """
 
     name: str
@@ -222,6 +223,7 @@ class Processflow:
     variables: Mapping[str, Variable]
     start: StartNode
     stages: tuple[Stage, ...]
+    lookups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:

@@ -115,7 +115,7 @@ class Carrier:
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
         self._inner_done = inner_done
-        self._delays = Delays(stage)
+        self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
         loop = {name: value for name, value in cursor.memory.items() if name != _FILTER_VALUES}
         self._memory = loop or loop_memory(clock())
@@ -203,7 +203,7 @@ class Carrier:
             booked = await self._sinks[post.id].deliver(prepared(part), None)
             arrived.update(_arrived(booked, waiting))
         if action.onward and arrived:
-            await self._do_all(self._walker.onward(post, _with_ids(load, arrived)))
+            await self._do_all(self._walker.onward(post, with_ids(load, arrived)))
 
     async def _hold(self, action: Hold) -> None:
         node = action.node
@@ -300,7 +300,7 @@ def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:
     return {place: booked.destination_ids[index] for index, place in enumerate(places) if index not in troubled}
 
 
-def _with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
+def with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
     """What was written, with the ids that it has there."""
     indices = sorted(arrived)
     part = load.picked(indices)

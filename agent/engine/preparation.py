@@ -90,7 +90,7 @@ class Preparation:
     async def prepare(self, packet: Packet) -> Ready:
         """Drop what is unchanged and let the rest walk. A record that cannot be mapped spoils no other."""
         version = self._version
-        fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
+        fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
         actions, read = None, load.documents
         if self._stream is not None:
@@ -140,6 +140,11 @@ class Preparation:
                 content = _listed(action.load.as_documents())
                 self._journal.packet(node=action.post.id, number=self._number, content=content)
         self._number += 1
+
+
+def fingerprint_of(document: bytes, version: int) -> int:
+    """By which a state of a source record is recognised, as a deployed version would write it."""
+    return xxhash.xxh3_64_intdigest(document, version) >> 1
 
 
 def _listed(documents: Sequence[bytes]) -> bytes:

@@ -25,6 +25,7 @@ from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
 from agent.engine.stage_runs import StageParts, Stages
 from agent.engine.verdict import conclusion
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -46,7 +47,7 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a runner works with."""
+    """What a runner works with. `vocabulary` gives what the expressions of a deployment may name, as it is now."""
 
     deployments: DeploymentStore
     runs: RunStore
@@ -55,6 +56,7 @@ class Parts:
     journal: Journal
     clock: Callable[[], datetime]
     parse: Callable[[Deployment], Processflow]
+    vocabulary: Callable[[Deployment], Vocabulary] = lambda _: PLAIN
     variables: VariableStore | None = None
     """Needed where processflows have variables."""
 
@@ -131,7 +133,7 @@ class Runner:
                     clock=self._parts.clock, variables=self._parts.variables,
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
-                time_is_up=lambda: time.monotonic() >= end,
+                time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),
             )  # fmt: skip
             return await stages.run(flow.stages)
         finally:

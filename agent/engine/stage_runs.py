@@ -24,6 +24,7 @@ from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
 from agent.engine.variable_values import FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -54,6 +55,7 @@ class Stages:
     journal: RunJournal
     control: RunControl
     time_is_up: Callable[[], bool]
+    vocabulary: Vocabulary = PLAIN
     streams: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stages: Sequence[Stage]) -> bool:
@@ -108,10 +110,12 @@ class Stages:
             source = await stack.enter_async_context(
                 self.parts.bindings.connection(stage.source, self.flow, self.bindings)
             )
-            values = VariableValues(self.flow, row.id, self.parts.variables)
+            values = VariableValues(
+                self.flow.variables, flow=row.flow, run=row.id, store=self.parts.variables, vocabulary=self.vocabulary
+            )
             # A read that goes on asks for what it asked for when it began, whatever its packets have brought since.
             begun_with = values.remembered(stage.source.filters) if cursor.position is None else filter_memory(cursor)
-            walker = Walker(stage, values)
+            walker = Walker(stage, self.vocabulary, values)
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,

@@ -10,17 +10,17 @@ let the next run ask for too little.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.domain.app import DataType
 from agent.domain.clauses import FilterPart, all_clauses
 from agent.domain.errors import ConfigurationError
-from agent.domain.processflow import Processflow
 from agent.domain.variables import Variable, VariableValue
-from agent.engine.expressions import PacketExpression
+from agent.engine.expressions import Expressions
 from agent.engine.placeholders import names_in
 from agent.engine.variable_forms import value_of
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.store.variables import StoredValue, VariableStore
 
 _EXACT_BITS = 53
@@ -46,22 +46,34 @@ class VariableValues:
     """The values of one run, from where it is now.
 
     Args:
-        flow: The processflow; None for no variables at all.
+        variables: Those of the processflow.
+        flow: The name that it is deployed under.
         run: The run's id.
         store: What is stored; needed where there are variables.
+        vocabulary: What else the variables' expressions may name.
 
     Raises:
         ConfigurationError: code `variable-unset` or `variable-unfit`, or what is wrong with the vault.
     """
 
-    def __init__(self, flow: Processflow | None = None, run: str = "", store: VariableStore | None = None) -> None:
-        self._flow, self._storage = flow.name if flow is not None else "", store
-        self._variables: Mapping[str, Variable] = flow.variables if flow is not None else {}
+    def __init__(
+        self,
+        variables: Mapping[str, Variable],
+        *,
+        flow: str = "",
+        run: str = "",
+        store: VariableStore | None = None,
+        vocabulary: Vocabulary = PLAIN,
+    ) -> None:
+        self._variables, self._flow, self._storage = variables, flow, store
         self._values: dict[str, VariableValue] = {}
         self._stored: dict[str, StoredValue] = {}
         self._own: set[str] = set()
+        vocabulary = replace(vocabulary, variables=self)
         self._expressions = {
-            one.name: PacketExpression(one.expression) for one in self._variables.values() if one.expression
+            one.name: Expressions({one.name: one.expression}, vocabulary)
+            for one in self._variables.values()
+            if one.expression
         }
         self._bindings: Mapping[str, object] | None = None
         if self._variables:
@@ -150,7 +162,7 @@ class VariableValues:
 
     def _found(self, variable: Variable, node: str, documents: Sequence[bytes]) -> VariableValue | None:
         try:
-            return value_of(self._expressions[variable.name].evaluate(documents, self.bindings), variable.type)
+            return value_of(self._expressions[variable.name].over_packet(documents), variable.type)
         except ValueError as error:
             reason = "" if variable.encrypted else f": {error}"
             raise ConfigurationError(
@@ -170,7 +182,7 @@ class VariableValues:
 
 
 _NOTHING = Booked()
-NO_VALUES = VariableValues()
+NO_VALUES = VariableValues({})
 """Those of a processflow without variables."""
 
 

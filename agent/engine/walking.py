@@ -7,7 +7,7 @@ Whoever walks does these things in the order in which they come.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agent.domain.errors import RecordError
@@ -27,6 +27,7 @@ from agent.engine.decisions import Condition
 from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
 from agent.engine.variable_values import NO_VALUES, VariableValues
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,21 @@ class Walker:
 
     Args:
         stage: The stage; its mappers have types.
+        vocabulary: What the expressions of its nodes may name.
         values: The variables, which packets change on their way.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage, values: VariableValues = NO_VALUES) -> None:
-        self._stage = stage
+    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN, values: VariableValues = NO_VALUES) -> None:
+        self.vocabulary = vocabulary = replace(vocabulary, variables=values)
         self.values = values
         self._followed = {node for node in stage.nodes if values.follows(node, source=False)}
-        self._mappers = {node.id: Mapper(node) for node in stage.nodes.values() if isinstance(node, MapperNode)}
-        self._conditions = {node.id: Condition(node) for node in stage.nodes.values() if isinstance(node, DecisionNode)}
+        self._stage = stage
+        nodes = stage.nodes.values()
+        self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
+        self._conditions = {node.id: Condition(node, vocabulary) for node in nodes if isinstance(node, DecisionNode)}
         self._held: dict[str, list[Load]] = {}
 
     @property

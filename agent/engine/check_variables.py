@@ -1,0 +1,132 @@
+"""Checks the variables of a document: whether the nodes exist that they name, and whether what names them may.
+
+A variable that is named and not there is found here and, in filters, by `agent.engine.check_filters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from agent.domain.clauses import all_clauses
+from agent.domain.processflow import GetNode, MapperNode, MergerNode, PostNode, Processflow, SplitterNode
+from agent.domain.variables import Variable
+from agent.engine.document import Document
+from agent.engine.host_functions import HOST_FUNCTIONS
+from agent.engine.names import uses
+from agent.engine.placeholders import names_in
+from agent.engine.report import Report, closest, quoted
+from agent.engine.tree import Branch, Items, Leaf, Tree
+from agent.engine.variable_forms import JSONATA_FUNCTIONS
+
+_FOLLOWED = (GetNode, MapperNode, SplitterNode, MergerNode, PostNode)
+
+
+def check_variables(
+    document: Document, flow: Processflow, report: Report, *, functions: Collection[str] = frozenset()
+) -> None:
+    """Note what is wrong with variables and with what names them.
+
+    Args:
+        document: The document.
+        flow: The same, parsed.
+        report: Gets the problems.
+        functions: The names of library functions.
+    """
+    checker = _Checker(document, flow, report, frozenset({*JSONATA_FUNCTIONS, *HOST_FUNCTIONS, *functions}))
+    for variable in flow.variables.values():
+        checker.check_nodes(variable)
+    for node, leaf in _expressions(document.root):
+        checker.check_expression(node, leaf)
+    for stage in flow.all_stages:
+        checker.check_filter(stage.source)
+
+
+class _Checker:
+    def __init__(self, document: Document, flow: Processflow, report: Report, functions: frozenset[str]) -> None:
+        self._document, self._report, self._functions = document, report, functions
+        self._variables = flow.variables
+        stages = flow.all_stages
+        self._nodes = {node.id: node for stage in stages for node in (stage.source, *stage.nodes.values())}
+        self._lead_on = {node for stage in stages for node in stage.ways}
+
+    def check_nodes(self, variable: Variable) -> None:
+        """Whether the nodes exist that a variable names, and whether packets leave the one that it looks at."""
+        for member, node_id in (("node", variable.node), ("scope", variable.scope)):
+            if node_id and node_id not in self._nodes:
+                self._report.add_unknown(
+                    self._document.place("variables", variable.name, member), "unknown-node",
+                    f"There is no node {quoted(node_id)} that a variable could have to do with.",
+                    name=node_id, known=self._nodes,
+                )  # fmt: skip
+        node = self._nodes.get(variable.node)
+        if node is None:
+            return
+        place = self._document.place("variables", variable.name, "node")
+        if not isinstance(node, _FOLLOWED):
+            self._report.add(
+                place, "variable-node", f"A variable cannot look at the packets of {quoted(node.id)}.",
+                "Name a get, mapper, splitter or merger, or a post that something follows.",
+            )  # fmt: skip
+        elif isinstance(node, PostNode) and node.id not in self._lead_on:
+            self._report.add(place, "variable-node", f"Nothing follows {quoted(node.id)}: no packet leaves it.",
+                             "Name another node, or let something follow.")  # fmt: skip
+
+    def check_expression(self, node: str, leaf: Leaf) -> None:
+        """Whether what an expression names is there, and counts in this node; `node` is empty for a variable's own."""
+        for use in uses(leaf.text):
+            if use.called or use.chained or use.name in self._functions:
+                continue
+            if use.name in self._variables:
+                self._check_scope(node, use.name, leaf, use.offset)
+                continue
+            close = closest(use.name, self._variables)
+            self._report.add(
+                leaf.place_at(use.offset), "unknown-variable", f"There is no variable {quoted(use.name)}.",
+                f"Did you mean ${close}?" if close else "Add it under variables, or assign it in the expression.",
+            )  # fmt: skip
+
+    def check_filter(self, node: GetNode) -> None:
+        """Whether the variables in a filter count in its node."""
+        for clause in all_clauses(node.filters):
+            for name in names_in(clause.value):
+                if name in self._variables:
+                    self._check_scope(node.id, name, self._document.find("nodes", node.id, "filter"), 0)
+
+    def _check_scope(self, node: str, name: str, tree: Tree | None, offset: int) -> None:
+        scope = self._variables[name].scope
+        if not node or not scope or scope == node:
+            return
+        if isinstance(tree, Leaf):
+            place = tree.place_at(offset)
+        else:
+            place = tree.place if tree is not None else self._document.place("variables", name)
+        self._report.add(place, "variable-scope", f"The variable {quoted(name)} counts in {quoted(scope)} alone.",
+                         "Remove its “scope”, or use another one.")  # fmt: skip
+
+
+def _expressions(root: Tree | None) -> Iterator[tuple[str, Leaf]]:
+    """Every expression of a document, with the node in which it stands."""
+    variables, nodes = _member(root, "variables"), _member(root, "nodes")
+    for form in variables.members.values() if isinstance(variables, Branch) else ():
+        if isinstance(leaf := _member(form, "expression"), Leaf) and "~{" not in leaf.text:
+            yield "", leaf
+    for node_id, form in nodes.members.items() if isinstance(nodes, Branch) else ():
+        found = [_member(form, name) for name in ("when", "expression")]
+        yield from ((node_id, leaf) for leaf in found if isinstance(leaf, Leaf))
+        yield from ((node_id, leaf) for leaf in _mapped(_member(form, "attributes")))
+
+
+def _mapped(attributes: Tree | None) -> Iterator[Leaf]:
+    """The expressions of a mapper."""
+    for form in attributes.members.values() if isinstance(attributes, Branch) else ():
+        if isinstance(form, Leaf):
+            yield form
+            continue
+        for member in ("value", "each"):
+            tree = _member(form, member)
+            yield from [one for one in (tree.members if isinstance(tree, Items) else [tree]) if isinstance(one, Leaf)]
+        yield from _mapped(_member(form, "attributes"))
+
+
+def _member(tree: Tree | None, name: str) -> Tree | None:
+    return tree.members.get(name) if isinstance(tree, Branch) else None
