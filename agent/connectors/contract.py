@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
@@ -70,6 +71,11 @@ class ReadRequest:
     All of `clauses` have to hold. `position` is that of the last acknowledged packet when a run goes on after an
     interruption, else None. `packet_records` is how many records a packet should have about; the last one has
     fewer.
+
+    With `ids`, exactly these records are read, as far as they are there, in any order and whatever their state; a few
+    hundred at most, so that nothing has to be resumed. `clauses` are then headers and shaping filters alone. It is only
+    asked of actions that say `by_id`. With `window`, what changed from the first moment to the second is read, both
+    aware and included; only asked of nodes with the option `Action.windowed_by`. Neither comes with a bookmark.
     """
 
     schema: str
@@ -79,6 +85,8 @@ class ReadRequest:
     bookmark: Bookmark | None
     position: Position | None
     packet_records: int
+    ids: Sequence[str] = ()
+    window: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)

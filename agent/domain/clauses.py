@@ -13,6 +13,10 @@ MOST_LEVELS: Final = 6
 """How deep groups may stand in each other."""
 
 
+RECORD_ID: Final = "{$}"
+"""In a retry filter, the id of the record."""
+
+
 class FilterPlace(StrEnum):
     """Where a filter clause is sent."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from agent.domain.app import DataType
+from agent.domain.app import Action, DataType
 from agent.domain.clauses import FilterPart
 from agent.domain.variables import Variable
 
@@ -94,11 +94,17 @@ class StartNode:
 
 @dataclass(frozen=True, slots=True)
 class GetNode(AppNode):
-    """Fetches records. `start_from` is where the first run begins; None is the beginning."""
+    """Fetches records.
+
+    `start_from` is where the first run begins; None is the beginning. `retry_filters` fetch a record again by its id,
+    for which `{$}` stands in their values. `offered` is what the app offers for its action, once that was looked up.
+    """
 
     filters: tuple[FilterPart, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
+    retry_filters: tuple[FilterPart, ...] = ()
+    offered: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)

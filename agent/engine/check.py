@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
+from agent.domain.clauses import RECORD_ID, all_clauses
 from agent.domain.processflow import (
     AppNode,
     GetNode,
@@ -124,6 +125,7 @@ class _Checker:
             self._check_options(node, action)
         if isinstance(node, GetNode):
             self._check_filters(node, app, action)
+            self._check_retry_filter(node)
         return schema
 
     def _action(self, node: AppNode, schema: Schema, kind: ActionKind) -> Action | None:
@@ -156,10 +158,20 @@ class _Checker:
 
     def _check_filters(self, node: GetNode, app: App, action: Action | None) -> None:
         filtered = Filtered(app.name, node.schema, action) if action is not None else None
-        check_filter(
-            self._document, ("nodes", node.id, "filter"), node.filters, self._report, filtered=filtered,
-            variables=self._flow.variables,
-        )  # fmt: skip
+        for name, parts in (("filter", node.filters), ("retry_filter", node.retry_filters)):
+            check_filter(
+                self._document, ("nodes", node.id, name), parts, self._report, filtered=filtered,
+                variables=self._flow.variables,
+            )  # fmt: skip
+
+    def _check_retry_filter(self, node: GetNode) -> None:
+        """A retry filter without the record's id would fetch everything."""
+        if node.retry_filters and not any(RECORD_ID in clause.value for clause in all_clauses(node.retry_filters)):
+            self._report.add(
+                self._place(node, "retry_filter"), "retry-filter-id",
+                "The retry filter does not name the record: no value in it holds {$}.",
+                "Write {$} where the record's id belongs.",
+            )  # fmt: skip
 
     def _place(self, node: AppNode, *path: str | int) -> Place:
         return self._document.place("nodes", node.id, *path)

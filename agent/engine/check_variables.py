@@ -87,10 +87,11 @@ class _Checker:
 
     def check_filter(self, node: GetNode) -> None:
         """Whether the variables in a filter count in its node."""
-        for clause in all_clauses(node.filters):
-            for name in names_in(clause.value):
-                if name in self._variables:
-                    self._check_scope(node.id, name, self._document.find("nodes", node.id, "filter"), 0)
+        for member, parts in (("filter", node.filters), ("retry_filter", node.retry_filters)):
+            for clause in all_clauses(parts):
+                for name in names_in(clause.value):
+                    if name in self._variables:
+                        self._check_scope(node.id, name, self._document.find("nodes", node.id, member), 0)
 
     def _check_scope(self, node: str, name: str, tree: Tree | None, offset: int) -> None:
         scope = self._variables[name].scope

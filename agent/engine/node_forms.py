@@ -95,6 +95,7 @@ def _get(node_id: str, fields: Fields, report: Report) -> GetNode:
         filters=filter_parts(fields, "filter", report),
         start_from=_moment(fields.leaf("start_from"), report),
         loop=flow_forms.loop(fields, report),
+        retry_filters=filter_parts(fields, "retry_filter", report),
     )
     fields.finish()
     return node

@@ -66,6 +66,13 @@ def names_in(value: str) -> Iterator[str]:
             yield name
 
 
+def functions_in(value: str) -> Iterator[str]:
+    """The date functions that a value calls."""
+    for found in _PLACEHOLDER.finditer(value):
+        if _variable(found) is None and call_fault(found["call"]) is None:
+            yield parsed(found["call"]).name
+
+
 def filled(
     key: str, value: str, *, window: Window, variables: Mapping[str, str | None], secret: Collection[str]
 ) -> Filled:

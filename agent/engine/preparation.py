@@ -29,8 +29,9 @@ class Ready:
     """A packet of the source, and what is to be done with it.
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
-    `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
-    which the same packet holds a newer one. `variables` is what is to be booked of these where it has walked already.
+    `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
+    that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
+    `variables` is what is to be booked of these where the load has walked already.
     """
 
     load: Load
@@ -40,6 +41,7 @@ class Ready:
     position: dict[str, object]
     bookmark: StoredBookmark | None
     variables: Booked
+    missing: Sequence[str] = ()
 
     @property
     def last(self) -> bool:
@@ -107,6 +109,7 @@ class Preparation:
             position=dict(packet.position),
             bookmark=_stored(packet),
             variables=self._walker.values.booked,
+            missing=packet.missing,
         )
 
     def _walked(self, load: Load, read: Sequence[bytes]) -> Sequence[Action]:

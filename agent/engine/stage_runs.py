@@ -9,19 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from agent.connectors.contract import ReadRequest, WriteTarget
+from agent.connectors.contract import Connection, WriteTarget
 from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
+from agent.domain.run_plan import Normal, Replay, Retry, RuntimeFilter
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
+from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
 from agent.engine.pipeline import Pipeline
+from agent.engine.plans import Asked, ask, check_by_id, filters_of, planned, takes_part, writes_again
 from agent.engine.preparation import Preparation
+from agent.engine.rereading import Readable, Rereading
 from agent.engine.variable_values import FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
@@ -31,6 +36,7 @@ from agent.store.runs import RunRow, RunStore
 from agent.store.variables import VariableStore
 
 _PACKET_RECORDS = 2_500
+_FILTER_NAMES = {Retry: "Retry by id", RuntimeFilter: "Runtime Filter", Replay: "Window"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,10 @@ class Stages:
             ParkedError: there is nothing to do before a later moment.
             AgentError: whatever apps, ledger and mapping raise.
         """
-        for stage in stages:
+        for whole in stages:
+            if not takes_part(self.row.plan, whole):
+                continue
+            stage = planned(self.row.plan, whole)
             while not self._cursor(stage.source).finished:
                 if self.control.cancelled() or self.control.paused():
                     return False
@@ -110,49 +119,64 @@ class Stages:
             source = await stack.enter_async_context(
                 self.parts.bindings.connection(stage.source, self.flow, self.bindings)
             )
+            plan = row.plan
             values = VariableValues(
                 self.flow.variables, flow=row.flow, run=row.id, store=self.parts.variables, vocabulary=self.vocabulary
             )
             # A read that goes on asks for what it asked for when it began, whatever its packets have brought since.
-            begun_with = values.remembered(stage.source.filters) if cursor.position is None else filter_memory(cursor)
+            begun = cursor.position is not None
+            asked_with = filter_memory(cursor) if begun else values.remembered(filters_of(stage.source, plan))
             walker = Walker(stage, self.vocabulary, values)
+            chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
-                filter_values=begun_with,
+                moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
+                filter_values=asked_with,
             )  # fmt: skip
+            plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
-                walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if is_plain(stage) else None,
+                walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
                 version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
             )  # fmt: skip
+            texts = values.texts(asked_with)
+            asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS), texts)
             pipeline = Pipeline(
-                source=source, preparation=preparation, carrier=carrier, control=self.control, journal=self.journal,
-                time_is_up=self.time_is_up,
+                source=self._source(stage, source, texts), preparation=preparation, carrier=carrier,
+                control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            packet_records = min(records, default=_PACKET_RECORDS)
-            return await pipeline.run(self._request(stage.source, cursor, packet_records, values.texts(begun_with)))
+            return await pipeline.run(asked.request)
 
-    def _request(self, get: GetNode, cursor: Cursor, packet_records: int, variables: FilterTexts) -> ReadRequest:
-        bookmark = self.parts.ledger.bookmark(self._stream(get))
-        rendered = render(
-            get.filters,
-            moment=bookmark.moment if bookmark is not None else None,
-            start_from=get.start_from,
-            variables=variables.texts,
-            secret_variables=variables.secret,
-        )
+    def _asked(self, get: GetNode, cursor: Cursor, packet_records: int, variables: FilterTexts) -> Asked:
+        if cursor.position is not None and not isinstance(cursor.position, dict):
+            raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
+        asked = ask(
+            get, self.row.plan, variables, bookmark=self.parts.ledger.bookmark(self._stream(get)),
+            position=cursor.position, packet_records=packet_records,
+        )  # fmt: skip
         if cursor.position is None:
             self.journal.write(
                 "info", "Starting data pulling from source application.", node=get.id,
-                detail=f"Action Filter {get.schema} {get.action}: {rendered.text}",
+                detail=f"{_FILTER_NAMES.get(type(self.row.plan), 'Action Filter')} {get.schema} {get.action}: "
+                f"{asked.text}",
             )  # fmt: skip
-        if cursor.position is not None and not isinstance(cursor.position, dict):
-            raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
-        return ReadRequest(
-            schema=get.schema, action=get.action, clauses=rendered.clauses, options=get.options, bookmark=bookmark,
-            position=cursor.position, packet_records=packet_records,
+        return asked
+
+    def _source(self, stage: Stage, source: Connection, variables: FilterTexts) -> Readable:
+        """What packets are read from: the app, or for a retry the records that it tries."""
+        if not isinstance(self.row.plan, Retry):
+            return source
+        get, posts = stage.source, [post.id for post in stage.posts]
+        check_by_id(get)
+        rendered = render(
+            get.retry_filters, moment=None, start_from=get.start_from, variables=variables.texts,
+            secret_variables=variables.secret,
+        )  # fmt: skip
+        return Rereading(
+            source, rendered.clauses,
+            lambda after, limit: self.parts.runs.chosen(self.row.id, posts, after=after, limit=limit),
         )  # fmt: skip
 
     def _target(self, post: PostNode) -> WriteTarget:
@@ -169,7 +193,8 @@ class Stages:
         return self.parts.ledger.cursor(run=self.row.id, stream=self._stream(get))
 
     def _is_done(self, stages: Sequence[Stage]) -> bool:
-        return all(self._cursor(stage.source).finished for stage in stages)
+        """Whether these have run to their end, as far as they take part."""
+        return all(self._cursor(one.source).finished for one in stages if takes_part(self.row.plan, one))
 
     def _note(self, stage: Stage) -> None:
         written = ", ".join(dict.fromkeys(post.schema for post in stage.posts))

@@ -103,6 +103,10 @@ class Walker:
         self.values.leave(self._stage.source.id, load.documents if read is None else read, source=True)
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
+    def enter(self, post: PostNode, load: Load) -> Iterator[Action]:
+        """What is to be done with what is brought straight to a POST."""
+        yield from self._pass(post.id, load)
+
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
         """What is to be done with what was written."""
         yield from self._onward(post.id, Output.ONLY, load)

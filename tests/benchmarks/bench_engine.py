@@ -47,6 +47,7 @@ from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
+from agent.store.trips import TripStore
 
 _FLOW = "orders-to-database"
 _DOCUMENT = Path(__file__).resolve().parents[2] / "resources" / "processflows" / f"{_FLOW}.yaml"
@@ -212,7 +213,8 @@ class Bench:
         self.runner = Runner(
             Parts(
                 deployments=self.deployments, runs=self.runs, ledger=Ledger(self.database),
-                bindings=Bindings(configurations=configurations, secrets=quiet, connectors=apps), journal=quiet,
+                bindings=Bindings(configurations=configurations, secrets=quiet, connectors=apps),
+                trips=TripStore(self.database), journal=quiet,
                 clock=lambda: datetime.now(UTC), parse=lambda _: self.flow,
             )
         )  # fmt: skip

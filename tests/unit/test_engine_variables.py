@@ -370,9 +370,9 @@ def told(database: Database, story: Story) -> Rig:
 
 
 @given(story=_STORIES)
-@example(story=Story(9, 3, tuple(range(24)), receipts=True, cut=False, slices=False))
-@example(story=Story(9, 3, tuple(range(24)), receipts=False, cut=True, slices=True))
-@settings(max_examples=40, deadline=None)
+@example(story=Story(9, 3, tuple(range(0, 24, 2)), receipts=True, cut=False, slices=False))
+@example(story=Story(9, 3, tuple(range(0, 24, 2)), receipts=False, cut=True, slices=True))
+@settings(max_examples=25, deadline=None)
 def test_values_are_the_same_however_often_the_process_dies(database: Database, story: Story) -> None:
     rig = told(database, story)
     records, size = story.records, story.size

@@ -50,6 +50,18 @@ TAKEN: Mapping[tuple[str, AccountKind], frozenset[str]] = MappingProxyType(
 )
 """The filter names that an action takes, by schema and kind of account."""
 
+SHAPING = frozenset({"include"})
+"""The filters that say what comes with a record."""
+
+UPPER_BOUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        name: name.replace("min", "max")
+        for what in ("created", "modified")
+        for name in (f"min_date_{what}", f"date_{what}:min")
+    }
+)
+"""From the filters that take an earliest moment to those that take a latest one, both included."""
+
 RENAMED: Mapping[tuple[str, AccountKind], Mapping[str, str]] = MappingProxyType(
     {
         ("orders", AccountKind.OAUTH): {**_DATES_TO_V2, **_IDS_TO_V2, "status": "status_id"},

@@ -249,6 +249,10 @@ class Dialect(Protocol):
         """A parameter that takes back what `held` gave."""
         ...
 
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """What of `q` to compare with which parameter, to find a column's values by their text, as ids have it."""
+        ...
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:

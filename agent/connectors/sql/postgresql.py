@@ -283,6 +283,14 @@ class PostgresDialect:
         """Text as a value again."""
         return f"CAST(%s AS {column.comparable})"
 
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """The column itself for texts and whole numbers, so that its index is used; all others as text."""
+        if column.family is Family.INTEGER:
+            return f"q.{self.quote(column.name)}", "CAST(%s AS bigint)"
+        if column.family is Family.TEXT:
+            return f"q.{self.quote(column.name)}", self.given(column)
+        return self.held(column), "%s"
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:

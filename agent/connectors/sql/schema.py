@@ -19,6 +19,8 @@ _ACTIONS = (
         ActionKind.READ,
         description="Reads the rows of a table, a view or a query; with incremental, those that changed.",
         any_filter=True,
+        by_id=True,
+        windowed_by=INCREMENTAL_OPTION,
         combining=Combining.TREE,
         header_filters=False,
         options={

@@ -284,6 +284,11 @@ class SqliteDialect:
         """A parameter as it is."""
         return "?"
 
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """The column itself where its type turns texts into what it holds, so that its index is used."""
+        name = f"q.{self.quote(column.name)}"
+        return (name if column.family in (Family.INTEGER, Family.TEXT) else f"CAST({name} AS TEXT)"), "?"
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
