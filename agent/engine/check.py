@@ -24,6 +24,7 @@ from agent.domain.processflow import (
 from agent.engine.catalogue import Bound, Catalogue
 from agent.engine.check_filters import Filtered, check_filter
 from agent.engine.check_mapping import check_mapping
+from agent.engine.check_names import Known, check_names
 from agent.engine.check_variables import check_variables
 from agent.engine.document import Document
 from agent.engine.report import Place, Report, meant, quoted
@@ -31,7 +32,12 @@ from agent.engine.stages import fed_by_source, posts_by_mapper
 
 
 def check(
-    document: Document, apps: Mapping[str, Connector | App], bindings: Mapping[str, Bound] | None = None
+    document: Document,
+    apps: Mapping[str, Connector | App],
+    bindings: Mapping[str, Bound] | None = None,
+    *,
+    known: Known | None = None,
+    lookups: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """Everything that is wrong with a document.
 
@@ -39,6 +45,8 @@ def check(
         document: A parsed document. Where its form is wrong, that is all that is reported.
         apps: The connectors, or their apps alone, by app id.
         bindings: The App Configuration of each credential token, to check a deployment; None to check the document.
+        known: The functions and lookup tables that there are; None where that is not known: names stay unchecked.
+        lookups: The lookup table of each lookup, where others than those of the document were chosen.
     """
     if document.flow is None:
         return list(document.problems)
@@ -47,7 +55,9 @@ def check(
     checker.check_credentials(apps, bindings)
     for stage in document.flow.all_stages:
         checker.check_stage(stage)
-    check_variables(document, document.flow, report)
+    if known is not None:
+        check_names(document, known, report, bound=lookups)
+    check_variables(document, document.flow, report, functions=known.functions if known is not None else ())
     return report.problems
 
 

@@ -5,18 +5,18 @@ A variable that is named and not there is found here and, in filters, by `agent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from agent.domain.clauses import all_clauses
 from agent.domain.processflow import GetNode, MapperNode, MergerNode, PostNode, Processflow, SplitterNode
 from agent.domain.variables import Variable
 from agent.engine.document import Document
 from agent.engine.host_functions import HOST_FUNCTIONS
+from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
 from agent.engine.names import uses
 from agent.engine.placeholders import names_in
-from agent.engine.report import Report, closest, quoted
-from agent.engine.tree import Branch, Items, Leaf, Tree
-from agent.engine.variable_forms import JSONATA_FUNCTIONS
+from agent.engine.report import Place, Report, closest, quoted
+from agent.engine.written_expressions import Written, written_expressions
 
 _FOLLOWED = (GetNode, MapperNode, SplitterNode, MergerNode, PostNode)
 
@@ -35,8 +35,8 @@ def check_variables(
     checker = _Checker(document, flow, report, frozenset({*JSONATA_FUNCTIONS, *HOST_FUNCTIONS, *functions}))
     for variable in flow.variables.values():
         checker.check_nodes(variable)
-    for node, leaf in _expressions(document.root):
-        checker.check_expression(node, leaf)
+    for written in written_expressions(document):
+        checker.check_expression(written)
     for stage in flow.all_stages:
         checker.check_filter(stage.source)
 
@@ -71,17 +71,17 @@ class _Checker:
             self._report.add(place, "variable-node", f"Nothing follows {quoted(node.id)}: no packet leaves it.",
                              "Name another node, or let something follow.")  # fmt: skip
 
-    def check_expression(self, node: str, leaf: Leaf) -> None:
-        """Whether what an expression names is there, and counts in this node; `node` is empty for a variable's own."""
-        for use in uses(leaf.text):
+    def check_expression(self, written: Written) -> None:
+        """Whether what an expression names is there, and counts in its node."""
+        for use in uses(written.text):
             if use.called or use.chained or use.name in self._functions:
                 continue
             if use.name in self._variables:
-                self._check_scope(node, use.name, leaf, use.offset)
+                self._check_scope(written.node, use.name, written.place_at(use.offset))
                 continue
             close = closest(use.name, self._variables)
             self._report.add(
-                leaf.place_at(use.offset), "unknown-variable", f"There is no variable {quoted(use.name)}.",
+                written.place_at(use.offset), "unknown-variable", f"There is no variable {quoted(use.name)}.",
                 f"Did you mean ${close}?" if close else "Add it under variables, or assign it in the expression.",
             )  # fmt: skip
 
@@ -91,43 +91,10 @@ class _Checker:
             for clause in all_clauses(parts):
                 for name in names_in(clause.value):
                     if name in self._variables:
-                        self._check_scope(node.id, name, self._document.find("nodes", node.id, member), 0)
+                        self._check_scope(node.id, name, self._document.place("nodes", node.id, member))
 
-    def _check_scope(self, node: str, name: str, tree: Tree | None, offset: int) -> None:
+    def _check_scope(self, node: str, name: str, place: Place) -> None:
         scope = self._variables[name].scope
-        if not node or not scope or scope == node:
-            return
-        if isinstance(tree, Leaf):
-            place = tree.place_at(offset)
-        else:
-            place = tree.place if tree is not None else self._document.place("variables", name)
-        self._report.add(place, "variable-scope", f"The variable {quoted(name)} counts in {quoted(scope)} alone.",
-                         "Remove its “scope”, or use another one.")  # fmt: skip
-
-
-def _expressions(root: Tree | None) -> Iterator[tuple[str, Leaf]]:
-    """Every expression of a document, with the node in which it stands."""
-    variables, nodes = _member(root, "variables"), _member(root, "nodes")
-    for form in variables.members.values() if isinstance(variables, Branch) else ():
-        if isinstance(leaf := _member(form, "expression"), Leaf) and "~{" not in leaf.text:
-            yield "", leaf
-    for node_id, form in nodes.members.items() if isinstance(nodes, Branch) else ():
-        found = [_member(form, name) for name in ("when", "expression")]
-        yield from ((node_id, leaf) for leaf in found if isinstance(leaf, Leaf))
-        yield from ((node_id, leaf) for leaf in _mapped(_member(form, "attributes")))
-
-
-def _mapped(attributes: Tree | None) -> Iterator[Leaf]:
-    """The expressions of a mapper."""
-    for form in attributes.members.values() if isinstance(attributes, Branch) else ():
-        if isinstance(form, Leaf):
-            yield form
-            continue
-        for member in ("value", "each"):
-            tree = _member(form, member)
-            yield from [one for one in (tree.members if isinstance(tree, Items) else [tree]) if isinstance(one, Leaf)]
-        yield from _mapped(_member(form, "attributes"))
-
-
-def _member(tree: Tree | None, name: str) -> Tree | None:
-    return tree.members.get(name) if isinstance(tree, Branch) else None
+        if node and scope and scope != node:
+            self._report.add(place, "variable-scope", f"The variable {quoted(name)} counts in {quoted(scope)} alone.",
+                             "Remove its “scope”, or use another one.")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from agent.domain.app import DataType
 from agent.domain.variables import (
@@ -19,22 +19,10 @@ from agent.engine.conversion import convert, shown
 from agent.engine.expressions import syntax_fault
 from agent.engine.fields import Fields, is_nothing
 from agent.engine.host_functions import HOST_FUNCTIONS
+from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
 from agent.engine.report import Place, Report, meant, quoted
 from agent.engine.tree import Branch, Leaf, Tree
 
-# A variable of one of these names would hide the function, as would one of a name in `HOST_FUNCTIONS`.
-JSONATA_FUNCTIONS: Final = frozenset(
-    {
-        "abs", "append", "assert", "average", "base64decode", "base64encode", "boolean", "ceil", "clone",
-        "contains", "count", "decodeUrl", "decodeUrlComponent", "distinct", "each", "encodeUrl",
-        "encodeUrlComponent", "error", "eval", "exists", "filter", "floor", "formatBase", "formatInteger",
-        "formatNumber", "fromMillis", "join", "keys", "length", "lookup", "lowercase", "map", "match", "max",
-        "merge", "millis", "min", "not", "now", "number", "pad", "parseInteger", "power", "random", "reduce",
-        "replace", "reverse", "round", "shuffle", "sift", "single", "sort", "split", "spread", "sqrt",
-        "string", "substring", "substringAfter", "substringBefore", "sum", "toMillis", "trim", "type",
-        "uppercase", "zip",
-    }
-)  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _FUNCTION = re.compile(r"~\{(?P<call>.*?)\}~", re.DOTALL)
 _GENERIC = re.compile(r"\s*gen:(?P<name>\w+)\s*\(\s*(?P<argument>.*?)\s*\)\s*", re.DOTALL)
@@ -80,6 +68,7 @@ def _variable(name: str, tree: Tree, place: Place, report: Report) -> Variable |
                    "Let it begin with a letter.")  # fmt: skip
         return None
     if name in JSONATA_FUNCTIONS or name in HOST_FUNCTIONS:
+        # In expressions the variable would hide the function.
         report.add(place, "wrong-value", f"A variable cannot be called {quoted(name)}: there is a function ${name}.",
                    "Choose another name.")  # fmt: skip
         return None

@@ -94,6 +94,9 @@ DEPLOYMENTS = sa.Table(
     sa.Column("deployed_at", Moment, nullable=False),
     sa.Column("deployed_by", sa.Text, nullable=False),
     sa.Column("log", sa.JSON, nullable=False),
+    # The versions of library functions that it uses, and the lookup table behind each name, as they were found then.
+    sa.Column("functions", sa.JSON, nullable=False),
+    sa.Column("lookups", sa.JSON, nullable=False),
     # The one version of a processflow that new runs use; none when it was undeployed.
     sa.Column("active", sa.Boolean, nullable=False),
 )
@@ -283,4 +286,41 @@ VARIABLES = sa.Table(
     sa.Column("changed_by", sa.Text, nullable=False),
     sa.Column("run", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+)
+
+# Library functions: every version that was ever saved. Of each name one version at most is current.
+FUNCTIONS = sa.Table(
+    "functions",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("examples", sa.JSON, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Column("saved_by", sa.Text, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+)
+
+LOOKUP_TABLES = sa.Table(
+    "lookup_tables",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+    # Rises with every change, so that what was read of the table before is known to be old.
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+)
+
+LOOKUP_ROWS = sa.Table(
+    "lookup_rows",
+    METADATA,
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -87,7 +87,7 @@ async def test_a_variable_is_shown_set_and_reset_and_a_run_moves_it(running_insi
         "set the variable “last” to “1”: read two again",
         "reset the variable “last”: from the beginning",
     ]
-    assert [] == await asyncio.to_thread(files_with, SECRET, tmp_path)
+    assert await asyncio.to_thread(files_with, SECRET, tmp_path) == []
 
 
 def files_with(text: str, folder: Path) -> list[str]:
