@@ -17,6 +17,7 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
+from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
@@ -36,6 +37,7 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
 from agent.service.runs import Runs
@@ -47,9 +49,11 @@ from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.variables import Variables
 from agent.service.worker import Worker
+from agent.store.audit import Audit
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
@@ -64,6 +68,7 @@ from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.sealing import Sealer
 from agent.store.settings import Settings
+from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
 from agent.store.variables import VariableStore
@@ -149,6 +154,8 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                events=EventStore(self.database),
+                answers=NoAnswers(),
                 vocabulary=vocabularies.of,
                 variables=variables,
             )
@@ -193,7 +200,11 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
             environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
+            redact=redactor.redact,
+        )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
@@ -224,6 +235,7 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.records.jobs.stop()
             self.environment.stop()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
