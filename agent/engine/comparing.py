@@ -17,7 +17,6 @@ from agent.engine.differences import differences
 from agent.engine.load import Load
 from agent.engine.preparation import fingerprint_of
 from agent.engine.prepared import Prepared, prepared
-from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.store.past import Past
@@ -52,6 +51,7 @@ class Comparing:
     """Carries the packets of one stage.
 
     Args:
+        walker: Walks the stage's packets.
         stage: The stage.
         flow: Its processflow.
         destinations: An entered connection for each POST.
@@ -64,6 +64,7 @@ class Comparing:
 
     def __init__(
         self,
+        walker: Walker,
         stage: Stage,
         flow: Processflow,
         *,
@@ -73,13 +74,11 @@ class Comparing:
         audience: Audience,
         limit: FailureLimit,
         halted: Callable[[Stage, str], Awaitable[None]],
-        values: VariableValues = NO_VALUES,
     ) -> None:
         self._stage, self._flow, self._destinations = stage, flow, destinations
         self._version, self._past, self._audience = version, past, audience
         self._limit, self._halted = limit, halted
-        self._walker, self._plain = Walker(stage, values=values), is_plain(stage)
-        self._delays = Delays(stage, self._walker.vocabulary)
+        self._walker, self._delays, self._plain = walker, Delays(stage, walker.vocabulary), is_plain(stage)
         self._ended: dict[str, str] = {}
         self._reached: set[str] = set()
 

@@ -18,10 +18,12 @@ from agent.service.guard import PREFIX
 from agent.service.openapi import describe, names
 from agent.service.routes import (
     apps,
+    bookmarks,
     flows,
     functions,
     log,
     lookups,
+    previews,
     records,
     reruns,
     schedules,
@@ -53,7 +55,20 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    for part in (service, apps, flows, records, schedules, functions, lookups, reruns, variables, log):
+    for part in (
+        service,
+        apps,
+        bookmarks,
+        flows,
+        records,
+        schedules,
+        functions,
+        lookups,
+        reruns,
+        previews,
+        variables,
+        log,
+    ):
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)
