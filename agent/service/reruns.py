@@ -13,7 +13,7 @@ from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.processflow import GetNode, Processflow, Stage
 from agent.domain.run_plan import Replay, Retry, RuntimeFilter
 from agent.engine.check_filters import Filtered, filter_faults
-from agent.engine.plans import check_by_id, check_replay
+from agent.engine.plans import check_by_id, check_replay, reads_by_id
 from agent.service.compiled import CompiledFlows
 from agent.service.runs import Runs
 from agent.store.deployments import DeploymentStore
@@ -144,16 +144,13 @@ class Reruns:
 
 def _able_to_read_by_id(stages: Sequence[Stage]) -> tuple[list[Stage], ConfigurationError | None]:
     """The stages whose sources can read chosen records again, and why another one cannot."""
-    able: list[Stage] = []
     refusal: ConfigurationError | None = None
     for stage in stages:
         try:
             check_by_id(stage.source)
         except ConfigurationError as error:
             refusal = refusal or error
-        else:
-            able.append(stage)
-    return able, refusal
+    return [stage for stage in stages if reads_by_id(stage.source)], refusal
 
 
 def _chosen_get(flow: Processflow, node: str) -> GetNode:
