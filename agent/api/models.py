@@ -316,22 +316,29 @@ class DocumentProblem(Model):
 
 
 class DocumentRequest(Request):
-    """A processflow document as text. `bindings` maps credential tokens to configurations, by id or name."""
+    """A processflow document as text. `bindings` maps credential tokens to configurations, by id or name, `lookups` the
+    lookups of the document to other tables than it names."""
 
     document: Annotated[str, StringConstraints(max_length=5_000_000)]
     file: ShortText = "processflow.yaml"
     bindings: dict[str, str] = {}
+    lookups: dict[str, str] = {}
     note: ShortText = ""
 
 
 class CheckResult(Model):
-    """What `flow check` found. `tokens` maps credential tokens to app ids."""
+    """What `flow check` found. `tokens` maps credential tokens to app ids, `lookups` lookups to their tables.
+
+    `notes` are worth knowing and no problems: deployed processflows that use older versions of its functions.
+    """
 
     ok: bool
     name: str
     title: str
     tokens: dict[str, str]
     problems: list[DocumentProblem]
+    lookups: dict[str, str] = {}
+    notes: list[str] = []
 
 
 class Binding(Model):
@@ -415,6 +422,8 @@ class FlowDetail(Flow):
 
     document: str
     deployment_log: list[str]
+    functions: dict[str, int] = {}
+    lookups: dict[str, str] = {}
 
 
 class Deployed(Model):
@@ -530,7 +539,8 @@ class SyncRecord(Model):
 
     Of a failed record, `error_class` is a stable name for the kind of trouble (see `docs/guide/errors.md`; empty where
     nobody recognises it), `error_title` and `cause` say it in words, and `target` is where it is cured:
-    `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`.
+    `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`. A record
+    that was `skipped_by_operator` is not written in its present state.
     """
 
     flow: str
@@ -547,6 +557,7 @@ class SyncRecord(Model):
     error_title: str = ""
     cause: str = ""
     target: str = ""
+    skipped_by_operator: bool = False
 
 
 class SyncPage(Model):
@@ -683,6 +694,7 @@ class EventKind(StrEnum):
     CONFIGURATION = "configuration"  # Configuration, or its id alone when it was removed
     FLOW = "flow"  # name of the processflow
     SETTING = "setting"  # Setting
+    PREVIEW = "preview"  # Preview
 
 
 class DeploymentLine(Model):
