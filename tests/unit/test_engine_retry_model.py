@@ -220,7 +220,7 @@ class Course(RuleBasedStateMachine):
     @invariant()
     def sync_info_says_what_the_model_says(self) -> None:
         found: dict[str, dict[str, tuple[SyncState, int]]] = {post: {} for post in POSTS}
-        for row in self.rig.sync_info.page(self.rig.flow, state=None, search="", after="", limit=1_000):
+        for row in self.rig.sync_info.page(self.rig.flow, limit=1_000):
             found[row.node][row.source_id] = (row.state, row.tries)
         assert found == {
             post: {record: (row.state, row.tries) for record, row in rows.items()}
