@@ -22,6 +22,7 @@ from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
@@ -53,6 +54,7 @@ from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
 from agent.store.audit import Audit
+from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -204,9 +206,13 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
             queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
+        audit = Audit(self.database)
         jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
-            redact=redactor.redact,
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
