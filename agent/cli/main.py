@@ -8,7 +8,21 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import (, apps, flows, functions, log, lookups, previews, records, reruns, retries, runs, schedules, upkeep
+from agent.cli import (
+    apps,
+    bookmarks,
+    flows,
+    functions,
+    log,
+    lookups,
+    previews,
+    records,
+    reruns,
+    retries,
+    runs,
+    schedules,
+    upkeep,
+)
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
