@@ -18,6 +18,7 @@ from agent.cli import (
     previews,
     records,
     reruns,
+    retries,
     runs,
     schedules,
     upkeep,
@@ -43,6 +44,7 @@ app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(variables.variable, name="variable")
+app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
 app.command("audit")(bookmarks.audit)

@@ -114,13 +114,18 @@ def check_replay(get: GetNode) -> None:
     _upper_bounds(get)
 
 
+def reads_by_id(get: GetNode) -> bool:
+    """Whether a GET node can read chosen records again."""
+    return bool(get.retry_filters) or (get.offered is not None and get.offered.by_id)
+
+
 def check_by_id(get: GetNode) -> None:
     """Find out whether a GET node can read chosen records again.
 
     Raises:
         ConfigurationError: code `retry-filter-missing`, with what to add.
     """
-    if get.retry_filters or (get.offered is not None and get.offered.by_id):
+    if reads_by_id(get):
         return
     raise ConfigurationError(
         f"{get.id} cannot fetch single records again: its app does not offer it, and it has no retry filter.",

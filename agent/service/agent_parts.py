@@ -44,8 +44,9 @@ from agent.service.previews import Previews
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
+from agent.service.retrying import Retrying
 from agent.service.runs import Runs
-from agent.service.scheduler import Scheduler
+from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
@@ -71,6 +72,7 @@ from agent.store.passwords import Passwords
 from agent.store.past import Past
 from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.sealing import Sealer
@@ -131,7 +133,7 @@ class AgentParts:
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
-        schedules = ScheduleStore(self.database)
+        schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
         self._runs, self._configurations = runs, configurations
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
@@ -206,8 +208,8 @@ class AgentParts:
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
-            environment=self.environment,            hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
+            queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         audit = Audit(self.database)
         jobs = RecordJobs(
@@ -219,9 +221,16 @@ class AgentParts:
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.retrying = Retrying(
+            store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
+            hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
+            journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
+            changed=self._wake_scheduler,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+            retries=self.retrying.look,
         )  # fmt: skip
         self.variables = Variables(
             store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock

@@ -165,6 +165,24 @@ SCHEDULES = sa.Table(
     sa.Column("alert", sa.Text, nullable=False),
 )
 
+# How processflows try failed records again by themselves. Outlives undeployment; without a row it is done by hand.
+RETRY_POLICIES = sa.Table(
+    "retry_policies",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    # New at each change: compared and set, so that of several services one acts.
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.Column("policy", sa.JSON, nullable=False),
+    sa.Column("anchor", Moment, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("next_at", Moment, nullable=False),
+    # Whether a time has come whose retry is still to be started.
+    sa.Column("due", sa.Boolean, nullable=False),
+    sa.Column("run_count", sa.Integer, nullable=False),
+    sa.Column("alert", sa.Text, nullable=False),
+)
+
 STREAMS = sa.Table(
     "streams",
     METADATA,
