@@ -64,8 +64,9 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
 
     `before` and `number` count the packets of the source that the run was and is done with. Of `read` records,
     `unchanged` had nothing to write; `failed` and `skipped` ended without having reached a POST. `position` is None
-    where reading begins anew; `memory` is the engine's own. `work` is what nodes did meanwhile, `ended` which records
-    are among `failed` and `skipped`; both are for the snapshot.
+    where reading begins anew; `memory` is the engine's own. `variables` are the values that the run's packets gave to
+    variables, as they are stored, and `kept` the names of those that the next run knows: they move with the bookmark.
+    `work` is what nodes did meanwhile, `ended` which records are among `failed` and `skipped`: for the snapshot.
     """
 
     stream: int
@@ -79,6 +80,8 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     failed: int = 0
     skipped: int = 0
     memory: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    kept: list[str] = []
     work: list[NodeWork] = []
     ended: list[RecordEnd] = []
 
