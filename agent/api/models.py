@@ -234,6 +234,15 @@ class Fact(Model):
     value: str
 
 
+class Trip(Model):
+    """Since when, and why, an app refuses a configuration: its processflows wait until it is validated again."""
+
+    since: datetime
+    message: str
+    remedy: str
+    waiting_runs: int
+
+
 class Configuration(Model):
     """An App Configuration. `secrets` maps each stored secret's field to a hint."""
 
@@ -248,6 +257,7 @@ class Configuration(Model):
     validated_at: datetime | None
     saved_at: datetime
     used_by: list[str]
+    tripped: Trip | None = None
 
 
 class ConfigurationDraft(Request):

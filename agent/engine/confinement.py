@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -20,12 +20,14 @@ import msgspec
 import psutil
 
 from agent.engine.confined import MILLISECONDS, read_message, write_message
+from agent.engine.vocabulary import Lookup
 
 MOST_BYTES: Final = 512 * 1024 * 1024
 _MOST_SECONDS: Final = 2 * MILLISECONDS / 1000
 _LOOK_SECONDS: Final = 0.02
 _MOST_PROCESSES: Final = 2
-_ANSWERS = msgspec.msgpack.Decoder(tuple[bool, str])
+_ANSWERS = msgspec.msgpack.Decoder(tuple[str, str, str])
+_NO_LOOKUPS: Final[Mapping[str, Lookup]] = {}
 _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
@@ -43,18 +45,18 @@ class Confinement:
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[bytes]] = []
 
-    def evaluate(self, expression: str, document: str) -> str:
-        """The result as JSON text.
+    def evaluate(self, expression: str, document: str, lookups: Mapping[str, Lookup] = _NO_LOOKUPS) -> str:
+        """The result as JSON text. The process asks back for single values of lookups: tables may be large.
 
         Raises:
             ValueError: the expression fails, takes too long, or needs too much memory.
         """
+        tables = {name: lookup.table for name, lookup in lookups.items()}
         with self._process() as process:
-            return self._ask(process, msgspec.msgpack.encode((expression, document)))
+            return self._ask(process, msgspec.msgpack.encode((expression, document, tables)), lookups)
 
-    def _ask(self, process: subprocess.Popen[bytes], request: bytes) -> str:
+    def _ask(self, process: subprocess.Popen[bytes], request: bytes, lookups: Mapping[str, Lookup]) -> str:
         assert process.stdin is not None
-        assert process.stdout is not None
         reason: list[str] = []
         answered = threading.Event()
         watching = threading.Thread(target=self._watch, args=(process, answered, reason), daemon=True)
@@ -62,7 +64,7 @@ class Confinement:
         answer = None
         try:
             write_message(process.stdin, request)
-            answer = read_message(process.stdout)
+            answer = _answer(process, lookups)
         except OSError:
             pass  # it was killed, or ended by itself: there is no answer
         finally:
@@ -71,8 +73,8 @@ class Confinement:
         if answer is None:
             _end(process)
             raise ValueError(reason[0] if reason else "the expression cannot be evaluated")
-        fine, text = _ANSWERS.decode(answer)
-        if not fine:
+        kind, text = answer
+        if kind != "result":
             raise ValueError(text)
         return text
 
@@ -114,6 +116,18 @@ class Confinement:
         with self._lock:
             while self._idle:
                 _end(self._idle.pop())
+
+
+def _answer(process: subprocess.Popen[bytes], lookups: Mapping[str, Lookup]) -> tuple[str, str] | None:
+    """What it answers in the end; None where it ended instead."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    while (message := read_message(process.stdout)) is not None:
+        kind, text, source = _ANSWERS.decode(message)
+        if kind != "lookup":
+            return kind, text
+        write_message(process.stdin, msgspec.msgpack.encode(lookups[text].values.get(source)))
+    return None
 
 
 def _started() -> subprocess.Popen[bytes]:

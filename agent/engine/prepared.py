@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.domain.packet import Batch
 from agent.engine.load import Load
 from agent.store.acknowledgement import RecordLine
@@ -23,6 +25,18 @@ class Prepared:
     source_ids: Sequence[str]
     fingerprints: Sequence[int]
     troubled: Sequence[RecordLine]
+
+    def only(self, places: Sequence[int]) -> Prepared:
+        """Those records alone. Nothing of them is to be written, so that there is no batch to pick from."""
+        assert not self.batch.rows, "only for records that are booked without having been written"
+        lines = {line.index: line for line in self.troubled}
+        return Prepared(
+            batch=self.batch,
+            places=(),
+            source_ids=[self.source_ids[place] for place in places],
+            fingerprints=[self.fingerprints[place] for place in places],
+            troubled=[msgspec.structs.replace(lines[place], index=index) for index, place in enumerate(places)],
+        )
 
 
 def prepared(load: Load) -> Prepared:

@@ -38,6 +38,7 @@ from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
+from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
 from agent.store.configurations import ConfigurationStore
@@ -55,6 +56,7 @@ from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
 from agent.store.sync_info import SyncInfo
+from agent.store.trips import TripStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -121,12 +123,14 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
         runner = Runner(
             Parts(
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
                 bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                trips=trips,
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
@@ -149,9 +153,12 @@ class AgentParts:
             self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
         )
         self.operators = Operators(OperatorStore(self.database), Passwords())
+        self.trips = Trips(
+            store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
+        )
         self.configurations = Configurations(
-            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
-            clock=self._clock,
+            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, trips=self.trips,
+            hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
         self.schedules = Schedules(
@@ -160,17 +167,17 @@ class AgentParts:
         )  # fmt: skip
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
-            schedules=self.schedules, connectors=found, compiled=compiled, environment=self.environment, hub=self.hub,
-            clock=self._clock,
+            schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
+            environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, queue=self.worker, environment=self.environment,
-            hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
+            environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
-            state=lambda: self.environment.state, journal=self.journal,
+            state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
@@ -248,6 +255,10 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+
+    def _tripped(self, configuration_id: str) -> None:
+        self.configurations.tripped(configuration_id)
+        self._wake_scheduler()
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()

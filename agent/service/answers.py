@@ -25,6 +25,7 @@ from agent.store.log_entries import LogEntry
 from agent.store.runs import RunRow
 from agent.store.settings import Settings
 from agent.store.sync_info import SyncRow
+from agent.store.trips import Trip
 from agent.store.vault_keeper import VaultReport
 
 _STATES = {
@@ -83,12 +84,17 @@ def schema(one: domain_app.Schema) -> models.Schema:
     )  # fmt: skip
 
 
-def configuration(row: ConfigurationRow, *, used_by: Sequence[str]) -> models.Configuration:
-    """An App Configuration."""
+def configuration(
+    row: ConfigurationRow, *, used_by: Sequence[str], trip: Trip | None, waiting: int
+) -> models.Configuration:
+    """An App Configuration; `waiting` runs wait for it where it has tripped."""
+    tripped = None
+    if trip is not None:
+        tripped = models.Trip(since=trip.since, message=trip.message, remedy=trip.remedy, waiting_runs=waiting)
     return models.Configuration(
         id=row.id, app=row.app, name=row.name, values=dict(row.values), secrets=dict(row.secret_hints),
         state=state(row), message=row.message, facts=facts(row.facts), validated_at=row.validated_at,
-        saved_at=row.saved_at, used_by=list(used_by),
+        saved_at=row.saved_at, used_by=list(used_by), tripped=tripped,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.schedules import Brief, Schedules
+from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.runs import RunRow, RunStore
@@ -36,13 +37,14 @@ class Flows:
         schedules: Schedules,
         connectors: Mapping[str, Connector],
         compiled: CompiledFlows,
+        trips: Trips,
         environment: Environment,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
         self._runs, self._sync_info, self._schedules = runs, sync_info, schedules
-        self._connectors, self._compiled = connectors, compiled
+        self._connectors, self._compiled, self._trips = connectors, compiled, trips
         self._environment, self._hub, self._clock = environment, hub, clock
         self._deploying = threading.Lock()
 
@@ -99,8 +101,15 @@ class Flows:
         """Every deployed processflow."""
         active = {run.flow: run for run in self._runs.active()}
         failed, briefs = self._sync_info.failed(), self._schedules.briefs()
+        held_up = self._trips.hindrances()
         return [
-            self._flow(one, active.get(one.flow), failed.get(one.flow, 0), briefs.get(one.flow, Brief()))
+            self._flow(
+                one,
+                active.get(one.flow),
+                failed.get(one.flow, 0),
+                briefs.get(one.flow, Brief()),
+                held_up.get(one.flow, ""),
+            )
             for one in self._deployments.active()
         ]
 
@@ -131,10 +140,13 @@ class Flows:
     def _detail(self, deployment: Deployment) -> models.FlowDetail:
         active = next((run for run in self._runs.active() if run.flow == deployment.flow), None)
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
-        flow = self._flow(deployment, active, failed, brief or Brief())
+        held_up = self._trips.hindrances().get(deployment.flow, "")
+        flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
         return models.FlowDetail(**flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log))
 
-    def _flow(self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief) -> models.Flow:
+    def _flow(
+        self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str
+    ) -> models.Flow:
         last = self._runs.latest(deployment.flow)
         title, description, nodes, apps = deployment.flow, "", list[models.Node](), dict[str, str]()
         try:
@@ -150,7 +162,8 @@ class Flows:
             bindings=[self._binding(token, bound, apps) for token, bound in deployment.bindings.items()], nodes=nodes,
             active_run=answers.run(active) if active is not None else None,
             last_run=answers.run(last) if last is not None else None, failed_records=failed,
-            next_run_at=brief.next_at, schedule=brief.text, alert=brief.alert,
+            next_run_at=brief.next_at, schedule=brief.text,
+            alert=f"It waits: {held_up}. Validate that." if held_up else brief.alert,
         )  # fmt: skip
 
     def _binding(self, token: str, configuration_id: str, apps: Mapping[str, str]) -> models.Binding:

@@ -15,6 +15,7 @@ from agent.domain.schedule import Progress
 from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
+from agent.service.trips import Trips
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore
@@ -37,23 +38,25 @@ class Runs:
         store: RunStore,
         deployments: DeploymentStore,
         schedules: ScheduleStore,
+        trips: Trips,
         queue: Queue,
         environment: Environment,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
-        self._store, self._deployments, self._schedules = store, deployments, schedules
+        self._store, self._deployments, self._schedules, self._trips = store, deployments, schedules, trips
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
 
     def execute(self, flow: str, *, by: str) -> models.Run:
         """Start a run now.
 
         Raises:
-            ConflictError: code `environment-not-enabled` or `already-running`.
+            ConflictError: code `environment-not-enabled`, `configuration-tripped` or `already-running`.
             NotFoundError: code `flow-not-found`.
         """
         deployment = self._deployments.get(flow)
         self._environment.require()
+        self._trips.require(deployment)
         at = self._clock()
         row = self._store.queue(
             run_id=new_run_id(at), flow=flow, version=deployment.version, trigger=Trigger.MANUAL, requested_by=by, at=at

@@ -81,6 +81,12 @@ class SyncInfo:
         return heapq.nlargest(limit, found, key=_place)
 
 
+def found_by(search: str) -> sa.ColumnElement[bool]:
+    """Whether a row is found by a text in its ids and its message."""
+    columns = (SYNC_INFO.c.source_id, SYNC_INFO.c.destination_id, SYNC_INFO.c.message)
+    return sa.or_(*(column.icontains(search, autoescape=True) for column in columns))
+
+
 def _page_query(stream: int, state: SyncState | None, search: str, after: str) -> sa.Select[Any]:
     query = sa.select(SYNC_INFO).where(SYNC_INFO.c.stream == stream)
     query = query.order_by(SYNC_INFO.c.updated_at.desc(), SYNC_INFO.c.source_id.desc())
@@ -90,8 +96,7 @@ def _page_query(stream: int, state: SyncState | None, search: str, after: str) -
             # Bare, so that SQLite uses the partial index on troubled records.
             query = query.where(sa.text("sync_info.state <> 1"))
     if search:
-        columns = (SYNC_INFO.c.source_id, SYNC_INFO.c.destination_id, SYNC_INFO.c.message)
-        query = query.where(sa.or_(*(column.icontains(search, autoescape=True) for column in columns)))
+        query = query.where(found_by(search))
     if after:
         moment, last_stream, source_id = after.split(":", 2)
         if stream == int(last_stream):

@@ -12,6 +12,7 @@ import pytest
 from agent.engine.confinement import Confinement
 from agent.engine.expressions import Expressions
 from agent.engine.growth import can_grow
+from agent.engine.vocabulary import Definition, Lookup, Vocabulary
 
 ENORMOUS = {
     "a text that doubles itself": '($f := function($s, $n) {$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f("x", 40)))',
@@ -44,7 +45,7 @@ def test_an_enormous_expression_costs_its_record_alone() -> None:
     evaluated = Expressions({"text": '$reduce([0..width], function($a, $b) {$a & $a}, "x")'}).evaluate(documents)
 
     assert list(evaluated.failures) == [2]
-    assert evaluated.failures[2][0] == "text"
+    assert evaluated.failures[2].name == "text"
     assert [evaluated.results[number]["text"] for number in (0, 1, 3)] == ["x" * 8] * 3
 
 
@@ -103,3 +104,24 @@ def test_the_processes_end_with_the_one_that_started_them() -> None:
         parent.kill()
     child.wait(20)
     assert not child.is_running()
+
+
+def test_a_confined_expression_uses_our_functions_and_asks_lookups_back(confinement: Confinement) -> None:
+    lookups = {"country": Lookup("countries", {"DE": "Germany", "5": 1.5})}
+    expression = '$map(codes, function($c) { $lookupValue("country", $c, "?") & $titleCase(" ok") })'
+    found = confinement.evaluate(expression, '{"codes": ["DE", 5, "XX", "DE"]}', lookups)
+    assert found == '["Germany Ok","1.5 Ok","? Ok","Germany Ok"]'
+    with pytest.raises(ValueError, match="the lookup “country” has no “YY”"):
+        confinement.evaluate('$lookupValue("country", "YY")', "{}", lookups)
+    assert confinement.evaluate('$lookupValue("country", "DE")', "{}", lookups) == '"Germany"'
+
+
+def test_library_functions_that_double_again_and_again_cost_their_record_alone() -> None:
+    doubling = {"f0": Definition("f0", ("a",), "$a & $a")}
+    for number in range(1, 6):
+        before = f"$f{number - 1}"
+        doubling[f"f{number}"] = Definition(f"f{number}", ("a",), f"{before}({before}($a))")
+    documents = [b'{"id": 1, "text": ""}', b'{"id": 2, "text": "enormous"}', b'{"id": 3, "text": ""}']
+    evaluated = Expressions({"text": "$f5(text)"}, Vocabulary(doubling)).evaluate(documents)
+    assert list(evaluated.failures) == [1]
+    assert [result.get("text") for result in evaluated.results] == ["", None, ""]

@@ -22,7 +22,7 @@ from agent.connectors.sql.credentials import (
     PostgresAddress,
 )
 from agent.connectors.sql.dialect import Column, Fault, Load, Refusal, UnfitError, cause, fetch
-from agent.domain.errors import AgentError, ConfigurationError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Value
 
 _EXACT = {
@@ -184,18 +184,20 @@ def unreachable(error: BaseException, address: PostgresAddress) -> AgentError:
     for pattern, code, field, message, remedy in _REFUSALS:
         if re.search(pattern, text, re.IGNORECASE):
             kind = TransientError if code in _PASSING else ConfigurationError
+            if code in _LOGINS:
+                kind = CredentialsError
             return kind(
                 message.format(address=address), code=code, remedy=remedy.format(address=address), field=field,
                 detail=type(error).__name__,
             )  # fmt: skip
     connection = getattr(error, "pgconn", None)
     if getattr(connection, "needs_password", False):
-        return ConfigurationError(
+        return CredentialsError(
             "The server asks for a password.", code="password-missing", remedy="Enter the Password.", field=PASSWORD
         )
     if getattr(connection, "used_password", False):
         # Servers may speak any language, so this much is all that can be known.
-        return ConfigurationError(
+        return CredentialsError(
             f"The server at {address.host} refused the login of {address.username} to {address.database}.",
             code="login-refused", remedy="Check Password, Username and Database.", field=PASSWORD,
             detail=type(error).__name__,
@@ -207,6 +209,10 @@ def unreachable(error: BaseException, address: PostgresAddress) -> AgentError:
     )  # fmt: skip
 
 
+# The server answers and lets this account in no more, whatever it is to do.
+_LOGINS = frozenset({
+    "password-wrong", "password-missing", "user-unknown", "database-not-permitted", "host-not-permitted"
+})  # fmt: skip
 _PASSING = frozenset({"too-many-connections", "server-starting", "connect-timeout", "socket-missing"})
 # pattern, code, field, message, remedy; the first that is found counts
 _REFUSALS: tuple[tuple[str, str, str, str, str], ...] = (

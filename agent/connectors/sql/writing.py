@@ -38,7 +38,7 @@ class Writer:
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write a batch, and commit it with its receipt."""
         tables = child_tables(target.options.get(CHILD_TABLES_OPTION, ""))
-        extend = _extends(target.options.get(TABLE_OPTION, ""))
+        extend = extends(target.options.get(TABLE_OPTION, ""))
         wanted = layout(target.schema, batch.attributes, tables)
         dialect = self._client.dialect
         remembered = (target.schema, batch.attributes, repr((sorted(tables.items()), extend)))
@@ -116,7 +116,12 @@ def child_tables(option: str) -> Mapping[str, str]:
     return tables
 
 
-def _extends(option: str) -> bool:
+def extends(option: str) -> bool:
+    """Whether tables are made and widened.
+
+    Raises:
+        ConfigurationError: the option means nothing.
+    """
     if option.strip() not in ("", EXTEND, KEEP):
         raise ConfigurationError(
             f"The option {TABLE_OPTION} is “{option.strip()[:40]}”, which means nothing.",
