@@ -20,6 +20,7 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
+from agent.gui.schedules.opening import open_schedule
 from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
@@ -108,6 +109,11 @@ class Shell(QObject):
         presenter.open()
         dialog.open()
 
+    def open_schedule(self, flow: str) -> None:
+        """Show the Schedule dialog."""
+        self._show(self.flows)
+        open_schedule(self.bridge, flow, self.catalog.flow_title(flow), self.window.say, self.window)
+
     def edit_configuration(self, configuration_id: str) -> None:
         """Show App Configurations with that configuration's form."""
         self._show(self.apps)
@@ -148,6 +154,7 @@ class Shell(QObject):
         ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
+        ways.to_schedule = self.open_schedule
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log
         ways.to_toast = self.window.say

@@ -20,6 +20,7 @@ class Ways:
     to_configuration: Callable[[str], object] = field(default=_nowhere)
     to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
+    to_schedule: Callable[[str], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
     to_settings: Callable[[], object] = field(default=_nowhere)
@@ -41,6 +42,10 @@ class Ways:
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog."""
         self.to_deploy(flow)
+
+    def open_schedule(self, flow: str) -> None:
+        """Show the Schedule dialog."""
+        self.to_schedule(flow)
 
     def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
         """Show a processflow's records."""

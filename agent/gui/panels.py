@@ -71,6 +71,7 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.undeploy_confirmed.connect(presenter.undeploy_confirmed)
     view.records_clicked.connect(presenter.show_records)
     view.log_clicked.connect(presenter.show_log)
+    view.schedule_clicked.connect(presenter.schedule)
     view.searched.connect(presenter.search)
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)

@@ -134,7 +134,7 @@ def test_merger_delay_and_a_post_that_gives_no_receipt(stage: Stage, shop: Shop,
     stage.deploy("stock-in-portions", document=document.replace("for: 1 s", "for: 20 s"))
     shop.control("POST", "reset-stats")
 
-    points = [*MERGER, *DELAY, *UNANSWERED_POST, POST[3], MAPPER[1], *MOVE]
+    points = [MERGER[1], *DELAY, *UNANSWERED_POST, POST[3], MAPPER[1], *MOVE]
     run = killed_at(stage, "stock-in-portions", points[::each])
 
     assert (run.state, run.counts.failed) == (RunState.SUCCESS, 0)
