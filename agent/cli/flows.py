@@ -20,11 +20,16 @@ NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
 BindOption = Annotated[
     list[str] | None, typer.Option("--bind", "-b", help="Bind a credential token: token=configuration name or id.")
 ]
+LookupOption = Annotated[
+    list[str] | None, typer.Option("--lookup", help="Let a lookup use another table: lookup=table.")
+]
 MAX_BYTES = 5_000_000
 
 
-def read_document(path: Path, bind: list[str], note: str = "") -> models.DocumentRequest:
-    """A document from a file, with its bindings.
+def read_document(
+    path: Path, bind: list[str], note: str = "", *, lookups: list[str] | None = None
+) -> models.DocumentRequest:
+    """A document from a file, with its bindings and the tables of its lookups.
 
     Raises:
         ConfigurationError: code `document-unreadable` or `binding-invalid`.
@@ -42,34 +47,47 @@ def read_document(path: Path, bind: list[str], note: str = "") -> models.Documen
             remedy="Check the path, its permissions and its encoding.",
             detail=type(error).__name__,
         ) from error
-    bindings = {}
-    for pair in bind:
-        token, separator, configuration = pair.partition("=")
+    return models.DocumentRequest(
+        document=document, file=path.name, bindings=_pairs(bind, "token=configuration"),
+        lookups=_pairs(lookups or [], "lookup=table"), note=note,
+    )  # fmt: skip
+
+
+def _pairs(written: list[str], form: str) -> dict[str, str]:
+    pairs = {}
+    for pair in written:
+        name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigurationError(
-                f"“{pair}” is not of the form token=configuration.", code="binding-invalid", remedy="Write it so."
+                f"“{pair}” is not of the form {form}.", code="binding-invalid", remedy="Write it so."
             )
-        bindings[token] = configuration
-    return models.DocumentRequest(document=document, file=path.name, bindings=bindings, note=note)
+        pairs[name] = value
+    return pairs
 
 
-def _read(path: Path, bind: list[str] | None, note: str = "") -> models.DocumentRequest:
+def _read(
+    path: Path, bind: list[str] | None, note: str = "", lookups: list[str] | None = None
+) -> models.DocumentRequest:
     try:
-        return read_document(path, bind or [], note)
+        return read_document(path, bind or [], note, lookups=lookups)
     except ConfigurationError as error:
         fail(error)
 
 
 @flow.command("check")
-def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = False) -> None:
+def check(
+    file: FileArgument, bind: BindOption = None, lookup: LookupOption = None, as_json: JsonOption = False
+) -> None:
     """Say what is wrong in a document and where. Executes nothing."""
-    request = _read(file, bind)
+    request = _read(file, bind, lookups=lookup)
     result = ask(lambda client: client.check_flow(request))
 
     def text() -> None:
         for problem in result.problems:
             place = f"{problem.file}:{problem.line}:{problem.column}: "
             note(f"{place}{problem.message} {problem.suggestion}".rstrip())
+        for remark in result.notes:
+            note(remark)
         if result.ok:
             say(f"{result.title or result.name} is fine.", "bold green")
 
@@ -82,11 +100,12 @@ def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = Fal
 def deploy(
     file: FileArgument,
     bind: BindOption = None,
+    lookup: LookupOption = None,
     reason: Annotated[str, typer.Option("--note", help="Why, for the history.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Make a processflow runnable here, or replace its version."""
-    request = _read(file, bind, reason)
+    request = _read(file, bind, reason, lookups=lookup)
     deployed = ask(lambda client: client.deploy(request))
 
     def text() -> None:
@@ -130,6 +149,10 @@ def show_flow(name: NameArgument, as_json: JsonOption = False) -> None:
         table(("Node", "Type", "Does"), [(one.id, one.type, one.detail) for one in found.nodes], empty="No nodes.")
         bindings = [(one.token, one.app, one.configuration_name) for one in found.bindings]
         table(("Token", "App", "Configuration"), bindings, empty="No credential tokens.")
+        for used, bound in found.lookups.items():
+            say(f"Lookup {used}: table {bound}")
+        for used, version in found.functions.items():
+            say(f"Function ${used}: version {version}")
         if stdout.is_terminal:
             from rich.syntax import Syntax  # imported here: it takes a while
 

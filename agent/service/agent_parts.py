@@ -17,9 +17,12 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
+from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
+from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
 from agent.service.clearing import Clearing
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configurations import Configurations
 from agent.service.cures import Cures
@@ -27,12 +30,16 @@ from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flows import Flows
+from agent.service.functions import FunctionLibrary
 from agent.service.history import History
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
+from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
+from agent.service.reruns import Reruns
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
@@ -41,20 +48,25 @@ from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
+from agent.store.audit import Audit
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
+from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
+from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
+from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
 from agent.store.vault import VaultState
@@ -123,6 +135,10 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        library, lookups = FunctionStore(self.database), LookupStore(self.database)
+        vocabularies = Vocabularies(library, lookups)
+        self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
+        self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
         trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
         runner = Runner(
             Parts(
@@ -134,6 +150,9 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                events=EventStore(self.database),
+                answers=NoAnswers(),
+                vocabulary=vocabularies.of,
             )
         )
         self.worker = Worker(
@@ -168,13 +187,20 @@ class AgentParts:
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
-            environment=self.environment, hub=self.hub, clock=self._clock,
+            environment=self.environment, vocabularies=vocabularies, library=self.functions,
+            companions=Companions(self.functions, self.lookups), hub=self.hub,
+            clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
             environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
+            redact=redactor.redact,
+        )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
+        self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
@@ -201,6 +227,7 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.records.jobs.stop()
             self.environment.stop()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:

@@ -114,6 +114,7 @@ def run(row: RunRow) -> models.Run:
         id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
         started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
         message=row.message, remedy=row.remedy, requested_by=row.requested_by, planned_for=row.planned_for,
+        plan=row.plan.text,
     )  # fmt: skip
 
 
@@ -132,6 +133,7 @@ def sync_record(flow: str, row: SyncRow, *, target: str) -> models.SyncRecord:
         message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
         error_class=row.error_class.value, error_title=explained.title if explained else "",
         cause=explained.cause if explained else "", target=target,
+        skipped_by_operator=row.skipped_by_operator,
     )  # fmt: skip
 
 

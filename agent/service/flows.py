@@ -12,10 +12,13 @@ from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 from agent.domain.processflow import Problem, Processflow
 from agent.engine.check import check
 from agent.engine.document import parse
+from agent.engine.vocabularies import Vocabularies
 from agent.service import answers, describing
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.service.events import Hub
+from agent.service.functions import FunctionLibrary
 from agent.service.schedules import Brief, Schedules
 from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
@@ -39,6 +42,9 @@ class Flows:
         compiled: CompiledFlows,
         trips: Trips,
         environment: Environment,
+        vocabularies: Vocabularies,
+        library: FunctionLibrary,
+        companions: Companions,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
@@ -46,6 +52,7 @@ class Flows:
         self._runs, self._sync_info, self._schedules = runs, sync_info, schedules
         self._connectors, self._compiled, self._trips = connectors, compiled, trips
         self._environment, self._hub, self._clock = environment, hub, clock
+        self._vocabularies, self._library, self._companions = vocabularies, library, companions
         self._deploying = threading.Lock()
 
     def check(self, request: models.DocumentRequest) -> models.CheckResult:
@@ -56,11 +63,13 @@ class Flows:
         """
         document = parse(request.document.encode(), file=request.file)
         bound = self._bound(request.bindings) if request.bindings else None
-        problems = check(document, self._connectors, bound)
-        flow = document.flow
+        flow, known = document.flow, self._companions.beside(request.document, self._vocabularies.known())
+        problems = check(document, self._connectors, bound, known=known, lookups=request.lookups)
         return models.CheckResult(
             ok=not problems, name=flow.name if flow else "", title=flow.title if flow else "",
             tokens=dict(flow.credentials) if flow else {}, problems=[_problem(problem) for problem in problems],
+            lookups={**flow.lookups, **request.lookups} if flow else {},
+            notes=self._library.older_uses(self._vocabularies.pins(flow, {}).functions) if flow else [],
         )  # fmt: skip
 
     def deploy(self, request: models.DocumentRequest, *, by: str) -> models.Deployed:
@@ -82,17 +91,25 @@ class Flows:
         lines = _Lines(flow.name, self._hub)
         lines.add("ProcessFlow Publish Started")
         bound = self._bindings(flow.name, flow.credentials, request.bindings, lines)
-        problems = check(document, self._connectors, bound)
+        for line in self._companions.bring(request.document, by=by):
+            lines.add(line)
+        tables = self._vocabularies.chosen(flow, request.lookups, self._active(flow.name))
+        problems = check(document, self._connectors, bound, known=self._vocabularies.known(), lookups=tables)
         if problems:
             raise _invalid(problems)
         lines.add(f"The document is right: {_nodes(flow)} nodes")
         for token, row in bound.items():
             lines.add(f"{token} is bound to “{row.name}” ({answers.state(row).value})")
+        pins = self._vocabularies.pins(flow, tables)
+        for name, table in pins.lookups.items():
+            lines.add(f"The lookup {name} is bound to the table {table}")
+        for name, version in pins.functions.items():
+            lines.add(f"The function ${name} is used in version {version}")
         lines.add("Deployed")
         deployment = self._deployments.add(
             flow=flow.name, document=request.document, file=request.file,
             bindings={token: row.id for token, row in bound.items()}, note=request.note, deployed_at=self._clock(),
-            deployed_by=by, log=lines.numbered,
+            deployed_by=by, log=lines.numbered, functions=pins.functions, lookups=pins.lookups,
         )  # fmt: skip
         self._hub.publish(models.EventKind.FLOW, {"name": flow.name})
         return models.Deployed(flow=self._detail(deployment), lines=lines.numbered)
@@ -142,7 +159,10 @@ class Flows:
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
         held_up = self._trips.hindrances().get(deployment.flow, "")
         flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
-        return models.FlowDetail(**flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log))
+        return models.FlowDetail(
+            **flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log),
+            functions=dict(deployment.functions), lookups=dict(deployment.lookups),
+        )  # fmt: skip
 
     def _flow(
         self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str
@@ -179,7 +199,8 @@ class Flows:
     ) -> dict[str, ConfigurationRow]:
         """What was asked for; else what the version before had; else the only configuration of the app."""
         bound = self._bound(asked)
-        before = next((one.bindings for one in self._deployments.active() if one.flow == name), {})
+        active = self._active(name)
+        before = active.bindings if active is not None else {}
         rows = self._configurations.all()
         for token, app in credentials.items():
             fitting = [row for row in rows if row.app == app]
@@ -200,6 +221,10 @@ class Flows:
                     remedy="Add one under App Configurations, press Validate and Save, then deploy again.",
                 )
         return {token: row for token, row in bound.items() if token in credentials}
+
+    def _active(self, name: str) -> Deployment | None:
+        """The version that is to be replaced."""
+        return next((one for one in self._deployments.active() if one.flow == name), None)
 
     def _bound(self, bindings: Mapping[str, str]) -> dict[str, ConfigurationRow]:
         """Bindings by id or by name."""

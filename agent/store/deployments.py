@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -13,10 +13,14 @@ from agent.domain.errors import NotFoundError
 from agent.store.database import Database
 from agent.store.tables import DEPLOYMENTS
 
+_NONE: Final[Mapping[str, int]] = {}
+_NOTHING: Final[Mapping[str, str]] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployed version. `bindings` maps credential tokens to configuration ids."""
+    """One deployed version. `bindings` maps credential tokens to configuration ids, `functions` library functions to
+    their versions, `lookups` the names of lookups to their tables."""
 
     flow: str
     version: int
@@ -28,6 +32,8 @@ class Deployment:
     deployed_by: str
     log: Sequence[str]
     active: bool
+    functions: Mapping[str, int] = field(default_factory=dict)
+    lookups: Mapping[str, str] = field(default_factory=dict)
 
 
 class DeploymentStore:
@@ -47,6 +53,8 @@ class DeploymentStore:
         deployed_at: datetime,
         deployed_by: str,
         log: Sequence[str],
+        functions: Mapping[str, int] = _NONE,
+        lookups: Mapping[str, str] = _NOTHING,
     ) -> Deployment:
         """Make a new version and let it replace the active one, in one transaction."""
         with self._database.write() as connection:
@@ -59,6 +67,7 @@ class DeploymentStore:
                 DEPLOYMENTS.insert().values(
                     flow=flow, version=version, document=document, file=file, bindings=dict(bindings), note=note,
                     deployed_at=deployed_at, deployed_by=deployed_by, log=list(log), active=True,
+                    functions=dict(functions), lookups=dict(lookups),
                 )
             )  # fmt: skip
         return self.version(flow, version)
@@ -109,4 +118,5 @@ def _deployment(row: sa.Row[Any]) -> Deployment:
     return Deployment(
         flow=row.flow, version=row.version, document=row.document, file=row.file, bindings=row.bindings, note=row.note,
         deployed_at=row.deployed_at, deployed_by=row.deployed_by, log=tuple(row.log), active=row.active,
+        functions=row.functions, lookups=row.lookups,
     )  # fmt: skip
