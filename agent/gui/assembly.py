@@ -114,6 +114,20 @@ class Shell(QObject):
         self._show(self.flows)
         open_schedule(self.bridge, flow, self.catalog.flow_title(flow), self.window.say, self.window)
 
+    def open_cure(self, target: str) -> None:
+        """Show the place where something is cured: an App Configuration, a processflow, or a page of the guide."""
+        kind, _, place = target.partition(":")
+        name, _, _ = place.partition("#")
+        match kind:
+            case "app-configuration":
+                self.edit_configuration(name)
+            case "processflow":
+                self.open_flows(name, attention=False)
+            case "guide":
+                self.window.open_guide(name)
+            case _:
+                self.window.open_guide("errors")
+
     def edit_configuration(self, configuration_id: str) -> None:
         """Show App Configurations with that configuration's form."""
         self._show(self.apps)
@@ -150,6 +164,7 @@ class Shell(QObject):
         ways = self.ways
         ways.to_apps = lambda: self._show(self.apps)
         ways.to_flows = self.open_flows
+        ways.to_cure = self.open_cure
         ways.to_settings = lambda: self._show(self.settings)
         ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration

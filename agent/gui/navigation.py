@@ -23,6 +23,7 @@ class Ways:
     to_schedule: Callable[[str], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
+    to_cure: Callable[[str], object] = field(default=_nowhere)
     to_settings: Callable[[], object] = field(default=_nowhere)
     to_vault: Callable[[], object] = field(default=_nowhere)
     to_toast: Callable[[str], object] = field(default=_nowhere)
@@ -54,6 +55,10 @@ class Ways:
     def open_log(self, flow: str = "", run: str = "") -> None:
         """Show the log of a processflow or of one run."""
         self.to_log(flow, run)
+
+    def open_cure(self, target: str) -> None:
+        """Show where something is cured."""
+        self.to_cure(target)
 
     def open_settings(self) -> None:
         """Show Settings."""

@@ -73,6 +73,9 @@ class Navigator(Protocol):
     def open_log(self, flow: str = "", run: str = "") -> None:
         """Show the log of a processflow or of one run."""
 
+    def open_cure(self, target: str) -> None:
+        """Show where something is cured that needs a person; `target` is as the service names it."""
+
     def open_settings(self) -> None:
         """Show Settings."""
 

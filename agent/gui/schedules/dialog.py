@@ -129,6 +129,7 @@ class ScheduleDialog(Dialog):
             self.end_on.setDate(QDate(plan.end_on.year, plan.end_on.month, plan.end_on.day))
         self.cap.setText(str(plan.missed_cap))
         self._alert = schedule.alert
+        self._forgive()
         self.progress.setText(_progress(schedule))
         self.progress.setVisible(bool(self.progress.text()))
         self._on_edit()
