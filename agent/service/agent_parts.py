@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from agent import __version__
 from agent.api import models
@@ -21,6 +22,7 @@ from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
@@ -37,18 +39,23 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.preview_plans import PreviewParts
+from agent.service.previews import Previews
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
+from agent.service.retrying import Retrying
 from agent.service.runs import Runs
-from agent.service.scheduler import Scheduler
+from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
+from agent.service.variables import Variables
 from agent.service.worker import Worker
 from agent.store.audit import Audit
+from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -62,13 +69,18 @@ from agent.store.logs import LogStore
 from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
+from agent.store.past import Past
+from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
+from agent.store.sealing import Sealer
 from agent.store.settings import Settings
 from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -121,12 +133,13 @@ class AgentParts:
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
-        schedules = ScheduleStore(self.database)
+        schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
         self._runs, self._configurations = runs, configurations
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
             self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
@@ -135,6 +148,7 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
@@ -145,7 +159,7 @@ class AgentParts:
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
-                bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                bindings=bindings,
                 trips=trips,
                 journal=self.journal,
                 clock=self._clock,
@@ -153,6 +167,7 @@ class AgentParts:
                 events=EventStore(self.database),
                 answers=NoAnswers(),
                 vocabulary=vocabularies.of,
+                variables=variables,
             )
         )
         self.worker = Worker(
@@ -184,29 +199,55 @@ class AgentParts:
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        companions = Companions(self.functions, self.lookups)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
             environment=self.environment, vocabularies=vocabularies, library=self.functions,
-            companions=Companions(self.functions, self.lookups), hub=self.hub,
+            companions=companions, hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
-            environment=self.environment,            hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
+            queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
+        audit = Audit(self.database)
         jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
-            redact=redactor.redact,
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.retrying = Retrying(
+            store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
+            hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
+            journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
+            changed=self._wake_scheduler,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+            retries=self.retrying.look,
+        )  # fmt: skip
+        self.variables = Variables(
+            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+        )
+        self.previews = Previews(
+            PreviewParts(
+                deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
+                environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
+                companions=companions, variables=variables,
+            ),
+            past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
+            clock=self._clock, redact=redactor.redact,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
-        self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
+        self.clearing = Clearing(
+            diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
+        )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
     def start(self) -> None:
@@ -229,6 +270,7 @@ class AgentParts:
             self.scheduler.stop()
             self.records.jobs.stop()
             self.environment.stop()
+            self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
             self.log.close()
@@ -314,7 +356,7 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all())
+        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()
