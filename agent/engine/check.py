@@ -13,6 +13,7 @@ from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.clauses import RECORD_ID, all_clauses
 from agent.domain.processflow import (
     AppNode,
+    EventSource,
     GetNode,
     MapperNode,
     PostNode,
@@ -110,6 +111,8 @@ class _Checker:
 
     def check_node(self, node: GetNode | PostNode, kind: ActionKind) -> Schema | None:
         """Check a node and give its schema."""
+        if isinstance(node, EventSource):
+            return None
         app, schema = self._catalogue.app(node.credential), self._catalogue.schema(node)
         if not self.is_first(node.id):
             return schema

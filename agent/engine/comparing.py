@@ -18,7 +18,7 @@ from agent.engine.load import Load
 from agent.engine.preparation import fingerprint_of
 from agent.engine.prepared import Prepared, prepared
 from agent.engine.verdict import FailureLimit
-from agent.engine.walking import Action, Drop, Hold, Walker, Write
+from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.store.past import Past
 
 ALREADY_WRITTEN = "An earlier run has written the record in this state."
@@ -51,6 +51,7 @@ class Comparing:
     """Carries the packets of one stage.
 
     Args:
+        walker: Walks the stage's packets.
         stage: The stage.
         flow: Its processflow.
         destinations: An entered connection for each POST.
@@ -63,6 +64,7 @@ class Comparing:
 
     def __init__(
         self,
+        walker: Walker,
         stage: Stage,
         flow: Processflow,
         *,
@@ -76,7 +78,7 @@ class Comparing:
         self._stage, self._flow, self._destinations = stage, flow, destinations
         self._version, self._past, self._audience = version, past, audience
         self._limit, self._halted = limit, halted
-        self._walker, self._delays, self._plain = Walker(stage), Delays(stage), is_plain(stage)
+        self._walker, self._delays, self._plain = walker, Delays(stage, walker.vocabulary), is_plain(stage)
         self._ended: dict[str, str] = {}
         self._reached: set[str] = set()
 
@@ -111,6 +113,10 @@ class Comparing:
                     await self._hold(action)
                 case Drop():
                     self._drop(action)
+                case Respond():
+                    # What becomes an answer to the sender of an event got where it was going, unless it failed.
+                    self._drop(Drop(action.node.id, action.load))
+                    self._reached.update(action.load.source_ids)
 
     async def _hold(self, action: Hold) -> None:
         if isinstance(action.node, HaltNode):

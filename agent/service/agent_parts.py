@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from agent import __version__
 from agent.api import models
@@ -17,9 +18,11 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
+from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
@@ -36,6 +39,9 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.preview_plans import PreviewParts
+from agent.service.previews import Previews
+from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
 from agent.service.runs import Runs
@@ -46,9 +52,12 @@ from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
+from agent.store.audit import Audit
+from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
@@ -58,10 +67,13 @@ from agent.store.logs import LogStore
 from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
+from agent.store.past import Past
+from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
+from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
 from agent.store.vault import VaultState
@@ -130,6 +142,7 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
@@ -140,11 +153,13 @@ class AgentParts:
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
-                bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                bindings=bindings,
                 trips=trips,
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                events=EventStore(self.database),
+                answers=NoAnswers(),
                 vocabulary=vocabularies.of,
             )
         )
@@ -177,25 +192,45 @@ class AgentParts:
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        companions = Companions(self.functions, self.lookups)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
             environment=self.environment, vocabularies=vocabularies, library=self.functions,
-            companions=Companions(self.functions, self.lookups), hub=self.hub,
+            companions=companions, hub=self.hub,
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
             environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        audit = Audit(self.database)
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
+        )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
         )  # fmt: skip
+        self.previews = Previews(
+            PreviewParts(
+                deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
+                environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
+                companions=companions,
+            ),
+            past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
+            clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
         self.log = LogAccess(self.logs)
-        self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
+        self.clearing = Clearing(
+            diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
+        )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
     def start(self) -> None:
@@ -216,7 +251,9 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.records.jobs.stop()
             self.environment.stop()
+            self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
             self.log.close()

@@ -171,6 +171,9 @@ STREAMS = sa.Table(
     sa.Column("node", sa.Text, nullable=False),
     sa.Column("bookmark", sa.JSON),
     sa.Column("bookmark_moved_at", Moment),
+    # Who moved it there: a run, or a person.
+    sa.Column("bookmark_run", sa.Text, nullable=False, server_default=""),
+    sa.Column("bookmark_set_by", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("flow", "node"),
 )
 
@@ -237,6 +240,8 @@ SYNC_INFO = sa.Table(
     sa.Column("error_class", sa.Text, nullable=False, server_default=""),
     sa.Column("cure", sa.Text, nullable=False, server_default=""),
     sa.Column("shape", sa.BigInteger),
+    # Whether an operator said that this state of the record is not to be written; see SKIPS.
+    sa.Column("skipped", sa.Boolean, nullable=False, server_default=sa.false()),
     # The tracked columns as a JSON object; empty where there are none.
     sa.Column("tracked", sa.Text, nullable=False, server_default=""),
     # All of a page's order, so that the newest of a million are found without sorting them.
@@ -263,6 +268,41 @@ SYNC_INFO = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Records that an operator skipped: why and who, which state of the record is meant, and how the row was before.
+SKIPS = sa.Table(
+    "skips",
+    METADATA,
+    sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.BigInteger, nullable=False),
+    # The deployed version that the fingerprint is of.
+    sa.Column("version", sa.Integer),
+    sa.Column("skipped_by", sa.Text, nullable=False),
+    sa.Column("skipped_at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("error_class", sa.Text, nullable=False),
+    sa.Column("cure", sa.Text, nullable=False),
+    sa.Column("shape", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# What people changed by hand and nobody may lose sight of: kept apart from the log, and never cleared with it.
+AUDIT = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("before", sa.JSON(none_as_null=True)),
+    sa.Column("after", sa.JSON(none_as_null=True)),
+)
+
 # How many rows of Sync Info are in each state: counting them would take longer the more there are.
 SYNC_COUNTS = sa.Table(
     "sync_counts",
@@ -270,6 +310,44 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# Where a processflow receives events. Outlives undeployment.
+EVENT_INBOXES = sa.Table(
+    "event_inboxes",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    # SHA-256 of the secret in its URL, in hexadecimal digits; none before somebody asked for the URL.
+    sa.Column("secret_hash", sa.Text),
+    sa.Column("renewed_at", Moment),
+    sa.Column("renewed_by", sa.Text, nullable=False, server_default=""),
+    # Numbers are given out here, under this row's lock: who reads by number misses none that is committed later.
+    sa.Column("last_number", sa.BigInteger, nullable=False, server_default="0"),
+    # Up to here every source has processed them.
+    sa.Column("processed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("received_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("duplicate_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("refused_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("last_received_at", Moment),
+    sa.Column("last_refused_at", Moment),
+    sa.Column("last_refusal", sa.Text, nullable=False, server_default=""),
+)
+
+# The records of received events.
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    # The number of the last record of the same event.
+    sa.Column("ends", sa.BigInteger, nullable=False),
+    sa.Column("delivery", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Index("events_by_delivery", "flow", "delivery"),
+    sa.Index("events_by_source", "flow", "source_id", "number"),
 )
 
 # Library functions: every version that was ever saved. Of each name one version at most is current.
