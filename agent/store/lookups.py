@@ -145,7 +145,7 @@ class LookupStore:
         columns = (LOOKUP_ROWS.c.source, LOOKUP_ROWS.c.destination, LOOKUP_ROWS.c.type)
         text = LookupType.TEXT.value
         with self._database.read() as connection:
-            found = connection.execute(sa.select(*columns).where(LOOKUP_ROWS.c.table_name == name)).tuples()
+            found = connection.execute(sa.select(*columns).where(LOOKUP_ROWS.c.table_name == name))
             return {
                 source: destination if type_ == text else LookupRow(source, destination, LookupType(type_)).value
                 for source, destination, type_ in found
