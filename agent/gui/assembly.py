@@ -20,6 +20,7 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
+from agent.gui.previews.opening import open_preview
 from agent.gui.schedules.opening import open_schedule
 from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
@@ -109,6 +110,12 @@ class Shell(QObject):
         presenter.open()
         dialog.open()
 
+    def open_preview(self, flow: str) -> None:
+        """Show the Preview dialog."""
+        self._show(self.flows)
+        title = self.catalog.flow_title(flow)
+        open_preview(self.bridge, flow, title, execute=self._execute, say=self.window.say, parent=self.window)
+
     def open_schedule(self, flow: str) -> None:
         """Show the Schedule dialog."""
         self._show(self.flows)
@@ -169,6 +176,7 @@ class Shell(QObject):
         ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
+        ways.to_preview = self.open_preview
         ways.to_schedule = self.open_schedule
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log
