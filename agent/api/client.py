@@ -22,6 +22,7 @@ from agent.api.lookups import Lookups
 from agent.api.previews import Previews
 from agent.api.records import Records
 from agent.api.reruns import Reruns
+from agent.api.variables import Variables
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -50,6 +51,7 @@ class AgentClient:
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.previews = Reruns(calls), Previews(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
+        self.variables = Variables(calls)
 
     async def __aenter__(self) -> Self:
         return self
