@@ -81,7 +81,7 @@ DATABASE = App(
                 any_filter=True,
                 combining=Combining.TREE,
                 options={"key": "Key", "query": "Query"},
-            ),  # fmt: skip
+            ),
             Action("UPSERT", ActionKind.WRITE),
         ),
         open_attributes=True,
