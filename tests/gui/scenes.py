@@ -218,6 +218,7 @@ SCENES: dict[str, Scene] = {
     "schedule": Scene(_schedule("orders-to-database")),
     "schedule-alert": Scene(_schedule("stock-to-store")),
     "preview": Scene(_preview),
+    "once": Scene(lambda shell, _: [partial(shell.open_once, "orders-to-database")]),
     "sign-in": Scene(signed_in=False),
     "sign-in-wrong": Scene(_wrong, signed_in=False),
     "first-start": Scene(prepare=_first_start, signed_in=False),

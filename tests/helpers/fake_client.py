@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -32,7 +32,7 @@ from agent.api.preview_models import (
     PreviewTotals,
 )
 from agent.api.record_models import ExportFormat, RecordChoice, RecordJob, RecordJobState, SkipRequest, Wanted
-from agent.api.rerun_models import Resync
+from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
@@ -587,6 +587,16 @@ class FakeReruns:
 
     def __init__(self, client: FakeClient) -> None:
         self._client = client
+
+    async def filtered(self, flow: str, clauses: Sequence[FilterClause], *, node: str = "") -> models.Run:
+        await self._client._enter("filtered")
+        self._client.asked.append(Execution(filter=list(clauses), node=node))
+        return run(flow, RunState.QUEUED, self._client.now, identity="r-filtered")
+
+    async def replay(self, flow: str, window: ReplayWindow) -> models.Run:
+        await self._client._enter("replay")
+        self._client.asked.append(window)
+        return run(flow, RunState.QUEUED, self._client.now, identity="r-replay")
 
     async def resync(self, flow: str, which: Resync) -> models.Run:
         await self._client._enter("resync")

@@ -165,6 +165,10 @@ class FlowsPresenter(Presenter):
         """What a run would do."""
         self._go.open_preview(name)
 
+    def once(self, name: str) -> None:
+        """Execute it once, out of turn."""
+        self._go.open_once(name)
+
     def schedule(self, name: str) -> None:
         """When it runs by itself."""
         self._go.open_schedule(name)

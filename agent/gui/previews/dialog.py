@@ -51,6 +51,7 @@ class PreviewDialog(Dialog):
         self.table.verticalScrollBar().valueChanged.connect(lambda _: self._on_scrolled())
         self.body.addWidget(self.table, 1)
         self.detail = DetailPane()
+        self.detail.setMaximumHeight(190)
         self.detail.closed.connect(self._close_detail)
         self.detail.copied.connect(self.copied)
         self.body.addWidget(self.detail)
