@@ -18,6 +18,7 @@ from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
+from agent.api.real_time import RealTime
 from agent.api.reruns import Reruns
 from agent.domain.packet import SyncState
 
@@ -44,7 +45,7 @@ class AgentClient:
         )
         calls = Calls(self._http)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns = Reruns(calls)
+        self.reruns, self.real_time = Reruns(calls), RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
 
     async def __aenter__(self) -> Self:

@@ -17,7 +17,6 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
-from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
@@ -28,6 +27,8 @@ from agent.service.configurations import Configurations
 from agent.service.cures import Cures
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
+from agent.service.event_answers import EventAnswers
+from agent.service.event_parts import EventParts
 from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
@@ -137,6 +138,7 @@ class AgentParts:
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
         self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
         trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
+        senders = EventAnswers()
         runner = Runner(
             Parts(
                 deployments=deployments,
@@ -148,7 +150,7 @@ class AgentParts:
                 clock=self._clock,
                 parse=compiled.get,
                 events=EventStore(self.database),
-                answers=NoAnswers(),
+                answers=senders,
                 vocabulary=vocabularies.of,
             )
         )
@@ -165,9 +167,6 @@ class AgentParts:
             secrets_ready=self._secrets_ready,
             changed=self.environment_changed,
         )
-        self.desk = SettingsDesk(
-            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
-        )
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.trips = Trips(
             store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
@@ -180,6 +179,7 @@ class AgentParts:
         self.schedules = Schedules(
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
+            by_events=lambda flow: compiled.get(deployments.get(flow)).start.event is not None,
         )  # fmt: skip
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
@@ -197,6 +197,15 @@ class AgentParts:
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+        )  # fmt: skip
+        self.events = EventParts(
+            database=self.database, answers=senders, deployments=deployments, parse=compiled.get, rows=runs,
+            runs=self.runs, trips=self.trips, environment=self.environment, secrets=self.secrets,
+            settings=self.settings, journal=self.journal, clock=self._clock,
+        )  # fmt: skip
+        self.desk = SettingsDesk(
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, events=self.events,
+            hub=self.hub,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
@@ -219,6 +228,7 @@ class AgentParts:
         try:
             if self._starting.ident is not None:
                 self._starting.join()
+            self.events.stop()
             self.scheduler.stop()
             self.environment.stop()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
@@ -274,6 +284,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.events.start()
 
     def _tripped(self, configuration_id: str) -> None:
         self.configurations.tripped(configuration_id)
@@ -281,6 +292,7 @@ class AgentParts:
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()
+        self.events.wake()
 
     def _open_vault(self) -> None:
         """Open a vault that needs nobody; one with a passphrase waits for its operator."""

@@ -7,7 +7,9 @@ from agent.domain import settings as declared
 from agent.service import answers
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
+from agent.service.event_parts import EventParts
 from agent.service.events import Hub
+from agent.service.real_time import SETTINGS as REAL_TIME
 from agent.store.log_entries import least_kept
 from agent.store.logs import LogBudget, LogStore
 from agent.store.settings import Settings
@@ -19,10 +21,17 @@ class SettingsDesk:
     """The settings, and those who follow them."""
 
     def __init__(
-        self, settings: Settings, *, environment: Environment, logs: LogStore, diagnosis: Diagnosis, hub: Hub
+        self,
+        settings: Settings,
+        *,
+        environment: Environment,
+        logs: LogStore,
+        diagnosis: Diagnosis,
+        events: EventParts,
+        hub: Hub,
     ) -> None:
         self._settings, self._environment = settings, environment
-        self._logs, self._diagnosis, self._hub = logs, diagnosis, hub
+        self._logs, self._diagnosis, self._events, self._hub = logs, diagnosis, events, hub
         self._apply_log()
 
     def all(self) -> list[models.Setting]:
@@ -46,6 +55,8 @@ class SettingsDesk:
             self._apply_log()
         elif name.startswith(("diagnosis_", "temp_")):
             self._diagnosis.follow_settings()
+        elif name in REAL_TIME:
+            self._events.follow_settings()
         return answer
 
     def _apply_log(self) -> None:
