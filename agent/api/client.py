@@ -19,6 +19,7 @@ from agent.api.endpoint import Endpoint
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
 from agent.api.real_time import RealTime
+from agent.api.records import Records
 from agent.api.reruns import Reruns
 from agent.domain.packet import SyncState
 
@@ -44,6 +45,7 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
+        self.records = Records(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.real_time = Reruns(calls), RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call

@@ -128,6 +128,7 @@ class Carrier:
         self._number = cursor.number
         self._memory = dict(cursor.memory) or loop_memory(clock())
         self._tally = _Tally()
+        self._passed_over: dict[str, set[str]] = {}
 
     @property
     def merges(self) -> bool:
@@ -161,6 +162,11 @@ class Carrier:
         if ready.actions is not None:
             await self._carry_plainly(ready, ready.actions)
             return
+        for post_id, source_ids in ready.passed_over.items():
+            # A Merger may bring them later; a newer state that nobody skipped takes the place of the older.
+            passed_over = self._passed_over.setdefault(post_id, set())
+            passed_over.difference_update(ready.load.source_ids)
+            passed_over.update(source_ids)
         if self._chosen is not None:
             self._chosen.came(ready.load, ready.missing)
         load = ready.load
@@ -225,7 +231,10 @@ class Carrier:
         waiting: list[int] = []
         arrived: dict[int, str] = {}
         stopped: dict[str, int] = {}
+        passed_over = self._passed_over.get(post.id, ())
         for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True)):
+            if source_id in passed_over:
+                continue
             found = known.get(source_id)
             same = found is not None and found.fingerprint == fingerprint
             if found is not None and same and found.run == self._run:

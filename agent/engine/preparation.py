@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import xxhash
 
@@ -39,6 +39,8 @@ class Ready:
     position: dict[str, object]
     bookmark: StoredBookmark | None
     missing: Sequence[str] = ()
+    passed_over: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By POST node: the records whose present state an operator skipped. A POST that nobody skips at is not there."""
 
     @property
     def last(self) -> bool:
@@ -57,6 +59,7 @@ class Preparation:
         journal: Takes packets in Diagnosis Mode.
         node: The id of the source, for the journal.
         first_number: The number of the first packet of this slice.
+        skippable: The streams, by POST node, in which an operator has skipped records.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Preparation:
         journal: RunJournal,
         node: str,
         first_number: int,
+        skippable: Mapping[str, int] | None = None,
     ) -> None:
         self._walker = walker
         self._ledger = ledger
@@ -77,6 +81,7 @@ class Preparation:
         self._journal = journal
         self._node = node
         self._number = first_number
+        self._skippable = skippable or {}
         self._knows_records = stream is not None and ledger.has_records(stream)
         self._on_their_way: deque[dict[str, int]] = deque()
 
@@ -92,8 +97,9 @@ class Preparation:
         fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
         actions = None
+        passed_over = await self._passed_over(load) if self._skippable else {}
         if self._stream is not None:
-            load = await self._changed(load)
+            load = await self._changed(load, passed_over)
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
             # In a thread, so that requests to the source go out meanwhile.
             actions = await asyncio.to_thread(self._walked, load)
@@ -106,13 +112,27 @@ class Preparation:
             position=dict(packet.position),
             bookmark=_stored(packet),
             missing=packet.missing,
+            passed_over=passed_over,
         )
 
     def _walked(self, load: Load) -> Sequence[Action]:
         return list(self._walker.walk(load))
 
-    async def _changed(self, load: Load) -> Load:
-        known = await self._known(load.source_ids)
+    async def _passed_over(self, load: Load) -> dict[str, frozenset[str]]:
+        """What an operator skipped: exactly this state of the record, whichever version it was met by."""
+        found: dict[str, frozenset[str]] = {}
+        for post, stream in self._skippable.items():
+            skipped = await asyncio.to_thread(self._ledger.skipped, stream, load.source_ids)
+            found[post] = frozenset(
+                source_id
+                for source_id, document in zip(load.source_ids, load.documents, strict=True)
+                if (one := skipped.get(source_id)) is not None
+                and one.fingerprint == fingerprint_of(document, one.version or self._version)
+            )
+        return found
+
+    async def _changed(self, load: Load, passed_over: Mapping[str, frozenset[str]]) -> Load:
+        known = await self._known(load, frozenset().union(*passed_over.values()))
         kept = [
             index
             for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True))
@@ -120,12 +140,17 @@ class Preparation:
         ]
         return load if len(kept) == len(load) else load.picked(kept)
 
-    async def _known(self, source_ids: Sequence[str]) -> dict[str, int]:
-        """The fingerprints that these records have at the destination, or will have before this packet gets there."""
+    async def _known(self, load: Load, passed_over: frozenset[str]) -> dict[str, int]:
+        """The fingerprints that these records have at the destination, or will have before this packet gets there; what
+        was skipped counts as there."""
+        source_ids = load.source_ids
         on_their_way = tuple(self._on_their_way)
         known: dict[str, int] = {}
         if self._knows_records and source_ids and self._stream is not None:
             known = await asyncio.to_thread(self._ledger.acknowledged_fingerprints, self._stream, source_ids)
+        if passed_over:
+            pairs = zip(source_ids, load.fingerprints, strict=True)
+            known.update({source_id: fingerprint for source_id, fingerprint in pairs if source_id in passed_over})
         for packet in on_their_way:
             known.update(packet)
         return known

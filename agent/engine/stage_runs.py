@@ -136,6 +136,8 @@ class Stages:
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
                 version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
+                # A retry tries what was chosen for it, and that is nothing that anybody skipped.
+                skippable={} if chosen is not None else self._skippable(streams),
             )  # fmt: skip
             asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS))
             pipeline = Pipeline(
@@ -178,6 +180,9 @@ class Stages:
             source, rendered.clauses,
             lambda after, limit: self.parts.runs.chosen(self.row.id, posts, after=after, limit=limit),
         )  # fmt: skip
+
+    def _skippable(self, streams: Mapping[str, int]) -> dict[str, int]:
+        return {post: stream for post, stream in streams.items() if self.parts.ledger.has_skips(stream)}
 
     def _target(self, post: PostNode) -> WriteTarget:
         return WriteTarget(

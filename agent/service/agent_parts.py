@@ -38,6 +38,7 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
 from agent.service.runs import Runs
@@ -48,6 +49,7 @@ from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.worker import Worker
+from agent.store.audit import Audit
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -65,6 +67,7 @@ from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
+from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
 from agent.store.vault import VaultState
@@ -192,7 +195,11 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
             environment=self.environment,            hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
+            redact=redactor.redact,
+        )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
@@ -230,6 +237,7 @@ class AgentParts:
                 self._starting.join()
             self.events.stop()
             self.scheduler.stop()
+            self.records.jobs.stop()
             self.environment.stop()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:

@@ -30,7 +30,6 @@ from agent.store.events import Taken
 
 MOST_BODY_BYTES: Final = 1_000_000
 _MOST_BYTES_IN_HAND: Final = 64_000_000
-_BODY_SECONDS: Final = 10.0
 _ADDRESS = re.compile(r"/events/([a-z0-9-]{1,100})/([A-Za-z0-9_-]{1,100})")
 _JSON = re.compile(r"application/(json|[a-z0-9.+-]{1,60}\+json)")
 _LOG_SECONDS: Final = 60.0
@@ -64,6 +63,7 @@ class EventDoor:
         rate: How many events a second each processflow takes, now.
         tell: Writes a line into the log: level, message, processflow.
         clock: The present, aware and in UTC.
+        body_seconds: How long a body may take to arrive.
     """
 
     doors: EventDoors
@@ -72,6 +72,7 @@ class EventDoor:
     rate: Callable[[], int]
     tell: Callable[[Level, str, str], None]
     clock: Callable[[], datetime]
+    body_seconds: float = 10.0
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _told: dict[tuple[str, str], float] = field(default_factory=dict)
     _bytes_in_hand: int = 0
@@ -170,7 +171,7 @@ class EventDoor:
             raise _RefusedError(503, "Not available now.", retry_after=1)
         self._bytes_in_hand += reserved
         try:
-            return await asyncio.wait_for(_received(receive), _BODY_SECONDS)
+            return await asyncio.wait_for(_received(receive), self.body_seconds)
         except TimeoutError:
             raise _RefusedError(408, "The body did not arrive in time.") from None
         finally:

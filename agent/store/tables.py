@@ -237,6 +237,8 @@ SYNC_INFO = sa.Table(
     sa.Column("error_class", sa.Text, nullable=False, server_default=""),
     sa.Column("cure", sa.Text, nullable=False, server_default=""),
     sa.Column("shape", sa.BigInteger),
+    # Whether an operator said that this state of the record is not to be written; see SKIPS.
+    sa.Column("skipped", sa.Boolean, nullable=False, server_default=sa.false()),
     # The tracked columns as a JSON object; empty where there are none.
     sa.Column("tracked", sa.Text, nullable=False, server_default=""),
     # All of a page's order, so that the newest of a million are found without sorting them.
@@ -261,6 +263,41 @@ SYNC_INFO = sa.Table(
         postgresql_where=sa.text("shape IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
+)
+
+# Records that an operator skipped: why and who, which state of the record is meant, and how the row was before.
+SKIPS = sa.Table(
+    "skips",
+    METADATA,
+    sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.BigInteger, nullable=False),
+    # The deployed version that the fingerprint is of.
+    sa.Column("version", sa.Integer),
+    sa.Column("skipped_by", sa.Text, nullable=False),
+    sa.Column("skipped_at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("error_class", sa.Text, nullable=False),
+    sa.Column("cure", sa.Text, nullable=False),
+    sa.Column("shape", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# What people changed by hand and nobody may lose sight of: kept apart from the log, and never cleared with it.
+AUDIT = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("before", sa.JSON(none_as_null=True)),
+    sa.Column("after", sa.JSON(none_as_null=True)),
 )
 
 # How many rows of Sync Info are in each state: counting them would take longer the more there are.

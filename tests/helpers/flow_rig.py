@@ -33,6 +33,7 @@ from agent.store.events import Delivery, EventStore
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo, SyncRow
 from agent.store.trips import TripStore
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
@@ -352,12 +353,12 @@ class Rig:
 
     def rows_of(self, node: str) -> dict[str, SyncRow]:
         """Sync Info of a POST node by source id."""
-        page = self.sync_info.page(self.flow, state=None, search="", after="", limit=100_000)
+        page = self.sync_info.page(self.flow, limit=100_000)
         return {row.source_id: row for row in page if row.node == node}
 
     def rows(self, state: SyncState | None = None) -> dict[str, SyncRow]:
         """Sync Info by source id."""
-        page = self.sync_info.page(self.flow, state=state, search="", after="", limit=100_000)
+        page = self.sync_info.page(self.flow, RecordFilter(state=state), limit=100_000)
         return {row.source_id: row for row in page}
 
     def at_destination(self) -> dict[object, tuple[object, ...]]:
