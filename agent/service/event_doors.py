@@ -13,14 +13,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from agent.domain.errors import AgentError
 from agent.domain.event_trigger import EventTrigger, Signature
 from agent.domain.processflow import Processflow, ReturnNode
 from agent.domain.secret import Secret
 from agent.engine.intake import Intake
-from agent.service.secrets import Secrets
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
 
@@ -42,6 +41,12 @@ def signature_secret_name(flow: str) -> str:
 def hash_of(secret: str) -> str:
     """What the database keeps of a secret. It is long and random, so no slow hash is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Vault(Protocol):
+    """The vault, as far as it is needed here."""
+
+    def get(self, name: str) -> Secret | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class EventDoors:
         inboxes: EventInboxes,
         deployments: DeploymentStore,
         parse: Callable[[Deployment], Processflow],
-        secrets: Secrets,
+        secrets: Vault,
     ) -> None:
         self._inboxes, self._deployments, self._parse, self._secrets = inboxes, deployments, parse, secrets
         self._doors: dict[str, Door] = {}

@@ -6,11 +6,12 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -130,7 +131,7 @@ class World:
         path: str = f"/events/flow/{SECRET}",
         *,
         door: EventDoor | None = None,
-        **more: object,
+        **more: Any,
     ) -> httpx.Response:
         """What a sender gets."""
         transport = httpx.ASGITransport(door or self.door())
@@ -166,7 +167,8 @@ def test_an_event_is_acknowledged_when_it_is_stored(world: World) -> None:
 def test_strangers_get_the_same_answer_whatever_they_ask(world: World) -> None:
     asked = [
         ("POST", f"/events/flow/{SECRET[:-1]}x"), ("POST", f"/events/other/{SECRET}"), ("GET", "/"),
-        ("POST", "/events"), ("GET", "/events/flow/"), ("DELETE", "/api/v1/health"), ("POST", f"/events/flow/{SECRET}/more"),
+        ("POST", "/events"), ("GET", "/events/flow/"), ("DELETE", "/api/v1/health"),
+        ("POST", f"/events/flow/{SECRET}/more"),
         ("POST", f"/Events/flow/{SECRET}"), ("POST", "/events/../flow"), ("POST", f"/events/flow/{'x' * 5_000}"),
     ]  # fmt: skip
     found = [world.request(method, path, content=b"{}") for method, path in asked]
@@ -187,7 +189,7 @@ def test_strangers_get_the_same_answer_whatever_they_ask(world: World) -> None:
     ],
 )
 def test_what_cannot_be_taken_is_refused_and_counted(
-    world: World, sent: Mapping[str, object], status: int, words: str
+    world: World, sent: dict[str, Any], status: int, words: str
 ) -> None:
     answer = world.request(**sent)
     assert answer.status_code == status
