@@ -14,10 +14,12 @@ import httpx
 from pydantic import SecretStr
 
 from agent.api import models
+from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
+from agent.api.previews import Previews
 from agent.api.real_time import RealTime
 from agent.api.records import Records
 from agent.api.reruns import Reruns
@@ -45,9 +47,9 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
-        self.records = Records(calls)
+        self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns, self.real_time = Reruns(calls), RealTime(calls)
+        self.reruns, self.previews, self.real_time = Reruns(calls), Previews(calls), RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
 
     async def __aenter__(self) -> Self:

@@ -694,6 +694,7 @@ class EventKind(StrEnum):
     CONFIGURATION = "configuration"  # Configuration, or its id alone when it was removed
     FLOW = "flow"  # name of the processflow
     SETTING = "setting"  # Setting
+    PREVIEW = "preview"  # Preview
 
 
 class DeploymentLine(Model):

@@ -8,7 +8,21 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import apps, events, flows, functions, log, lookups, records, reruns, runs, schedules, upkeep
+from agent.cli import (
+    apps,
+    bookmarks,
+    events,
+    flows,
+    functions,
+    log,
+    lookups,
+    previews,
+    records,
+    reruns,
+    runs,
+    schedules,
+    upkeep,
+)
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
@@ -30,12 +44,15 @@ app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(events.event, name="event")
 app.add_typer(records.record, name="record")
+app.add_typer(bookmarks.bookmark, name="bookmark")
+app.command("audit")(bookmarks.audit)
 app.add_typer(functions.function, name="function")
 app.add_typer(lookups.lookup, name="lookup")
 app.command("run")(reruns.execute)
 app.command("resync")(reruns.resync)
 app.command("replay")(reruns.replay)
 app.command("runs")(runs.runs)
+app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
 app.command("log")(log.log)

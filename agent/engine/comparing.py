@@ -51,6 +51,7 @@ class Comparing:
     """Carries the packets of one stage.
 
     Args:
+        walker: Walks the stage's packets.
         stage: The stage.
         flow: Its processflow.
         destinations: An entered connection for each POST.
@@ -63,6 +64,7 @@ class Comparing:
 
     def __init__(
         self,
+        walker: Walker,
         stage: Stage,
         flow: Processflow,
         *,
@@ -76,7 +78,7 @@ class Comparing:
         self._stage, self._flow, self._destinations = stage, flow, destinations
         self._version, self._past, self._audience = version, past, audience
         self._limit, self._halted = limit, halted
-        self._walker, self._delays, self._plain = Walker(stage), Delays(stage), is_plain(stage)
+        self._walker, self._delays, self._plain = walker, Delays(stage, walker.vocabulary), is_plain(stage)
         self._ended: dict[str, str] = {}
         self._reached: set[str] = set()
 

@@ -90,7 +90,7 @@ class Flows:
             raise _invalid(list(document.problems))
         lines = _Lines(flow.name, self._hub)
         lines.add("ProcessFlow Publish Started")
-        bound = self._bindings(flow.name, flow.credentials, request.bindings, lines)
+        bound = self._bindings(flow.name, flow.credentials, request.bindings, lines.add)
         for line in self._companions.bring(request.document, by=by):
             lines.add(line)
         tables = self._vocabularies.chosen(flow, request.lookups, self._active(flow.name))
@@ -195,7 +195,7 @@ class Flows:
         )  # fmt: skip
 
     def _bindings(
-        self, name: str, credentials: Mapping[str, str], asked: Mapping[str, str], lines: _Lines
+        self, name: str, credentials: Mapping[str, str], asked: Mapping[str, str], say: Callable[[str], None]
     ) -> dict[str, ConfigurationRow]:
         """What was asked for; else what the version before had; else the only configuration of the app."""
         bound = self._bound(asked)
@@ -209,10 +209,10 @@ class Flows:
                 continue
             if kept is not None:
                 bound[token] = kept
-                lines.add(f"{token} stays bound as in the version before")
+                say(f"{token} stays bound as in the version before")
             elif len(fitting) == 1:
                 bound[token] = fitting[0]
-                lines.add(f"{token} is bound to the only configuration of its app")
+                say(f"{token} is bound to the only configuration of its app")
             elif not fitting and app in self._connectors:
                 raise ConfigurationError(
                     f"Source Application Not Found: the credential token “{token}” needs an App Configuration of "
@@ -221,6 +221,12 @@ class Flows:
                     remedy="Add one under App Configurations, press Validate and Save, then deploy again.",
                 )
         return {token: row for token, row in bound.items() if token in credentials}
+
+    def bindings(
+        self, name: str, credentials: Mapping[str, str], asked: Mapping[str, str]
+    ) -> dict[str, ConfigurationRow]:
+        """The App Configurations that a deployment would bind. Raises ConfigurationError, as that does."""
+        return self._bindings(name, credentials, asked, lambda _line: None)
 
     def _active(self, name: str) -> Deployment | None:
         """The version that is to be replaced."""

@@ -221,8 +221,14 @@ def _go_on(connection: sa.Connection, run: str, move: Move, *, at: datetime) -> 
     if move.bookmark is not None:
         connection.execute(
             STREAMS.update()
-            .where(STREAMS.c.id == move.stream)
-            .values(bookmark=msgspec.to_builtins(move.bookmark), bookmark_moved_at=at)
+            # Not over what a person set later: a write of an ended run may be found and booked only now.
+            .where(
+                STREAMS.c.id == move.stream,
+                sa.or_(STREAMS.c.bookmark_set_by == "", STREAMS.c.bookmark_moved_at <= at),
+            )
+            .values(
+                bookmark=msgspec.to_builtins(move.bookmark), bookmark_moved_at=at, bookmark_run=run, bookmark_set_by=""
+            )
         )
     connection.execute(
         RUNS.update()

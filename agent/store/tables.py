@@ -171,6 +171,9 @@ STREAMS = sa.Table(
     sa.Column("node", sa.Text, nullable=False),
     sa.Column("bookmark", sa.JSON),
     sa.Column("bookmark_moved_at", Moment),
+    # Who moved it there: a run, or a person.
+    sa.Column("bookmark_run", sa.Text, nullable=False, server_default=""),
+    sa.Column("bookmark_set_by", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("flow", "node"),
 )
 

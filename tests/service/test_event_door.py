@@ -138,7 +138,7 @@ class World:
 
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=transport, base_url="http://agent") as client:
-                return await client.request(method, path, **more)  # type: ignore[arg-type]  # httpx's own members
+                return await client.request(method, path, **more)
 
         return asyncio.run(ask())
 
