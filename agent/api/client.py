@@ -23,6 +23,7 @@ from agent.api.previews import Previews
 from agent.api.real_time import RealTime
 from agent.api.records import Records
 from agent.api.reruns import Reruns
+from agent.api.variables import Variables
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -51,6 +52,7 @@ class AgentClient:
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.previews, self.real_time = Reruns(calls), Previews(calls), RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
+        self.variables = Variables(calls)
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,9 +19,11 @@ from agent.cli import (
     previews,
     records,
     reruns,
+    retries,
     runs,
     schedules,
     upkeep,
+    variables,
 )
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
@@ -43,6 +45,8 @@ app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(events.event, name="event")
+app.add_typer(variables.variable, name="variable")
+app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
 app.command("audit")(bookmarks.audit)

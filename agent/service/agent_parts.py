@@ -45,13 +45,15 @@ from agent.service.previews import Previews
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
+from agent.service.retrying import Retrying
 from agent.service.runs import Runs
-from agent.service.scheduler import Scheduler
+from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
+from agent.service.variables import Variables
 from agent.service.worker import Worker
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
@@ -71,12 +73,15 @@ from agent.store.passwords import Passwords
 from agent.store.past import Past
 from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
+from agent.store.sealing import Sealer
 from agent.store.settings import Settings
 from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -129,12 +134,13 @@ class AgentParts:
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
-        schedules = ScheduleStore(self.database)
+        schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
         self._runs, self._configurations = runs, configurations
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
             self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
@@ -163,6 +169,7 @@ class AgentParts:
                 events=EventStore(self.database),
                 answers=senders,
                 vocabulary=vocabularies.of,
+                variables=variables,
             )
         )
         self.worker = Worker(
@@ -201,8 +208,8 @@ class AgentParts:
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
-            environment=self.environment,            hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
+            queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         audit = Audit(self.database)
         jobs = RecordJobs(
@@ -214,9 +221,16 @@ class AgentParts:
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.retrying = Retrying(
+            store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
+            hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
+            journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
+            changed=self._wake_scheduler,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+            retries=self.retrying.look,
         )  # fmt: skip
         self.events = EventParts(
             database=self.database, answers=senders, deployments=deployments, parse=compiled.get, rows=runs,
@@ -227,11 +241,14 @@ class AgentParts:
             self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, events=self.events,
             hub=self.hub,
         )  # fmt: skip
+        self.variables = Variables(
+            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+        )
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
                 environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
-                companions=companions,
+                companions=companions, variables=variables,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,
@@ -351,7 +368,7 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all())
+        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()

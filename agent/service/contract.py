@@ -29,6 +29,7 @@ from agent.service.routes import (
     reruns,
     schedules,
     service,
+    variables,
 )
 
 _logger = logging.getLogger(__name__)
@@ -55,20 +56,11 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    for part in (
-        service,
-        apps,
-        bookmarks,
-        flows,
-        records,
-        schedules,
-        functions,
-        lookups,
-        reruns,
-        previews,
-        real_time,
-        log,
-    ):
+    routes = (
+        service, apps, bookmarks, flows, records, schedules, functions, lookups,
+        reruns, previews, real_time, variables, log,
+    )  # fmt: skip
+    for part in routes:
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)

@@ -25,6 +25,7 @@ from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.store.configurations import ConfigurationRow
 from agent.store.deployments import DeploymentStore
+from agent.store.variables import VariableStore
 
 Bind = Callable[[str, Mapping[str, str], Mapping[str, str]], Mapping[str, ConfigurationRow]]
 """Chooses App Configurations: for a processflow's name, its credential tokens with their apps, and what was asked."""
@@ -42,6 +43,7 @@ class PreviewParts:
     bind: Bind
     vocabularies: Vocabularies
     companions: Companions
+    variables: VariableStore
 
 
 def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
