@@ -23,6 +23,7 @@ from agent.api.previews import Previews
 from agent.api.real_time import RealTime
 from agent.api.records import Records
 from agent.api.reruns import Reruns
+from agent.api.snapshots import Snapshots
 from agent.api.variables import Variables
 from agent.domain.packet import SyncState
 
@@ -50,7 +51,8 @@ class AgentClient:
         calls = Calls(self._http)
         self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns, self.previews, self.real_time = Reruns(calls), Previews(calls), RealTime(calls)
+        self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
+        self.real_time = RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.variables = Variables(calls)
 

@@ -35,6 +35,7 @@ from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
+from agent.service.housekeeping import Housekeeping
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
@@ -51,6 +52,7 @@ from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
+from agent.service.snapshots import Snapshots
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.variables import Variables
@@ -78,6 +80,7 @@ from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.sealing import Sealer
 from agent.store.settings import Settings
+from agent.store.snapshots import Snapshots as SnapshotStore
 from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
@@ -143,19 +146,19 @@ class AgentParts:
         variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
-            self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
-        )
+            self.settings, default_folder=folders.packets, samples_folder=folders.samples, redactor=redactor,
+            failed=self._packets_failed,
+        )  # fmt: skip
+        self._ending.callback(self.diagnosis.close)
         self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
-        found = connectors()
+        found, sync_info = connectors(), SyncInfo(self.database)
         compiled = CompiledFlows(configurations, found)
-        sync_info = SyncInfo(self.database)
         bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
         self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
-        trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
-        senders = EventAnswers()
+        trips, senders = TripStore(self.database, redact=redactor.redact, changed=self._tripped), EventAnswers()
         runner = Runner(
             Parts(
                 deployments=deployments,
@@ -185,6 +188,10 @@ class AgentParts:
             secrets_ready=self._secrets_ready,
             changed=self.environment_changed,
         )
+        self.housekeeping = Housekeeping(
+            database=self.database, diagnosis=self.diagnosis, settings=self.settings, journal=self.journal,
+            clock=self._clock,
+        )  # fmt: skip
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.trips = Trips(
             store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
@@ -219,7 +226,13 @@ class AgentParts:
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
             clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
+        self.records = Records(
+            sync_info=sync_info,
+            cures=Cures(deployments, compiled),
+            jobs=jobs,
+            deployments=deployments,
+            compiled=compiled,
+        )
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
@@ -238,8 +251,12 @@ class AgentParts:
             settings=self.settings, journal=self.journal, clock=self._clock,
         )  # fmt: skip
         self.desk = SettingsDesk(
-            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, events=self.events,
-            hub=self.hub,
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
+            events=self.events, housekeeping=self.housekeeping,
+        )  # fmt: skip
+        self.snapshots = Snapshots(
+            store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
+            diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
         self.variables = Variables(
             store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
@@ -278,6 +295,7 @@ class AgentParts:
                 self._starting.join()
             self.events.stop()
             self.scheduler.stop()
+            self.housekeeping.stop()
             self.records.jobs.stop()
             self.environment.stop()
             self.previews.close()
@@ -335,6 +353,7 @@ class AgentParts:
         self.environment.start(trouble)
         self.scheduler.start()
         self.events.start()
+        self.housekeeping.start()
 
     def _tripped(self, configuration_id: str) -> None:
         self.configurations.tripped(configuration_id)

@@ -9,6 +9,7 @@ from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.event_parts import EventParts
 from agent.service.events import Hub
+from agent.service.housekeeping import Housekeeping
 from agent.service.real_time import SETTINGS as REAL_TIME
 from agent.store.log_entries import least_kept
 from agent.store.logs import LogBudget, LogStore
@@ -27,11 +28,12 @@ class SettingsDesk:
         environment: Environment,
         logs: LogStore,
         diagnosis: Diagnosis,
-        events: EventParts,
         hub: Hub,
+        events: EventParts,
+        housekeeping: Housekeeping,
     ) -> None:
-        self._settings, self._environment = settings, environment
-        self._logs, self._diagnosis, self._events, self._hub = logs, diagnosis, events, hub
+        self._settings, self._environment, self._events = settings, environment, events
+        self._logs, self._diagnosis, self._hub, self._housekeeping = logs, diagnosis, hub, housekeeping
         self._apply_log()
 
     def all(self) -> list[models.Setting]:
@@ -53,10 +55,12 @@ class SettingsDesk:
             self._environment.follow()
         elif name.startswith("log_") or name == "severity_level":
             self._apply_log()
-        elif name.startswith(("diagnosis_", "temp_")):
+        elif name.startswith(("diagnosis_", "temp_")) or name == "packet_samples":
             self._diagnosis.follow_settings()
         elif name in REAL_TIME:
             self._events.follow_settings()
+        elif name.startswith("snapshot_"):
+            self._housekeeping.wake()
         return answer
 
     def _apply_log(self) -> None:
