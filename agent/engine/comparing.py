@@ -90,6 +90,7 @@ class Comparing:
         version = self._version or 0
         fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
+        read = load.documents
         if self._walker.holds:
             # Newer states of records replace those that still wait, as in a run.
             self._walker.let_go(frozenset(load.source_ids))
@@ -98,7 +99,7 @@ class Comparing:
             # What is unchanged is not even mapped.
             (post,) = self._stage.posts
             load, _, _ = await self._to_be_written(post, load)
-        await self._do_all(self._walker.walk(load))
+        await self._do_all(self._walker.walk(load, read=read))
         self._tell_of_skipped()
 
     async def end(self) -> None:

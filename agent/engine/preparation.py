@@ -18,6 +18,7 @@ import xxhash
 from agent.domain.packet import Packet
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
+from agent.engine.variable_values import Booked
 from agent.engine.walking import Action, Walker, Write
 from agent.store.acknowledgement import StoredBookmark
 from agent.store.ledger import Ledger
@@ -30,6 +31,7 @@ class Ready:
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
     `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
     that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
+    `variables` is what is to be booked of these where the load has walked already.
     """
 
     load: Load
@@ -38,6 +40,7 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
+    variables: Booked
     missing: Sequence[str] = ()
     passed_over: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By POST node: the records whose present state an operator skipped. A POST that nobody skips at is not there."""
@@ -96,13 +99,13 @@ class Preparation:
         version = self._version
         fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
-        actions = None
+        actions, read = None, load.documents
         passed_over = await self._passed_over(load) if self._skippable else {}
         if self._stream is not None:
             load = await self._changed(load, passed_over)
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
             # In a thread, so that requests to the source go out meanwhile.
-            actions = await asyncio.to_thread(self._walked, load)
+            actions = await asyncio.to_thread(self._walked, load, read)
         self._keep_for_diagnosis(load, actions or ())
         return Ready(
             load=load,
@@ -111,12 +114,13 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            variables=self._walker.values.booked,
             missing=packet.missing,
             passed_over=passed_over,
         )
 
-    def _walked(self, load: Load) -> Sequence[Action]:
-        return list(self._walker.walk(load))
+    def _walked(self, load: Load, read: Sequence[bytes]) -> Sequence[Action]:
+        return list(self._walker.walk(load, read=read))
 
     async def _passed_over(self, load: Load) -> dict[str, frozenset[str]]:
         """What an operator skipped: exactly this state of the record, whichever version it was met by."""

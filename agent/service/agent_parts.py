@@ -22,6 +22,7 @@ from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
@@ -43,15 +44,18 @@ from agent.service.previews import Previews
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
+from agent.service.retrying import Retrying
 from agent.service.runs import Runs
-from agent.service.scheduler import Scheduler
+from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
+from agent.service.variables import Variables
 from agent.service.worker import Worker
 from agent.store.audit import Audit
+from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -68,12 +72,15 @@ from agent.store.passwords import Passwords
 from agent.store.past import Past
 from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
+from agent.store.sealing import Sealer
 from agent.store.settings import Settings
 from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -126,12 +133,13 @@ class AgentParts:
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
-        schedules = ScheduleStore(self.database)
+        schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
         self._runs, self._configurations = runs, configurations
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
             self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
@@ -159,6 +167,7 @@ class AgentParts:
                 events=EventStore(self.database),
                 answers=NoAnswers(),
                 vocabulary=vocabularies.of,
+                variables=variables,
             )
         )
         self.worker = Worker(
@@ -199,24 +208,38 @@ class AgentParts:
             clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
-            environment=self.environment,            hub=self.hub, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
+            queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
+        audit = Audit(self.database)
         jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=Audit(self.database), clock=self._clock,
-            redact=redactor.redact,
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.retrying = Retrying(
+            store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
+            hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
+            journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
+            changed=self._wake_scheduler,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+            retries=self.retrying.look,
         )  # fmt: skip
+        self.variables = Variables(
+            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+        )
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
                 environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
-                companions=companions, trips=self.trips,
+                companions=companions, trips=self.trips, variables=variables,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,
@@ -333,7 +356,7 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all())
+        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()

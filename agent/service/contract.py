@@ -16,7 +16,20 @@ from agent.service import answers
 from agent.service.agent_parts import AgentParts
 from agent.service.guard import PREFIX
 from agent.service.openapi import describe, names
-from agent.service.routes import apps, flows, functions, log, lookups, previews, records, reruns, schedules, service
+from agent.service.routes import (
+    apps,
+    bookmarks,
+    flows,
+    functions,
+    log,
+    lookups,
+    previews,
+    records,
+    reruns,
+    schedules,
+    service,
+    variables,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +55,11 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    for part in (service, apps, flows, records, schedules, functions, lookups, reruns, previews, log):
+    routes = (
+        service, apps, bookmarks, flows, records, schedules, functions, lookups,
+        reruns, previews, variables, log,
+    )  # fmt: skip
+    for part in routes:
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)

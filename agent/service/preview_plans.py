@@ -26,6 +26,7 @@ from agent.service.environment import Environment
 from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationRow
 from agent.store.deployments import DeploymentStore
+from agent.store.variables import VariableStore
 
 Bind = Callable[[str, Mapping[str, str], Mapping[str, str]], Mapping[str, ConfigurationRow]]
 """Chooses App Configurations: for a processflow's name, its credential tokens with their apps, and what was asked."""
@@ -44,6 +45,7 @@ class PreviewParts:
     vocabularies: Vocabularies
     companions: Companions
     trips: Trips
+    variables: VariableStore
 
 
 def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:

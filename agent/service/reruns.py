@@ -10,7 +10,7 @@ from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import Processflow, Stage
 from agent.domain.run_plan import Retry
-from agent.engine.plans import check_by_id
+from agent.engine.plans import check_by_id, reads_by_id
 from agent.service.asked_plans import replay, runtime_filter, unknown_node
 from agent.service.compiled import CompiledFlows
 from agent.service.runs import Runs
@@ -109,13 +109,10 @@ class Reruns:
 
 def _able_to_read_by_id(stages: Sequence[Stage]) -> tuple[list[Stage], ConfigurationError | None]:
     """The stages whose sources can read chosen records again, and why another one cannot."""
-    able: list[Stage] = []
     refusal: ConfigurationError | None = None
     for stage in stages:
         try:
             check_by_id(stage.source)
         except ConfigurationError as error:
             refusal = refusal or error
-        else:
-            able.append(stage)
-    return able, refusal
+    return [stage for stage in stages if reads_by_id(stage.source)], refusal

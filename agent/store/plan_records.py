@@ -17,6 +17,8 @@ from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.sync_filter import found_by
 from agent.store.tables import PLAN_RECORDS, STREAMS, SYNC_INFO, to_milliseconds
 
+NOTHING_TO_RETRY = "nothing-to-retry"
+"""The code of the error of a retry that would try nothing."""
 _IDS_AT_ONCE = 500
 
 
@@ -111,7 +113,7 @@ def nothing_to_retry() -> ConfigurationError:
     """The error of a retry that would try nothing."""
     return ConfigurationError(
         "There is no record to try again.",
-        code="nothing-to-retry",
+        code=NOTHING_TO_RETRY,
         remedy="Look in Sync Info which records there are, and choose some of them.",
     )
 

@@ -125,6 +125,8 @@ RUNS = sa.Table(
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
+    # The values that the run's packets gave to variables, as they are after the last packet that was booked.
+    sa.Column("variables", sa.JSON),
     # The App Configuration that a run waits for, as that has tripped; empty where it does not.
     sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
     # The time of its schedule that the run stands for; none where it was started otherwise.
@@ -163,6 +165,24 @@ SCHEDULES = sa.Table(
     sa.Column("alert", sa.Text, nullable=False),
 )
 
+# How processflows try failed records again by themselves. Outlives undeployment; without a row it is done by hand.
+RETRY_POLICIES = sa.Table(
+    "retry_policies",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    # New at each change: compared and set, so that of several services one acts.
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.Column("policy", sa.JSON, nullable=False),
+    sa.Column("anchor", Moment, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("next_at", Moment, nullable=False),
+    # Whether a time has come whose retry is still to be started.
+    sa.Column("due", sa.Boolean, nullable=False),
+    sa.Column("run_count", sa.Integer, nullable=False),
+    sa.Column("alert", sa.Text, nullable=False),
+)
+
 STREAMS = sa.Table(
     "streams",
     METADATA,
@@ -171,6 +191,9 @@ STREAMS = sa.Table(
     sa.Column("node", sa.Text, nullable=False),
     sa.Column("bookmark", sa.JSON),
     sa.Column("bookmark_moved_at", Moment),
+    # Who moved it there: a run, or a person.
+    sa.Column("bookmark_run", sa.Text, nullable=False, server_default=""),
+    sa.Column("bookmark_set_by", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("flow", "node"),
 )
 
@@ -307,6 +330,20 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# What variables hold outside a run: set by somebody, or kept by a run together with the bookmark.
+VARIABLES = sa.Table(
+    "variables",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    # A text, a number, true or false; {"sealed": …} for an encrypted one.
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 # Where a processflow receives events. Outlives undeployment.
