@@ -59,6 +59,11 @@ def acknowledged_fingerprints(connection: sa.Connection, stream: int, source_ids
     return {row[0]: row[1] for row in found}
 
 
+def tries(connection: sa.Connection, stream: int, source_ids: Sequence[str]) -> dict[str, int]:
+    """How often records were tried, of those that were tried more than once."""
+    return {row[0]: row[1] for row in _known(connection, "source_id, tries", stream, source_ids, "AND tries > 1")}
+
+
 class Known(NamedTuple):
     """What became of a record the last time."""
 
