@@ -229,7 +229,13 @@ class AgentParts:
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
             clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
+        self.records = Records(
+            sync_info=sync_info,
+            cures=Cures(deployments, compiled),
+            jobs=jobs,
+            deployments=deployments,
+            compiled=compiled,
+        )
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
