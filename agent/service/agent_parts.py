@@ -265,7 +265,7 @@ class AgentParts:
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
                 environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
-                companions=companions, variables=variables,
+                companions=companions, trips=self.trips, variables=variables,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,
