@@ -434,7 +434,7 @@ def with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
         None if row is None else (*row, arrived[index]) for index, row in zip(indices, part.rows or (), strict=True)
     ]
     attributes = (*part.attributes, Attribute(DESTINATION_ID))
-    return Load(part.source_ids, part.fingerprints, (), attributes, rows, part.errors)
+    return Load(part.source_ids, part.fingerprints, (), attributes, rows, part.errors, part.tracked)
 
 
 def is_plain(stage: Stage) -> bool:

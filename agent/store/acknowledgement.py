@@ -100,6 +100,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
 
     `troubled` holds the records that failed or were skipped; all others succeeded. `number` counts the packets that the
     run has written into the stream, from 1. `move` is booked with it where nothing else has to be written first.
+    `tracked` has the tracked columns of each record as JSON text; it is empty where nothing is tracked.
     """
 
     run: str
@@ -111,6 +112,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     fingerprints: list[int]
     troubled: list[RecordLine]
     at: int
+    tracked: list[str] = []
 
     def pack(self) -> bytes:
         """As bytes, for a receipt or an intent."""
