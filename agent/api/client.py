@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
+from agent.api.corrections import Corrections
 from agent.api.endpoint import Endpoint
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
@@ -48,7 +49,7 @@ class AgentClient:
         calls = Calls(self._http)
         self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns, self.previews = Reruns(calls), Previews(calls)
+        self.reruns, self.corrections, self.previews = Reruns(calls), Corrections(calls), Previews(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
 
     async def __aenter__(self) -> Self:

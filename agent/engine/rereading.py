@@ -12,10 +12,20 @@ from dataclasses import replace
 from agent.connectors.contract import ReadRequest, SentClause, SentPart
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, Packet
+from agent.domain.processflow import GetNode, Processflow
+from agent.engine.filters import render
 from agent.engine.reading import Readable
 from agent.engine.record_ids import LISTED_AT_ONCE, sent_clauses, takes_lists, with_ids
 
 _MOST_AT_ONCE = 500
+
+
+async def read_again(
+    source: Readable, get: GetNode, flow: Processflow, request: ReadRequest, ids: Sequence[str]
+) -> dict[str, bytes]:
+    """Records by their ids, as far as they are there."""
+    rendered = render(get.retry_filters, moment=None, start_from=get.start_from, variables=flow.variables)
+    return await Rereading(source, rendered.clauses, lambda _after, _limit: ()).documents(request, ids)
 
 
 class Rereading:
@@ -43,7 +53,7 @@ class Rereading:
             found = await asyncio.to_thread(self._chosen, after, size + 1)
             ids, more = found[:size], len(found) > size
             after = ids[-1] if ids else after
-            documents = await self._documents(request, ids)
+            documents = await self.documents(request, ids)
             there = [one for one in ids if one in documents]
             yield Packet(
                 source_ids=there,
@@ -55,7 +65,8 @@ class Rereading:
             if not more:
                 return
 
-    async def _documents(self, request: ReadRequest, ids: Sequence[str]) -> dict[str, bytes]:
+    async def documents(self, request: ReadRequest, ids: Sequence[str]) -> dict[str, bytes]:
+        """Some records, as far as they are there."""
         wanted = frozenset(ids)
         documents: dict[str, bytes] = {}
         for one in self._requests(request, ids):

@@ -15,23 +15,26 @@ from agent.connectors.contract import WriteTarget
 from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
-from agent.domain.run_plan import Normal, Replay, Retry, RuntimeFilter
+from agent.domain.run_plan import Normal, Replay, Resend, Retry, RuntimeFilter
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
+from agent.engine.correcting import unpacked
 from agent.engine.delivery import Delivery
 from agent.engine.event_answers import Answering, Answers
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
+from agent.engine.load import Load
 from agent.engine.pipeline import Pipeline
 from agent.engine.plans import Asked, ask, check_by_id, planned, takes_part, writes_again
-from agent.engine.preparation import Preparation
+from agent.engine.preparation import Preparation, Ready
 from agent.engine.reading import Readable, opened
 from agent.engine.rereading import Rereading
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
+from agent.store.acknowledgement import StoredBookmark
 from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -118,6 +121,8 @@ class Stages:
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
+            if isinstance(row.plan, Resend):
+                return await self._send(stage, row.plan, sinks, streams, cursor)
             source = await opened(
                 stage, flow=row.flow, normal=isinstance(row.plan, Normal), events=self.parts.events, stack=stack,
                 connect=lambda get: self.parts.bindings.connection(get, self.flow, self.bindings),
@@ -125,13 +130,7 @@ class Stages:
             )  # fmt: skip
             plan, walker = row.plan, Walker(stage, self.vocabulary)
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
-            carrier = Carrier(
-                stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
-                source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
-                journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
-                answering=Answering(self.parts.answers, row.flow, cursor.position),
-                moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
-            )  # fmt: skip
+            carrier = self._carrier(stage, walker, sinks=sinks, streams=streams, cursor=cursor, chosen=chosen)
             plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
@@ -146,6 +145,44 @@ class Stages:
             )  # fmt: skip
             self._note(stage)
             return await pipeline.run(asked.request)
+
+    def _carrier(
+        self,
+        stage: Stage,
+        walker: Walker,
+        *,
+        sinks: Mapping[str, Delivery],
+        streams: Mapping[str, int],
+        cursor: Cursor,
+        chosen: Chosen | None = None,
+    ) -> Carrier:
+        row, plan = self.row, self.row.plan
+        return Carrier(
+            stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=self.parts.ledger, run=row.id,
+            source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
+            journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+            answering=Answering(self.parts.answers, row.flow, cursor.position),
+            moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
+        )  # fmt: skip
+
+    async def _send(
+        self,
+        stage: Stage,
+        plan: Resend,
+        sinks: Mapping[str, Delivery],
+        streams: Mapping[str, int],
+        cursor: Cursor,
+    ) -> bool:
+        """Carry a corrected record straight to its POST and on. Nothing is read. Returns whether it is done."""
+        carrier = self._carrier(stage, Walker(stage, self.vocabulary), sinks=sinks, streams=streams, cursor=cursor)
+        post = next(post for post in stage.posts if post.id == plan.node)
+        self._note(stage)
+        sent = self.parts.runs.correction(plan.edit)
+        attributes, row = unpacked(sent.payload)
+        load = Load([sent.source_id], [sent.fingerprint], (), attributes, [row])
+        ready = Ready(load, None, read=0, unchanged=0, position={}, bookmark=StoredBookmark(None, {}))
+        await self.control.unless_cancelled(carrier.carry(ready, straight_to=post))
+        return not self.control.cancelled()
 
     def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
         for one in ids:

@@ -19,6 +19,7 @@ from agent.service.openapi import describe, names
 from agent.service.routes import (
     apps,
     bookmarks,
+    corrections,
     flows,
     functions,
     log,
@@ -54,7 +55,21 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    for part in (service, apps, bookmarks, flows, records, schedules, functions, lookups, reruns, previews, log):
+    desks = (
+        service,
+        apps,
+        bookmarks,
+        flows,
+        records,
+        corrections,
+        schedules,
+        functions,
+        lookups,
+        reruns,
+        previews,
+        log,
+    )
+    for part in desks:
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)
