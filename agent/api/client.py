@@ -23,6 +23,8 @@ from agent.api.lookups import Lookups
 from agent.api.previews import Previews
 from agent.api.records import Records
 from agent.api.reruns import Reruns
+from agent.api.snapshots import Snapshots
+from agent.api.variables import Variables
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -49,8 +51,9 @@ class AgentClient:
         calls = Calls(self._http)
         self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns, self.corrections, self.previews = Reruns(calls), Corrections(calls), Previews(calls)
+        self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
+        self.variables, self.corrections = Variables(calls), Corrections(calls)
 
     async def __aenter__(self) -> Self:
         return self

@@ -21,7 +21,9 @@ from agent.cli import (
     retries,
     runs,
     schedules,
+    snapshots,
     upkeep,
+    variables,
 )
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
@@ -42,6 +44,7 @@ app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
+app.add_typer(variables.variable, name="variable")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
@@ -55,6 +58,8 @@ app.command("runs")(runs.runs)
 app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
+app.command("snapshot")(snapshots.snapshot)
+app.command("record")(snapshots.record)
 app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")

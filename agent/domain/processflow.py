@@ -10,6 +10,7 @@ from enum import StrEnum
 from agent.domain.app import Action, DataType
 from agent.domain.clauses import FilterPart
 from agent.domain.event_trigger import DEFAULT_WAIT_SECONDS, EventTrigger
+from agent.domain.variables import Variable
 
 
 class NodeType(StrEnum):
@@ -111,11 +112,13 @@ class EventSource(GetNode):
 
 @dataclass(frozen=True, slots=True)
 class MapperNode:
-    """Maps one source record to one destination record."""
+    """Maps one source record to one destination record. `track` has an expression for each column that Sync Info shows
+    besides, by its header."""
 
     id: str
     mappings: tuple[AttributeMapping, ...]
     description: str = ""
+    track: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +245,7 @@ class Processflow:
     title: str
     description: str
     credentials: Mapping[str, str]
-    variables: Mapping[str, str]
+    variables: Mapping[str, Variable]
     start: StartNode
     stages: tuple[Stage, ...]
     lookups: Mapping[str, str] = field(default_factory=dict)

@@ -15,10 +15,12 @@ from agent.engine.carrying import with_ids
 from agent.engine.load import Load
 from agent.engine.plans import ask, check_by_id, planned
 from agent.engine.preparation import fingerprint_of
-from agent.engine.rereading import read_again
+from agent.engine.rereading import read_again, retry_clauses
+from agent.engine.variable_values import VariableValues
 from agent.engine.vocabulary import Vocabulary
 from agent.engine.walking import Action, Drop, Walker, Write
 from agent.store.past import Past
+from agent.store.variables import VariableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ async def mapped_record(
     version: int,
     source: Connection,
     vocabulary: Vocabulary,
+    variables: VariableStore,
     past: Past,
 ) -> MappedRecord:
     """Read a record again and let it walk as far as a POST.
@@ -51,6 +54,7 @@ async def mapped_record(
         version: Its deployed version.
         source: The entered connection to read from.
         vocabulary: What its expressions may name.
+        variables: What is stored for its variables.
         past: What became of the record at POSTs before this one.
 
     Raises:
@@ -60,15 +64,15 @@ async def mapped_record(
     check_by_id(stage.source)
     plan = Retry({post.id: 1})
     get = planned(plan, stage).source
-    asked = ask(get, plan, flow, bookmark=None, position=None, packet_records=1)
-    documents = await read_again(source, get, flow, asked.request, [source_id])
-    if source_id not in documents:
+    values = VariableValues(flow.variables, flow=flow.name, store=variables, vocabulary=vocabulary)
+    asked = ask(get, plan, values.texts(), bookmark=None, position=None, packet_records=1)
+    document = await read_again(source, retry_clauses(get, values.texts()), asked.request, source_id)
+    if document is None:
         raise _refused(
             "record-gone", "The record is not at the source any more.", "There is nothing to correct: skip it."
         )
-    document = documents[source_id]
     load = Load([source_id], [fingerprint_of(document, version)], [document])
-    found = _Search(planned(plan, stage), post, vocabulary, past).find(load)
+    found = _Search(planned(plan, stage), post, Walker(planned(plan, stage), vocabulary, values), past).find(load)
     row = found.rows[0] if found.rows else None
     if row is None:
         raise _unmapped(found.errors.get(0))
@@ -81,16 +85,15 @@ class _Search:
 
     stage: Stage
     post: PostNode
-    vocabulary: Vocabulary
+    walker: Walker
     past: Past
     stopped_at: str = ""
     errors: list[RecordError] = field(default_factory=list)
 
     def find(self, load: Load) -> Load:
-        walker = Walker(self.stage, self.vocabulary)
-        found = self._seek(walker, walker.walk(load))
-        while found is None and walker.holds:
-            found = self._seek(walker, walker.flush())
+        found = self._seek(self.walker.walk(load))
+        while found is None and self.walker.holds:
+            found = self._seek(self.walker.flush())
         if found is not None:
             return found
         if self.errors:
@@ -107,7 +110,7 @@ class _Search:
             "Let it be tried again: it is then written where it belongs.",
         )
 
-    def _seek(self, walker: Walker, actions: Iterator[Action]) -> Load | None:
+    def _seek(self, actions: Iterator[Action]) -> Load | None:
         for action in actions:
             if isinstance(action, Drop):
                 self.errors += action.load.errors.values()
@@ -115,18 +118,18 @@ class _Search:
                 continue
             if action.post.id == self.post.id:
                 return action.load
-            if action.onward and (found := self._behind(walker, action)) is not None:
+            if action.onward and (found := self._behind(action)) is not None:
                 return found
         return None
 
-    def _behind(self, walker: Walker, action: Write) -> Load | None:
+    def _behind(self, action: Write) -> Load | None:
         """What comes from behind another POST, if the record has arrived there in its present state."""
         load, post = action.load, action.post
         known = self.past.known(post.id, load.source_ids).get(load.source_ids[0])
         if known is None or not known.succeeded or known.fingerprint != load.fingerprints[0]:
             self.stopped_at = post.id
             return None
-        return self._seek(walker, walker.onward(post, with_ids(load, {0: known.destination_id})))
+        return self._seek(self.walker.onward(post, with_ids(load, {0: known.destination_id})))
 
 
 def _unmapped(error: RecordError | None) -> ConfigurationError:

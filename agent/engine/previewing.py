@@ -23,10 +23,12 @@ from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
 from agent.engine.plans import ask, stages_of, takes_part
 from agent.engine.reading import Readable, opened
+from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.past import Past
+from agent.store.variables import VariableStore
 
 _PACKET_RECORDS = 1_000
 
@@ -61,10 +63,20 @@ class Previewing:
         connections: Opens the apps.
         past: What earlier runs left.
         audience: Who is told.
+        variables: What is stored for variables. What the preview makes of them is told to nobody.
     """
 
-    def __init__(self, what: Previewed, *, connections: Bindings, past: Past, audience: Audience) -> None:
+    def __init__(
+        self,
+        what: Previewed,
+        *,
+        connections: Bindings,
+        past: Past,
+        audience: Audience,
+        variables: VariableStore | None = None,
+    ) -> None:
         self._what, self._connections, self._past, self._audience = what, connections, past, audience
+        self._variables, self._values = variables, NO_VALUES
         self._limit = FailureLimit(Counts())
         self._begun: set[str] = set()
 
@@ -74,7 +86,11 @@ class Previewing:
         Raises:
             AgentError: what would end a run as well: an app that cannot be reached, a table that does not fit.
         """
-        await self._stages(stages_of(self._what.plan, self._what.flow))
+        what = self._what
+        self._values = VariableValues(
+            what.flow.variables, flow=what.flow.name, store=self._variables, vocabulary=what.vocabulary
+        )
+        await self._stages(stages_of(what.plan, what.flow))
 
     async def _stages(self, stages: Sequence[Stage]) -> None:
         """Those of the stages that take part and had no turn yet."""
@@ -94,8 +110,9 @@ class Previewing:
                 sizes.append(destinations[post.id].packet_records(post.schema, post.action))
             source = await self._source(stage, stack)
             comparing = Comparing(
-                Walker(stage, what.vocabulary), stage, what.flow, destinations=destinations, version=what.version,
-                past=self._past, audience=self._audience, limit=self._limit, halted=self._halted_at,
+                Walker(stage, what.vocabulary, self._values), stage, what.flow, destinations=destinations,
+                version=what.version, past=self._past, audience=self._audience, limit=self._limit,
+                halted=self._halted_at,
             )  # fmt: skip
             request = await self._request(stage.source, min(sizes, default=_PACKET_RECORDS))
             async with aclosing(self._packets(source, request)) as packets:
@@ -121,7 +138,7 @@ class Previewing:
         what = self._what
         bookmark = await asyncio.to_thread(self._past.bookmark, get.id)
         asked = ask(
-            get, what.plan, what.flow, bookmark=bookmark, position=None,
+            get, what.plan, self._values.texts(), bookmark=bookmark, position=None,
             packet_records=packet_records if what.limit is None else min(packet_records, what.limit),
         )  # fmt: skip
         self._audience.begins(get.id, asked.text)

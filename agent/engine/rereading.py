@@ -12,20 +12,33 @@ from dataclasses import replace
 from agent.connectors.contract import ReadRequest, SentClause, SentPart
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, Packet
-from agent.domain.processflow import GetNode, Processflow
+from agent.domain.processflow import GetNode
 from agent.engine.filters import render
 from agent.engine.reading import Readable
 from agent.engine.record_ids import LISTED_AT_ONCE, sent_clauses, takes_lists, with_ids
+from agent.engine.variable_values import FilterTexts
 
 _MOST_AT_ONCE = 500
 
 
+def retry_clauses(get: GetNode, variables: FilterTexts) -> Sequence[SentPart]:
+    """The retry filter of a GET node, rendered but for the ids.
+
+    Raises:
+        ConfigurationError: code `filter-function` or `unknown-variable`.
+    """
+    return render(
+        get.retry_filters, moment=None, start_from=get.start_from, variables=variables.texts,
+        secret_variables=variables.secret,
+    ).clauses  # fmt: skip
+
+
 async def read_again(
-    source: Readable, get: GetNode, flow: Processflow, request: ReadRequest, ids: Sequence[str]
-) -> dict[str, bytes]:
-    """Records by their ids, as far as they are there."""
-    rendered = render(get.retry_filters, moment=None, start_from=get.start_from, variables=flow.variables)
-    return await Rereading(source, rendered.clauses, lambda _after, _limit: ()).documents(request, ids)
+    source: Readable, clauses: Sequence[SentPart], request: ReadRequest, source_id: str
+) -> bytes | None:
+    """One record by its id; None where it is not there."""
+    found = await Rereading(source, clauses, lambda _after, _limit: ()).documents(request, [source_id])
+    return found.get(source_id)
 
 
 class Rereading:

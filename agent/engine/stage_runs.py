@@ -16,21 +16,23 @@ from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.domain.run_plan import Normal, Replay, Resend, Retry, RuntimeFilter
+from agent.engine.activity import StageActivity
 from agent.engine.bindings import Bindings
-from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
+from agent.engine.blame import blaming
+from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.correcting import unpacked
 from agent.engine.delivery import Delivery
 from agent.engine.event_answers import Answering, Answers
-from agent.engine.filters import render
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
 from agent.engine.pipeline import Pipeline
-from agent.engine.plans import Asked, ask, check_by_id, planned, takes_part, writes_again
+from agent.engine.plans import Asked, ask, check_by_id, filters_of, planned, takes_part, writes_again
 from agent.engine.preparation import Preparation, Ready
 from agent.engine.reading import Readable, opened
-from agent.engine.rereading import Rereading
+from agent.engine.rereading import Rereading, retry_clauses
+from agent.engine.variable_values import Booked, FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
@@ -38,6 +40,7 @@ from agent.store.acknowledgement import StoredBookmark
 from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
+from agent.store.variables import VariableStore
 
 _PACKET_RECORDS = 2_500
 _FILTER_NAMES = {Retry: "Retry by id", RuntimeFilter: "Runtime Filter", Replay: "Window"}
@@ -53,6 +56,7 @@ class StageParts:
     clock: Callable[[], datetime]
     events: EventStore
     answers: Answers
+    variables: VariableStore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,17 @@ class Stages:
             records: list[int] = []
             # One for all: what counts is how many records of the run fail, wherever that is.
             limit = FailureLimit(self.parts.runs.get(row.id).counts)
+            activity = StageActivity(
+                stage=stage, run=row.id, ledger=ledger, journal=self.journal, clock=self.parts.clock,
+                number=self._cursor(stage.source).number,
+            )  # fmt: skip
             for post in stage.posts:
-                connection = await stack.enter_async_context(
-                    self.parts.bindings.connection(post, self.flow, self.bindings)
-                )
+                with blaming(post.id):
+                    connection = await stack.enter_async_context(
+                        self.parts.bindings.connection(
+                            post, self.flow, self.bindings, observer=activity.requests(post.id)
+                        )
+                    )
                 streams[post.id] = self._stream(post)
                 sinks[post.id] = Delivery(
                     destination=connection, target=self._target(post), ledger=ledger, run=row.id,
@@ -115,74 +126,78 @@ class Stages:
                     limit=limit, rivals=[self._stream(other) for other in stage.posts if _rivals(post, other)],
                 )  # fmt: skip
                 ledger.cursor(run=row.id, stream=streams[post.id])
-                await sinks[post.id].settle()
+                with blaming(post.id):
+                    await sinks[post.id].settle()
                 sinks[post.id].continue_from(ledger.cursor(run=row.id, stream=streams[post.id]).number)
                 records.append(connection.packet_records(post.schema, post.action))
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
-            if isinstance(row.plan, Resend):
-                return await self._send(stage, row.plan, sinks, streams, cursor)
-            source = await opened(
-                stage, flow=row.flow, normal=isinstance(row.plan, Normal), events=self.parts.events, stack=stack,
-                connect=lambda get: self.parts.bindings.connection(get, self.flow, self.bindings),
-                missing=lambda ids: self._tell_missing(stage.source, ids),
-            )  # fmt: skip
-            plan, walker = row.plan, Walker(stage, self.vocabulary)
+            activity.begins()
+            plan = row.plan
+            values = VariableValues(
+                self.flow.variables, flow=row.flow, run=row.id, store=self.parts.variables, vocabulary=self.vocabulary
+            )
+            # A read that goes on asks for what it asked for when it began, whatever its packets have brought since.
+            begun = cursor.position is not None
+            asked_with = filter_memory(cursor) if begun else values.remembered(filters_of(stage.source, plan))
+            walker = Walker(stage, self.vocabulary, values, activity.watch(number=cursor.number))
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
-            carrier = self._carrier(stage, walker, sinks=sinks, streams=streams, cursor=cursor, chosen=chosen)
+            carrier = Carrier(
+                stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
+                source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
+                journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                answering=Answering(self.parts.answers, row.flow, cursor.position),
+                watch=activity.watch(number=cursor.number), moves_bookmark=isinstance(plan, Normal),
+                again=writes_again(plan), chosen=chosen, filter_values=asked_with,
+            )  # fmt: skip
+            if isinstance(plan, Resend):
+                return await self._send(stage, plan, carrier, activity)
+            with blaming(stage.source.id):
+                source = await opened(
+                    stage, flow=row.flow, normal=isinstance(plan, Normal), events=self.parts.events, stack=stack,
+                    connect=lambda get: self.parts.bindings.connection(
+                        get, self.flow, self.bindings, observer=activity.requests(get.id)
+                    ),
+                    missing=lambda ids: self._tell_missing(stage.source, ids),
+                )  # fmt: skip
             plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
-                version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
+                version=row.version,
                 # A retry tries what was chosen for it, and that is nothing that anybody skipped.
                 skippable={} if chosen is not None else self._skippable(streams),
             )  # fmt: skip
-            asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS))
+            texts = values.texts(asked_with)
+            with blaming(stage.source.id):
+                asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS), texts)
             pipeline = Pipeline(
-                source=self._source(stage, source), preparation=preparation, carrier=carrier, control=self.control,
-                journal=self.journal, time_is_up=self.time_is_up,
+                source=self._source(stage, source, texts), node=stage.source.id, preparation=preparation,
+                carrier=carrier,
+                control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return await pipeline.run(asked.request)
+            return self._worked(stage, carrier, activity, ended=await pipeline.run(asked.request))
 
-    def _carrier(
-        self,
-        stage: Stage,
-        walker: Walker,
-        *,
-        sinks: Mapping[str, Delivery],
-        streams: Mapping[str, int],
-        cursor: Cursor,
-        chosen: Chosen | None = None,
-    ) -> Carrier:
-        row, plan = self.row, self.row.plan
-        return Carrier(
-            stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=self.parts.ledger, run=row.id,
-            source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
-            journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
-            answering=Answering(self.parts.answers, row.flow, cursor.position),
-            moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
-        )  # fmt: skip
+    def _worked(self, stage: Stage, carrier: Carrier, activity: StageActivity, *, ended: bool) -> bool:
+        """Note what was worked on a stage in this slice; returns whether its read came to its end."""
+        self.parts.ledger.note_work(self.row.id, carrier.unbooked_work())
+        if ended and self._cursor(stage.source).finished:
+            activity.ended()
+        return ended
 
-    async def _send(
-        self,
-        stage: Stage,
-        plan: Resend,
-        sinks: Mapping[str, Delivery],
-        streams: Mapping[str, int],
-        cursor: Cursor,
-    ) -> bool:
+    async def _send(self, stage: Stage, plan: Resend, carrier: Carrier, activity: StageActivity) -> bool:
         """Carry a corrected record straight to its POST and on. Nothing is read. Returns whether it is done."""
-        carrier = self._carrier(stage, Walker(stage, self.vocabulary), sinks=sinks, streams=streams, cursor=cursor)
         post = next(post for post in stage.posts if post.id == plan.node)
         self._note(stage)
         sent = self.parts.runs.correction(plan.edit)
         attributes, row = unpacked(sent.payload)
         load = Load([sent.source_id], [sent.fingerprint], (), attributes, [row])
-        ready = Ready(load, None, read=0, unchanged=0, position={}, bookmark=StoredBookmark(None, {}))
+        ready = Ready(
+            load, None, read=0, unchanged=0, position={}, bookmark=StoredBookmark(None, {}), variables=Booked()
+        )
         await self.control.unless_cancelled(carrier.carry(ready, straight_to=post))
-        return not self.control.cancelled()
+        return self._worked(stage, carrier, activity, ended=not self.control.cancelled())
 
     def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
         for one in ids:
@@ -191,11 +206,11 @@ class Stages:
                 record=one, detail="It may have been deleted since, or the filter leaves it out.",
             )  # fmt: skip
 
-    def _asked(self, get: GetNode, cursor: Cursor, packet_records: int) -> Asked:
+    def _asked(self, get: GetNode, cursor: Cursor, packet_records: int, variables: FilterTexts) -> Asked:
         if cursor.position is not None and not isinstance(cursor.position, dict):
             raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
         asked = ask(
-            get, self.row.plan, self.flow, bookmark=self.parts.ledger.bookmark(self._stream(get)),
+            get, self.row.plan, variables, bookmark=self.parts.ledger.bookmark(self._stream(get)),
             position=cursor.position, packet_records=packet_records,
         )  # fmt: skip
         if cursor.position is None:
@@ -206,15 +221,14 @@ class Stages:
             )  # fmt: skip
         return asked
 
-    def _source(self, stage: Stage, source: Readable) -> Readable:
+    def _source(self, stage: Stage, source: Readable, variables: FilterTexts) -> Readable:
         """What packets are read from: the app, or for a retry the records that it tries."""
         if not isinstance(self.row.plan, Retry):
             return source
         get, posts = stage.source, [post.id for post in stage.posts]
         check_by_id(get)
-        rendered = render(get.retry_filters, moment=None, start_from=get.start_from, variables=self.flow.variables)
         return Rereading(
-            source, rendered.clauses,
+            source, retry_clauses(get, variables),
             lambda after, limit: self.parts.runs.chosen(self.row.id, posts, after=after, limit=limit),
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ Whoever walks does these things in the order in which they come.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agent.domain.errors import RecordError
@@ -27,7 +27,9 @@ from agent.domain.processflow import (
 from agent.engine.decisions import Condition
 from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
+from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.vocabulary import PLAIN, Vocabulary
+from agent.engine.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class Respond:
     load: Load
 
 
+# What a POST writes and how long a Delay waits is booked when it happens; the watch need not count it.
+_COUNTED_ELSEWHERE = (PostNode, DelayNode)
+
 Action: TypeAlias = Write | Hold | Drop | Respond
 
 
@@ -72,14 +77,25 @@ class Walker:
     Args:
         stage: The stage; its mappers have types.
         vocabulary: What the expressions of its nodes may name.
+        values: The variables, which packets change on their way.
+        watch: Sees every packet that passes a node.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN) -> None:
-        self.vocabulary = vocabulary
+    def __init__(
+        self,
+        stage: Stage,
+        vocabulary: Vocabulary = PLAIN,
+        values: VariableValues = NO_VALUES,
+        watch: Watch | None = None,
+    ) -> None:
+        self.vocabulary = vocabulary = replace(vocabulary, variables=values)
+        self.values = values
+        self._followed = {node for node in stage.nodes if values.follows(node, source=False)}
         self._stage = stage
+        self.watch = watch or Watch()
         nodes = stage.nodes.values()
         self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
         self._conditions = {node.id: Condition(node, vocabulary) for node in nodes if isinstance(node, DecisionNode)}
@@ -102,8 +118,12 @@ class Walker:
             self._held[node_id] = [load for load in kept if len(load)]
         return dropped
 
-    def walk(self, load: Load) -> Iterator[Action]:
-        """What is to be done with a packet from the source."""
+    def walk(self, load: Load, *, read: Sequence[bytes] | None = None) -> Iterator[Action]:
+        """What is to be done with a packet from the source. `read` are the records as they were read, where some of
+        them do not walk any more."""
+        if len(load):
+            self.watch.sent_on(self._stage.source.id, load)
+        self.values.leave(self._stage.source.id, load.documents if read is None else read, source=True)
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
     def enter(self, post: PostNode, load: Load) -> Iterator[Action]:
@@ -112,6 +132,7 @@ class Walker:
 
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
         """What is to be done with what was written."""
+        self.watch.sent_on(post.id, load)
         yield from self._onward(post.id, Output.ONLY, load)
 
     def flush(self) -> Iterator[Action]:
@@ -123,6 +144,8 @@ class Walker:
                 return
 
     def _onward(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
+        if node_id in self._followed:
+            self.values.leave(node_id, _fine(load), source=False)
         targets = [way.target for way in self._stage.ways.get(node_id, ()) if way.output is output]
         if not targets and len(load) and not isinstance(self._stage.nodes.get(node_id), PostNode):
             yield Drop(node_id, load)
@@ -133,25 +156,36 @@ class Walker:
         if not len(load):
             return
         node = self._stage.nodes[node_id]
+        if isinstance(node, _COUNTED_ELSEWHERE):
+            self.watch.arrived(node_id, load)
+        else:
+            self.watch.came(node_id, load)
         match node:
             case PostNode():
                 yield Write(node, load, onward=node_id in self._stage.ways)
             case ReturnNode():
                 yield Respond(node, load)
             case MapperNode():
-                yield from self._onward(node_id, Output.ONLY, self._mapped(node_id, load))
+                yield from self._go(node_id, Output.ONLY, self._mapped(node_id, load))
             case SplitterNode():
                 for piece in load.cut(node.size):
-                    yield from self._onward(node_id, Output.ONLY, piece)
+                    yield from self._go(node_id, Output.ONLY, piece)
             case MergerNode():
                 yield from self._merge(node, load)
             case DecisionNode():
                 yield from self._decide(node, load)
             case DelayNode() | HaltNode():
                 yield Hold(node, load)
-                yield from self._onward(node_id, Output.ONLY, load)
+                yield from self._go(node_id, Output.ONLY, load)
             case _:
-                yield from self._onward(node_id, Output.ONLY, load)
+                yield from self._go(node_id, Output.ONLY, load)
+
+    def _go(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
+        """Let a load leave a node that was at work on it."""
+        if len(load):
+            elsewhere = isinstance(self._stage.nodes[node_id], _COUNTED_ELSEWHERE)
+            (self.watch.sent_on if elsewhere else self.watch.went)(node_id, load)
+        yield from self._onward(node_id, output, load)
 
     def _mapped(self, node_id: str, load: Load) -> Load:
         """The load after a Mapper. Records that failed before are not mapped."""
@@ -160,14 +194,23 @@ class Walker:
         source_ids: Sequence[str] = load.source_ids
         if load.errors:
             documents, source_ids = [documents[index] for index in fine], [source_ids[index] for index in fine]
-        found = self._mappers[node_id].map_packet(Packet(source_ids, documents, {}))
+        mapper = self._mappers[node_id]
+        with self.watch.at_work(node_id):
+            found = mapper.map_packet(Packet(source_ids, documents, {}))
+        self.watch.failed(node_id, load, [fine[place] for place in found.failures])
+        tracked = load.tracked
+        if (texts := mapper.tracked(documents)) is not None:
+            of_fine = dict(zip(fine, texts, strict=True))
+            tracked = [of_fine.get(index) or (tracked[index] if tracked else "") for index in range(len(load))]
         if not found.failures and not load.errors:
-            return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, found.batch.rows)
+            return Load(
+                load.source_ids, load.fingerprints, (), found.batch.attributes, found.batch.rows, tracked=tracked
+            )
         errors: dict[int, RecordError] = dict(load.errors)
         errors.update({fine[place]: error for place, error in found.failures.items()})
         rows = iter(found.batch.rows)
         filled = [None if index in errors else next(rows) for index in range(len(load))]
-        return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, filled, errors)
+        return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, filled, errors, tracked)
 
     def _merge(self, node: MergerNode, load: Load) -> Iterator[Action]:
         held = self._held.setdefault(node.id, [])
@@ -179,10 +222,18 @@ class Walker:
             yield from self._release(node.id)
 
     def _release(self, node_id: str) -> Iterator[Action]:
-        yield from self._onward(node_id, Output.ONLY, joined(self._held.pop(node_id)))
+        yield from self._go(node_id, Output.ONLY, joined(self._held.pop(node_id)))
 
     def _decide(self, node: DecisionNode, load: Load) -> Iterator[Action]:
-        decided = self._conditions[node.id].decide(load)
+        with self.watch.at_work(node.id):
+            decided = self._conditions[node.id].decide(load)
+        self.watch.failed(node.id, load, decided.errors)
         load = load.failed(decided.errors)
-        yield from self._onward(node.id, Output.THEN, load.picked(decided.then))
-        yield from self._onward(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
+        yield from self._go(node.id, Output.THEN, load.picked(decided.then))
+        yield from self._go(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
+
+
+def _fine(load: Load) -> Sequence[bytes]:
+    """The records that have not failed."""
+    documents = load.as_documents()
+    return [document for index, document in enumerate(documents) if index not in load.errors]

@@ -35,6 +35,7 @@ from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
+from agent.service.housekeeping import Housekeeping
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
@@ -51,8 +52,10 @@ from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
+from agent.service.snapshots import Snapshots
 from agent.service.trips import Trips
 from agent.service.validations import Validations
+from agent.service.variables import Variables
 from agent.service.worker import Worker
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
@@ -76,10 +79,13 @@ from agent.store.redaction import Redactor
 from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
+from agent.store.sealing import Sealer
 from agent.store.settings import Settings
+from agent.store.snapshots import Snapshots as SnapshotStore
 from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -138,10 +144,13 @@ class AgentParts:
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
-            self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
-        )
+            self.settings, default_folder=folders.packets, samples_folder=folders.samples, redactor=redactor,
+            failed=self._packets_failed,
+        )  # fmt: skip
+        self._ending.callback(self.diagnosis.close)
         self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
         found = connectors()
         compiled = CompiledFlows(configurations, found)
@@ -165,6 +174,7 @@ class AgentParts:
                 events=EventStore(self.database),
                 answers=NoAnswers(),
                 vocabulary=vocabularies.of,
+                variables=variables,
             )
         )
         self.worker = Worker(
@@ -180,9 +190,14 @@ class AgentParts:
             secrets_ready=self._secrets_ready,
             changed=self.environment_changed,
         )
+        self.housekeeping = Housekeeping(
+            database=self.database, diagnosis=self.diagnosis, settings=self.settings, journal=self.journal,
+            clock=self._clock,
+        )  # fmt: skip
         self.desk = SettingsDesk(
-            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
-        )
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
+            housekeeping=self.housekeeping,
+        )  # fmt: skip
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.trips = Trips(
             store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
@@ -216,14 +231,22 @@ class AgentParts:
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
             clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
-        self.reruns = Reruns(runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found)
-        self.correcting = Correcting(
-            Reading(
-                deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
-                past=partial(Past, self.database), sync_info=sync_info,
+        self.records = Records(
+            sync_info=sync_info,
+            cures=Cures(deployments, compiled),
+            jobs=jobs,
+            deployments=deployments,
+            compiled=compiled,
+        )
+        self.reruns, self.correcting = (
+            Reruns(runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found),
+            Correcting(
+                Reading(
+                    deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
+                    variables=variables, past=partial(Past, self.database), sync_info=sync_info,
+                ),
+                store=Corrections(self.database), runs=self.runs, rows=runs,
             ),
-            store=Corrections(self.database), runs=self.runs, rows=runs,
         )  # fmt: skip
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
@@ -236,11 +259,18 @@ class AgentParts:
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
             retries=self.retrying.look,
         )  # fmt: skip
+        self.snapshots = Snapshots(
+            store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
+            diagnosis=self.diagnosis, clock=self._clock,
+        )  # fmt: skip
+        self.variables = Variables(
+            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+        )
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
                 environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
-                companions=companions,
+                companions=companions, trips=self.trips, variables=variables,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,
@@ -269,6 +299,7 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.housekeeping.stop()
             self.records.jobs.stop()
             self.environment.stop()
             self.previews.close()
@@ -325,6 +356,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.housekeeping.start()
 
     def _tripped(self, configuration_id: str) -> None:
         self.configurations.tripped(configuration_id)
@@ -357,7 +389,7 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all())
+        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()

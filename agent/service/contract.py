@@ -29,6 +29,8 @@ from agent.service.routes import (
     reruns,
     schedules,
     service,
+    snapshots,
+    variables,
 )
 
 _logger = logging.getLogger(__name__)
@@ -55,21 +57,11 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    desks = (
-        service,
-        apps,
-        bookmarks,
-        flows,
-        records,
-        corrections,
-        schedules,
-        functions,
-        lookups,
-        reruns,
-        previews,
-        log,
-    )
-    for part in desks:
+    routes = (
+        service, apps, bookmarks, flows, records, corrections, schedules, functions, lookups,
+        reruns, previews, snapshots, variables, log,
+    )  # fmt: skip
+    for part in routes:
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)

@@ -27,6 +27,7 @@ from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.past import Past
 from agent.store.runs import RunStore
 from agent.store.sync_info import SyncInfo, SyncRow
+from agent.store.variables import VariableStore
 
 _MOST_SECONDS = 25.0
 
@@ -39,6 +40,7 @@ class Reading:
     compiled: CompiledFlows
     connections: Bindings
     vocabulary: Callable[[Deployment], Vocabulary]
+    variables: VariableStore
     past: Callable[[str], Past]
     sync_info: SyncInfo
 
@@ -153,7 +155,8 @@ class Correcting:
                 async with reading.connections.connection(stage.source, flow, deployment.bindings) as source:
                     return await mapped_record(
                         stage, post, source_id, flow=flow, version=deployment.version, source=source,
-                        vocabulary=reading.vocabulary(deployment), past=reading.past(flow.name),
+                        vocabulary=reading.vocabulary(deployment), variables=reading.variables,
+                        past=reading.past(flow.name),
                     )  # fmt: skip
         except TimeoutError:
             raise TransientError(

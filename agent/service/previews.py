@@ -107,7 +107,11 @@ class Previews:
                 what.flow, self._folder.new(answer.id), redact=self._redact, changed=lambda: self._progressed(job)
             )
             previewing = Previewing(
-                what, connections=self._parts.connections, past=self._past(what.flow.name), audience=progress
+                what,
+                connections=self._parts.connections,
+                past=self._past(what.flow.name),
+                audience=progress,
+                variables=self._parts.variables,
             )
             thread = threading.Thread(
                 target=lambda: self._run(job, previewing), name=f"preview-{answer.id}", daemon=True

@@ -125,6 +125,8 @@ RUNS = sa.Table(
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
+    # The values that the run's packets gave to variables, as they are after the last packet that was booked.
+    sa.Column("variables", sa.JSON),
     # The App Configuration that a run waits for, as that has tripped; empty where it does not.
     sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
     # The time of its schedule that the run stands for; none where it was started otherwise.
@@ -348,6 +350,65 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# What each node of a run did; see `agent.store.node_work`. A run's id begins with its time.
+NODE_ENTRIES = sa.Table(
+    "node_entries",
+    METADATA,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("entry", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.BigInteger, nullable=False),
+    sa.Column("milliseconds", sa.BigInteger, nullable=False),
+    sa.Column("packets_in", sa.BigInteger, nullable=False),
+    sa.Column("records_in", sa.BigInteger, nullable=False),
+    sa.Column("packets_out", sa.BigInteger, nullable=False),
+    sa.Column("records_out", sa.BigInteger, nullable=False),
+    sa.Column("unchanged", sa.BigInteger, nullable=False),
+    sa.Column("failed", sa.BigInteger, nullable=False),
+    sa.Column("skipped", sa.BigInteger, nullable=False),
+    sa.Column("done", sa.SmallInteger, nullable=False),
+    sa.Column("fault", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What became of the records of each packet: one row for a packet, the oldest has the smallest id.
+DATA_LOG = sa.Table(
+    "data_log",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("stream", sa.Integer, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("records", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("skipped", sa.Integer, nullable=False),
+    # What the row takes on disk, about.
+    sa.Column("size", sa.Integer, nullable=False),
+    # Before the content: SQLite reads a row from its beginning, and only as far as it is asked for.
+    sa.Column("hashes", sa.LargeBinary, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Index("data_log_by_run", "run", "id"),
+    # With the size, so that all of them are added up without reading a row.
+    sa.Index("data_log_by_stream", "stream", "id", "size"),
+)
+
+# What variables hold outside a run: set by somebody, or kept by a run together with the bookmark.
+VARIABLES = sa.Table(
+    "variables",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    # A text, a number, true or false; {"sealed": …} for an encrypted one.
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 # Where a processflow receives events. Outlives undeployment.

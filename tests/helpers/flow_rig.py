@@ -6,7 +6,7 @@ The credential token `from` leads to the sources, `to` to the destinations that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -30,12 +30,15 @@ from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
 from agent.store.events import Delivery, EventStore
+from agent.store.kept import KeptKind
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.sealing import Sealer
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo, SyncRow
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -74,14 +77,28 @@ class Line(NamedTuple):
     detail: str
 
 
+class KeptPacket(NamedTuple):
+    """A packet that was to be kept."""
+
+    node: str
+    kind: KeptKind
+    number: int
+    piece: int
+    records: int
+    shown: int
+    content: bytes
+    whole: bool
+
+
 @dataclass
 class RecordingJournal:
     """Keeps what a run tells."""
 
     lines: list[Line] = field(default_factory=list)
-    packets: list[tuple[str, int, bytes]] = field(default_factory=list)
+    packets: list[KeptPacket] = field(default_factory=list)
     progress: int = 0
     wants_packets: bool = False
+    wants_samples: bool = False
 
     def write(
         self,
@@ -101,9 +118,12 @@ class RecordingJournal:
         assert run
         self.progress += 1
 
-    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
+    def packet(
+        self, *, run: str, node: str, kind: KeptKind, number: int, piece: int, records: int, shown: int,
+        content: bytes, whole: bool,
+    ) -> None:  # fmt: skip
         assert run
-        self.packets.append((node, number, content))
+        self.packets.append(KeptPacket(node, kind, number, piece, records, shown, content, whole))
 
     def said(self, text: str) -> int:
         """How many lines hold this text."""
@@ -133,9 +153,9 @@ class WatchedLedger(Ledger):
         super().move(run, move, at=at)
         self._steps.reach("moved")
 
-    def hold(self, *, run: str, node: str, packet: str, until: datetime) -> datetime:
+    def hold(self, *, run: str, node: str, packet: str, until: datetime, at: datetime, records: int) -> datetime:
         self._steps.reach("before holding")
-        decided = super().hold(run=run, node=node, packet=packet, until=until)
+        decided = super().hold(run=run, node=node, packet=packet, until=until, at=at, records=records)
         self._steps.reach("held")
         return decided
 
@@ -178,10 +198,18 @@ class NoSecrets:
 
     def __init__(self, **secrets: str) -> None:
         self.secrets = secrets
+        self.known: list[str] = []
+        """What must not be shown any more."""
 
     def get(self, name: str) -> Secret | None:
         found = self.secrets.get(name.rsplit("/", 1)[-1])
         return Secret(found) if found is not None else None
+
+    def store(self, values: Mapping[str, Secret]) -> None:
+        self.secrets |= {name.rsplit("/", 1)[-1]: secret.reveal() for name, secret in values.items()}
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        self.known += [secret.reveal() for secret in secrets]
 
 
 @dataclass
@@ -218,6 +246,8 @@ class Rig:
         self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
+        self.secrets = NoSecrets()
+        self.variables = VariableStore(self.database, Sealer(self.secrets))
         self.events, self.inboxes = EventStore(self.database), EventInboxes(self.database)
         self.trips = TripStore(self.database)
         self.configurations = ConfigurationStore(self.database)
@@ -266,9 +296,9 @@ class Rig:
         """What a runner works with."""
         return Parts(
             deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
-            bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
-            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse, events=self.events,
-            answers=self.answers,
+            bindings=Bindings(configurations=self.configurations, secrets=self.secrets, connectors=self.connectors),
+            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse, variables=self.variables,
+            events=self.events, answers=self.answers,
         )  # fmt: skip
 
     def parse(self, deployment: Deployment) -> Processflow:
