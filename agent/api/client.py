@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
+from agent.api.versions import DEPLOY_SECONDS, Versions
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -41,6 +42,7 @@ class AgentClient:
         )
         calls = Calls(self._http)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
+        self.versions = Versions(calls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,8 +134,8 @@ class AgentClient:
         return await self._send("POST", "/flows/check", models.CheckResult, request)
 
     async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
-        """Deploy or redeploy a document."""
-        return await self._send("POST", "/flows", models.Deployed, request)
+        """Deploy or redeploy a document; a `DeployRequest` says more. Cancelling the task cancels the deployment."""
+        return await self._send("POST", "/flows", models.Deployed, request, timeout_seconds=DEPLOY_SECONDS)
 
     async def flows(self) -> list[models.Flow]:
         """Every deployed processflow."""

@@ -1,4 +1,4 @@
-"""`opagent flow …`: check, deploy, list, show and undeploy processflows."""
+"""`opagent flow …`: check, deploy, list, show and undeploy processflows. Their versions are in `versions`."""
 
 from __future__ import annotations
 
@@ -7,53 +7,19 @@ from typing import Annotated
 
 import typer
 
-from agent.api import models
+from agent.api.deployment_models import DeployRequest
+from agent.cli import versions
 from agent.cli.connecting import ask
+from agent.cli.flow_files import AnywayOption, BindOption, FileArgument, NameArgument, NoteOption, read_document
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, stdout, table
 from agent.cli.questions import confirm
+from agent.cli.schedules import CronOption, DailyOption, EveryOption, ZoneOption, plan_of
 from agent.domain.errors import ConfigurationError
 
-flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy.")
-
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]
-NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
-BindOption = Annotated[
-    list[str] | None, typer.Option("--bind", "-b", help="Bind a credential token: token=configuration name or id.")
-]
-MAX_BYTES = 5_000_000
+flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy, go back.")
 
 
-def read_document(path: Path, bind: list[str], note: str = "") -> models.DocumentRequest:
-    """A document from a file, with its bindings.
-
-    Raises:
-        ConfigurationError: code `document-unreadable` or `binding-invalid`.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(
-                f"{path} is larger than {MAX_BYTES:,} bytes.", code="document-unreadable", remedy="Split it."
-            )
-        document = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as UTF-8 text.",
-            code="document-unreadable",
-            remedy="Check the path, its permissions and its encoding.",
-            detail=type(error).__name__,
-        ) from error
-    bindings = {}
-    for pair in bind:
-        token, separator, configuration = pair.partition("=")
-        if not separator:
-            raise ConfigurationError(
-                f"“{pair}” is not of the form token=configuration.", code="binding-invalid", remedy="Write it so."
-            )
-        bindings[token] = configuration
-    return models.DocumentRequest(document=document, file=path.name, bindings=bindings, note=note)
-
-
-def _read(path: Path, bind: list[str] | None, note: str = "") -> models.DocumentRequest:
+def _read(path: Path, bind: list[str] | None, note: str = "") -> DeployRequest:
     try:
         return read_document(path, bind or [], note)
     except ConfigurationError as error:
@@ -82,19 +48,27 @@ def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = Fal
 def deploy(
     file: FileArgument,
     bind: BindOption = None,
-    reason: Annotated[str, typer.Option("--note", help="Why, for the history.")] = "",
+    reason: NoteOption = "",
+    anyway: AnywayOption = False,
+    bind_later: Annotated[
+        bool, typer.Option("--bind-later", help="Deploy although a token has no App Configuration yet.")
+    ] = False,
+    every: EveryOption = "",
+    daily: DailyOption = "",
+    cron: CronOption = "",
+    zone: ZoneOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a processflow runnable here, or replace its version."""
-    request = _read(file, bind, reason)
-    deployed = ask(lambda client: client.deploy(request))
-
-    def text() -> None:
-        for line in deployed.lines:
-            say(line)
-        say(f"{deployed.flow.name} version {deployed.flow.version} is deployed.", "bold green")
-
-    show(deployed, as_json, text)
+    """Make a processflow runnable here, or replace its version. Without a new schedule it keeps the one it has."""
+    request = _read(file, bind, reason).model_copy(update={"anyway": anyway, "bind_later": bind_later})
+    if every or daily or cron:
+        try:
+            plan = plan_of(every=every, daily=daily, cron=cron, zone=zone)
+        except ConfigurationError as error:
+            fail(error)
+        request = request.model_copy(update={"schedule": plan})
+    deployed = ask(lambda client: client.deploy(request), interrupted=versions.CANCELLED)
+    show(deployed, as_json, lambda: versions.tell(deployed))
 
 
 @flow.command("list")
@@ -146,8 +120,11 @@ def undeploy(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Withdraw a processflow. Its history, bookmarks and Sync Info stay."""
+    """Withdraw a processflow. Its versions, runs, bookmarks and Sync Info stay."""
     if not yes:
-        confirm(f"Undeploy {name}? Its history, bookmarks and Sync Info stay.")
+        confirm(f"Undeploy {name}? Its versions, runs, bookmarks and Sync Info stay.")
     answer = ask(lambda client: client.undeploy(name))
     show(answer, as_json, lambda: say(answer.message))
+
+
+versions.add_to(flow)

@@ -19,15 +19,19 @@ from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
 from agent.engine.runner import Parts, Runner
 from agent.service import answers
+from agent.service.chosen_bindings import BindingChoice
 from agent.service.clearing import Clearing
 from agent.service.compiled import CompiledFlows
+from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.configurations import Configurations
+from agent.service.deploying import Deploying
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.history import History
 from agent.service.journal import LogHandler, ServiceJournal
+from agent.service.late_binding import LateBinding
 from agent.service.log_access import LogAccess
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
@@ -37,10 +41,13 @@ from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.validations import Validations
+from agent.service.versions import Versions
 from agent.service.worker import Worker
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
+from agent.store.deployment_log import DeploymentLog
 from agent.store.deployments import DeploymentStore
+from agent.store.flow_history import FlowHistory
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
@@ -147,23 +154,39 @@ class AgentParts:
             self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
         )
         self.operators = Operators(OperatorStore(self.database), Passwords())
+        self.late_binding = LateBinding(
+            deployments=deployments, configurations=configurations, journal=self.journal, hub=self.hub,
+            clock=self._clock, changed=self._wake_scheduler,
+        )  # fmt: skip
         self.configurations = Configurations(
             store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
-            clock=self._clock,
+            clock=self._clock, proven=self.late_binding.look,
         )  # fmt: skip
         self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
         self.schedules = Schedules(
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        choice = BindingChoice(configurations=configurations, deployments=deployments, connectors=found)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
-            schedules=self.schedules, connectors=found, compiled=compiled, environment=self.environment, hub=self.hub,
+            schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, hub=self.hub,
             clock=self._clock,
+        )  # fmt: skip
+        self._deployment_log = DeploymentLog(self.database)
+        self.deploying = Deploying(
+            deployments=deployments, log=self._deployment_log, choice=choice,
+            checks=ConfigurationChecks(self.validations, self.secrets), schedules=self.schedules, connectors=found,
+            environment=self.environment, late=self.late_binding, hub=self.hub, clock=self._clock,
+            describe=self.flows.describe,
+        )  # fmt: skip
+        self.versions = Versions(
+            deployments=deployments, configurations=configurations, log=self._deployment_log,
+            history=FlowHistory(self.database), deploying=self.deploying,
         )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, sync_info=sync_info, queue=self.worker,
-            environment=self.environment, hub=self.hub, clock=self._clock,
+            environment=self.environment, hub=self.hub, require_bound=choice.require, clock=self._clock,
         )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
@@ -176,6 +199,10 @@ class AgentParts:
     def start(self) -> None:
         """Take up runs and open the vault, in the background: the contract answers meanwhile."""
         self.journal.write("info", f"The service has started: version {__version__}, process {self.pid}.")
+        for flow in self._deployment_log.settle(at=self._clock()):
+            self.journal.write(
+                "warning", "The service ended in the middle of a deployment. Nothing was changed.", flow=flow
+            )
         last = self.history.last_end
         if last is not None and not last.clean:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)

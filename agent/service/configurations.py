@@ -18,6 +18,7 @@ from agent.service.events import Hub
 from agent.service.secrets import Secrets
 from agent.store.configurations import (
     SAVED,
+    VALIDATED,
     ConfigurationRow,
     ConfigurationStore,
     secret_name,
@@ -45,6 +46,7 @@ class Configurations:
         connectors: Every connector by app id.
         hub: Told of every change.
         clock: Gives the present, aware and in UTC.
+        proven: Called when the values of a configuration are stored and known to work.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class Configurations:
         connectors: Mapping[str, Connector],
         hub: Hub,
         clock: Callable[[], datetime],
+        proven: Callable[[], None],
     ) -> None:
         self._store, self._deployments, self._secrets = store, deployments, secrets
-        self._connectors, self._hub, self._clock = connectors, hub, clock
+        self._connectors, self._hub, self._clock, self._proven = connectors, hub, clock, proven
         self._changing = threading.Lock()  # vault and store change together
 
     def apps(self) -> list[models.App]:
@@ -138,7 +141,10 @@ class Configurations:
             ConfigurationError: the vault is not open.
         """
         with self._changing:
-            return self._save(draft, prepared, proof)
+            saved = self._save(draft, prepared, proof)
+        if saved.configuration.state is models.ConfigurationState.VALIDATED:
+            self._proven()
+        return saved
 
     def _save(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof | None) -> models.Saved:
         before = self._stored(draft)
@@ -204,6 +210,8 @@ class Configurations:
             noted = self._store.get(row.id)
         users = self._users().get(row.id, ())
         self._hub.publish(models.EventKind.CONFIGURATION, answers.configuration(noted, used_by=users))
+        if proof.state == VALIDATED:
+            self._proven()
 
     def is_stored(self, row: ConfigurationRow, prepared: Prepared) -> bool:
         """Whether these are the values and secrets that are stored."""

@@ -16,7 +16,7 @@ from agent.domain.schedule import Progress
 from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
-from agent.store.deployments import DeploymentStore
+from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore
 from agent.store.sync_info import SyncInfo
@@ -31,7 +31,11 @@ class Queue(Protocol):
 
 
 class Runs:
-    """The runs of this agent."""
+    """The runs of this agent.
+
+    Args:
+        require_bound: Refuses what waits for App Configurations.
+    """
 
     def __init__(
         self,
@@ -43,19 +47,23 @@ class Runs:
         queue: Queue,
         environment: Environment,
         hub: Hub,
+        require_bound: Callable[[Deployment], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._deployments, self._schedules, self._sync_info = store, deployments, schedules, sync_info
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
+        self._require_bound = require_bound
 
     def execute(self, flow: str, *, by: str) -> models.Run:
         """Start a run now.
 
         Raises:
-            ConflictError: code `environment-not-enabled` or `already-running`.
+            ConflictError: code `environment-not-enabled`, `already-running`, or `source-application-not-found` where an
+                App Configuration is still missing.
             NotFoundError: code `flow-not-found`.
         """
         deployment = self._deployments.get(flow)
+        self._require_bound(deployment)
         self._environment.require()
         at = self._clock()
         row = self._store.queue(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -88,13 +88,13 @@ class Scheduler:
         rows = self._store.all()
         if not rows:
             return LOOK_SECONDS
-        deployed = self._deployments.names()
+        deployed, waiting = self._deployments.names(), self._deployments.waiting()
         busy = {run.flow: run for run in self._rows.active()}
         ahead: list[float] = []
         trouble: AgentError | None = None
         for row in rows:
             try:
-                next_at = self._look_at(row, self._world(row.flow, deployed, busy)).progress.next_at
+                next_at = self._look_at(row, self._world(row.flow, deployed, waiting, busy)).progress.next_at
             except AgentError as error:
                 trouble = error
             else:
@@ -120,12 +120,12 @@ class Scheduler:
                 failing = False
             self._wake.wait(seconds)
 
-    def _world(self, flow: str, deployed: set[str], busy: Mapping[str, RunRow]) -> World:
+    def _world(self, flow: str, deployed: set[str], waiting: Container[str], busy: Mapping[str, RunRow]) -> World:
         run = busy.get(flow)
         return World(
             now=self._clock(),
             deployed=flow in deployed,
-            hindrance=_HINDRANCES[self._state()],
+            hindrance=_HINDRANCES[self._state()] or (_UNBOUND if flow in waiting else ""),
             busy=Busy(run.id, run.started_at or run.queued_at) if run is not None else None,
         )
 
@@ -159,6 +159,7 @@ class Scheduler:
             self._journal.write("warning", f"Its schedule cannot be used. {error}", flow=row.flow)
 
 
+_UNBOUND = "Source Application Not Found: it waits for an App Configuration"
 _HINDRANCES = {
     EnvironmentState.RUNNING: "",
     EnvironmentState.STARTING: "the environment is enabled but waits for the vault",

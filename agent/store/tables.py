@@ -83,6 +83,14 @@ DEPLOYMENTS = sa.Table(
     sa.Column("deployed_at", Moment, nullable=False),
     sa.Column("deployed_by", sa.Text, nullable=False),
     sa.Column("log", sa.JSON, nullable=False),
+    # Credential tokens that no App Configuration is bound to yet, with their apps: until then it cannot run.
+    sa.Column("waits_for", sa.JSON, nullable=False),
+    # The plan of its schedule as it was when the version was deployed, in the form of domain.plan_form.
+    sa.Column("schedule", sa.JSON),
+    # The version that it is a copy of, where somebody rolled back.
+    sa.Column("restored_from", sa.Integer),
+    # What whoever deployed it chose to pass over, in sentences for people.
+    sa.Column("remarks", sa.JSON, nullable=False),
     # The one version of a processflow that new runs use; none when it was undeployed.
     sa.Column("active", sa.Boolean, nullable=False),
 )
@@ -225,4 +233,24 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# Every deployment that was asked for, those that failed as well, and every undeployment.
+DEPLOYMENT_LOG = sa.Table(
+    "deployment_log",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    # The version that it made, or withdrew.
+    sa.Column("version", sa.Integer),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("lines", sa.JSON, nullable=False),
+    sa.Index("deployment_log_by_flow", "flow", "id"),
 )

@@ -1,0 +1,61 @@
+"""What commands on processflows share: documents read from files, bindings, and the options of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.api.deployment_models import DeployRequest
+from agent.domain.errors import ConfigurationError
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]
+NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
+BindOption = Annotated[
+    list[str] | None, typer.Option("--bind", "-b", help="Bind a credential token: token=configuration name or id.")
+]
+NoteOption = Annotated[str, typer.Option("--note", help="Why, for the history.")]
+AnywayOption = Annotated[bool, typer.Option("--anyway", help="Deploy although an App Configuration fails its check.")]
+WithoutTestsOption = Annotated[bool, typer.Option("--without-tests", help="Do not run the tests of the document.")]
+MAX_BYTES = 5_000_000
+
+
+def read_document(path: Path, bind: Sequence[str], note: str = "") -> DeployRequest:
+    """A document from a file, with its bindings.
+
+    Raises:
+        ConfigurationError: code `document-unreadable` or `binding-invalid`.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigurationError(
+                f"{path} is larger than {MAX_BYTES:,} bytes.", code="document-unreadable", remedy="Split it."
+            )
+        document = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read as UTF-8 text.",
+            code="document-unreadable",
+            remedy="Check the path, its permissions and its encoding.",
+            detail=type(error).__name__,
+        ) from error
+    return DeployRequest(document=document, file=path.name, bindings=bindings_of(bind), note=note)
+
+
+def bindings_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Bindings as they are written on the command line.
+
+    Raises:
+        ConfigurationError: code `binding-invalid`.
+    """
+    bindings = {}
+    for pair in pairs:
+        token, separator, configuration = pair.partition("=")
+        if not separator:
+            raise ConfigurationError(
+                f"“{pair}” is not of the form token=configuration.", code="binding-invalid", remedy="Write it so."
+            )
+        bindings[token] = configuration
+    return bindings
