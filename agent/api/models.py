@@ -234,6 +234,15 @@ class Fact(Model):
     value: str
 
 
+class Trip(Model):
+    """Since when, and why, an app refuses a configuration: its processflows wait until it is validated again."""
+
+    since: datetime
+    message: str
+    remedy: str
+    waiting_runs: int
+
+
 class Configuration(Model):
     """An App Configuration. `secrets` maps each stored secret's field to a hint."""
 
@@ -248,6 +257,7 @@ class Configuration(Model):
     validated_at: datetime | None
     saved_at: datetime
     used_by: list[str]
+    tripped: Trip | None = None
 
 
 class ConfigurationDraft(Request):
@@ -517,7 +527,12 @@ class SchedulePreview(Model):
 
 
 class SyncRecord(Model):
-    """One row of Sync Info."""
+    """One row of Sync Info.
+
+    Of a failed record, `error_class` is a stable name for the kind of trouble (see `docs/guide/errors.md`; empty where
+    nobody recognises it), `error_title` and `cause` say it in words, and `target` is where it is cured:
+    `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`.
+    """
 
     flow: str
     node: str
@@ -529,6 +544,10 @@ class SyncRecord(Model):
     tries: int
     run_id: str
     updated_at: datetime
+    error_class: str = ""
+    error_title: str = ""
+    cause: str = ""
+    target: str = ""
 
 
 class SyncPage(Model):

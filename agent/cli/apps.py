@@ -43,13 +43,20 @@ def list_apps(as_json: JsonOption = False) -> None:
         for one in apps:
             rows.append((one.id, f"{one.name} ({one.version})", one.status.value, ""))
             rows += [
-                ("", f"  {saved.name}", saved.state.value, local(saved.validated_at))
+                ("", f"  {saved.name}", f"{saved.state.value}{_held_up(saved)}", local(saved.validated_at))
                 for saved in configurations
                 if saved.app == one.id
             ]
         table(("App", "Name", "State", "Validated"), rows, empty="No app has a connector here.")
 
     show([*apps, *configurations], as_json, text)
+
+
+def _held_up(saved: models.Configuration) -> str:
+    if saved.tripped is None:
+        return ""
+    runs = {0: "", 1: ", 1 run waits"}.get(saved.tripped.waiting_runs, f", {saved.tripped.waiting_runs:,} runs wait")
+    return f"; tripped {local(saved.tripped.since)}{runs}: {saved.tripped.message}"
 
 
 @app.command("fields")

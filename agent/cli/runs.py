@@ -106,10 +106,11 @@ def sync_info(
     def text() -> None:
         say("   ".join(f"{one.value}: {count:,}" for one, count in page.counts.items()))
         rows = [
-            (one.state.value, one.source_id, one.destination_id, f"{one.message} {one.remedy}".strip(), one.tries,
+            (one.state.value, one.source_id, one.destination_id, f"{one.message} {one.remedy}".strip(), one.error_title,
+             one.tries,
              local(one.updated_at))
             for one in page.items
         ]  # fmt: skip
-        table(("State", "Source id", "Destination id", "Message", "Tries", "Time"), rows, empty="No records.")
+        table(("State", "Source id", "Destination id", "Message", "Kind", "Tries", "Time"), rows, empty="No records.")
 
     show(page, as_json, text)

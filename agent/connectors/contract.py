@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from agent.domain.app import App, Schema
-from agent.domain.packet import Batch, Bookmark, Packet, Position, WriteReport
+from agent.domain.clauses import FilterPlace, Join
+from agent.domain.errors import RecordError
+from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
 from agent.domain.secret import Secret
 
 
@@ -39,29 +42,51 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class SentClause:
-    """A filter clause after rendering: exactly what is sent. `header` clauses become HTTP headers."""
+    """A filter clause after rendering: exactly what is sent. Those of place header become HTTP headers."""
 
     key: str
     operator: str
     value: str
-    header: bool = False
+    place: FilterPlace = FilterPlace.QUERY
+
+
+@dataclass(frozen=True, slots=True)
+class SentGroup:
+    """Clauses and groups of which all have to hold, or any: at least two, in the same place, never a header.
+
+    Only actions that can combine clauses so get groups; what is to hold in any case is never in a group.
+    """
+
+    join: Join
+    members: tuple[SentPart, ...]
+
+
+SentPart: TypeAlias = "SentClause | SentGroup"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """One read of a run.
 
-    `position` is that of the last acknowledged packet when a run goes on after an interruption, else None.
-    `packet_records` is how many records a packet should have about; the last one has fewer.
+    All of `clauses` have to hold. `position` is that of the last acknowledged packet when a run goes on after an
+    interruption, else None. `packet_records` is how many records a packet should have about; the last one has
+    fewer.
+
+    With `ids`, exactly these records are read, as far as they are there, in any order and whatever their state; a few
+    hundred at most, so that nothing has to be resumed. `clauses` are then headers and shaping filters alone. It is only
+    asked of actions that say `by_id`. With `window`, what changed from the first moment to the second is read, both
+    aware and included; only asked of nodes with the option `Action.windowed_by`. Neither comes with a bookmark.
     """
 
     schema: str
     action: str
-    clauses: Sequence[SentClause]
+    clauses: Sequence[SentPart]
     options: Mapping[str, str]
     bookmark: Bookmark | None
     position: Position | None
     packet_records: int
+    ids: Sequence[str] = ()
+    window: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +104,29 @@ class LookUp:
     """What the destination holds of a batch whose write was not answered: indices of rows found as intended."""
 
     written: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the destination holds of a batch now, and what a write of it would do there.
+
+    `rows` has an entry for each row of the batch: None where the destination has no such record, else a value for each
+    of the batch's attributes, in the forms of `agent.domain.packet`. A value that the destination would keep just as
+    what it holds (10.0 in a column with two decimals that holds 10.00) is given back as it is in the batch; a
+    collection is given with all its records. Where a batch has a record twice, the later row meets the earlier one.
+
+    `destination_ids` are the ids that the records have or would get, empty where there is none. A record that the
+    destination would number itself gets a stand-in of the form that its ids have, and its index is in `stand_ins`.
+    `failures` and `skipped` are as in a report on a write: rows that would certainly be refused, or left out.
+    `changes` says in whole sentences what a write would change besides records, such as a table that it would make.
+    """
+
+    rows: Sequence[Row | None]
+    destination_ids: Sequence[str]
+    stand_ins: frozenset[int] = frozenset()
+    failures: Mapping[int, RecordError] = field(default_factory=dict)
+    skipped: Mapping[int, str] = field(default_factory=dict)
+    changes: Sequence[str] = ()
 
 
 Seal = Callable[[WriteReport], bytes]
@@ -119,6 +167,15 @@ class Connection(Protocol):
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find out which rows of an unanswered batch are in the destination as intended. Not used with receipts."""
+        ...
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find out what a write of the batch would meet, for a preview.
+
+        It only ever reads, in as few calls as the app allows, under the same pacing as everything else: nothing is
+        written, made or widened, and no lock is taken that keeps others from writing. What would keep a write from
+        beginning at all raises the same error here.
+        """
         ...
 
     async def receipt(self, target: WriteTarget) -> bytes | None:

@@ -38,12 +38,29 @@ class ActionKind(StrEnum):
     WRITE = "write"
 
 
+class Combining(StrEnum):
+    """How far an action can combine filter clauses other than that all of them have to hold."""
+
+    ALL = "all"
+    """Not at all."""
+    ANY = "any"
+    """Groups of clauses of which one has to hold; no groups in groups."""
+    TREE = "tree"
+    """Groups in groups, of both kinds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """An operation on a schema, e.g. orders GET or product PUT.
 
     `renamed_filters` maps filter names that other versions of the app's API use to the name that this action takes.
+    `combining`, `header_filters` and `body_filters` say what else of a filter the action can send.
     `options` are the names of extra keys that a processflow node may carry for this action, with a help text each.
+
+    `by_id` means that chosen records can be read by their ids, many at once: see `ReadRequest.ids`. `shaping` names the
+    filters that say what comes with a record, not which records come. `upper_bounds` leads from a filter that selects
+    by a least moment to the one that selects by a latest moment of the same kind. `windowed_by` is the option that
+    names the column by which the action itself finds what changed in a window: see `ReadRequest.window`.
     """
 
     name: str
@@ -52,7 +69,14 @@ class Action:
     filters: frozenset[str] = frozenset()
     renamed_filters: Mapping[str, str] = field(default_factory=dict)
     any_filter: bool = False
+    combining: Combining = Combining.ALL
+    header_filters: bool = True
+    body_filters: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    by_id: bool = False
+    shaping: frozenset[str] = frozenset()
+    upper_bounds: Mapping[str, str] = field(default_factory=dict)
+    windowed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

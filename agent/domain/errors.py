@@ -6,6 +6,8 @@ for whoever supports them. None of them ever holds a secret or a response body.
 
 from __future__ import annotations
 
+from agent.domain.error_classes import ErrorClass
+
 
 class AgentError(Exception):
     """The base of all errors that we raise on purpose.
@@ -34,6 +36,14 @@ class AgentError(Exception):
 
 class ConfigurationError(AgentError):
     """A person has to act: credentials, settings, a document, a missing permission."""
+
+
+class CredentialsError(ConfigurationError):
+    """The app refuses the credentials: with them nothing works any more."""
+
+
+class AccessError(ConfigurationError):
+    """The app refuses this to the account. Perhaps this alone, perhaps everything: asking for something else tells."""
 
 
 class NotFoundError(ConfigurationError):
@@ -66,7 +76,28 @@ class AmbiguousWriteError(TransientError):
 
 
 class RecordError(AgentError):
-    """This record cannot be processed; the others can."""
+    """This record cannot be processed; the others can.
+
+    Args:
+        error_class: What kind of trouble it is.
+        cure: What has to be mended, where it is known better than by the class: `node:<id>` of the processflow, or
+            `lookup:<name>`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        remedy: str = "",
+        detail: str = "",
+        field: str | None = None,
+        error_class: ErrorClass = ErrorClass.UNKNOWN,
+        cure: str = "",
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy, detail=detail, field=field)
+        self.error_class = error_class
+        self.cure = cure
 
 
 class FatalError(AgentError):

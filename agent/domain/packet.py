@@ -44,12 +44,14 @@ class Packet:
 
     `position` says where to go on after this packet. `bookmark` is set on the last packet of a read alone: the
     bookmark to store once this packet is acknowledged. A read always ends with such a packet, if need be an empty one.
+    `missing` are the ids of records that were asked for by id and are not there; the engine alone fills it in.
     """
 
     source_ids: Sequence[str]
     documents: Sequence[bytes]
     position: Position
     bookmark: Bookmark | None = None
+    missing: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.source_ids)

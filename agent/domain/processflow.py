@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from agent.domain.app import DataType
+from agent.domain.app import Action, DataType
+from agent.domain.clauses import FilterPart
+from agent.domain.flow_test import FlowTest
 
 
 class NodeType(StrEnum):
@@ -32,26 +34,6 @@ class NodeType(StrEnum):
 
 
 LATER = frozenset({NodeType.RETURN_RESPONSE})
-
-
-class FilterPlace(StrEnum):
-    """Where a filter clause is sent."""
-
-    QUERY = "query"
-    HEADER = "header"
-
-
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One key-operator-value clause. `value` may hold `~{Function(…)}~` and `${variable}`."""
-
-    key: str
-    operator: str
-    value: str
-    place: FilterPlace = FilterPlace.QUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +94,17 @@ class StartNode:
 
 @dataclass(frozen=True, slots=True)
 class GetNode(AppNode):
-    """Fetches records. `start_from` is where the first run begins; None is the beginning."""
+    """Fetches records.
 
-    filters: tuple[Clause, ...] = ()
+    `start_from` is where the first run begins; None is the beginning. `retry_filters` fetch a record again by its id,
+    for which `{$}` stands in their values. `offered` is what the app offers for its action, once that was looked up.
+    """
+
+    filters: tuple[FilterPart, ...] = ()
     start_from: datetime | None = None
     loop: Loop | None = None
+    retry_filters: tuple[FilterPart, ...] = ()
+    offered: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +218,8 @@ class Stage:
 class Processflow:
     """A processflow that passed the check of its form.
 
-    `credentials` maps each credential token to the id of the app that it stands for; `stages` run in this order.
+    `credentials` maps each credential token to the id of the app that it stands for, `lookups` each lookup that
+    expressions name to its table; `stages` run in this order.
     """
 
     name: str
@@ -240,18 +229,21 @@ class Processflow:
     variables: Mapping[str, str]
     start: StartNode
     stages: tuple[Stage, ...]
+    lookups: Mapping[str, str] = field(default_factory=dict)
+    tests: tuple[FlowTest, ...] = ()
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:
         """Every stage, those inside a Halt after the one that they belong to."""
-        return tuple(_unfolded(self.stages))
+        return tuple(unfolded(self.stages))
 
 
-def _unfolded(stages: Iterable[Stage]) -> Iterator[Stage]:
+def unfolded(stages: Iterable[Stage]) -> Iterator[Stage]:
+    """These stages and those inside their Halts, each after the one that it belongs to."""
     for stage in stages:
         yield stage
         for inner in stage.inner.values():
-            yield from _unfolded(inner)
+            yield from unfolded(inner)
 
 
 @dataclass(frozen=True, slots=True)

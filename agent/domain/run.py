@@ -35,6 +35,8 @@ class Trigger(StrEnum):
     EVENT = "event"
     RETRY = "retry"
     RUNTIME_FILTER = "runtime-filter"
+    REPLAY = "replay"
+    RESEND = "resend"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from agent.connectors.contract import Connection, Connector
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import AppNode, Processflow
 from agent.domain.secret import Secret
+from agent.engine.guarded import GuardedConnection
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
+from agent.store.trips import Used
 
 
 class Secrets(Protocol):
@@ -58,7 +60,12 @@ class Bindings:
                     "Open App Configurations, enter it again, then press Validate and Save.",
                 )
             secrets[field] = secret
-        return connector.open(configuration.values, secrets)
+        used = Used(configuration.id, configuration.name, configuration.saved_at, configuration.validated_at)
+        return GuardedConnection(
+            connector.open(configuration.values, secrets),
+            again=lambda: connector.open(configuration.values, secrets),
+            used=used,
+        )
 
     def _configuration(self, node: AppNode, bindings: Mapping[str, str]) -> ConfigurationRow:
         bound = bindings.get(node.credential)

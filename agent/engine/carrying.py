@@ -3,6 +3,7 @@
 In a *plain* stage, with one POST and nothing that cuts, merges or holds packets, write and progress are booked in one
 transaction. In all others each POST books for itself, and progress follows when the last one has. A crash in between
 lets the packet be read again: what a POST has booked in this run it does not write again, so nothing is doubled.
+The same holds for retries and for what is written again, in stages of either kind.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 
 from agent.domain.app import Attribute
 from agent.domain.processflow import DelayNode, HaltNode, MapperNode, MergerNode, PostNode, Stage
+from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delays import Delays
 from agent.engine.delivery import Delivery
@@ -87,6 +89,9 @@ class Carrier:
         control: The wishes for the run, attached.
         journal: Hears of records that end nowhere.
         inner_done: Whether what is inside a Halt has run to its end.
+        moves_bookmark: Whether the source's bookmark follows; only in a normal run.
+        again: Whether what is at a destination unchanged is written once more.
+        chosen: The records that a retry tries.
     """
 
     def __init__(
@@ -104,13 +109,16 @@ class Carrier:
         control: RunControl,
         journal: RunJournal,
         inner_done: Callable[[str], bool],
+        moves_bookmark: bool = True,
+        again: bool = False,
+        chosen: Chosen | None = None,
     ) -> None:
         self._stage, self._walker = stage, walker
         self._sinks, self._streams = sinks, streams
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
-        self._inner_done = inner_done
-        self._delays = Delays(stage)
+        self._inner_done, self._moves_bookmark, self._again, self._chosen = inner_done, moves_bookmark, again, chosen
+        self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
         self._memory = dict(cursor.memory) or loop_memory(clock())
         self._tally = _Tally()
@@ -125,8 +133,12 @@ class Carrier:
         """Whether records wait in a Merger: stopping now would mean to read them again."""
         return self._walker.holds
 
-    async def carry(self, ready: Ready) -> None:
+    async def carry(self, ready: Ready, *, straight_to: PostNode | None = None) -> None:
         """Do everything that is to be done with a packet, and note that it is done.
+
+        Args:
+            ready: The packet.
+            straight_to: The POST that it begins at; None for the source's own way.
 
         Raises:
             ParkedError: a Delay holds it back for longer.
@@ -143,12 +155,32 @@ class Carrier:
         if ready.actions is not None:
             await self._carry_plainly(ready, ready.actions)
             return
-        await self._do_all(self._walker.walk(ready.load))
+        if self._chosen is not None:
+            self._chosen.came(ready.load, ready.missing)
+        load = ready.load
+        await self._do_all(self._walker.walk(load) if straight_to is None else self._walker.enter(straight_to, load))
         if ready.last:
             while self._walker.holds:
                 await self._do_all(self._walker.flush())
         if not self._walker.holds:
+            if self._chosen is not None:
+                await self._end_all(self._chosen)
             await self._note(self._move(ready))
+
+    async def _end_all(self, chosen: Chosen) -> None:
+        """Book what a retry tries at a POST and what has not come there."""
+        for post, rest in await chosen.left():
+            self._tally.reached.update(rest.source_ids)
+            self._tally.touched.update(rest.source_ids)
+            self._tally.failed.difference_update(rest.source_ids)
+            known = await asyncio.to_thread(self._ledger.known, self._streams[post.id], rest.source_ids)
+            places = [
+                place
+                for place, (one, fingerprint) in enumerate(zip(rest.source_ids, rest.fingerprints, strict=True))
+                if (found := known.get(one)) is None or (found.run, found.fingerprint) != (self._run, fingerprint)
+            ]
+            if places:
+                await self._sinks[post.id].deliver(rest.only(places), None)
 
     async def _carry_plainly(self, ready: Ready, actions: Sequence[Action]) -> None:
         write = next((action for action in actions if isinstance(action, Write)), None)
@@ -178,25 +210,33 @@ class Carrier:
         """Write what this POST has not booked in this run, nor with success in an earlier one."""
         post, load = action.post, action.load
         self._tally.reached.update(load.source_ids)
+        if self._chosen is not None:
+            self._chosen.reached(post, load)
         known = await asyncio.to_thread(self._ledger.known, self._streams[post.id], load.source_ids)
         waiting: list[int] = []
         arrived: dict[int, str] = {}
+        stopped: dict[str, int] = {}
         for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True)):
             found = known.get(source_id)
             same = found is not None and found.fingerprint == fingerprint
             if found is not None and same and found.run == self._run:
                 self._tally.touched.add(source_id)
-            if found is not None and same and found.succeeded:
-                arrived[index] = found.destination_id
-            elif found is None or not same or found.run != self._run:
+            if found is None or not same or (found.run != self._run and (self._again or not found.succeeded)):
                 waiting.append(index)
+            elif found.succeeded:
+                arrived[index] = found.destination_id
+            else:
+                stopped[source_id] = found.state
         if waiting:
             part = load.picked(waiting)
             self._tally.touched.update(part.source_ids)
             booked = await self._sinks[post.id].deliver(prepared(part), None)
             arrived.update(_arrived(booked, waiting))
+            stopped.update((booked.source_ids[line.index], line.state) for line in booked.troubled)
+        if self._chosen is not None:
+            self._chosen.stopped(post, stopped)
         if action.onward and arrived:
-            await self._do_all(self._walker.onward(post, _with_ids(load, arrived)))
+            await self._do_all(self._walker.onward(post, with_ids(load, arrived)))
 
     async def _hold(self, action: Hold) -> None:
         node = action.node
@@ -223,6 +263,8 @@ class Carrier:
     def _drop(self, action: Drop) -> None:
         """Records end here. Those that failed are told one by one: no Sync Info will."""
         load = action.load
+        if self._chosen is not None:
+            self._chosen.ended(load)
         self._tally.ended.update(load.source_ids)
         self._tally.failed.update(load.source_ids[index] for index in load.errors)
         for index, error in list(load.errors.items())[:_LOGGED_DROPS]:
@@ -249,7 +291,7 @@ class Carrier:
             before=self._number,
             number=self._number + tally.packets,
             position=ready.position if not ready.last or over else None,
-            bookmark=ready.bookmark,
+            bookmark=ready.bookmark if self._moves_bookmark else None,
             finished=ready.last and over,
             read=tally.read,
             unchanged=tally.unchanged + sum(one not in changed for one in tally.source_ids),
@@ -272,6 +314,8 @@ class Carrier:
     def _begin_anew(self, move: Move) -> None:
         self._number, self._memory = move.number, dict(move.memory)
         self._tally = _Tally()
+        if self._chosen is not None:
+            self._chosen.forget()
 
 
 def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:
@@ -280,7 +324,7 @@ def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:
     return {place: booked.destination_ids[index] for index, place in enumerate(places) if index not in troubled}
 
 
-def _with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
+def with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
     """What was written, with the ids that it has there."""
     indices = sorted(arrived)
     part = load.picked(indices)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
+from agent.domain.clauses import RECORD_ID, all_clauses
 from agent.domain.processflow import (
     AppNode,
-    FilterPlace,
     GetNode,
     MapperNode,
     PostNode,
@@ -21,12 +21,11 @@ from agent.domain.processflow import (
     Stage,
 )
 from agent.engine.catalogue import Bound, Catalogue
+from agent.engine.check_filters import Filtered, check_filter
 from agent.engine.check_mapping import check_mapping
 from agent.engine.document import Document
-from agent.engine.filters import faults
-from agent.engine.report import Place, Report, closest, meant, quoted
+from agent.engine.report import Place, Report, meant, quoted
 from agent.engine.stages import fed_by_source, posts_by_mapper
-from agent.engine.tree import Leaf
 
 
 def check(
@@ -122,7 +121,8 @@ class _Checker:
         if action is not None:
             self._check_options(node, action)
         if isinstance(node, GetNode):
-            self._check_filters(node, action)
+            self._check_filters(node, app, action)
+            self._check_retry_filter(node)
         return schema
 
     def _action(self, node: AppNode, schema: Schema, kind: ActionKind) -> Action | None:
@@ -153,31 +153,22 @@ class _Checker:
                     meant(option, action.options, otherwise="It takes none."),
                 )  # fmt: skip
 
-    def _check_filters(self, node: GetNode, action: Action | None) -> None:
-        for number, clause in enumerate(node.filters):
-            if action is not None and clause.place is FilterPlace.QUERY and not _is_accepted(clause.key, action):
-                self._report.add(
-                    self._place(node, "filter", number, "key"), "unknown-filter",
-                    f"The action {quoted(action.name)} of {quoted(node.schema)} does not accept the filter "
-                    f"{quoted(clause.key)}.",
-                    _right_filter(clause.key, action),
-                )  # fmt: skip
-            leaf = self._document.find("nodes", node.id, "filter", number, "value")
-            for fault in faults(clause.value, self._flow.variables):
-                place = leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._place(node, "filter", number)
-                self._report.add(place, fault.code, fault.message, fault.suggestion)
+    def _check_filters(self, node: GetNode, app: App, action: Action | None) -> None:
+        filtered = Filtered(app.name, node.schema, action) if action is not None else None
+        for name, parts in (("filter", node.filters), ("retry_filter", node.retry_filters)):
+            check_filter(
+                self._document, ("nodes", node.id, name), parts, self._report, filtered=filtered,
+                variables=self._flow.variables,
+            )  # fmt: skip
+
+    def _check_retry_filter(self, node: GetNode) -> None:
+        """A retry filter without the record's id would fetch everything."""
+        if node.retry_filters and not any(RECORD_ID in clause.value for clause in all_clauses(node.retry_filters)):
+            self._report.add(
+                self._place(node, "retry_filter"), "retry-filter-id",
+                "The retry filter does not name the record: no value in it holds {$}.",
+                "Write {$} where the record's id belongs.",
+            )  # fmt: skip
 
     def _place(self, node: AppNode, *path: str | int) -> Place:
         return self._document.place("nodes", node.id, *path)
-
-
-def _is_accepted(key: str, action: Action) -> bool:
-    return action.any_filter or key in action.filters
-
-
-def _right_filter(key: str, action: Action) -> str:
-    renamed = action.renamed_filters.get(key)
-    if renamed is not None:
-        return f"Did you mean “{renamed}”? “{key}” belongs to another version of the app's API."
-    close = closest(key, action.filters)
-    return f"Did you mean “{close}”?" if close else meant(key, action.filters, otherwise="It accepts no filters.")

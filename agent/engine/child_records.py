@@ -20,6 +20,7 @@ class Trouble:
     attribute: str
     message: str
     code: str
+    remedy: str = ""
 
 
 def computed_children(name: str, found: Column, failures: dict[int, Trouble]) -> Children:
@@ -73,4 +74,4 @@ def blame(
         record, place = owners[child]
         attribute = f"{name}.{trouble.attribute}" if trouble.attribute else name
         message = f"{name}, record {before[record] + place + 1}: {trouble.message}"
-        failures.setdefault(record, Trouble(attribute, message, trouble.code))
+        failures.setdefault(record, Trouble(attribute, message, trouble.code, trouble.remedy))

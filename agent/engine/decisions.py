@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.processflow import DecisionNode
-from agent.engine.expressions import Expressions, syntax_fault
+from agent.engine.expressions import Expressions, Failure, syntax_fault
 from agent.engine.load import Load
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 _NAME = "condition"
 
@@ -33,7 +35,7 @@ class Condition:
         ConfigurationError: code `expression-syntax`: it does not compile.
     """
 
-    def __init__(self, node: DecisionNode) -> None:
+    def __init__(self, node: DecisionNode, vocabulary: Vocabulary = PLAIN) -> None:
         fault = syntax_fault(node.condition)
         if fault is not None:
             raise ConfigurationError(
@@ -43,7 +45,7 @@ class Condition:
                 field=node.id,
             )
         self._node = node
-        self._expressions = Expressions({_NAME: f"$boolean({node.condition})"})
+        self._expressions = Expressions({_NAME: f"$boolean({node.condition})"}, vocabulary)
 
     def decide(self, load: Load) -> Decided:
         """Decide about every record that has not failed before."""
@@ -55,17 +57,20 @@ class Condition:
             if index in load.errors:
                 then.append(index)
             elif index in evaluated.failures:
-                errors[index] = self._undecided(evaluated.failures[index][1])
+                errors[index] = self._undecided(evaluated.failures[index])
                 then.append(index)
             else:
                 (then if _holds(evaluated.results[index]) else otherwise).append(index)
         return Decided(then, otherwise, errors)
 
-    def _undecided(self, reason: str) -> RecordError:
+    def _undecided(self, failure: Failure) -> RecordError:
         return RecordError(
-            f"The condition of {self._node.id} cannot be evaluated for this record: {reason}.",
+            f"The condition of {self._node.id} cannot be evaluated for this record: {failure.reason}.",
             code="condition-failed",
-            remedy="Correct the record in the source app: the next run fetches it again. If the condition is at fault, "
+            error_class=ErrorClass.EXPRESSION_FAILED,
+            cure=f"node:{self._node.id}",
+            remedy=failure.remedy
+            or "Correct the record in the source app: the next run fetches it again. If the condition is at fault, "
             "correct it and deploy again; the record then comes with its next change.",
             field=self._node.id,
         )

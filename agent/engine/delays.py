@@ -7,6 +7,7 @@ from agent.domain.processflow import DelayNode, Stage
 from agent.engine.expressions import Expressions
 from agent.engine.flow_forms import seconds_of
 from agent.engine.load import Load
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 _NAME = "delay"
 _MOST_SECONDS = 30 * 24 * 3_600
@@ -15,9 +16,9 @@ _MOST_SECONDS = 30 * 24 * 3_600
 class Delays:
     """The Delays of a stage. A dynamic one looks at the packet's first record that has not failed."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN) -> None:
         self._expressions = {
-            node.id: Expressions({_NAME: node.expression})
+            node.id: Expressions({_NAME: node.expression}, vocabulary)
             for node in stage.nodes.values()
             if isinstance(node, DelayNode) and node.expression
         }

@@ -234,7 +234,7 @@ class Delivery:
             destination_ids[place] = report.destination_ids[row]
         lines = list(begun.troubled)
         failures, skipped = report.failures.items(), report.skipped.items()
-        lines += [RecordLine(places[row], _FAILED, error.message, error.remedy) for row, error in failures]
+        lines += [RecordLine.failed(places[row], error) for row, error in failures]
         lines += [RecordLine(places[row], _SKIPPED, reason, "") for row, reason in skipped]
         lines.sort(key=lambda line: line.index)
         return self._held_back(msgspec.structs.replace(begun, destination_ids=destination_ids, troubled=lines))

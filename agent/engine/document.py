@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.domain.processflow import Problem, Processflow, StartNode
+from agent.domain.processflow import Problem, Processflow, StartNode, unfolded
 from agent.engine.fields import Fields
+from agent.engine.flow_test_forms import flow_tests
 from agent.engine.graph import graph
 from agent.engine.node_forms import Formed, form_node
 from agent.engine.report import Place, Report, quoted
@@ -22,6 +23,7 @@ SCHEMA_VERSION = 1
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MOST_CHARACTERS = 100
 _MOST_NODES = 500
 # Windows cannot make files of these names, and a processflow's name becomes part of some.
@@ -88,10 +90,13 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
     description = fields.text("description")
     credentials = _pairs(fields, "credentials", _IDENTIFIER, report)
     variables = _pairs(fields, "variables", _VARIABLE, report)
+    lookups = _pairs(fields, "lookups", _IDENTIFIER, report)
     nodes, complete = _nodes(fields.branch("nodes", required=True), report)
     links = fields.items("links", required=True)
+    tests = fields.items("tests")
     fields.finish()
     found = graph(root, nodes, links, report, complete=complete)
+    made = stages(found, report) if found is not None else ()
     return Processflow(
         name=name,
         title=title,
@@ -99,7 +104,9 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
         credentials=credentials,
         variables=variables,
         start=found.start.node if found is not None and isinstance(found.start.node, StartNode) else StartNode(""),
-        stages=stages(found, report) if found is not None else (),
+        stages=made,
+        lookups=lookups,
+        tests=flow_tests(tests, tuple(unfolded(made)), report),
     )
 
 
@@ -140,6 +147,9 @@ def _pairs(fields: Fields, member: str, allowed: re.Pattern[str], report: Report
             report.add(place, "wrong-value", f"{quoted(key)} in “{member}” must consist of letters, digits, - and _.")
         elif member == "credentials" and not leaf.text.strip():
             report.add(place, "missing-key", f"The credential token {quoted(key)} names no app.")
+        elif member == "lookups" and not _TABLE.fullmatch(leaf.text.strip()):
+            report.add(leaf.place, "wrong-value", f"The lookup {quoted(key)} must name a lookup table.",
+                       f"Write {key}: {key}.")  # fmt: skip
         else:
             pairs[key] = leaf.text
     return pairs

@@ -1,13 +1,14 @@
-"""Writes a moment in a .NET custom date format such as `yyyy-MM-dd'T'HH:mm:ss`, as action filters use them.
+"""Writes and reads moments in a .NET custom date format such as `yyyy-MM-dd'T'HH:mm:ss`, as action filters use them.
 
-Names of days and months are English. The moment is always in UTC.
+Names of days and months are English.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _TOKEN = re.compile(
     r"(?P<literal>'[^']*'|\"[^\"]*\")|\\(?P<escaped>.)|%(?P<single>[a-zA-Z])"
@@ -46,33 +47,140 @@ _WRITERS: Mapping[str, Callable[[datetime], str]] = {
     "s": lambda at: str(at.second),
     "tt": lambda at: "AM" if at.hour < 12 else "PM",
     "t": lambda at: "A" if at.hour < 12 else "P",
-    "zzz": lambda at: "+00:00",
-    "zz": lambda at: "+00",
-    "z": lambda at: "+0",
-    "K": lambda at: "Z",
+    "zzz": lambda at: _offset(at, "{:02}:{:02}"),
+    "zz": lambda at: _offset(at, "{:02}"),
+    "z": lambda at: _offset(at, "{}"),
+    "K": lambda at: _offset(at, "{:02}:{:02}") if at.utcoffset() else "Z",
 }
+_READERS: Mapping[str, tuple[str, str]] = {
+    "yyyy": ("year", "[0-9]{4}"),
+    "yy": ("short_year", "[0-9]{2}"),
+    "MMMM": ("month_name", "[A-Za-z]{3,9}"),
+    "MMM": ("month_name", "[A-Za-z]{3}"),
+    "MM": ("month", "[0-9]{2}"),
+    "M": ("month", "[0-9]{1,2}"),
+    "dddd": ("", "[A-Za-z]{6,9}"),
+    "ddd": ("", "[A-Za-z]{3}"),
+    "dd": ("day", "[0-9]{2}"),
+    "d": ("day", "[0-9]{1,2}"),
+    "HH": ("hour", "[0-9]{2}"),
+    "H": ("hour", "[0-9]{1,2}"),
+    "hh": ("half_hour", "[0-9]{2}"),
+    "h": ("half_hour", "[0-9]{1,2}"),
+    "mm": ("minute", "[0-9]{2}"),
+    "m": ("minute", "[0-9]{1,2}"),
+    "ss": ("second", "[0-9]{2}"),
+    "s": ("second", "[0-9]{1,2}"),
+    "tt": ("half", "[AaPp][Mm]"),
+    "t": ("half", "[AaPp]"),
+    "zzz": ("offset", "[+-][0-9]{2}:[0-9]{2}"),
+    "zz": ("offset", "[+-][0-9]{2}"),
+    "z": ("offset", "[+-][0-9]{1,2}"),
+    "K": ("offset", "Z|[+-][0-9]{2}:[0-9]{2}"),
+}
+"""What letters stand for, and how it may be written."""
 
 
 def write_dotnet(moment: datetime, date_format: str) -> str:
-    """The moment, which is in UTC, in the given format. Raises ValueError where the format makes no sense."""
+    """The aware moment in the given format. Raises ValueError where the format makes no sense."""
+    return "".join(_written(moment, token) for token in _TOKEN.finditer(_spelled_out(date_format)))
+
+
+def read_dotnet(text: str, date_format: str) -> datetime:
+    """The moment that a text in the given format stands for; without a zone where the format has no offset.
+
+    Raises ValueError where the text is none, or the format makes no sense.
+    """
+    pattern, names = _pattern(date_format)
+    found = pattern.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"“{text.strip()[:60]}” is not a date of the form {date_format}")
+    parts = dict(zip(names, found.groups(), strict=True))
+    try:
+        return datetime(
+            _year(parts), _month(parts), int(parts.get("day", 1)), _hour(parts), int(parts.get("minute", 0)),
+            int(parts.get("second", 0)), int(parts.get("fraction", "").ljust(6, "0")[:6]),
+            tzinfo=_read_offset(parts.get("offset")),
+        )  # fmt: skip
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"“{text.strip()[:60]}” is not a date that exists") from error
+
+
+@lru_cache(maxsize=64)
+def _pattern(date_format: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """What a text of the format looks like, and what its groups stand for."""
+    pattern, names = "", []
+    for token in _TOKEN.finditer(_spelled_out(date_format)):
+        letters = token["letters"] or token["single"]
+        if letters is None:
+            pattern += re.escape(_plain(token))
+            continue
+        if letters[0] in "fF" and len(letters) <= 7:
+            name, allowed = "fraction", f"[0-9]{{{len(letters) if letters[0] == 'f' else f'0,{len(letters)}'}}}"
+        elif letters in _READERS:
+            name, allowed = _READERS[letters]
+        else:
+            raise ValueError(f"“{letters}” has no meaning in a date format")
+        if name in names:
+            raise ValueError(f"“{letters}” stands for what the date format has already")
+        pattern += f"({allowed})" if name else f"(?:{allowed})"
+        names += [name] if name else []
+    return re.compile(pattern), tuple(names)
+
+
+def _year(parts: Mapping[str, str]) -> int:
+    if "short_year" in parts:
+        # As .NET does it: 00 to 49 are of this century.
+        return int(parts["short_year"]) + (2000 if int(parts["short_year"]) < 50 else 1900)
+    return int(parts["year"]) if "year" in parts else 1970
+
+
+def _month(parts: Mapping[str, str]) -> int:
+    if "month_name" in parts:
+        name = parts["month_name"].casefold()
+        for number, one in enumerate(_MONTHS, 1):
+            if name in (one.replace("|", "").casefold(), one[:3].casefold()):
+                return number
+        raise ValueError("there is no such month")
+    return int(parts.get("month", 1))
+
+
+def _hour(parts: Mapping[str, str]) -> int:
+    if "half_hour" not in parts:
+        return int(parts.get("hour", 0))
+    hour = int(parts["half_hour"])
+    if not 1 <= hour <= 12:
+        raise ValueError("there is no such hour")
+    return hour % 12 + (12 if parts.get("half", "A")[0] in "Pp" else 0)
+
+
+def _read_offset(text: str | None) -> tzinfo | None:
+    if text is None:
+        return None
+    if text == "Z":
+        return UTC
+    hours, _, minutes = text[1:].partition(":")
+    shift = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-shift if text[0] == "-" else shift)
+
+
+def _offset(moment: datetime, form: str) -> str:
+    shift = moment.utcoffset() or timedelta()
+    minutes = round(abs(shift).total_seconds()) // 60
+    return ("-" if shift < timedelta() else "+") + form.format(minutes // 60, minutes % 60)
+
+
+def _spelled_out(date_format: str) -> str:
     date_format = _STANDARD.get(date_format, date_format)
     if not date_format:
         raise ValueError("the date format is empty")
-    return "".join(_written(moment, token) for token in _TOKEN.finditer(date_format))
+    return date_format
 
 
 def _written(moment: datetime, token: re.Match[str]) -> str:
-    if token["literal"]:
-        return token["literal"][1:-1]
-    if token["escaped"]:
-        return token["escaped"]
     letters = token["letters"] or token["single"]
     if letters is None:
-        if token["other"].isalpha() and token["other"] != "T":
-            raise ValueError(f"“{token['other']}” has no meaning in a date format; put text between quotes")
-        if token["other"] in "'\"\\":
-            raise ValueError("a quote in the date format is not closed")
-        return token["other"]
+        return _plain(token)
     if letters[0] in "fF" and len(letters) <= 7:
         digits = f"{moment.microsecond:06}0"[: len(letters)]
         return digits if letters[0] == "f" else digits.rstrip("0")
@@ -80,3 +188,15 @@ def _written(moment: datetime, token: re.Match[str]) -> str:
     if writer is None:
         raise ValueError(f"“{letters}” has no meaning in a date format")
     return writer(moment)
+
+
+def _plain(token: re.Match[str]) -> str:
+    if token["literal"]:
+        return token["literal"][1:-1]
+    if token["escaped"]:
+        return token["escaped"]
+    if token["other"].isalpha() and token["other"] != "T":
+        raise ValueError(f"“{token['other']}” has no meaning in a date format; put text between quotes")
+    if token["other"] in "'\"\\":
+        raise ValueError("a quote in the date format is not closed")
+    return token["other"]

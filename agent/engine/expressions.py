@@ -2,11 +2,14 @@
 
 A compiled expression must be used in the thread that compiled it (elsewhere the library panics), so each thread keeps
 its own. Every evaluation is limited in time, depth and length. Numbers inside expressions are IEEE doubles; whole
-numbers that these cannot hold are handed over as text, so that an id is never changed silently.
+numbers that these cannot hold are handed over as text, so that an id is never changed silently. What expressions may
+name besides JSONata's own functions is in `agent.engine.host_functions` and `agent.engine.vocabulary`. An expression
+that could need much memory is evaluated in a process of its own: see `agent.engine.confinement`.
 """
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 import time
@@ -19,14 +22,17 @@ from typing import Any, Final
 import jsonatapy
 import msgspec
 
+from agent.engine.confined import MILLISECONDS, SEQUENCE_LENGTH, STACK_DEPTH
+from agent.engine.confinement import Confinement
 from agent.engine.conversion import JsonNumber, json_text
+from agent.engine.growth import can_grow
+from agent.engine.host_functions import HOST_FUNCTIONS, looking_up, registered
 from agent.engine.needs import Reduction
+from agent.engine.signature import REMEDY, RefusedError
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 MOST_CHARACTERS: Final = 10_000
-_ONE_MILLISECONDS: Final = 500
 _PACKET_SECONDS: Final = 20.0
-_STACK_DEPTH: Final = 200
-_SEQUENCE_LENGTH: Final = 1_000_000
 _KEPT_PER_THREAD: Final = 64
 _WHOLE_BITS: Final = 53
 
@@ -35,11 +41,16 @@ _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _BIG_NUMBER = b"0" * 16
 _WORD = re.compile(r"[\w$]{1,40}|.", re.DOTALL)
 _FORBIDDEN = re.compile(r"\$eval\b")
+_HOST_ERROR = re.compile(r"^host function raised (\w+): ")
 _CODE = re.compile(r"^(?:Parse error: )?(?:Invalid syntax: )?(?:Syntax error: )?([A-Z][0-9]{4}): ")
 _DECODER = msgspec.json.Decoder(float_hook=JsonNumber)
 _RESULTS = msgspec.json.Decoder(list[dict[str, Any]])
 
+_HOST_NAMES = frozenset(f"${name}" for name in HOST_FUNCTIONS)
+
 _threads = threading.local()
+_confinement = Confinement()
+atexit.register(_confinement.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +61,22 @@ class SyntaxFault:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a document gave no result: the name of the expression at fault, the reason, and what to do where it says."""
+
+    name: str
+    reason: str
+    remedy: str = ""
+
+
 @dataclass(slots=True)
 class Evaluated:
-    """Results by document index and name of expression, and why single documents gave none: (name, reason)."""
+    """Results by document index and name of expression, and why single documents gave none."""
 
     names: frozenset[str]
     results: list[Mapping[str, Any]]
-    failures: dict[int, tuple[str, str]] = field(default_factory=dict)
+    failures: dict[int, Failure] = field(default_factory=dict)
 
 
 def syntax_fault(expression: str) -> SyntaxFault | None:
@@ -91,17 +111,23 @@ class Expressions:
 
     Args:
         expressions: Each must compile by itself.
+        vocabulary: The functions and lookups that they may name.
 
     Where one of them names the root, `$$`, the documents are evaluated one by one, so that each is its own root.
     """
 
-    def __init__(self, expressions: Mapping[str, str]) -> None:
+    def __init__(self, expressions: Mapping[str, str], vocabulary: Vocabulary = PLAIN) -> None:
         self._expressions = expressions
-        self._reduction = Reduction(expressions.values())
+        self._lookups = vocabulary.lookups
+        self._prelude = vocabulary.prelude(expressions.values())
+        pure = _HOST_NAMES.union(f"${name}" for name in vocabulary.functions)
+        self._reduction = Reduction(expressions.values(), pure)
         self._alone = any(names_root(text) for text in expressions.values())
+        # Functions that call functions can double a text again and again.
+        self._confined = bool(self._prelude) or any(can_grow(text) for text in expressions.values())
         members = ",".join(f'"{name}":{text}' for name, text in expressions.items())
-        self._one = f"{{{members}}}"
-        self._many = f"[$.{{{members}}}]"
+        self._one = self._within(f"{{{members}}}")
+        self._many = self._within(f"[$.{{{members}}}]")
 
     def evaluate(self, documents: Sequence[bytes], *, deadline: float | None = None) -> Evaluated:
         """Evaluate over every document. One that fails spoils no other.
@@ -109,6 +135,10 @@ class Expressions:
         After `deadline`, a time of `time.monotonic`, documents fail without being looked at. It is `packet_deadline()`
         where it is not given.
         """
+        with looking_up(self._lookups):
+            return self._evaluated(documents, deadline)
+
+    def _evaluated(self, documents: Sequence[bytes], deadline: float | None) -> Evaluated:
         documents = [_exact(document) for document in self._reduction.reduced(documents)]
         evaluated = Evaluated(frozenset(self._expressions), [{}] * len(documents))
         deadline = packet_deadline() if deadline is None else deadline
@@ -118,7 +148,7 @@ class Expressions:
             span = pending.pop()
             if time.monotonic() > deadline:
                 for index in span:
-                    evaluated.failures[index] = ("", "the expressions of this packet took too long")
+                    evaluated.failures[index] = Failure("", "the expressions of this packet took too long")
                 continue
             try:
                 found = self._evaluate(documents[span.start : span.stop])
@@ -136,30 +166,32 @@ class Expressions:
         if not documents:
             return []
         if self._alone:
-            result = _run(self._one, documents[0].decode())
+            result = self._run(self._one, documents[0].decode())
             return list(_RESULTS.decode(f"[{result}]"))
-        found = _RESULTS.decode(_run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
+        found = _RESULTS.decode(self._run(self._many, (b"[" + b",".join(documents) + b"]").decode()))
         if len(found) != len(documents):
             raise ValueError("a document is not a JSON object")
         return list(found)
 
-    def _culprit(self, document: bytes, message: str) -> tuple[str, str]:
+    def _within(self, expression: str) -> str:
+        """The expression behind the definitions that it needs."""
+        return f"({self._prelude}{expression})" if self._prelude else expression
+
+    def _culprit(self, document: bytes, message: str) -> Failure:
         for name, text in self._expressions.items():
             try:
-                _run(text, document.decode())
+                self._run(self._within(text), document.decode())
             except ValueError as error:
-                return name, _without_code(str(error))
-        return "", _without_code(message)
+                return _failure(name, str(error))
+        return _failure("", message)
 
-
-def _run(expression: str, document: str) -> str:
-    with _no_panic():
-        return _compiled(expression).evaluate_json(
-            document,
-            timeout=_ONE_MILLISECONDS,
-            max_stack_depth=_STACK_DEPTH,
-            max_sequence_length=_SEQUENCE_LENGTH,
-        )
+    def _run(self, expression: str, document: str) -> str:
+        if self._confined:
+            return _confinement.evaluate(expression, document, self._lookups)
+        with _no_panic():
+            return _compiled(expression).evaluate_json(
+                document, timeout=MILLISECONDS, max_stack_depth=STACK_DEPTH, max_sequence_length=SEQUENCE_LENGTH
+            )
 
 
 def _compiled(expression: str) -> jsonatapy.JsonataExpression:
@@ -167,7 +199,7 @@ def _compiled(expression: str) -> jsonatapy.JsonataExpression:
     kept = _threads.__dict__.setdefault("kept", OrderedDict())
     compiled = kept.get(expression)
     if compiled is None:
-        compiled = kept[expression] = jsonatapy.compile(expression)
+        compiled = kept[expression] = registered(jsonatapy.compile(expression), expression)
         if len(kept) > _KEPT_PER_THREAD:
             kept.popitem(last=False)
     else:
@@ -212,6 +244,16 @@ def _place_of_fault(expression: str) -> int:
     while start and (expression[start - 1].isalnum() or expression[start - 1] in "_$") and expression[start].isalnum():
         start -= 1
     return start
+
+
+def _failure(name: str, message: str) -> Failure:
+    host_error = _HOST_ERROR.match(message)
+    if host_error is None:
+        return Failure(name, _without_code(message))
+    if host_error[1] not in {"ValueError", RefusedError.__name__}:
+        return Failure(name, "one of its functions cannot work with what it was given")
+    reason, _, remedy = message[host_error.end() :].partition(REMEDY)
+    return Failure(name, reason, remedy)
 
 
 def _without_code(message: str) -> str:

@@ -1,211 +1,128 @@
-"""Renders action filters: `${variable}`, and functions such as `~{CreatedDate}~` that stand for the bookmark.
+"""Renders action filters: fills in what stands in their clauses, and says in one line what is really sent.
 
-Owns what the functions mean. Never reads a clock: the moment is passed in. Which filter names an action accepts is
-looked at by `agent.engine.check`.
+A clause that cannot be asked for yet (there is no bookmark before the first run) counts as one that holds for every
+record: where all have to hold it is left out, and a group of which any has to hold is left out whole.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
 
-from agent.connectors.contract import SentClause
-from agent.domain.errors import ConfigurationError
-from agent.domain.processflow import Clause, FilterPlace
-from agent.engine.dotnet_dates import write_dotnet
-from agent.engine.moments import write_moment
+from agent.connectors.contract import SentClause, SentGroup, SentPart
+from agent.domain.clauses import Clause, FilterPart, FilterPlace, Group, Join, all_clauses
+from agent.engine.filter_functions import Window
+from agent.engine.placeholders import filled
+from agent.store.redaction import DOTS
 
-_PLACEHOLDER = re.compile(r"~\{(?P<call>.*?)\}~|\$\{(?P<variable>[^}]*)\}", re.DOTALL)
-_CALL = re.compile(r"\s*(?P<name>[A-Za-z]\w*)\s*(?:\(\s*(?P<arguments>.*?)\s*\))?\s*", re.DOTALL)
-_FORMAT_AND_NUMBER = re.compile(r"'(?P<format>.*)'\s*,\s*'?\s*(?P<number>[+-]?[0-9]{1,6})\s*'?", re.DOTALL)
-_NUMBER = re.compile(r"'?\s*(?P<number>[+-]?[0-9]{1,6})\s*'?")
-_FORMAT = re.compile(r"'(?P<format>.*)'", re.DOTALL)
 _SECRET_HEADER = re.compile(r"auth|token|key|secret|password|cookie|session", re.IGNORECASE)
 _SECRET_QUERY = re.compile(r"token|secret|password|api[_-]?key|signature", re.IGNORECASE)
-
-_LONE_NUMBER_UNITS: Final[Mapping[str, str]] = {
-    "CreatedDate": "days",
-    "CreatedDateWithParams": "hours",
-    "ReadDate": "hours",
-    "ReadDateTime": "hours",
-}
-FUNCTIONS: Final = tuple(_LONE_NUMBER_UNITS)
+_SIGNS = {Join.ALL: " & ", Join.ANY: " | "}
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """The clauses that are sent, and the same as one line for the log, without secrets."""
 
-    clauses: tuple[SentClause, ...]
+    clauses: tuple[SentPart, ...]
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong in a clause's value, and the offset at which."""
+class _Shown:
+    """A part that is sent, and how it is shown."""
 
-    message: str
-    code: str
-    offset: int
-    suggestion: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A date function: how the moment is moved and written."""
-
-    shift: timedelta
-    date_format: str | None
-
-    def render(self, moment: datetime | None, start_from: datetime | None) -> str | None:
-        if moment is not None:
-            moment = _moved(moment.astimezone(UTC), self.shift)
-        elif start_from is not None:
-            moment = start_from.astimezone(UTC)
-        else:
-            return None
-        # Apps count in whole seconds. Rounding down reads a little twice, and misses nothing.
-        moment = moment.replace(microsecond=0)
-        return write_moment(moment) if self.date_format is None else write_dotnet(moment, self.date_format)
+    sent: SentPart
+    text: str
 
 
 def render(
-    clauses: Sequence[Clause],
+    parts: Sequence[FilterPart],
     *,
     moment: datetime | None,
     start_from: datetime | None,
-    variables: Mapping[str, str],
+    variables: Mapping[str, str | None],
+    until: datetime | None = None,
+    secret_variables: Collection[str] = (),
 ) -> Rendered:
     """The clauses as they are sent.
 
     Args:
-        clauses: The action filter of a GET node.
+        parts: The action filter of a GET node: all of them have to hold.
         moment: How far the source has been read, aware; None before the first run.
         start_from: Stands in for a missing moment, unmoved. Without it, clauses that need a moment are left out.
-        variables: The processflow's variables.
+        variables: The texts of the processflow's variables; None for one without a value, whose clauses are left out.
+        until: Where the run is to end, aware. Without it, clauses that name the end are left out.
+        secret_variables: The names of variables whose values are not shown.
 
     Raises:
         ConfigurationError: code `filter-function` or `unknown-variable`.
     """
-    sent: list[SentClause] = []
-    left_out: list[str] = []
-    for clause in clauses:
-        value = _rendered(clause, moment, start_from, variables)
-        if value is None:
-            left_out.append(clause.key)
-        else:
-            sent.append(SentClause(clause.key, clause.operator, value, clause.place is FilterPlace.HEADER))
-    return Rendered(tuple(sent), _text(sent, left_out))
+    rendering = _Rendering(Window(moment, start_from, until), variables, secret_variables)
+    sent = rendering.members(parts, Join.ALL) or ()
+    text = _SIGNS[Join.ALL].join(one.text for one in sent) if sent else "no filter"
+    if rendering.left_out:
+        reasons = "; ".join(f"{reason}: {', '.join(keys)}" for reason, keys in rendering.left_out.items())
+        text += f" (left out, {reasons})"
+    return Rendered(tuple(one.sent for one in sent), " ".join(text.split()))
 
 
-def faults(value: str, variables: Mapping[str, str]) -> Iterator[Fault]:
-    """Everything wrong with the placeholders in a clause's value."""
-    for found in _PLACEHOLDER.finditer(value):
-        fault = _variable_fault(found, variables) if found["call"] is None else _call_fault(found)
-        if fault is not None:
-            yield fault
-    rest = _PLACEHOLDER.sub(lambda found: " " * len(found[0]), value)
-    for opening, closing in (("~{", "}~"), ("${", "}")):
-        if (offset := rest.find(opening)) >= 0:
-            yield Fault(f"“{opening}” is not closed.", "filter-function", offset, f"Close it with “{closing}”.")
+class _Rendering:
+    """Renders one filter. `left_out` collects the keys of what is not sent, by the reason."""
 
+    def __init__(self, window: Window, variables: Mapping[str, str | None], secret: Collection[str]) -> None:
+        self._window, self._variables, self._secret = window, variables, secret
+        self.left_out: dict[str, list[str]] = {}
 
-def _rendered(
-    clause: Clause, moment: datetime | None, start_from: datetime | None, variables: Mapping[str, str]
-) -> str | None:
-    parts: list[str] = []
-    end = 0
-    for found in _PLACEHOLDER.finditer(clause.value):
-        fault = _variable_fault(found, variables) if found["call"] is None else _call_fault(found)
-        if fault is not None:
-            raise ConfigurationError(
-                f"The filter {clause.key} cannot be rendered: {fault.message}",
-                code=fault.code,
-                remedy=fault.suggestion or "Correct the action filter, then deploy the processflow again.",
-                field=clause.key,
-            )
-        text = (
-            variables[found["variable"].strip()]
-            if found["call"] is None
-            else _parsed(found["call"]).render(moment, start_from)
-        )
-        if text is None:
+    def members(self, parts: Sequence[FilterPart], join: Join) -> list[_Shown] | None:
+        """The members of a group that are sent, those of groups of the same kind among them; None where there is none,
+        or where one holds in any case and that is enough."""
+        found: list[_Shown] = []
+        for number, part in enumerate(parts):
+            if isinstance(part, Group) and part.join is join:
+                members = self.members(part.members, join)
+            else:
+                one = self._group(part) if isinstance(part, Group) else self._clause(part)
+                members = [one] if one is not None else None
+            if members is None and join is Join.ANY:
+                self._leave_out_others(parts, number)
+                return None
+            found += members or ()
+        return found or None
+
+    def _group(self, group: Group) -> _Shown | None:
+        members = self.members(group.members, group.join)
+        if members is None or len(members) == 1:
+            return members[0] if members else None
+        text = _SIGNS[group.join].join(one.text for one in members)
+        return _Shown(SentGroup(group.join, tuple(one.sent for one in members)), f"({text})")
+
+    def _clause(self, clause: Clause) -> _Shown | None:
+        value = filled(
+            clause.key, clause.value, window=self._window, variables=self._variables, secret=self._secret
+        )  # fmt: skip
+        if value.value is None:
+            self._leave_out(value.missing, clause.key)
             return None
-        parts += (clause.value[end : found.start()], text)
-        end = found.end()
-    return "".join([*parts, clause.value[end:]])
+        sent = SentClause(clause.key, clause.operator, value.value, clause.place)
+        return _Shown(sent, _shown(clause, value.shown))
+
+    def _leave_out_others(self, parts: Sequence[FilterPart], number: int) -> None:
+        """Of a group of which one member holds in any case, the others need not be asked for."""
+        reason = next(reversed(self.left_out))
+        for clause in all_clauses([*parts[:number], *parts[number + 1 :]]):
+            self._leave_out(reason, clause.key)
+
+    def _leave_out(self, reason: str, key: str) -> None:
+        keys = self.left_out.setdefault(reason, [])
+        if key not in keys:
+            keys.append(key)
 
 
-def _variable_fault(found: re.Match[str], variables: Mapping[str, str]) -> Fault | None:
-    name = found["variable"].strip()
-    if name in variables:
-        return None
-    close = difflib.get_close_matches(name, variables, n=1)
-    suggestion = f"Did you mean ${{{close[0]}}}?" if close else "Add it under variables."
-    return Fault(f"There is no variable “{name}”.", "unknown-variable", found.start(), suggestion)
-
-
-def _call_fault(found: re.Match[str]) -> Fault | None:
-    call = _CALL.fullmatch(found["call"])
-    if call is None:
-        return Fault(
-            f"“{found[0]}” is not a function call.", "filter-function", found.start(), "Write ~{CreatedDate}~."
-        )
-    if call["name"] not in FUNCTIONS:
-        close = difflib.get_close_matches(call["name"], FUNCTIONS, n=1)
-        suggestion = f"Did you mean ~{{{close[0]}}}~?" if close else f"Known are {', '.join(FUNCTIONS)}."
-        return Fault(f"There is no function “{call['name']}”.", "filter-function", found.start(), suggestion)
-    try:
-        _parsed(found["call"]).render(datetime(2026, 1, 31, tzinfo=UTC), None)
-    except ValueError as error:
-        return Fault(
-            f"“{found[0]}” has wrong arguments: {error}.",
-            "filter-function",
-            found.start(),
-            "Write ~{CreatedDate}~, ~{CreatedDate(-10)}~ (days) or ~{CreatedDate('yyyy-MM-dd','-6')}~ (hours).",
-        )
-    return None
-
-
-def _parsed(text: str) -> _Call:
-    """A known function and its arguments. Raises ValueError where these make no sense."""
-    call = _CALL.fullmatch(text)
-    assert call is not None
-    arguments = call["arguments"]
-    if not arguments:
-        return _Call(timedelta(), None)
-    if both := _FORMAT_AND_NUMBER.fullmatch(arguments):
-        return _Call(timedelta(hours=int(both["number"])), both["format"])
-    if lone := _NUMBER.fullmatch(arguments):
-        number = int(lone["number"])
-        unit = _LONE_NUMBER_UNITS[call["name"]]
-        return _Call(timedelta(days=number) if unit == "days" else timedelta(hours=number), None)
-    if only := _FORMAT.fullmatch(arguments):
-        return _Call(timedelta(), only["format"])
-    raise ValueError("a number, or a date format between quotes, is expected")
-
-
-def _moved(moment: datetime, shift: timedelta) -> datetime:
-    try:
-        return moment + shift
-    except OverflowError:
-        year = MINYEAR if shift < timedelta() else MAXYEAR
-        return datetime(year, 1, 1, tzinfo=UTC)
-
-
-def _text(sent: Sequence[SentClause], left_out: Sequence[str]) -> str:
-    shown = [_shown(clause) for clause in sent]
-    text = " & ".join(shown) if shown else "no filter"
-    if left_out:
-        text += f" (left out, as nothing has been read before: {', '.join(left_out)})"
-    return " ".join(text.split())
-
-
-def _shown(clause: SentClause) -> str:
-    secret = _SECRET_HEADER if clause.header else _SECRET_QUERY
-    value = "••••" if secret.search(clause.key) else clause.value
-    return f"{'header ' if clause.header else ''}{clause.key} {clause.operator} {value}".rstrip()
+def _shown(clause: Clause, value: str) -> str:
+    secret = _SECRET_HEADER if clause.place is FilterPlace.HEADER else _SECRET_QUERY
+    shown = DOTS if secret.search(clause.key) else value
+    place = "" if clause.place is FilterPlace.QUERY else f"{clause.place.value} "
+    return f"{place}{clause.key} {clause.operator} {shown}".rstrip()

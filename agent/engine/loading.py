@@ -1,13 +1,14 @@
-"""From the text of a deployed document to a processflow that can run: parsed, and with the types looked up."""
+"""From the text of a deployed document to a processflow that can run: parsed, types and actions looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from agent.connectors.contract import Connector
 from agent.domain.app import App
 from agent.domain.errors import ConfigurationError
-from agent.domain.processflow import Processflow
+from agent.domain.processflow import Processflow, Stage
 from agent.engine.attribute_types import with_types
 from agent.engine.catalogue import Bound, Catalogue
 from agent.engine.document import parse
@@ -41,4 +42,14 @@ def load(
             remedy="Correct the document, then deploy it again.",
             detail="; ".join(str(problem) for problem in document.problems[:10]),
         )
-    return with_types(document.flow, Catalogue(document.flow, apps, bindings))
+    catalogue = Catalogue(document.flow, apps, bindings)
+    flow = with_types(document.flow, catalogue)
+    return replace(flow, stages=tuple(_with_action(stage, catalogue) for stage in flow.stages))
+
+
+def _with_action(stage: Stage, catalogue: Catalogue) -> Stage:
+    """The stage with what the app offers for the action of its source."""
+    schema = catalogue.schema(stage.source)
+    source = replace(stage.source, offered=schema.action(stage.source.action) if schema is not None else None)
+    inner = {halt: tuple(_with_action(one, catalogue) for one in found) for halt, found in stage.inner.items()}
+    return replace(stage, source=source, inner=inner)

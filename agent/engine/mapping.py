@@ -10,16 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.domain.app import Attribute, DataType
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Packet, Row
 from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.child_records import Trouble
 from agent.engine.expressions import packet_deadline, syntax_fault
 from agent.engine.record_mapping import RecordMapping, required
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 # What is decoded of so many records still lies in the processor's cache when it is converted and put into rows. Whole
 # packets do not: with orders of 7.5 kB, 1,250 at once took a fifth longer. See tests/benchmarks/bench_mapping.py.
 _SLICE_RECORDS = 100
+_CLASSES: Mapping[str, ErrorClass] = {
+    "mapping-expression": ErrorClass.EXPRESSION_FAILED,
+    "mapping-type": ErrorClass.TYPE_MISMATCH,
+    "mapping-children": ErrorClass.TYPE_MISMATCH,
+    "mapping-required": ErrorClass.DATA_MISSING,
+    "mapping-unreadable": ErrorClass.PARSE_ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +40,16 @@ class Mapped:
 
 
 class Mapper:
-    """Maps packets as a Mapper node says.
+    """Maps packets as a Mapper node says, with the functions and lookups of the vocabulary.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, node: MapperNode) -> None:
+    def __init__(self, node: MapperNode, vocabulary: Vocabulary = PLAIN) -> None:
         _compile(node, node.mappings)
-        self._mapping = RecordMapping(node.mappings)
+        self._node = node.id
+        self._mapping = RecordMapping(node.mappings, vocabulary=vocabulary)
         self._attributes = tuple(_attribute(mapping) for mapping in node.mappings)
 
     def map_packet(self, packet: Packet) -> Mapped:
@@ -51,7 +61,9 @@ class Mapper:
             index: RecordError(
                 trouble.message,
                 code=trouble.code,
-                remedy="Correct the record in the source app: the next run fetches it again.",
+                error_class=_CLASSES.get(trouble.code, ErrorClass.UNKNOWN),
+                cure=f"node:{self._node}",
+                remedy=trouble.remedy or "Correct the record in the source app: the next run fetches it again.",
                 field=trouble.attribute or None,
             )
             for index, trouble in sorted(troubles.items())

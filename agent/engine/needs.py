@@ -7,8 +7,8 @@ anything that may refer to the record as a whole gets all of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence, Set
+from typing import Any, Final
 
 import msgspec
 
@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 # None of these falls back on the record itself when it is called with an argument, other than to fail.
-_PURE = frozenset(
+_PURE: Final = frozenset(
     {
         "$abs", "$average", "$boolean", "$ceil", "$contains", "$count", "$distinct", "$exists", "$floor", "$fromMillis",
         "$join", "$length", "$lowercase", "$max", "$min", "$not", "$number", "$pad", "$power", "$replace", "$reverse",
@@ -33,13 +33,16 @@ _PURE = frozenset(
 )  # fmt: skip
 
 
-def needed_names(expression: str) -> frozenset[str] | None:
-    """The top-level attributes that the expression may look at; None where it may be any."""
+def needed_names(expression: str, pure: Set[str] = frozenset()) -> frozenset[str] | None:
+    """The top-level attributes that the expression may look at; None where it may be any.
+
+    `pure` are more functions, with their `$`, that look at nothing but their arguments.
+    """
     names: set[str] = set()
     place = 0
     while place < len(expression):
         token = _TOKEN.match(expression, place)
-        if token is None or token["closed"] or (token["function"] or "$sum") not in _PURE:
+        if token is None or token["closed"] or _looks_around(token["function"], pure):
             return None
         if token["name"]:
             names.add(token["name"].strip("`"))
@@ -47,11 +50,15 @@ def needed_names(expression: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-class Reduction:
-    """Cuts documents down to the attributes that a group of expressions needs."""
+def _looks_around(function: str | None, pure: Set[str]) -> bool:
+    return function is not None and function not in _PURE and function not in pure
 
-    def __init__(self, expressions: Iterable[str]) -> None:
-        needs = [needed_names(expression) for expression in expressions]
+
+class Reduction:
+    """Cuts documents down to the attributes that a group of expressions needs. `pure` is as in `needed_names`."""
+
+    def __init__(self, expressions: Iterable[str], pure: Set[str] = frozenset()) -> None:
+        needs = [needed_names(expression, pure) for expression in expressions]
         known = [names for names in needs if names is not None]
         self._names: list[bytes] | None = None
         if len(known) < len(needs):

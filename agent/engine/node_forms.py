@@ -5,17 +5,14 @@ Whether apps, schemas and attributes exist is looked at by `agent.engine.check`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.app import DataType
 from agent.domain.processflow import (
     LATER,
-    OPERATORS,
     AttributeMapping,
-    Clause,
-    FilterPlace,
     FlowNode,
     GetNode,
     MapperNode,
@@ -25,18 +22,12 @@ from agent.domain.processflow import (
 )
 from agent.engine import flow_forms
 from agent.engine.fields import Fields, is_nothing
+from agent.engine.filter_forms import filter_parts
 from agent.engine.moments import read_moment
-from agent.engine.report import Place, Report, meant, quoted
+from agent.engine.report import Place, Report, quoted
 from agent.engine.tree import Branch, Items, Leaf, Tree
 
-_OPERATOR_NAMES = {
-    "==": "=", "equal": "=", "equals": "=", "eq": "=", "not_equal": "!=", "<>": "!=", "ne": "!=", "less": "<",
-    "lt": "<",
-    "less_or_equal": "<=", "=<": "<=", "le": "<=", "greater": ">", "gt": ">", "greater_or_equal": ">=", "=>": ">=",
-    "ge": ">=", "not in": "not_in", "nin": "not_in",
-}  # fmt: skip
 _TYPES = tuple(type_.value for type_ in DataType if type_ is not DataType.COLLECTION)
-_PLACES = {"query": FilterPlace.QUERY, "header": FilterPlace.HEADER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +92,10 @@ def _get(node_id: str, fields: Fields, report: Report) -> GetNode:
         action=fields.text("action", required=True),
         description=fields.text("description"),
         options=fields.texts("options"),
-        filters=tuple(_clauses(fields, report)),
+        filters=filter_parts(fields, "filter", report),
         start_from=_moment(fields.leaf("start_from"), report),
         loop=flow_forms.loop(fields, report),
+        retry_filters=filter_parts(fields, "retry_filter", report),
     )
     fields.finish()
     return node
@@ -130,36 +122,6 @@ def _mapper(node_id: str, fields: Fields, report: Report) -> MapperNode:
         report.add(attributes.place, "missing-key", f"The mapper {quoted(node_id)} maps no attribute.")
     fields.finish()
     return node
-
-
-def _clauses(fields: Fields, report: Report) -> Iterable[Clause]:
-    for member in fields.items("filter").members:
-        if not isinstance(member, Branch):
-            report.add(member.place, "wrong-type", "A filter clause must be a mapping.", "Write {key: …, value: …}.")
-            continue
-        clause = Fields(member, "the filter clause", report)
-        key = clause.text("key", required=True)
-        operator = clause.leaf("operator")
-        value = clause.leaf("value")
-        where = clause.leaf("in")
-        clause.finish()
-        place = FilterPlace.QUERY
-        if where is not None:
-            place = _PLACES.get(where.text.casefold(), FilterPlace.QUERY)
-            if where.text.casefold() not in _PLACES:
-                report.add(where.place, "wrong-value", "“in” must be query or header.")
-        yield Clause(key, _operator(operator, report), value.text if value is not None else "", place)
-
-
-def _operator(leaf: Leaf | None, report: Report) -> str:
-    if leaf is None:
-        return "="
-    name = leaf.text.strip()
-    if name not in OPERATORS:
-        close = _OPERATOR_NAMES.get(name.casefold())
-        suggestion = f"Did you mean “{close}”?" if close else meant(name, OPERATORS)
-        report.add(leaf.place, "unknown-operator", f"There is no operator {quoted(name)}.", suggestion)
-    return name
 
 
 def _moment(leaf: Leaf | None, report: Report) -> datetime | None:

@@ -11,13 +11,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from agent.connectors.contract import Connection, ReadRequest
+from agent.connectors.contract import ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
+from agent.engine.rereading import Readable
 
 _QUEUED_PACKETS = 1
 
@@ -35,7 +36,7 @@ class Pipeline:
     """Carries packets from one connection to another until the read is finished, the slice is over, or the run stops.
 
     Args:
-        source: The entered connection to read from.
+        source: What to read from: an entered connection, or what reads through one.
         preparation: Drops what is unchanged and maps the rest.
         carrier: Writes and books.
         control: The wishes for the run, attached.
@@ -47,7 +48,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        source: Connection,
+        source: Readable,
         preparation: Preparation,
         carrier: Carrier,
         control: RunControl,

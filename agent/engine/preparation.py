@@ -28,8 +28,8 @@ class Ready:
     """A packet of the source, and what is to be done with it.
 
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
-    `read` and `unchanged` count records; those that are unchanged are not in the load, nor is a state of a record after
-    which the same packet holds a newer one.
+    `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
+    that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
     """
 
     load: Load
@@ -38,6 +38,7 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
+    missing: Sequence[str] = ()
 
     @property
     def last(self) -> bool:
@@ -88,7 +89,7 @@ class Preparation:
     async def prepare(self, packet: Packet) -> Ready:
         """Drop what is unchanged and let the rest walk. A record that cannot be mapped spoils no other."""
         version = self._version
-        fingerprints = [xxhash.xxh3_64_intdigest(document, version) >> 1 for document in packet.documents]
+        fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
         actions = None
         if self._stream is not None:
@@ -104,6 +105,7 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            missing=packet.missing,
         )
 
     def _walked(self, load: Load) -> Sequence[Action]:
@@ -137,6 +139,11 @@ class Preparation:
                 content = _listed(action.load.as_documents())
                 self._journal.packet(node=action.post.id, number=self._number, content=content)
         self._number += 1
+
+
+def fingerprint_of(document: bytes, version: int) -> int:
+    """By which a state of a source record is recognised, as a deployed version would write it."""
+    return xxhash.xxh3_64_intdigest(document, version) >> 1
 
 
 def _listed(documents: Sequence[bytes]) -> bytes:

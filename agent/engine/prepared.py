@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.domain.packet import Batch, SyncState
-from agent.engine.load import Load
-from agent.store.acknowledgement import STATE_NUMBERS, RecordLine
+import msgspec
 
-_FAILED = STATE_NUMBERS[SyncState.FAILED]
+from agent.domain.packet import Batch
+from agent.engine.load import Load
+from agent.store.acknowledgement import RecordLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,18 @@ class Prepared:
     source_ids: Sequence[str]
     fingerprints: Sequence[int]
     troubled: Sequence[RecordLine]
+
+    def only(self, places: Sequence[int]) -> Prepared:
+        """Those records alone. Nothing of them is to be written, so that there is no batch to pick from."""
+        assert not self.batch.rows, "only for records that are booked without having been written"
+        lines = {line.index: line for line in self.troubled}
+        return Prepared(
+            batch=self.batch,
+            places=(),
+            source_ids=[self.source_ids[place] for place in places],
+            fingerprints=[self.fingerprints[place] for place in places],
+            troubled=[msgspec.structs.replace(lines[place], index=index) for index, place in enumerate(places)],
+        )
 
 
 def prepared(load: Load) -> Prepared:
@@ -43,7 +55,5 @@ def prepared(load: Load) -> Prepared:
         places=places,
         source_ids=load.source_ids,
         fingerprints=load.fingerprints,
-        troubled=[
-            RecordLine(index, _FAILED, error.message, error.remedy) for index, error in sorted(load.errors.items())
-        ],
+        troubled=[RecordLine.failed(index, error) for index, error in sorted(load.errors.items())],
     )

@@ -15,11 +15,12 @@ from agent.domain.packet import Row, Value
 from agent.domain.processflow import AttributeMapping
 from agent.engine.child_records import Trouble, blame, computed_children, given_columns, joined
 from agent.engine.conversion import Column, convert
-from agent.engine.expressions import Evaluated, Expressions, names_root, packet_deadline
+from agent.engine.expressions import Evaluated, Expressions, Failure, names_root, packet_deadline
 from agent.engine.extracted import Collection, Extracted, Scalar, ShapeError, extract_by_walking
 from agent.engine.extraction import Plan, harmonious
 from agent.engine.joins import Join, plain_join
 from agent.engine.paths import plain_path
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 
 @dataclass(slots=True)
@@ -61,10 +62,17 @@ class RecordMapping:
     Args:
         mappings: The attributes; every expression compiles.
         given: The numbers of attributes whose values the caller brings.
+        vocabulary: What the expressions may name.
     """
 
-    def __init__(self, mappings: Sequence[AttributeMapping], given: frozenset[int] = frozenset()) -> None:
-        self._mappings = mappings
+    def __init__(
+        self,
+        mappings: Sequence[AttributeMapping],
+        given: frozenset[int] = frozenset(),
+        *,
+        vocabulary: Vocabulary = PLAIN,
+    ) -> None:
+        self._mappings, self._vocabulary = mappings, vocabulary
         self._scalars: dict[int, Scalar] = {}
         self._collections: dict[int, Collection] = {}
         self._selections: dict[int, Sequence[int]] = {}
@@ -85,7 +93,7 @@ class RecordMapping:
         self._plan = Plan(self._scalars, self._collections)
         together = {name: text for name, text in expressions.items() if not names_root(text)}
         alone = {name: text for name, text in expressions.items() if names_root(text)}
-        self._expressions = [Expressions(some) for some in (together, alone) if some]
+        self._expressions = [Expressions(some, vocabulary) for some in (together, alone) if some]
 
     def _plan_expression(self, number: int, mapping: AttributeMapping, expressions: dict[str, str]) -> None:
         name = _computed_name(number)
@@ -105,7 +113,7 @@ class RecordMapping:
         rooted = {place: _computed_name(place) for place, one in members.items() if names_root(one.expression)}
         fields = ",".join(f'"{name}":{members[place].expression}' for place, name in rooted.items())
         self._rooted[number] = rooted
-        self._children[number] = RecordMapping(mapping.members, frozenset(rooted))
+        self._children[number] = RecordMapping(mapping.members, frozenset(rooted), vocabulary=self._vocabulary)
         plain = {place: _scalar(member) for place, member in members.items() if _is_plain(member)}
         self._selections[number] = [next(self._numbers) for _ in mapping.selections]
         for selection, expression in zip(self._selections[number], mapping.selections, strict=True):
@@ -134,8 +142,8 @@ class RecordMapping:
         found = Found([()] * len(documents))
         computed = [expressions.evaluate(documents, deadline=deadline) for expressions in self._expressions]
         for evaluated in computed:
-            for index, (name, reason) in evaluated.failures.items():
-                found.failures.setdefault(index, self._uncomputed(name, reason))
+            for index, failure in evaluated.failures.items():
+                found.failures.setdefault(index, self._uncomputed(failure))
         for indices, extracted in self._parts(documents, found.failures):
             extracted.columns.update({
                 number: [column[index] for index in indices] for number, column in (given or {}).items()
@@ -199,8 +207,8 @@ class RecordMapping:
             evaluated = joined.otherwise.evaluate(documents, deadline=part.deadline)
             for place, result in zip(rest, evaluated.results, strict=True):
                 column[place] = result.get(_computed_name(number))
-            for index, (_, reason) in evaluated.failures.items():
-                failures.setdefault(rest[index], self._uncomputed(_computed_name(number), reason))
+            for index, failure in evaluated.failures.items():
+                failures.setdefault(rest[index], self._uncomputed(failure))
         return column
 
     def _child_rows(self, number: int, part: _Part, failures: dict[int, Trouble]) -> list[Value]:
@@ -225,10 +233,10 @@ class RecordMapping:
             parts.append([list(islice(rows, count)) for count in children.counts])
         return list(joined(parts))
 
-    def _uncomputed(self, name: str, reason: str) -> Trouble:
-        attribute = self._named.get(name, "")
+    def _uncomputed(self, failure: Failure) -> Trouble:
+        attribute = self._named.get(failure.name, "")
         where = f"{attribute}: its expression failed" if attribute else "The mapping failed"
-        return Trouble(attribute, f"{where}: {reason}.", "mapping-expression")
+        return Trouble(attribute, f"{where}: {failure.reason}.", "mapping-expression", failure.remedy)
 
 
 def _computed_name(number: int) -> str:

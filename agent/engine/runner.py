@@ -21,13 +21,17 @@ from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
+from agent.engine.guarded import RefusedError
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
+from agent.engine.plans import stages_of
 from agent.engine.stage_runs import StageParts, Stages
 from agent.engine.verdict import conclusion
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
+from agent.store.trips import TripStore
 
 _LEVELS: Mapping[RunState, Level] = {RunState.FAILED: "error", RunState.PARTIAL: "warning"}
 
@@ -45,15 +49,17 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a runner works with."""
+    """What a runner works with. `vocabulary` gives what the expressions of a deployment may name, as it is now."""
 
     deployments: DeploymentStore
     runs: RunStore
     ledger: Ledger
     bindings: Bindings
+    trips: TripStore
     journal: Journal
     clock: Callable[[], datetime]
     parse: Callable[[Deployment], Processflow]
+    vocabulary: Callable[[Deployment], Vocabulary] = lambda _: PLAIN
 
 
 class Runner:
@@ -89,6 +95,8 @@ class Runner:
             return self._end_cancelled(row, journal)
         journal.progressed()
         try:
+            if (trip := self._tripped(row)) is not None and self._let_wait(row, journal, trip):
+                return Then.PARKED
             done = asyncio.run(self._slice(row, journal, control, budget_seconds))
         except Exception as error:  # noqa: BLE001 - whatever it is, the run ends with a reason and the service goes on
             return self._faulted(row, journal, control, error)
@@ -106,6 +114,8 @@ class Runner:
         match error:
             case ParkedError():
                 return self._park(row, journal, error)
+            case RefusedError():
+                return self._refused(row, journal, control, error)
             case TransientError():
                 return self._wait(row, journal, control, error)
             case AgentError():
@@ -128,9 +138,9 @@ class Runner:
                     clock=self._parts.clock,
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
-                time_is_up=lambda: time.monotonic() >= end,
+                time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),
             )  # fmt: skip
-            return await stages.run(flow.stages)
+            return await stages.run(stages_of(row.plan, flow))
         finally:
             control.detach()
 
@@ -173,6 +183,33 @@ class Runner:
         journal.write("debug", f"Held back by the delay {error.node} for {duration(seconds)}.", node=error.node)
         journal.progressed()
         return Then.PARKED if not row.cancel_requested else Then.GO_ON
+
+    def _refused(self, row: RunRow, journal: RunJournal, control: RunControl, error: RefusedError) -> Then:
+        """The app refuses the credentials: the configuration trips, and the run waits where it is."""
+        if control.cancelled():
+            return self._end_cancelled(row, journal)
+        used = error.used
+        if self._parts.trips.trip(used, error, at=self._parts.clock()):
+            journal.write(
+                "error", f"“{used.name}” is refused by its app: {error.message} Its processflows wait until it works.",
+                detail=f"{error.remedy} Correct it under App Configurations, press Validate, and Save. {error.detail} "
+                f"[{error.code}]",
+            )  # fmt: skip
+        # Where it was changed meanwhile, the next slice tries the new one.
+        return Then.PARKED if self._let_wait(row, journal, used.id) else Then.GO_ON
+
+    def _tripped(self, row: RunRow) -> str | None:
+        """The configuration that stops a run before it has begun to work."""
+        deployment = self._parts.deployments.version(row.flow, row.version)
+        trip = self._parts.trips.among(deployment.bindings.values())
+        return trip.configuration if trip is not None else None
+
+    def _let_wait(self, row: RunRow, journal: RunJournal, configuration: str) -> bool:
+        waits = self._parts.trips.wait(row.id, configuration, at=self._parts.clock())
+        if waits:
+            self._patience.forget(row.id)
+            journal.progressed()
+        return waits
 
     def _end_cancelled(self, row: RunRow, journal: RunJournal) -> Then:
         return self._end(row, journal, RunState.CANCELLED, "Cancelled by the operator.", "")

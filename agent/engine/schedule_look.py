@@ -199,7 +199,7 @@ class _Look:
         if count > 1:
             number = f"{count:,} times or more" if count == _MOST_COUNTED else f"{count:,} times"
             times = f"{number} from {self._show(first)} to {self._show(last)}"
-        what = f"It missed {times}, as the agent was off, asleep or not enabled"
+        what = f"It missed {times}, as the agent was off, asleep, not enabled or refused by an app"
         if self.plan.missed is MissedTimes.SKIP:
             self._alert(f"{what}; its schedule leaves missed times out.")
         elif self.plan.missed is MissedTimes.ONCE:

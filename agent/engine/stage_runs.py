@@ -9,25 +9,32 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from agent.connectors.contract import ReadRequest, WriteTarget
+from agent.connectors.contract import Connection, WriteTarget
 from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
+from agent.domain.run_plan import Normal, Replay, Retry, RuntimeFilter
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
+from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
 from agent.engine.pipeline import Pipeline
+from agent.engine.plans import Asked, ask, check_by_id, planned, takes_part, writes_again
 from agent.engine.preparation import Preparation
+from agent.engine.rereading import Readable, Rereading
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
 
 _PACKET_RECORDS = 2_500
+_FILTER_NAMES = {Retry: "Retry by id", RuntimeFilter: "Runtime Filter", Replay: "Window"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Stages:
     journal: RunJournal
     control: RunControl
     time_is_up: Callable[[], bool]
+    vocabulary: Vocabulary = PLAIN
     streams: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stages: Sequence[Stage]) -> bool:
@@ -60,7 +68,10 @@ class Stages:
             ParkedError: there is nothing to do before a later moment.
             AgentError: whatever apps, ledger and mapping raise.
         """
-        for stage in stages:
+        for whole in stages:
+            if not takes_part(self.row.plan, whole):
+                continue
+            stage = planned(self.row.plan, whole)
             while not self._cursor(stage.source).finished:
                 if self.control.cancelled() or self.control.paused():
                     return False
@@ -105,41 +116,52 @@ class Stages:
             source = await stack.enter_async_context(
                 self.parts.bindings.connection(stage.source, self.flow, self.bindings)
             )
-            walker = Walker(stage)
+            plan, walker = row.plan, Walker(stage, self.vocabulary)
+            chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
             )  # fmt: skip
+            plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
-                walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if is_plain(stage) else None,
+                walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
                 version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
             )  # fmt: skip
+            asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS))
             pipeline = Pipeline(
-                source=source, preparation=preparation, carrier=carrier, control=self.control, journal=self.journal,
-                time_is_up=self.time_is_up,
+                source=self._source(stage, source), preparation=preparation, carrier=carrier, control=self.control,
+                journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return await pipeline.run(self._request(stage.source, cursor, min(records, default=_PACKET_RECORDS)))
+            return await pipeline.run(asked.request)
 
-    def _request(self, get: GetNode, cursor: Cursor, packet_records: int) -> ReadRequest:
-        bookmark = self.parts.ledger.bookmark(self._stream(get))
-        rendered = render(
-            get.filters,
-            moment=bookmark.moment if bookmark is not None else None,
-            start_from=get.start_from,
-            variables=self.flow.variables,
-        )
+    def _asked(self, get: GetNode, cursor: Cursor, packet_records: int) -> Asked:
+        if cursor.position is not None and not isinstance(cursor.position, dict):
+            raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
+        asked = ask(
+            get, self.row.plan, self.flow, bookmark=self.parts.ledger.bookmark(self._stream(get)),
+            position=cursor.position, packet_records=packet_records,
+        )  # fmt: skip
         if cursor.position is None:
             self.journal.write(
                 "info", "Starting data pulling from source application.", node=get.id,
-                detail=f"Action Filter {get.schema} {get.action}: {rendered.text}",
+                detail=f"{_FILTER_NAMES.get(type(self.row.plan), 'Action Filter')} {get.schema} {get.action}: "
+                f"{asked.text}",
             )  # fmt: skip
-        if cursor.position is not None and not isinstance(cursor.position, dict):
-            raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
-        return ReadRequest(
-            schema=get.schema, action=get.action, clauses=rendered.clauses, options=get.options, bookmark=bookmark,
-            position=cursor.position, packet_records=packet_records,
+        return asked
+
+    def _source(self, stage: Stage, source: Connection) -> Readable:
+        """What packets are read from: the app, or for a retry the records that it tries."""
+        if not isinstance(self.row.plan, Retry):
+            return source
+        get, posts = stage.source, [post.id for post in stage.posts]
+        check_by_id(get)
+        rendered = render(get.retry_filters, moment=None, start_from=get.start_from, variables=self.flow.variables)
+        return Rereading(
+            source, rendered.clauses,
+            lambda after, limit: self.parts.runs.chosen(self.row.id, posts, after=after, limit=limit),
         )  # fmt: skip
 
     def _target(self, post: PostNode) -> WriteTarget:
@@ -156,7 +178,8 @@ class Stages:
         return self.parts.ledger.cursor(run=self.row.id, stream=self._stream(get))
 
     def _is_done(self, stages: Sequence[Stage]) -> bool:
-        return all(self._cursor(stage.source).finished for stage in stages)
+        """Whether these have run to their end, as far as they take part."""
+        return all(self._cursor(one.source).finished for one in stages if takes_part(self.row.plan, one))
 
     def _note(self, stage: Stage) -> None:
         written = ", ".join(dict.fromkeys(post.schema for post in stage.posts))

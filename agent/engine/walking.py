@@ -26,6 +26,7 @@ from agent.domain.processflow import (
 from agent.engine.decisions import Condition
 from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
+from agent.engine.vocabulary import PLAIN, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,18 @@ class Walker:
 
     Args:
         stage: The stage; its mappers have types.
+        vocabulary: What the expressions of its nodes may name.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN) -> None:
+        self.vocabulary = vocabulary
         self._stage = stage
-        self._mappers = {node.id: Mapper(node) for node in stage.nodes.values() if isinstance(node, MapperNode)}
-        self._conditions = {node.id: Condition(node) for node in stage.nodes.values() if isinstance(node, DecisionNode)}
+        nodes = stage.nodes.values()
+        self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
+        self._conditions = {node.id: Condition(node, vocabulary) for node in nodes if isinstance(node, DecisionNode)}
         self._held: dict[str, list[Load]] = {}
 
     @property
@@ -92,6 +96,10 @@ class Walker:
     def walk(self, load: Load) -> Iterator[Action]:
         """What is to be done with a packet from the source."""
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
+
+    def enter(self, post: PostNode, load: Load) -> Iterator[Action]:
+        """What is to be done with what is brought straight to a POST."""
+        yield from self._pass(post.id, load)
 
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
         """What is to be done with what was written."""

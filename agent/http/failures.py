@@ -15,9 +15,11 @@ from enum import Enum
 import httpx
 
 from agent.domain.errors import (
+    AccessError,
     AgentError,
     AmbiguousWriteError,
     ConfigurationError,
+    CredentialsError,
     FatalError,
     NotFoundError,
     TransientError,
@@ -28,6 +30,8 @@ class Next(Enum):
     """What happens next. After MAYBE_DONE a write is looked up before it is repeated; anything else is repeated."""
 
     PERSON = ConfigurationError
+    CREDENTIALS = CredentialsError
+    ACCESS = AccessError
     MISSING = NotFoundError
     LATER = TransientError
     MAYBE_DONE = AmbiguousWriteError
@@ -103,9 +107,9 @@ _NETWORK: tuple[tuple[type[Exception], Failure], ...] = (
 _SERVER = Failure(Next.MAYBE_DONE, "server-error", "{host} did not answer properly ({reason}).", _TRY_LATER)
 _REQUEST = Failure(Next.STOP, "request-refused", "{host} refused a request ({reason}).", "Tell support, with the log.")
 _STATUSES: dict[int, Failure] = {
-    401: Failure(Next.PERSON, "credentials-rejected", "{host} rejected the credentials.", "Enter them again."),
+    401: Failure(Next.CREDENTIALS, "credentials-rejected", "{host} rejected the credentials.", "Enter them again."),
     402: Failure(Next.PERSON, "payment-required", "{host} wants a payment first.", "Settle it with the app's vendor."),
-    403: Failure(Next.PERSON, "not-permitted", "{host} does not permit this.", "Give the account the permission."),
+    403: Failure(Next.ACCESS, "not-permitted", "{host} does not permit this.", "Give the account the permission."),
     404: Failure(Next.MISSING, "not-found", "{host} does not have what was asked for.", "Check the address."),
     407: Failure(Next.PERSON, "proxy", "The proxy wants a sign-in.", "Check the proxy settings."),
     408: Failure(Next.MAYBE_DONE, "read-timeout", "{host} gave up waiting.", _TRY_LATER),

@@ -24,6 +24,7 @@ from agent.service.clearing import Clearing
 from agent.service.compiled import CompiledFlows
 from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.configurations import Configurations
+from agent.service.cures import Cures
 from agent.service.deploying import Deploying
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
@@ -35,11 +36,13 @@ from agent.service.late_binding import LateBinding
 from agent.service.log_access import LogAccess
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.records import Records
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
+from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.versions import Versions
 from agent.service.worker import Worker
@@ -60,6 +63,7 @@ from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.settings import Settings
 from agent.store.sync_info import SyncInfo
+from agent.store.trips import TripStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -126,12 +130,14 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
         runner = Runner(
             Parts(
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
                 bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                trips=trips,
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
@@ -158,9 +164,12 @@ class AgentParts:
             deployments=deployments, configurations=configurations, journal=self.journal, hub=self.hub,
             clock=self._clock, changed=self._wake_scheduler,
         )  # fmt: skip
+        self.trips = Trips(
+            store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
+        )
         self.configurations = Configurations(
-            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, hub=self.hub,
-            clock=self._clock, proven=self.late_binding.look,
+            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, trips=self.trips,
+            hub=self.hub, clock=self._clock, proven=self.late_binding.look,
         )  # fmt: skip
         self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
         self.schedules = Schedules(
@@ -170,8 +179,8 @@ class AgentParts:
         choice = BindingChoice(configurations=configurations, deployments=deployments, connectors=found)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
-            schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, hub=self.hub,
-            clock=self._clock,
+            schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
+            hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self._deployment_log = DeploymentLog(self.database)
         self.deploying = Deploying(
@@ -185,12 +194,13 @@ class AgentParts:
             history=FlowHistory(self.database), deploying=self.deploying,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, sync_info=sync_info, queue=self.worker,
+            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
             environment=self.environment, hub=self.hub, require_bound=choice.require, clock=self._clock,
         )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
-            state=lambda: self.environment.state, journal=self.journal,
+            state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
@@ -272,6 +282,10 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+
+    def _tripped(self, configuration_id: str) -> None:
+        self.configurations.tripped(configuration_id)
+        self._wake_scheduler()
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from agent.api import models
 from agent.domain import app as domain_app
+from agent.domain.error_classes import CLASSES
 from agent.domain.errors import (
     AgentError,
     CancelledError,
@@ -15,6 +16,7 @@ from agent.domain.errors import (
     RecordError,
     TransientError,
 )
+from agent.domain.packet import SyncState
 from agent.domain.run import Counts
 from agent.domain.settings import SETTINGS, Setting
 from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow
@@ -23,6 +25,7 @@ from agent.store.log_entries import LogEntry
 from agent.store.runs import RunRow
 from agent.store.settings import Settings
 from agent.store.sync_info import SyncRow
+from agent.store.trips import Trip
 from agent.store.vault_keeper import VaultReport
 
 _STATES = {
@@ -81,12 +84,17 @@ def schema(one: domain_app.Schema) -> models.Schema:
     )  # fmt: skip
 
 
-def configuration(row: ConfigurationRow, *, used_by: Sequence[str]) -> models.Configuration:
-    """An App Configuration."""
+def configuration(
+    row: ConfigurationRow, *, used_by: Sequence[str], trip: Trip | None, waiting: int
+) -> models.Configuration:
+    """An App Configuration; `waiting` runs wait for it where it has tripped."""
+    tripped = None
+    if trip is not None:
+        tripped = models.Trip(since=trip.since, message=trip.message, remedy=trip.remedy, waiting_runs=waiting)
     return models.Configuration(
         id=row.id, app=row.app, name=row.name, values=dict(row.values), secrets=dict(row.secret_hints),
         state=state(row), message=row.message, facts=facts(row.facts), validated_at=row.validated_at,
-        saved_at=row.saved_at, used_by=list(used_by),
+        saved_at=row.saved_at, used_by=list(used_by), tripped=tripped,
     )  # fmt: skip
 
 
@@ -116,11 +124,14 @@ def counts(found: Counts) -> models.Counts:
     )
 
 
-def sync_record(flow: str, row: SyncRow) -> models.SyncRecord:
-    """A row of Sync Info."""
+def sync_record(flow: str, row: SyncRow, *, target: str) -> models.SyncRecord:
+    """A row of Sync Info; `target` is where it is cured."""
+    explained = CLASSES[row.error_class] if row.state is SyncState.FAILED else None
     return models.SyncRecord(
         flow=flow, node=row.node, source_id=row.source_id, destination_id=row.destination_id, state=row.state,
         message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
+        error_class=row.error_class.value, error_title=explained.title if explained else "",
+        cause=explained.cause if explained else "", target=target,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from agent.domain.secret import Secret
 from agent.service import answers
 from agent.service.events import Hub
 from agent.service.secrets import Secrets
+from agent.service.trips import Trips
 from agent.store.configurations import (
     SAVED,
     VALIDATED,
@@ -44,6 +45,7 @@ class Configurations:
         deployments: Tells which processflows use one.
         secrets: The vault.
         connectors: Every connector by app id.
+        trips: What is held up, and goes on once a configuration is proven.
         hub: Told of every change.
         clock: Gives the present, aware and in UTC.
         proven: Called when the values of a configuration are stored and known to work.
@@ -56,12 +58,14 @@ class Configurations:
         deployments: DeploymentStore,
         secrets: Secrets,
         connectors: Mapping[str, Connector],
+        trips: Trips,
         hub: Hub,
         clock: Callable[[], datetime],
         proven: Callable[[], None],
     ) -> None:
         self._store, self._deployments, self._secrets = store, deployments, secrets
-        self._connectors, self._hub, self._clock, self._proven = connectors, hub, clock, proven
+        self._connectors, self._trips, self._hub = connectors, trips, hub
+        self._clock, self._proven = clock, proven
         self._changing = threading.Lock()  # vault and store change together
 
     def apps(self) -> list[models.App]:
@@ -82,7 +86,13 @@ class Configurations:
     def all(self) -> list[models.Configuration]:
         """Every configuration."""
         users = self._users()
-        return [answers.configuration(row, used_by=users.get(row.id, ())) for row in self._store.all()]
+        trips, waiting = self._trips.all(), self._trips.waiting()
+        return [
+            answers.configuration(
+                row, used_by=users.get(row.id, ()), trip=trips.get(row.id), waiting=waiting.get(row.id, 0)
+            )
+            for row in self._store.all()
+        ]
 
     def connector(self, app_id: str) -> Connector:
         """The connector of an app. Raises NotFoundError."""
@@ -155,7 +165,8 @@ class Configurations:
             secret_hints={name: secret.hint() for name, secret in prepared.secrets.items()}, state=SAVED, message="",
             facts=(), validated_at=None, saved_at=self._clock(),
         )  # fmt: skip
-        if proof is not None:
+        trip = self._trips.all().get(identity)
+        if proof is not None and (trip is None or proof.at > trip.since):
             row = replace(row, state=proof.state, message=proof.message, facts=proof.facts, validated_at=proof.at)
         elif before is not None and self.is_stored(before, prepared):
             row = replace(
@@ -164,7 +175,7 @@ class Configurations:
         replaced = self._replaced(before, prepared)
         self._secrets.store({secret_name(identity, name): secret for name, secret in prepared.secrets.items()})
         try:
-            self._store.save(row)
+            released = self._store.save(row)
         except AgentError:
             # Nothing half done: the secrets go back to what they were.
             self._secrets.store(replaced)
@@ -174,7 +185,7 @@ class Configurations:
         if before is not None:
             gone = [before.secret_name(name) for name in before.secret_hints if name not in prepared.secrets]
             self._secrets.remove(gone)
-        answer = answers.configuration(self._store.get(identity), used_by=self._users().get(identity, ()))
+        answer = self._told(self._store.get(identity), released)
         self._hub.publish(models.EventKind.CONFIGURATION, answer)
         return models.Saved(message="Connection Data Saved", notes=list(prepared.notes), configuration=answer)
 
@@ -204,14 +215,28 @@ class Configurations:
             row = self._store.find(draft.id) if draft.id else None
             if row is None or not self.is_stored(row, prepared):
                 return
-            self._store.note_validation(
+            released = self._store.note_validation(
                 row.id, state=proof.state, message=proof.message, facts=proof.facts, at=proof.at
             )
             noted = self._store.get(row.id)
-        users = self._users().get(row.id, ())
-        self._hub.publish(models.EventKind.CONFIGURATION, answers.configuration(noted, used_by=users))
+        self._hub.publish(models.EventKind.CONFIGURATION, self._told(noted, released))
         if proof.state == VALIDATED:
             self._proven()
+
+    def tripped(self, configuration_id: str) -> None:
+        """Tell that a configuration has tripped."""
+        row = self._store.find(configuration_id)
+        if row is not None:
+            self._hub.publish(models.EventKind.CONFIGURATION, self._told(row, None))
+
+    def _told(self, row: ConfigurationRow, released: list[str] | None) -> models.Configuration:
+        """A configuration as it is now, after what waited for it was let go on."""
+        if released is not None:
+            self._trips.released(row.name, released)
+        return answers.configuration(
+            row, used_by=self._users().get(row.id, ()), trip=self._trips.all().get(row.id),
+            waiting=self._trips.waiting().get(row.id, 0),
+        )  # fmt: skip
 
     def is_stored(self, row: ConfigurationRow, prepared: Prepared) -> bool:
         """Whether these are the values and secrets that are stored."""

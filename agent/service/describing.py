@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from agent.api import models
 from agent.domain.app import DataType
+from agent.domain.clauses import FilterPart, Group
 from agent.domain.processflow import (
-    Clause,
     DecisionNode,
     DelayNode,
     FlowNode,
@@ -87,5 +87,7 @@ def _mapping(node: MapperNode) -> str:
     return f"{plain} attribute{'' if plain == 1 else 's'}{more}"
 
 
-def _clause(clause: Clause) -> str:
-    return f"{clause.key} {clause.operator} {clause.value}"
+def _clause(part: FilterPart) -> str:
+    if isinstance(part, Group):
+        return f"({f' {part.join.value} '.join(_clause(member) for member in part.members)})"
+    return f"{part.key} {part.operator} {part.value}"

@@ -16,6 +16,7 @@ from agent.service.chosen_bindings import BindingChoice, way_out
 from agent.service.compiled import CompiledFlows
 from agent.service.events import Hub
 from agent.service.schedules import Brief, Schedules
+from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationStore
 from agent.store.deployment_log import noting_undeployed
 from agent.store.deployments import Deployment, DeploymentStore
@@ -37,12 +38,13 @@ class Flows:
         choice: BindingChoice,
         connectors: Mapping[str, Connector],
         compiled: CompiledFlows,
+        trips: Trips,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
         self._runs, self._sync_info, self._schedules = runs, sync_info, schedules
-        self._choice, self._connectors, self._compiled = choice, connectors, compiled
+        self._choice, self._connectors, self._compiled, self._trips = choice, connectors, compiled, trips
         self._hub, self._clock = hub, clock
 
     def check(self, request: models.DocumentRequest) -> models.CheckResult:
@@ -64,8 +66,15 @@ class Flows:
         """Every deployed processflow."""
         active = {run.flow: run for run in self._runs.active()}
         failed, briefs = self._sync_info.failed(), self._schedules.briefs()
+        held_up = self._trips.hindrances()
         return [
-            self._flow(one, active.get(one.flow), failed.get(one.flow, 0), briefs.get(one.flow, Brief()))
+            self._flow(
+                one,
+                active.get(one.flow),
+                failed.get(one.flow, 0),
+                briefs.get(one.flow, Brief()),
+                held_up.get(one.flow, ""),
+            )
             for one in self._deployments.active()
         ]
 
@@ -97,10 +106,13 @@ class Flows:
         """A deployed version as clients see it."""
         active = next((run for run in self._runs.active() if run.flow == deployment.flow), None)
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
-        flow = self._flow(deployment, active, failed, brief or Brief())
+        held_up = self._trips.hindrances().get(deployment.flow, "")
+        flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
         return models.FlowDetail(**flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log))
 
-    def _flow(self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief) -> models.Flow:
+    def _flow(
+        self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str
+    ) -> models.Flow:
         last = self._runs.latest(deployment.flow)
         title, description, nodes, apps = deployment.flow, "", list[models.Node](), dict[str, str]()
         try:
@@ -117,7 +129,8 @@ class Flows:
             waits_for=dict(deployment.waits_for), note=deployment.note,
             active_run=answers.run(active) if active is not None else None,
             last_run=answers.run(last) if last is not None else None, failed_records=failed,
-            next_run_at=brief.next_at, schedule=brief.text, alert=self._waiting(deployment) or brief.alert,
+            next_run_at=brief.next_at, schedule=brief.text,
+            alert=self._waiting(deployment) or (f"It waits: {held_up}. Validate that." if held_up else brief.alert),
         )  # fmt: skip
 
     def _waiting(self, deployment: Deployment) -> str:

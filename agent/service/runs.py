@@ -1,4 +1,4 @@
-"""Executing processflows, following their runs, and what became of each record."""
+"""Executing processflows, and following their runs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import Protocol
 
 from agent.api import models
 from agent.domain.errors import AgentError, ConfigurationError
-from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Progress
 from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
+from agent.service.trips import Trips
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore
-from agent.store.sync_info import SyncInfo
 
 
 class Queue(Protocol):
@@ -43,14 +42,14 @@ class Runs:
         store: RunStore,
         deployments: DeploymentStore,
         schedules: ScheduleStore,
-        sync_info: SyncInfo,
+        trips: Trips,
         queue: Queue,
         environment: Environment,
         hub: Hub,
         require_bound: Callable[[Deployment], None],
         clock: Callable[[], datetime],
     ) -> None:
-        self._store, self._deployments, self._schedules, self._sync_info = store, deployments, schedules, sync_info
+        self._store, self._deployments, self._schedules, self._trips = store, deployments, schedules, trips
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
         self._require_bound = require_bound
 
@@ -58,13 +57,14 @@ class Runs:
         """Start a run now.
 
         Raises:
-            ConflictError: code `environment-not-enabled`, `already-running`, or `source-application-not-found` where an
-                App Configuration is still missing.
+            ConflictError: code `environment-not-enabled`, `configuration-tripped`, `already-running`, or
+                `source-application-not-found` where an App Configuration is still missing.
             NotFoundError: code `flow-not-found`.
         """
         deployment = self._deployments.get(flow)
         self._require_bound(deployment)
         self._environment.require()
+        self._trips.require(deployment)
         at = self._clock()
         row = self._store.queue(
             run_id=new_run_id(at), flow=flow, version=deployment.version, trigger=Trigger.MANUAL, requested_by=by, at=at
@@ -132,21 +132,6 @@ class Runs:
     async def _latest(self, row: RunRow) -> RunRow:
         return row if row.state.ended else await asyncio.to_thread(self._store.get, row.id)
 
-    def sync_info(self, flow: str, *, state: SyncState | None, search: str, after: str, limit: int) -> models.SyncPage:
-        """Records of a processflow, the latest touched first.
-
-        Raises:
-            ConfigurationError: code `page-unknown`.
-        """
-        _refuse_strange_key(after)
-        rows = self._sync_info.page(flow, state=state, search=search, after=after, limit=limit + 1)
-        following = rows[limit - 1].key if len(rows) > limit else None
-        return models.SyncPage(
-            items=[answers.sync_record(flow, row) for row in rows[:limit]],
-            counts=dict(self._sync_info.counts(flow)),
-            next=following,
-        )
-
 
 async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
     """Wait until something is told of the run; False when the time is up or the service ends."""
@@ -161,15 +146,6 @@ async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
         if event.kind is models.EventKind.RUN and event.data.get("id") == run_id:
             return True
     return False
-
-
-def _refuse_strange_key(key: str) -> None:
-    parts = key.split(":", 2)
-    whole = len(parts) == 3 and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts[:2])
-    if key and not whole:
-        raise ConfigurationError(
-            "There is no such page.", code="page-unknown", remedy="Begin at the first page.", field="after"
-        )
 
 
 def _not_queued(error: Exception) -> AgentError:

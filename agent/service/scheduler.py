@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -43,6 +43,7 @@ class Scheduler:
         runs: Starts runs.
         rows: What runs already.
         state: The state of the environment.
+        hindrances: Why processflows cannot run although the environment is running, of those that cannot.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class Scheduler:
         runs: Runs,
         rows: RunStore,
         state: Callable[[], EnvironmentState],
+        hindrances: Callable[[], Mapping[str, str]],
         journal: Journal,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._deployments, self._runs, self._rows = store, deployments, runs, rows
-        self._state, self._journal, self._hub, self._clock = state, journal, hub, clock
+        self._state, self._hindrances = state, hindrances
+        self._journal, self._hub, self._clock = journal, hub, clock
         self._wake, self._stopping = threading.Event(), False
         self._thread = threading.Thread(target=self._look_until_stopped, name="scheduler", daemon=True)
         self._troubled: set[str] = set()
@@ -88,13 +91,14 @@ class Scheduler:
         rows = self._store.all()
         if not rows:
             return LOOK_SECONDS
-        deployed, waiting = self._deployments.names(), self._deployments.waiting()
+        deployed = self._deployments.names()
         busy = {run.flow: run for run in self._rows.active()}
+        hindrances = {**self._hindrances(), **dict.fromkeys(self._deployments.waiting(), _UNBOUND)}
         ahead: list[float] = []
         trouble: AgentError | None = None
         for row in rows:
             try:
-                next_at = self._look_at(row, self._world(row.flow, deployed, waiting, busy)).progress.next_at
+                next_at = self._look_at(row, self._world(row.flow, deployed, busy, hindrances)).progress.next_at
             except AgentError as error:
                 trouble = error
             else:
@@ -120,12 +124,12 @@ class Scheduler:
                 failing = False
             self._wake.wait(seconds)
 
-    def _world(self, flow: str, deployed: set[str], waiting: Container[str], busy: Mapping[str, RunRow]) -> World:
+    def _world(self, flow: str, deployed: set[str], busy: Mapping[str, RunRow], hindrances: Mapping[str, str]) -> World:
         run = busy.get(flow)
         return World(
             now=self._clock(),
             deployed=flow in deployed,
-            hindrance=_HINDRANCES[self._state()] or (_UNBOUND if flow in waiting else ""),
+            hindrance=_HINDRANCES[self._state()] or hindrances.get(flow, ""),
             busy=Busy(run.id, run.started_at or run.queued_at) if run is not None else None,
         )
 

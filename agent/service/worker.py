@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -136,6 +136,13 @@ class Worker:
                 self._parked[run_id] = self._clock()
             self._turn()
 
+    def wake(self, run_ids: Sequence[str]) -> None:
+        """Let parked runs go on at once; their rows say so already."""
+        with self._condition:
+            now = self._clock()
+            self._parked.update({run_id: now for run_id in run_ids if run_id in self._parked})
+            self._turn()
+
     def open_gate(self) -> None:
         """Let runs go on."""
         with self._condition:
@@ -225,9 +232,9 @@ class Worker:
                     self._condition.wait()
 
     def _park(self, run_id: str) -> None:
-        row = self._runs.get(run_id)
         with self._condition:
-            self._parked[run_id] = row.resume_at or self._clock()
+            # Read under the lock: whoever wakes it writes the row first and then looks here.
+            self._parked[run_id] = self._runs.get(run_id).resume_at or self._clock()
             self._turn()
 
     def _wake_parked(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agent.domain.errors import RecordError
 from agent.domain.packet import SyncState
 from agent.store.tables import to_milliseconds
 
@@ -21,12 +22,23 @@ STATE_NUMBERS: Mapping[SyncState, int] = {
 
 
 class RecordLine(msgspec.Struct, frozen=True, array_like=True):
-    """What became of one record that was not simply acknowledged: its index in the packet, and why."""
+    """What became of one record that was not simply acknowledged: its index in the packet, and why.
+
+    `error_class` and `cure` are those of its `RecordError`.
+    """
 
     index: int
     state: int
     message: str
     remedy: str
+    error_class: str = ""
+    cure: str = ""
+
+    @staticmethod
+    def failed(index: int, error: RecordError) -> RecordLine:
+        """A record that failed."""
+        failed = STATE_NUMBERS[SyncState.FAILED]
+        return RecordLine(index, failed, error.message, error.remedy, error.error_class.value, error.cure)
 
 
 class StoredBookmark(msgspec.Struct, frozen=True):

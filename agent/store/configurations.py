@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.database import Database
 from agent.store.tables import CONFIGURATIONS
+from agent.store.trips import REFUSED, release
 
 SAVED = "saved"
 VALIDATED = "validated"
-FAILED = "failed"
+FAILED = REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ class ConfigurationStore:
             )
         return found
 
-    def save(self, row: ConfigurationRow) -> None:
-        """Insert or replace a configuration.
+    def save(self, row: ConfigurationRow) -> list[str] | None:
+        """Insert or replace a configuration. One that is proven does not stay tripped.
+
+        Returns the ids of the runs that waited for it and now go on; None where it had not tripped.
 
         Raises:
             ConflictError: code `name-taken`: another configuration of the app has this name.
@@ -90,6 +93,9 @@ class ConfigurationStore:
                 )
                 if updated.rowcount == 0:
                     connection.execute(CONFIGURATIONS.insert().values(id=row.id, **values))
+                if row.state != VALIDATED:
+                    return None
+                return release(connection, row.id, at=row.validated_at or row.saved_at)
         except sa.exc.IntegrityError as error:
             raise ConflictError(
                 f"There is already a configuration named “{row.name}” for this app.",
@@ -100,17 +106,18 @@ class ConfigurationStore:
 
     def note_validation(
         self, configuration_id: str, *, state: str, message: str, facts: Sequence[tuple[str, str]], at: datetime
-    ) -> ConfigurationRow:
-        """Note how a validation of the stored values ended."""
+    ) -> list[str] | None:
+        """Note how a validation of the stored values ended. Returns what `save` does."""
         found = self.get(configuration_id)
         validated_at = at if state == VALIDATED else found.validated_at
         row = replace(found, state=state, message=message, facts=tuple(facts), validated_at=validated_at)
-        self.save(row)
-        return row
+        return self.save(row)
 
     def remove(self, configuration_id: str) -> None:
-        """Remove a configuration; its secrets are the caller's to remove from the vault."""
+        """Remove a configuration; its secrets are the caller's to remove from the vault. What waits for it goes on, to
+        find that it is gone."""
         with self._database.write() as connection:
+            release(connection, configuration_id, at=datetime.now(UTC))
             connection.execute(CONFIGURATIONS.delete().where(CONFIGURATIONS.c.id == configuration_id))
 
 

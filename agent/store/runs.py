@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain.errors import ConflictError, NotFoundError
+from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
+from agent.domain.run_plan import NORMAL, Retry, RunPlan, parse_run_plan, plan_form
+from agent.store import plan_records
 from agent.store.database import Database
-from agent.store.tables import HOLDS, RUNS, to_milliseconds
+from agent.store.plan_records import Choice
+from agent.store.tables import HOLDS, PLAN_RECORDS, RUNS, to_milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class RunRow:
     """Before this moment there is nothing to do: a Delay holds its packets back."""
     parks: int = 0
     """How often it waited so."""
+    plan: RunPlan = NORMAL
+    """What it is to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class NewRun:
     requested_by: str
     at: datetime
     planned_for: datetime | None = None
+    plan: RunPlan = NORMAL
 
 
 def new_run_id(at: datetime) -> str:
@@ -71,6 +77,7 @@ def insert_run(connection: sa.Connection, run: NewRun) -> None:
         "state": RunState.QUEUED.value, "cancel_requested": False, "queued_at": run.at, "read_count": 0,
         "unchanged_count": 0, "written_count": 0, "failed_count": 0, "skipped_count": 0, "activity": "", "message": "",
         "remedy": "", "requested_by": run.requested_by, "planned_for": run.planned_for,
+        "plan": plan_form(run.plan),
     }  # fmt: skip
     try:
         connection.execute(RUNS.insert().values(row))
@@ -78,6 +85,32 @@ def insert_run(connection: sa.Connection, run: NewRun) -> None:
         raise ConflictError(
             f"{run.flow} is running already.", code="already-running", remedy="Wait until it ends, or cancel it."
         ) from error
+
+
+def insert_retry(connection: sa.Connection, run: NewRun, choice: Choice) -> None:
+    """Write a retry down with the records that it tries, in a transaction that has begun, and may do more.
+
+    `run.plan` is a `Retry`, whose records are counted here.
+
+    Raises:
+        ConflictError: code `already-running`.
+        ConfigurationError: code `record-unknown`, or `nothing-to-retry`. Roll the transaction back.
+    """
+    insert_run(connection, run)
+    if unknown := plan_records.unknown(connection, choice):
+        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+        raise ConfigurationError(
+            f"Sync Info has no record {unknown[0][:100]}{more} at these nodes.",
+            code="record-unknown",
+            remedy="Look in Sync Info for its source id. To fetch a record that never came, use a runtime filter.",
+            field="ids",
+        )
+    records = plan_records.choose(connection, run.id, choice)
+    if not records:
+        raise plan_records.nothing_to_retry()
+    assert isinstance(run.plan, Retry), "only a retry tries records"
+    plan = plan_form(replace(run.plan, records=records))
+    connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(plan=plan))
 
 
 class RunStore:
@@ -100,10 +133,40 @@ class RunStore:
         Raises:
             ConflictError: code `already-running`: a run of this processflow has not ended yet.
         """
-        run = NewRun(id=run_id, flow=flow, version=version, trigger=trigger, requested_by=requested_by, at=at)
+        return self.add(
+            NewRun(id=run_id, flow=flow, version=version, trigger=trigger, requested_by=requested_by, at=at)
+        )
+
+    def add(self, run: NewRun) -> RunRow:
+        """Write down a new run with its plan, in state Queued.
+
+        Raises:
+            ConflictError: code `already-running`.
+        """
         with self._database.write() as connection:
             insert_run(connection, run)
-        return self.get(run_id)
+        return self.get(run.id)
+
+    def retry(self, run: NewRun, choice: Choice) -> RunRow:
+        """Write down a new retry, in state Queued, with the records that it tries.
+
+        Raises:
+            ConflictError: code `already-running`.
+            ConfigurationError: code `record-unknown` or `nothing-to-retry`.
+        """
+        with self._database.write() as connection:
+            insert_retry(connection, run, choice)
+        return self.get(run.id)
+
+    def chosen(self, run_id: str, nodes: Sequence[str], *, after: str, limit: int) -> list[str]:
+        """The ids of the records that a retry tries at any of these POST nodes, in order, behind the id `after`."""
+        with self._database.read() as connection:
+            return plan_records.page(connection, run_id, nodes, after=after, limit=limit)
+
+    def chosen_at(self, run_id: str, node: str, source_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these records that a retry tries at this POST node."""
+        with self._database.read() as connection:
+            return plan_records.at_node(connection, run_id, node, source_ids)
 
     def get(self, run_id: str) -> RunRow:
         """One run. Raises NotFoundError."""
@@ -172,6 +235,7 @@ class RunStore:
                 .values(
                     state=RunState.RUNNING.value,
                     resume_at=None,
+                    waits_for="",
                     started_at=sa.func.coalesce(RUNS.c.started_at, sa.literal(at, RUNS.c.started_at.type)),
                 )
             )
@@ -199,6 +263,7 @@ class RunStore:
                 )
             )  # fmt: skip
             connection.execute(HOLDS.delete().where(HOLDS.c.run == run_id))
+            connection.execute(PLAN_RECORDS.delete().where(PLAN_RECORDS.c.run == run_id))
         return self.get(run_id)
 
 
@@ -213,5 +278,5 @@ def _run(row: sa.Row[Any]) -> RunRow:
         ended_at=row.ended_at,
         counts=Counts(row.read_count, row.unchanged_count, row.written_count, row.failed_count, row.skipped_count),
         activity=row.activity, message=row.message, remedy=row.remedy, requested_by=row.requested_by,
-        planned_for=row.planned_for, resume_at=row.resume_at, parks=row.parks,
+        planned_for=row.planned_for, resume_at=row.resume_at, parks=row.parks, plan=parse_run_plan(row.plan),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent.domain.error_classes import ErrorClass, known_class
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.database import Database
@@ -33,6 +34,9 @@ class SyncRow:
     updated_at: datetime
     key: str
     """Where the next page starts."""
+    error_class: ErrorClass = ErrorClass.UNKNOWN
+    cure: str = ""
+    """What has to be mended, as in a `RecordError`; empty where its class says as much."""
 
 
 class SyncInfo:
@@ -77,6 +81,12 @@ class SyncInfo:
         return heapq.nlargest(limit, found, key=_place)
 
 
+def found_by(search: str) -> sa.ColumnElement[bool]:
+    """Whether a row is found by a text in its ids and its message."""
+    columns = (SYNC_INFO.c.source_id, SYNC_INFO.c.destination_id, SYNC_INFO.c.message)
+    return sa.or_(*(column.icontains(search, autoescape=True) for column in columns))
+
+
 def _page_query(stream: int, state: SyncState | None, search: str, after: str) -> sa.Select[Any]:
     query = sa.select(SYNC_INFO).where(SYNC_INFO.c.stream == stream)
     query = query.order_by(SYNC_INFO.c.updated_at.desc(), SYNC_INFO.c.source_id.desc())
@@ -86,8 +96,7 @@ def _page_query(stream: int, state: SyncState | None, search: str, after: str) -
             # Bare, so that SQLite uses the partial index on troubled records.
             query = query.where(sa.text("sync_info.state <> 1"))
     if search:
-        columns = (SYNC_INFO.c.source_id, SYNC_INFO.c.destination_id, SYNC_INFO.c.message)
-        query = query.where(sa.or_(*(column.icontains(search, autoescape=True) for column in columns)))
+        query = query.where(found_by(search))
     if after:
         moment, last_stream, source_id = after.split(":", 2)
         if stream == int(last_stream):
@@ -105,6 +114,7 @@ def _sync_row(row: sa.Row[Any], node: str) -> SyncRow:
         node=node, source_id=row.source_id, destination_id=row.destination_id, state=_STATES[row.state],
         message=row.message, remedy=row.remedy, tries=row.tries, run=row.run,
         updated_at=from_milliseconds(row.updated_at), key=f"{row.updated_at}:{row.stream}:{row.source_id}",
+        error_class=known_class(row.error_class), cure=row.cure,
     )  # fmt: skip
 
 

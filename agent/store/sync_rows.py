@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine
+from agent.store.message_shapes import shape
 
 _SUCCESS = STATE_NUMBERS[SyncState.SUCCESS]
 _IDS_AT_ONCE = 500
@@ -21,14 +22,16 @@ ON CONFLICT (stream, state) DO UPDATE SET records = sync_counts.records + exclud
 _FORGET = "UPDATE sync_info SET fingerprint = -1 WHERE stream = {0} AND source_id = {0} AND fingerprint <> {0}"
 _UPSERT = """
 INSERT INTO sync_info
-    (stream, source_id, destination_id, state, message, remedy, tries, fingerprint, run, updated_at)
-VALUES ({0}, {0}, {0}, {0}, {0}, {0}, 1, {0}, {0}, {0})
+    (stream, source_id, destination_id, state, message, remedy, tries, fingerprint, run, updated_at, error_class, cure,
+     shape)
+VALUES ({0}, {0}, {0}, {0}, {0}, {0}, 1, {0}, {0}, {0}, {0}, {0}, {0})
 ON CONFLICT (stream, source_id) DO UPDATE SET
     destination_id = CASE WHEN excluded.destination_id = '' THEN sync_info.destination_id
                           ELSE excluded.destination_id END,
     state = excluded.state, message = excluded.message, remedy = excluded.remedy,
     tries = CASE WHEN sync_info.state = 1 THEN 1 ELSE sync_info.tries + 1 END,
-    fingerprint = excluded.fingerprint, run = excluded.run, updated_at = excluded.updated_at
+    fingerprint = excluded.fingerprint, run = excluded.run, updated_at = excluded.updated_at,
+    error_class = excluded.error_class, cure = excluded.cure, shape = excluded.shape
 """
 
 
@@ -111,7 +114,7 @@ def _rows(booked: Acknowledgement) -> list[tuple[Any, ...]]:
     stream, run, at = booked.stream, booked.run, booked.at
     if not troubled:
         return [
-            (stream, source, destination, _SUCCESS, "", "", fingerprint, run, at)
+            (stream, source, destination, _SUCCESS, "", "", fingerprint, run, at, "", "", None)
             for source, destination, fingerprint in zip(
                 booked.source_ids, booked.destination_ids, booked.fingerprints, strict=True
             )
@@ -121,7 +124,11 @@ def _rows(booked: Acknowledgement) -> list[tuple[Any, ...]]:
     for index, source in enumerate(booked.source_ids):
         line = troubled.get(index, fine)
         destination, fingerprint = booked.destination_ids[index], booked.fingerprints[index]
-        rows.append((stream, source, destination, line.state, line.message, line.remedy, fingerprint, run, at))
+        alike = shape(line.error_class, line.message, source) if line.state != _SUCCESS else None
+        rows.append(
+            (stream, source, destination, line.state, line.message, line.remedy, fingerprint, run, at,
+             line.error_class, line.cure, alike)
+        )  # fmt: skip
     return rows
 
 

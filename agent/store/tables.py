@@ -71,6 +71,17 @@ CONFIGURATIONS = sa.Table(
     sa.UniqueConstraint("app", "name"),
 )
 
+# Configurations whose credentials the app refuses: what uses them waits until they are proven again.
+TRIPS = sa.Table(
+    "trips",
+    METADATA,
+    sa.Column("configuration", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+)
+
 DEPLOYMENTS = sa.Table(
     "deployments",
     METADATA,
@@ -119,8 +130,12 @@ RUNS = sa.Table(
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
+    # The App Configuration that a run waits for, as that has tripped; empty where it does not.
+    sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
     # The time of its schedule that the run stands for; none where it was started otherwise.
     sa.Column("planned_for", Moment),
+    # What it is to do, in the form of `domain.run_plan`; NULL for a run that reads on from the bookmark.
+    sa.Column("plan", sa.JSON(none_as_null=True)),
     sa.Index("runs_by_flow", "flow", "id"),
     # Of each processflow one run at most has not ended.
     sa.Index(
@@ -177,6 +192,16 @@ CURSORS = sa.Table(
     sa.Column("memory", sa.JSON),
 )
 
+# The records that a retry tries, while it runs. Sorted by record, so that those of several POST nodes are read once.
+PLAN_RECORDS = sa.Table(
+    "plan_records",
+    METADATA,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 # Until when a Delay holds a packet back: decided once, and still known after a restart.
 HOLDS = sa.Table(
     "holds",
@@ -212,6 +237,13 @@ SYNC_INFO = sa.Table(
     sa.Column("fingerprint", sa.BigInteger, nullable=False),
     sa.Column("run", sa.Text, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    # What kind of trouble it is, what has to be mended, and what its message has in common with others; see
+    # `message_shapes`.
+    sa.Column("error_class", sa.Text, nullable=False, server_default=""),
+    sa.Column("cure", sa.Text, nullable=False, server_default=""),
+    sa.Column("shape", sa.BigInteger),
+    # The tracked columns as a JSON object; empty where there are none.
+    sa.Column("tracked", sa.Text, nullable=False, server_default=""),
     # All of a page's order, so that the newest of a million are found without sorting them.
     sa.Index("sync_info_by_time", "stream", "updated_at", "source_id"),
     sa.Index(
@@ -222,6 +254,16 @@ SYNC_INFO = sa.Table(
         "source_id",
         sqlite_where=sa.text("state <> 1"),
         postgresql_where=sa.text("state <> 1"),
+    ),
+    sa.Index(
+        "sync_info_alike",
+        "stream",
+        "state",
+        "shape",
+        "updated_at",
+        "source_id",
+        sqlite_where=sa.text("shape IS NOT NULL"),
+        postgresql_where=sa.text("shape IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )

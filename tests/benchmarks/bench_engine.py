@@ -27,7 +27,7 @@ from typing import Self
 import psutil
 import xxhash
 
-from agent.connectors.contract import CheckReport, Connector, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, Connector, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.registry import connectors
 from agent.domain.app import App, Schema
 from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
@@ -47,6 +47,7 @@ from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
+from agent.store.trips import TripStore
 
 _FLOW = "orders-to-database"
 _DOCUMENT = Path(__file__).resolve().parents[2] / "resources" / "processflows" / f"{_FLOW}.yaml"
@@ -137,6 +138,9 @@ class Memory:
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         raise NotImplementedError
 
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        raise NotImplementedError
+
     async def receipt(self, target: WriteTarget) -> bytes | None:
         return self.kept.get(target.ledger_key)
 
@@ -209,7 +213,8 @@ class Bench:
         self.runner = Runner(
             Parts(
                 deployments=self.deployments, runs=self.runs, ledger=Ledger(self.database),
-                bindings=Bindings(configurations=configurations, secrets=quiet, connectors=apps), journal=quiet,
+                bindings=Bindings(configurations=configurations, secrets=quiet, connectors=apps),
+                trips=TripStore(self.database), journal=quiet,
                 clock=lambda: datetime.now(UTC), parse=lambda _: self.flow,
             )
         )  # fmt: skip

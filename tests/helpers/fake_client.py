@@ -34,8 +34,8 @@ from agent.engine.schedule_times import anchor_of
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
 ALERT = (
-    "It missed 9 times from 2026-11-23 22:00 to 2026-11-24 06:00, as the agent was off, asleep or not enabled; its "
-    "schedule leaves missed times out."
+    "It missed 9 times from 2026-11-23 22:00 to 2026-11-24 06:00, as the agent was off, asleep, not enabled or refused "
+    "by an app; its schedule leaves missed times out."
 )
 _FLOW_TITLES = {"orders-to-database": "Orders to database", "stock-to-store": "Stock to store"}
 

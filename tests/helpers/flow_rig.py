@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.connectors.contract import Connector
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState, Trigger
+from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
@@ -27,8 +28,10 @@ from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationSto
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.ledger import Ledger
-from agent.store.runs import RunRow, RunStore, new_run_id
+from agent.store.plan_records import Choice
+from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.sync_info import SyncInfo, SyncRow
+from agent.store.trips import TripStore
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -210,6 +213,7 @@ class Rig:
         self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
+        self.trips = TripStore(self.database)
         self.configurations = ConfigurationStore(self.database)
         for app in self.connectors:
             self.configurations.save(
@@ -236,9 +240,12 @@ class Rig:
 
     def deploy(self, document: str = "") -> Deployment:
         """Deploy a version."""
+        return self.deploy_with({token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, document)
+
+    def deploy_with(self, bindings: dict[str, str], document: str = "") -> Deployment:
+        """Deploy a version that uses these configurations."""
         return DeploymentStore(self.database).add(
-            flow=self.flow, document=document or self.document, file="flow.yaml",
-            bindings={token: f"{self.flow}-{app}" for token, app in TOKENS.items()}, note="",
+            flow=self.flow, document=document or self.document, file="flow.yaml", bindings=bindings, note="",
             deployed_at=self.clock.utc(), deployed_by="", log=[],
         )  # fmt: skip
 
@@ -247,7 +254,7 @@ class Rig:
         return Parts(
             deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
             bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
-            journal=self.journal, clock=self.clock.utc, parse=self.parse,
+            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse,
         )  # fmt: skip
 
     def parse(self, deployment: Deployment) -> Processflow:
@@ -267,6 +274,26 @@ class Rig:
             run_id=run_id, flow=self.flow, version=version, trigger=Trigger.MANUAL, requested_by="", at=at
         )  # fmt: skip
         return run_id
+
+    def queue_plan(self, plan: RunPlan) -> str:
+        """A new run of the newest version that does something else than read on."""
+        run = self._new_run(plan)
+        self.runs.add(run)
+        return run.id
+
+    def queue_retry(self, *ids: str, nodes: Sequence[str] = ("post",), **choice: Any) -> str:
+        """A new retry, of these records or of all that fit."""
+        run = self._new_run(Retry({}))
+        self.runs.retry(run, Choice(self.flow, nodes, ids, **choice))
+        return run.id
+
+    def _new_run(self, plan: RunPlan) -> NewRun:
+        at = self.clock.utc()
+        version = DeploymentStore(self.database).get(self.flow).version
+        return NewRun(
+            id=new_run_id(at), flow=self.flow, version=version, trigger=trigger_of(plan), requested_by="", at=at,
+            plan=plan,
+        )  # fmt: skip
 
     def execute(self, run_id: str = "", *, budget_seconds: float = 60.0) -> RunRow:
         """Run to the end with one runner; waits take no time."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
-from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.errors import AmbiguousWriteError, RecordError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet, Row, WriteReport
@@ -122,7 +122,14 @@ class Source:
     async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
         """Packets of what changed after the bookmark, from the position on."""
         self.reads.append(request)
+        if request.ids or "id" in {clause.key for clause in request.clauses}:
+            yield self._chosen(request)
+            return
         begin = request.bookmark.detail["change"] if request.bookmark is not None else 0
+        end = self.changes + 1_000_000
+        sent = {clause.key: clause.value for clause in request.clauses}
+        if "until" in sent:
+            begin, end = _change_at(sent["since"]) - 1, _change_at(sent["until"])
         after: Any = request.position["change"] if request.position is not None else begin
         while True:
             if self.gate is not None:
@@ -132,7 +139,7 @@ class Source:
             found = sorted(
                 (change, identity, document)
                 for identity, (change, document) in self.records.items()
-                if change > after
+                if after < change <= end
             )  # fmt: skip
             some = found[: request.packet_records]
             after = some[-1][0] if some else after
@@ -145,6 +152,15 @@ class Source:
             )
             if ended:
                 return
+
+    def _chosen(self, request: ReadRequest) -> Packet:
+        """Those of the records with these ids that are there, as an app gives them that can be asked so."""
+        self.steps.reach("read by id")
+        given = [clause.value for clause in request.clauses if clause.key == "id"]
+        ids = request.ids or [one for value in given for one in value.split(",")]
+        there = [one for one in ids if one in self.records]
+        documents = [msgspec.json.encode(self.records[one][1]) for one in there]
+        return Packet(there, documents, {}, Bookmark())
 
     def bookmark(self, after: int) -> Bookmark:
         """The bookmark at the end of a read that came to this change."""
@@ -165,7 +181,7 @@ class Destination:
     rows: dict[object, Row] = field(default_factory=dict)
     carried_out: Counter[tuple[object, Row]] = field(default_factory=Counter)
     kept: dict[str, bytes] = field(default_factory=dict)
-    refused: dict[object, str] = field(default_factory=dict)
+    refused: dict[object, str | RecordError] = field(default_factory=dict)
     skipped: dict[object, str] = field(default_factory=dict)
     script: deque[str] = field(default_factory=deque)
     batches: list[int] = field(default_factory=list)
@@ -207,15 +223,20 @@ class Destination:
             index: f"d{row[0]}" for index, row in enumerate(batch.rows) if self.rows.get(row[0]) == row
         })  # fmt: skip
 
+    async def present(self, _target: WriteTarget, batch: Batch) -> Present:
+        self.steps.reach("present")
+        await asyncio.sleep(0)
+        report = self._report(batch)
+        return Present([self.rows.get(row[0]) for row in batch.rows], report.destination_ids,
+                       failures=report.failures, skipped=report.skipped)  # fmt: skip
+
     async def receipt(self, target: WriteTarget) -> bytes | None:
         self.steps.reach("receipt")
         return self.kept.get(target.ledger_key)
 
     def _report(self, batch: Batch) -> WriteReport:
         failures = {
-            index: RecordError(self.refused[row[0]], code="refused", remedy="Correct it.")
-            for index, row in enumerate(batch.rows)
-            if row[0] in self.refused
+            index: _refusal(self.refused[row[0]]) for index, row in enumerate(batch.rows) if row[0] in self.refused
         }
         skipped = {
             index: self.skipped[row[0]] for index, row in enumerate(batch.rows) if row[0] in self.skipped
@@ -228,6 +249,10 @@ class Destination:
             self.rows[row[0]] = row
             self.carried_out[row[0], _hashable(row)] += 1
             self.carried(row)
+
+
+def _refusal(reason: str | RecordError) -> RecordError:
+    return reason if isinstance(reason, RecordError) else RecordError(reason, code="refused", remedy="Correct it.")
 
 
 def _hashable(value: Any) -> Any:
@@ -259,6 +284,7 @@ class ScriptedConnection:
 
     async def check(self, progress: Callable[[str], None]) -> CheckReport:
         progress("Looking …")
+        self.steps.reach("check")
         return CheckReport()
 
     def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
@@ -275,6 +301,9 @@ class ScriptedConnection:
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         return await self._destination(target.schema).look_up(target, batch)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        return await self._destination(target.schema).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         return await self._destination(target.schema).receipt(target)
@@ -308,7 +337,16 @@ class ScriptedConnector:
 _TEMPLATE = Schema(
     "",
     actions=(
-        Action("GET", ActionKind.READ, filters=frozenset({"since"}), options={"sort": "Order"}),
+        Action(
+            "GET",
+            ActionKind.READ,
+            filters=frozenset({"since", "until", "id", "shape"}),
+            options={"sort": "Order"},
+            by_id=True,
+            shaping=frozenset({"shape"}),
+            upper_bounds={"since": "until"},
+        ),
+        Action("LIST", ActionKind.READ, filters=frozenset({"id"})),
         Action("PUT", ActionKind.WRITE),
     ),
     open_attributes=True,
@@ -318,6 +356,10 @@ _TEMPLATE = Schema(
 def scripted_app(identity: str) -> App:
     """An app with any schema."""
     return App(identity, identity.title(), "1", "In memory", (), open_schemas=True, template=_TEMPLATE)
+
+
+def _change_at(moment: str) -> int:
+    return int((datetime.fromisoformat(moment) - START).total_seconds())
 
 
 def moment_of(change: int) -> datetime:

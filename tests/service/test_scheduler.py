@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from agent.api import models
 from agent.api.models import EnvironmentState
-from agent.domain.errors import ConfigurationError, ConflictError, TransientError
+from agent.domain.errors import ConfigurationError, ConflictError, CredentialsError, TransientError
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
 from agent.engine.journal import Level
@@ -23,11 +23,13 @@ from agent.service.events import Hub, Listener
 from agent.service.runs import Runs
 from agent.service.scheduler import LOOK_SECONDS, Scheduler
 from agent.service.schedules import Schedules
+from agent.service.trips import Trips
+from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
-from agent.store.sync_info import SyncInfo
+from agent.store.trips import TripStore, Used
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)
 EVERY_QUARTER = models.ScheduleChange(kind=PlanKind.MINUTES, every=15, zone="UTC")
@@ -53,6 +55,8 @@ class HandedOver:
 
     def cancel(self, run_id: str) -> None: ...
 
+    def wake(self, run_ids: Sequence[str]) -> None: ...
+
     def open_gate(self) -> None: ...
 
     def close_gate(self) -> None: ...
@@ -64,7 +68,8 @@ class Lines:
 
     written: list[str] = field(default_factory=list)
 
-    def write(self, level: Level, message: str, *, flow: str = "", run: str = "") -> None:
+    def write(self, level: Level, message: str, *, flow: str = "", run: str = "", detail: str = "") -> None:
+        assert not detail
         self.written.append(f"{level} {flow}{'/run' if run else ''}: {message}")
 
 
@@ -84,13 +89,18 @@ class Stand:
         self.worker = HandedOver()
         self.hub = Hub(describe_run=lambda _: None, describe_log=lambda: models.LogBounds(first=0, last=0))
         environment = Environment(self.worker, enabled=lambda: True, secrets_ready=lambda: True, changed=lambda: None)
+        self.trip_store = TripStore(self.database)
+        self.trips = Trips(
+            store=self.trip_store, deployments=self.deployments, waker=self.worker, journal=self.journal,
+            changed=lambda: None,
+        )  # fmt: skip
         self.runs = Runs(
-            store=self.rows, deployments=self.deployments, schedules=self.store, sync_info=SyncInfo(self.database),
-            queue=self.worker, environment=environment, hub=self.hub, require_bound=lambda _: None, clock=self.clock,
+            store=self.rows, deployments=self.deployments, schedules=self.store, trips=self.trips, queue=self.worker,
+            environment=environment, hub=self.hub, require_bound=lambda _: None, clock=self.clock,
         )  # fmt: skip
         self.scheduler = Scheduler(
             store=self.store, deployments=self.deployments, runs=self.runs, rows=self.rows, hub=self.hub,
-            clock=self.clock, state=lambda: self.state, journal=self.journal,
+            clock=self.clock, state=lambda: self.state, hindrances=self.trips.hindrances, journal=self.journal,
         )  # fmt: skip
         self.schedules = Schedules(
             store=self.store, deployments=self.deployments, hub=self.hub, clock=self.clock, zone="Europe/Berlin",
@@ -105,9 +115,16 @@ class Stand:
         self.now = datetime.fromisoformat(f"2026-06-01T{time}Z")
         return self.scheduler.look()
 
-    def deploy(self, flow: str = "orders") -> None:
+    def deploy(self, flow: str = "orders", **bindings: str) -> None:
         self.deployments.add(
-            flow=flow, document="", file="", bindings={}, note="", deployed_at=self.now, deployed_by="greta", log=[]
+            flow=flow,
+            document="",
+            file="",
+            bindings=bindings,
+            note="",
+            deployed_at=self.now,
+            deployed_by="greta",
+            log=[],
         )
 
     def end_runs(self) -> None:
@@ -348,7 +365,7 @@ def test_the_thread_looks_when_it_is_woken_survives_failures_and_ends(
     store = FlakyStore(stand.database)
     scheduler = Scheduler(
         store=store, deployments=stand.deployments, runs=stand.runs, rows=stand.rows, hub=stand.hub, clock=stand.clock,
-        state=lambda: stand.state, journal=stand.journal,
+        state=lambda: stand.state, hindrances=dict, journal=stand.journal,
     )  # fmt: skip
     caplog.set_level(logging.INFO, "agent.service.scheduler")
     scheduler.start()
@@ -391,3 +408,38 @@ def test_what_waits_for_a_configuration_is_told_of_and_made_up_for_once_it_is_bo
     stand.at("08:04")
     assert stand.planned() == ["08:00"]
     assert stand.schedules.briefs()["orders"].alert == ""
+
+
+# -- a configuration that its app refuses -----------------------------------------------------------------------------
+
+
+def test_what_uses_a_refused_configuration_is_not_started_and_makes_up_for_it_once_it_works(stand: Stand) -> None:
+    configurations = ConfigurationStore(stand.database)
+    store = ConfigurationRow(
+        id="store", app="app", name="Store", values={}, secret_hints={}, state=SAVED, message="", facts=(),
+        validated_at=None, saved_at=START,
+    )  # fmt: skip
+    configurations.save(store)
+    for flow, bindings in (("orders", {"from": "store"}), ("others", {})):
+        stand.deploy(flow, **bindings)
+        stand.schedules.put(flow, EVERY_QUARTER, by="greta")
+    refusal = CredentialsError("The token was rejected.", code="credentials-rejected", remedy="Enter it again.")
+    assert stand.trip_store.trip(Used("store", "Store", START, None), refusal, at=START)
+    for time in ("08:00", "08:15", "08:30", "09:00"):
+        stand.at(f"{time}:01")
+        stand.end_runs()
+    assert {run.flow for run in stand.rows.page(flow="", before="", limit=50)} == {"others"}
+    with pytest.raises(ConflictError) as caught:
+        stand.runs.execute("orders", by="greta")
+    assert (caught.value.code, caught.value.field) == ("configuration-tripped", "store")
+    assert "“Store” is refused by its app: The token was rejected." in caught.value.message
+    said = [line for line in stand.journal.written if "orders" in line]
+    assert len(said) == 1
+    assert "did not: the App Configuration “Store” is refused by its app." in said[0]
+    configurations.note_validation("store", state=VALIDATED, message="", facts=(), at=stand.now)
+    stand.at("09:10:00")
+    (made_up,) = stand.rows.page(flow="orders", before="", limit=50)
+    assert made_up.trigger is Trigger.SCHEDULE
+    stand.end_runs()
+    stand.at("09:15:01")
+    assert len(stand.rows.page(flow="orders", before="", limit=50)) == 2

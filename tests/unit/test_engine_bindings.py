@@ -49,7 +49,7 @@ def test_a_connection_gets_the_values_and_secrets_of_its_configuration(rig: Rig)
     connector = rig.connectors["source"]
     assert isinstance(connector, ScriptedConnector)
     connection = bindings(rig, token="t0ken").connection(node, flow, BOUND)
-    assert connection is connector.connection
+    assert connection.keeps_receipts is connector.connection.keeps_receipts
     assert connector.opened_with == [({"host": "store.test"}, {"token": Secret("t0ken")})]
     assert rig.steps.seen == []  # not entered yet
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain.app import DataType
-from agent.domain.processflow import FilterPlace, MapperNode, Processflow, Stage, Way
+from agent.domain.clauses import FilterPlace
+from agent.domain.processflow import MapperNode, Processflow, Stage, Way
 from agent.engine.document import parse
 from agent.engine.tree import MOST_BYTES
 from tests.helpers.sample_flow import GOOD, spoiled
@@ -84,6 +85,9 @@ def test_words_that_yaml_would_turn_into_something_else_stay_text() -> None:
     assert flow.variables == {"shop": "NO", "on": "on", "code": "0012", "day": "2020-01-01"}
 
 
+HEADER = '{key: X-Shop, value: "${shop}", in: header}'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault", "words"),
     [
@@ -105,8 +109,16 @@ def test_words_that_yaml_would_turn_into_something_else_stay_text() -> None:
         ("title: Orders to database", "title: a: b", "3:9 syntax", "colon is not allowed"),
         ("    action: GET\n", "\taction: GET\n", "12:1 syntax", "A tab is used"),
         ("start_from: 2020-01-01T00:00:00Z", "start_from: soon", "16:17 wrong-value", "2020-01-01T00:00:00Z"),
-        ('operator: "="', 'operator: "=>"', "14:44 unknown-operator", "Did you mean “>=”?"),
-        ("in: header}", "in: body}", "15:45 wrong-value", "query or header"),
+        ('operator: "="', 'operator: "=<"', "14:44 unknown-operator", "Did you mean “<=”?"),
+        ("in: header}", "in: path}", "15:45 wrong-value", "query, header or body"),
+        ("in: header}", 'in: header, join: "||"}', "15:53 unknown-key", "Write {any: […]} for ||"),
+        ("in: header}", "in: header, any: []}", "15:53 wrong-value", "either a key with its value, or a group"),
+        (HEADER, "{any: []}", "15:15 missing-key", "“any” holds no clause"),
+        (HEADER, "{children: [{key: a}]}", "15:9 missing-key", "“join” is missing"),
+        (HEADER, "{join: or, children: [{key: a}]}", "15:16 wrong-value", "&& or ||"),
+        (HEADER, "{all: [{key: a}], any: [{key: a}]}", "15:27 wrong-value", "a group"),
+        (HEADER, "{all: [{key: a, in: header}]}", "15:15 wrong-value", "no condition"),
+        (HEADER, "{any: [{key: a, in: body}, {key: b}]}", "15:15 wrong-value", "same place"),
         ("key: true}\n      total", "key: 1}\n      total", "21:28 wrong-type", "true or false"),
         ("type: datetime", "type: date", "24:45 unknown-type", "Did you mean “datetime”?"),
         ("total: total_inc_tax", "total:", "22:7 missing-key", "“total” has no expression"),

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.connectors.contract import SentClause
+from agent.domain.clauses import Clause, FilterPlace
 from agent.domain.errors import ConfigurationError
-from agent.domain.processflow import Clause, FilterPlace
 from agent.engine.dotnet_dates import write_dotnet
-from agent.engine.filters import Rendered, faults, render
+from agent.engine.filters import Rendered, render
+from agent.engine.placeholders import faults
 
 MOMENT = datetime(2026, 3, 1, 13, 2, 3, 450_000, tzinfo=UTC)
 
@@ -43,6 +44,10 @@ def value_of(text: str, moment: datetime = MOMENT) -> str:
         ("~{ReadDate('yyyy-MM-dd','0')}~", "2026-03-01"),
         ("~{ReadDateTime('yyyy-MM-ddTHH:mm:sszzz','-48')}~", "2026-02-27T13:02:03+00:00"),
         ("~{CreatedDate('ddd, dd MMM yyyy HH:mm:ss zzz')}~", "Sun, 01 Mar 2026 13:02:03 +00:00"),
+        ("~{LastOrderDate}~", "2026-03-01T13:02:03Z"),
+        ("~{GetLastDate(-2)}~", "2026-02-27T13:02:03Z"),
+        ("~{GetLastCreatedDate(-2)}~", "2026-02-27T13:02:03Z"),
+        ("~{gen:GetContextualDataObject('shop')}~", "EU"),
         ("${shop}", "EU"),
         ("a-${ shop }-~{CreatedDate('yyyy')}~-z", "a-EU-2026-z"),
         ("${odd}", "~{CreatedDate}~"),
@@ -51,6 +56,15 @@ def value_of(text: str, moment: datetime = MOMENT) -> str:
 )
 def test_a_value_is_rendered(text: str, sent: str) -> None:
     assert value_of(text) == sent
+
+
+def test_the_upper_limit_is_the_end_of_the_window_and_left_out_where_there_is_none() -> None:
+    clause = Clause("max", "=", "~{MaxDateLimit('yyyy-MM-dd HH:mm:ss')}~")
+    until = datetime(2026, 4, 1, 12, 0, 0, 1, tzinfo=UTC)
+    window = render([clause], moment=MOMENT, start_from=None, variables={}, until=until)
+    assert window.text == "max = 2026-04-01 12:00:01"
+    usual = render([clause], moment=MOMENT, start_from=MOMENT, variables={})
+    assert usual.text == "no filter (left out, as the run reads up to the present: max)"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +138,7 @@ def test_the_text_is_one_line_with_everything_that_is_sent() -> None:
 @pytest.mark.parametrize("header", ["Authorization", "X-Auth-Token", "x-api-key", "Cookie", "Proxy-Authorization"])
 def test_secret_headers_are_sent_but_not_logged(header: str) -> None:
     sent = rendered(Clause(header, "=", "Bearer abc123", FilterPlace.HEADER))
-    assert sent.clauses[0] == SentClause(header, "=", "Bearer abc123", header=True)
+    assert sent.clauses[0] == SentClause(header, "=", "Bearer abc123", FilterPlace.HEADER)
     assert "abc123" not in sent.text
 
 

@@ -130,8 +130,8 @@ def test_one_missed_time_is_told_as_one() -> None:
     one = watch("daily", at="08:00", missed="all")
     one.at("11:00")
     assert one.log[0] == (
-        "warning: It missed its time 2026-06-01 08:00, as the agent was off, asleep or not enabled; one run makes up "
-        "for it."
+        "warning: It missed its time 2026-06-01 08:00, as the agent was off, asleep, not enabled or refused by an app; "
+        "one run makes up for it."
     )
     assert one.runs == ["01 08:00"]
 

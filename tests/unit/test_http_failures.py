@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from agent.domain.errors import (
+    AccessError,
     AgentError,
     AmbiguousWriteError,
     ConfigurationError,
+    CredentialsError,
     FatalError,
     NotFoundError,
     TransientError,
@@ -90,8 +92,8 @@ def test_the_reason_of_a_tls_failure_is_told() -> None:
     [
         (301, ConfigurationError),
         (400, FatalError),
-        (401, ConfigurationError),
-        (403, ConfigurationError),
+        (401, CredentialsError),
+        (403, AccessError),
         (404, NotFoundError),
         (413, FatalError),
         (418, FatalError),

@@ -65,10 +65,11 @@ def test_two_configurations_of_an_app_cannot_have_one_name(configurations: Confi
 
 def test_a_validation_is_noted_and_a_failed_one_keeps_when_it_last_worked(configurations: ConfigurationStore) -> None:
     facts = (("Store", "Demo"), ("Plan", "Plus"))
-    noted = configurations.note_validation("c1", state=VALIDATED, message="Fine.", facts=facts, at=LATER)
-    assert configurations.get("c1") == noted
+    assert configurations.note_validation("c1", state=VALIDATED, message="Fine.", facts=facts, at=LATER) is None
+    noted = configurations.get("c1")
     assert (noted.state, noted.facts, noted.validated_at) == (VALIDATED, facts, LATER)
-    later = configurations.note_validation("c1", state=FAILED, message="No.", facts=(), at=LATER + timedelta(days=1))
+    configurations.note_validation("c1", state=FAILED, message="No.", facts=(), at=LATER + timedelta(days=1))
+    later = configurations.get("c1")
     assert (later.state, later.message, later.validated_at) == (FAILED, "No.", LATER)
 
 

@@ -82,6 +82,17 @@ class V2Pages:
             self._ahead.saw(fetched.ids if healthy else (), following=following.last_id + 1)
         return Page([str(number) for number in fetched.ids], fetched.documents, following, fetched.began)
 
+    async def between(self, first: int, last: int) -> list[tuple[int, bytes]]:
+        """All records from one id to another, each with its id."""
+        found: list[tuple[int, bytes]] = []
+        while True:
+            fetched = await self._range(first, last)
+            found += zip(fetched.ids, fetched.documents, strict=True)
+            reached = max(fetched.ids, default=last)
+            if not fetched.cut or reached >= last or reached < first:
+                return found
+            first = reached + 1
+
     async def store_time(self) -> datetime:
         """The store's time now."""
         return await store_time(self._client)

@@ -17,7 +17,7 @@ from agent.connectors.bigcommerce.client import Answer, StoreClient
 from agent.connectors.bigcommerce.credentials import API_PATH, GATEWAY_HOST, AccountKind
 from agent.connectors.bigcommerce.records import decoded
 from agent.connectors.contract import CheckReport
-from agent.domain.errors import AgentError, ConfigurationError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.http.retry import ONCE
 
 _AT_ONCE = 3
@@ -95,7 +95,7 @@ async def check(
     progress("Finding out what the token may do …")
     allowed = await _abilities(client)
     if informed is None and not any(allowed.values()):
-        raise ConfigurationError(
+        raise CredentialsError(
             f"BigCommerce refuses all requests for “{client.account.name}”.",
             code="all-refused",
             remedy="Check that the API Path belongs to the same API account as the token.",

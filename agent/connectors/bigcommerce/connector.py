@@ -27,9 +27,9 @@ from agent.connectors.bigcommerce.credentials import (
 from agent.connectors.bigcommerce.inventory import MOST_ITEMS, InventoryStock, Stock
 from agent.connectors.bigcommerce.legacy_stock import LEGACY_RECORDS, LegacyStock
 from agent.connectors.bigcommerce.passes import packets
-from agent.connectors.bigcommerce.reading import pages
+from agent.connectors.bigcommerce.reading import by_ids, pages
 from agent.connectors.bigcommerce.schema import APP, PRODUCTS, PUT, schemas
-from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
@@ -133,6 +133,9 @@ class BigCommerceConnection:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read customers or orders."""
+        if request.ids:
+            yield await by_ids(self._entered(), request)
+            return
         source = pages(self._entered(), request)
         stream = packets(source, position=request.position, packet_records=request.packet_records)
         try:
@@ -154,6 +157,10 @@ class BigCommerceConnection:
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find out which products have the stock that was to be set."""
         return await self._stock_for(target).look_up(target, batch)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find out what stock there is now."""
+        return await self._stock_for(target).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """A store keeps no receipts."""

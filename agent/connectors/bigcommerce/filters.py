@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from agent.connectors.bigcommerce.credentials import AccountKind, account_of
-from agent.connectors.contract import SentClause
+from agent.connectors.contract import SentClause, SentGroup, SentPart
+from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError
 
 
@@ -48,6 +49,18 @@ TAKEN: Mapping[tuple[str, AccountKind], frozenset[str]] = MappingProxyType(
     }
 )
 """The filter names that an action takes, by schema and kind of account."""
+
+SHAPING = frozenset({"include"})
+"""The filters that say what comes with a record."""
+
+UPPER_BOUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        name: name.replace("min", "max")
+        for what in ("created", "modified")
+        for name in (f"min_date_{what}", f"date_{what}:min")
+    }
+)
+"""From the filters that take an earliest moment to those that take a latest one, both included."""
 
 RENAMED: Mapping[tuple[str, AccountKind], Mapping[str, str]] = MappingProxyType(
     {
@@ -107,7 +120,7 @@ def check_clause(
 
 
 def parameters(
-    clauses: Sequence[SentClause], *, schema: str, action: str, kind: AccountKind
+    clauses: Sequence[SentPart], *, schema: str, action: str, kind: AccountKind
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The query parameters and the headers that clauses stand for.
 
@@ -117,9 +130,18 @@ def parameters(
     query: dict[str, str] = {}
     headers: list[tuple[str, str]] = []
     for clause in clauses:
-        if clause.header:
+        if isinstance(clause, SentGroup):
+            raise _problem(
+                "", "filter-combining", f"BigCommerce cannot combine filters by {clause.join.value}.",
+                "Use the operator in, or two GETs.",
+            )  # fmt: skip
+        if clause.place is FilterPlace.HEADER:
             headers.append(_header(clause))
             continue
+        if clause.place is FilterPlace.BODY:
+            raise _problem(
+                clause.key, "filter-place", f"{schema} {action} takes no filter in the body.", "Remove the clause."
+            )
         name = _parameter(schema, action, kind, clause)
         if name in query:
             raise _problem(clause.key, "filter-twice", f"The filter {name} is given twice.", "Remove one of the two.")

@@ -17,8 +17,10 @@ from agent.connectors.bigcommerce.failures import Complaint, complaint
 from agent.connectors.bigcommerce.records import decoded
 from agent.connectors.bigcommerce.refusals import blames_location, refused, suspects
 from agent.connectors.bigcommerce.stock_items import Item, items_of
-from agent.connectors.bigcommerce.stock_on_hand import known, matching
-from agent.connectors.contract import LookUp, WriteTarget
+from agent.connectors.bigcommerce.stock_on_hand import known, matching, on_hand
+from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
+from agent.connectors.contract import LookUp, Present, WriteTarget
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, WriteReport
 from agent.http.retry import Sleep
@@ -34,8 +36,6 @@ _FEW_REFUSALS = 20
 _ITEMS_PER_REFUSAL = 40
 """So many items cost one request when all are looked up. When refusals have cost as much, looking up is cheaper."""
 
-_SUPERSEDED = "A later record of the same packet sets the same item; its quantity was sent."
-
 
 class Stock(Protocol):
     """Writes stock, and looks up what became of it."""
@@ -46,6 +46,10 @@ class Stock(Protocol):
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find the rows whose stock is as they ask for."""
+        ...
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find the stock that is there now."""
         ...
 
 
@@ -95,7 +99,7 @@ class InventoryStock:
         for item in wanted.items:
             refusal = refusals.get(item)
             for row in item.rows[:-1]:
-                skipped[row] = _SUPERSEDED
+                skipped[row] = SUPERSEDED
             if refusal is None:
                 destination_ids[item.rows[-1]] = str(item.identity)
             else:
@@ -110,6 +114,18 @@ class InventoryStock:
         location = await self._location(target)
         found = await matching(self._client, items, location=location, sleep=self._sleep)
         return LookUp({row: str(item.identity) for item in found for row in item.rows})
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find the stock that is there now, some dozens of items with each request."""
+        wanted = items_of(batch)
+        if not wanted.items:
+            return present(batch, wanted, {})
+        levels = await on_hand(self._client, wanted.items, location=await self._location(target))
+        found = {
+            item: OnHand(str(item.identity), levels[item]) if item in levels else _unknown(item)
+            for item in wanted.items
+        }
+        return present(batch, wanted, found)
 
     async def _send_all(self, items: Sequence[Item], target: WriteTarget) -> dict[Item, RecordError]:
         location = await self._location(target)
@@ -221,6 +237,7 @@ def _unknown(item: Item) -> RecordError:
         remedy=f"Check that the store has the {item.name}, and how its stock is tracked: by variant (map sku or "
         "variant_id), by product (map product_id), or not at all.",
         field=item.kind,
+        error_class=ErrorClass.DEPENDENT_MISSING,
     )
 
 

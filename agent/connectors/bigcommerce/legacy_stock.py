@@ -11,7 +11,9 @@ from agent.connectors.bigcommerce.failures import complaint
 from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded
 from agent.connectors.bigcommerce.refusals import refused
 from agent.connectors.bigcommerce.stock_items import LEVEL, PRODUCT, SKU, Item, items_of
-from agent.connectors.contract import LookUp, WriteTarget
+from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
+from agent.connectors.contract import LookUp, Present, WriteTarget
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import NotFoundError, RecordError
 from agent.domain.packet import Batch, WriteReport
 
@@ -20,7 +22,6 @@ _PARTLY = 207
 """The product was saved, but not its stock."""
 
 _TELLING = frozenset({_PARTLY, 400, 404, 409, 413, 422})
-_SUPERSEDED = "A later record of the same packet sets the same item; its quantity was sent."
 _MOST_PAGES = 1_000
 
 
@@ -63,7 +64,7 @@ class LegacyStock:
         destination_ids = [""] * len(batch)
         skipped: dict[int, str] = {}
         for item in wanted.items:
-            skipped.update((row, _SUPERSEDED) for row in item.rows[:-1])
+            skipped.update((row, SUPERSEDED) for row in item.rows[:-1])
             try:
                 destination_ids[item.rows[-1]] = await self._set(item)
             except RecordError as error:
@@ -81,6 +82,19 @@ class LegacyStock:
             if held.level == item.quantity:
                 written.update((row, str(held.id)) for row in item.rows)
         return LookUp(written)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find the stock that is there now, one item after the other."""
+        wanted = items_of(batch)
+        found: dict[Item, OnHand | RecordError] = {}
+        for item in wanted.items:
+            try:
+                held = await self._held(item)
+            except RecordError as error:
+                found[item] = error
+            else:
+                found[item] = OnHand(str(held.id), held.level)
+        return present(batch, wanted, found)
 
     async def _set(self, item: Item) -> str:
         held = await self._held(item)
@@ -112,6 +126,7 @@ class LegacyStock:
                 code="identity",
                 remedy="Map sku or product_id.",
                 field=item.kind,
+                error_class=ErrorClass.ATTRIBUTE_INVALID,
             )
         try:
             answer = await self._client.get(self._client.v2(f"products/{item.identity}"))
@@ -141,6 +156,7 @@ def _missing(item: Item) -> RecordError:
         code="stock-refused",
         remedy="Check it in the store's control panel, then send the record again.",
         field=item.kind,
+        error_class=ErrorClass.DEPENDENT_MISSING,
     )
 
 
@@ -151,10 +167,12 @@ def _not_tracked(item: Item, product: _Product) -> RecordError:
             code="stock-refused",
             remedy="Map the SKU of the variant to sku.",
             field=item.kind,
+            error_class=ErrorClass.INCONSISTENT,
         )
     return RecordError(
         f"The stock of {item.name} is not tracked, so it cannot be set.",
         code="stock-refused",
         remedy="Turn on stock tracking for the product in the control panel.",
         field=item.kind,
+        error_class=ErrorClass.INCONSISTENT,
     )

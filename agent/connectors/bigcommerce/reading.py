@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agent.connectors.bigcommerce.by_id import V2Pages
-from agent.connectors.bigcommerce.client import StoreClient
+from agent.connectors.bigcommerce.by_ids import chosen
+from agent.connectors.bigcommerce.client import Query, StoreClient
 from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.bigcommerce.customers import CustomerPages
 from agent.connectors.bigcommerce.filters import parameters
@@ -11,6 +12,7 @@ from agent.connectors.bigcommerce.passes import Pages
 from agent.connectors.bigcommerce.schema import CUSTOMERS, GET, ORDERS
 from agent.connectors.contract import ReadRequest
 from agent.domain.errors import ConfigurationError
+from agent.domain.packet import Packet
 
 
 def pages(client: StoreClient, request: ReadRequest) -> Pages:
@@ -19,6 +21,24 @@ def pages(client: StoreClient, request: ReadRequest) -> Pages:
     Raises:
         ConfigurationError: There is no such action, or a clause cannot be sent.
     """
+    query, headers = _parameters(client, request)
+    kind = client.account.kind
+    if request.schema == CUSTOMERS and kind is AccountKind.OAUTH:
+        return CustomerPages(client=client, query=query, headers=headers)
+    return V2Pages(client=client, resource=request.schema, query=query, headers=headers)
+
+
+async def by_ids(client: StoreClient, request: ReadRequest) -> Packet:
+    """The records that a request names by their ids.
+
+    Raises:
+        ConfigurationError: There is no such action, or a clause cannot be sent.
+    """
+    query, headers = _parameters(client, request)
+    return await chosen(client, request.schema, request.ids, query, headers)
+
+
+def _parameters(client: StoreClient, request: ReadRequest) -> tuple[Query, Query]:
     if request.schema not in {CUSTOMERS, ORDERS} or request.action.upper() != GET:
         raise ConfigurationError(
             f"BigCommerce offers no action {request.action} on {request.schema} that reads.",
@@ -26,8 +46,4 @@ def pages(client: StoreClient, request: ReadRequest) -> Pages:
             remedy=f"Use the action {GET} on {CUSTOMERS} or {ORDERS}.",
             field="action",
         )
-    kind = client.account.kind
-    query, headers = parameters(request.clauses, schema=request.schema, action=GET, kind=kind)
-    if request.schema == CUSTOMERS and kind is AccountKind.OAUTH:
-        return CustomerPages(client=client, query=query, headers=headers)
-    return V2Pages(client=client, resource=request.schema, query=query, headers=headers)
+    return parameters(request.clauses, schema=request.schema, action=GET, kind=client.account.kind)

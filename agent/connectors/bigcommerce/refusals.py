@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agent.connectors.bigcommerce.complaint_classes import complaint_class
 from agent.connectors.bigcommerce.failures import Complaint
 from agent.connectors.bigcommerce.stock_items import Item
 from agent.domain.errors import RecordError
@@ -48,6 +49,7 @@ def refused(item: Item, said: Complaint) -> RecordError:
         code="stock-refused",
         remedy=remedy,
         field=item.kind,
+        error_class=complaint_class(reason),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.connectors.bigcommerce.credentials import FIELDS, AccountKind
-from agent.connectors.bigcommerce.filters import RENAMED, TAKEN
+from agent.connectors.bigcommerce.filters import RENAMED, SHAPING, TAKEN, UPPER_BOUNDS
 from agent.domain.app import Action, ActionKind, App, Attribute, DataType, Schema
 
 CUSTOMERS, ORDERS, PRODUCTS = "customers", "orders", "products"
@@ -143,6 +143,9 @@ def _read(schema: str, kind: AccountKind, description: str) -> Action:
         description=description,
         filters=TAKEN[schema, kind],
         renamed_filters=RENAMED[schema, kind],
+        by_id=True,
+        shaping=SHAPING,
+        upper_bounds={low: high for low, high in UPPER_BOUNDS.items() if low in TAKEN[schema, kind]},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Value
 
@@ -67,7 +68,11 @@ def _identity(values: dict[str, Value]) -> tuple[str, str | int]:
         number = _whole(value)
         if number is None or number < 1:
             raise RecordError(
-                f"“{value}” is no {name}.", code="identity", remedy="It has to be a whole number above 0.", field=name
+                f"“{value}” is no {name}.",
+                code="identity",
+                remedy="It has to be a whole number above 0.",
+                field=name,
+                error_class=ErrorClass.TYPE_MISMATCH,
             )
         return kind, number
     raise RecordError(
@@ -75,6 +80,7 @@ def _identity(values: dict[str, Value]) -> tuple[str, str | int]:
         code="identity",
         remedy="Map a value to sku, variant_id or product_id.",
         field=SKU,
+        error_class=ErrorClass.DATA_MISSING,
     )
 
 
@@ -87,6 +93,7 @@ def _quantity(value: Value) -> int:
             code="quantity",
             remedy=f"{LEVEL} has to be a whole number from 0 to {MOST_STOCK}.",
             field=LEVEL,
+            error_class=ErrorClass.DATA_MISSING if value is None or value == "" else ErrorClass.VALIDATION_FAILED,
         )
     return number
 

@@ -57,6 +57,16 @@ async def matching(client: StoreClient, items: Sequence[Item], *, location: int,
     return found
 
 
+async def on_hand(client: StoreClient, items: Sequence[Item], *, location: int) -> dict[Item, int | float | None]:
+    """The stock at the location of those items that the store tracks the stock of; None where it has none there."""
+    held = await _held(client, items)
+    return {
+        item: _at(one, location) if (one := held.get(_key(item.kind, item.identity))) is not None else None
+        for item in items
+        if _key(item.kind, item.identity) in held or not _askable(item)
+    }
+
+
 async def known(client: StoreClient, items: Sequence[Item]) -> set[Item]:
     """The items that the store tracks the stock of, at whatever location."""
     held = await _held(client, items)
@@ -70,9 +80,12 @@ async def _compared(client: StoreClient, items: Sequence[Item], location: int) -
     missing: list[Item] = []
     for item in items:
         one = held.get(_key(item.kind, item.identity))
-        on_hand = one and next((at.total_inventory_onhand for at in one.locations if at.location_id == location), None)
-        (found if on_hand == item.quantity else missing).append(item)
+        (found if one is not None and _at(one, location) == item.quantity else missing).append(item)
     return found, missing
+
+
+def _at(held: _Held, location: int) -> int | float | None:
+    return next((at.total_inventory_onhand for at in held.locations if at.location_id == location), None)
 
 
 async def _held(client: StoreClient, items: Sequence[Item]) -> dict[tuple[str, str], _Held]:

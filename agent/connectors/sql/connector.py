@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from agent.connectors.contract import CheckReport, LookUp, Prepared, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.credentials import SqliteAddress, address, prepare
 from agent.connectors.sql.dialect import Dialect, Patience
 from agent.connectors.sql.postgresql import PostgresDialect
+from agent.connectors.sql.presence import Presence
 from agent.connectors.sql.reading import Reader
 from agent.connectors.sql.schema import APP, GET, UPSERT, schema
 from agent.connectors.sql.sqlite import SqliteDialect
@@ -58,6 +59,7 @@ class SqlConnection:
         self._client = Client(dialect)
         self._writer = Writer(self._client)
         self._reader = Reader(self._client)
+        self._presence = Presence(self._client)
 
     def __repr__(self) -> str:
         return f"<SqlConnection {self._client.dialect.place}>"
@@ -98,6 +100,12 @@ class SqlConnection:
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Not needed: receipts tell."""
         return LookUp()
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """What the tables hold of a batch."""
+        if target.action.upper() != UPSERT:
+            raise _no_action(target.action, UPSERT)
+        return await self._presence.present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """The last receipt that was committed."""

@@ -249,6 +249,10 @@ class Dialect(Protocol):
         """A parameter that takes back what `held` gave."""
         ...
 
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """What of `q` to compare with which parameter, to find a column's values by their text, as ids have it."""
+        ...
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
@@ -259,6 +263,24 @@ class Dialect(Protocol):
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins, given the highest value seen; and as a moment, where it is one."""
+        ...
+
+    # Previewing
+
+    def beside(
+        self,
+        connection: sa.Connection,
+        table: Table,
+        columns: Sequence[Column],
+        by: Sequence[Column],
+        keys: Sequence[tuple[object, ...]],
+    ) -> list[tuple[int, tuple[Any, ...]]]:
+        """The rows whose columns `by` have one of these keys, compared as a unique index compares: the number of the
+        key, and the values of `columns` as numbers or as text."""
+        ...
+
+    def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
+        """How the column would keep these values; None where it keeps each of them as it is."""
         ...
 
     # Failures

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, FatalError, TransientError
 
 
@@ -37,6 +40,19 @@ def translated(dialect: Dialect, error: Exception, *, write: bool, committing: b
         detail=detail,
     )
 
+
+ERROR_CLASSES: Mapping[str, ErrorClass] = {
+    "value-missing": ErrorClass.DATA_MISSING,
+    "value-twice": ErrorClass.DUPLICATE,
+    "reference-missing": ErrorClass.DEPENDENT_MISSING,
+    "row-not-permitted": ErrorClass.ACCESS_NOT_GRANTED,
+    "value-refused": ErrorClass.VALIDATION_FAILED,
+    "trigger-refused": ErrorClass.VALIDATION_FAILED,
+    "value-too-long": ErrorClass.DATA_TOO_LONG,
+    "value-out-of-range": ErrorClass.DATA_TOO_LONG,
+    "value-unfit": ErrorClass.TYPE_MISMATCH,
+}
+"""What kind of trouble a refusal of a record is, by its code."""
 
 _PERHAPS_COMMITTED = frozenset({Fault.LOST, Fault.OTHER, Fault.STOPPED})
 _MADE: dict[Fault, tuple[type[AgentError], str, str, str]] = {

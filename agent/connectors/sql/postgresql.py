@@ -38,6 +38,11 @@ from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
 
 _SSLMODES = {TLS_OFF: "disable", TLS_PREFERRED: "prefer", TLS_REQUIRED: "require", TLS_VERIFIED: "verify-full"}
+_KEPT_AS_GIVEN = frozenset({
+    "text", "smallint", "integer", "bigint", "numeric", "boolean", "json", "jsonb", "timestamp with time zone",
+})  # fmt: skip
+"""Types whose values differ whenever their texts mean different things."""
+
 _SESSION = (
     "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex';"
     "SET idle_in_transaction_session_timeout = '5min'; SET statement_timeout = 0;"
@@ -278,6 +283,14 @@ class PostgresDialect:
         """Text as a value again."""
         return f"CAST(%s AS {column.comparable})"
 
+    def by_text(self, column: Column) -> tuple[str, str]:
+        """The column itself for texts and whole numbers, so that its index is used; all others as text."""
+        if column.family is Family.INTEGER:
+            return f"q.{self.quote(column.name)}", "CAST(%s AS bigint)"
+        if column.family is Family.TEXT:
+            return f"q.{self.quote(column.name)}", self.given(column)
+        return self.held(column), "%s"
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
@@ -289,6 +302,43 @@ class PostgresDialect:
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins."""
         return postgresql_values.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
+
+    # Previewing
+
+    def beside(
+        self,
+        connection: sa.Connection,
+        table: Table,
+        columns: Sequence[Column],
+        by: Sequence[Column],
+        keys: Sequence[tuple[object, ...]],
+    ) -> list[tuple[int, tuple[Any, ...]]]:
+        """Join the keys, each with its number."""
+        given = [list(part) for part in zip(*keys, strict=True)]
+        arrays = [f"%s::{column.comparable}[]" for column in by]
+        names, keyed = [f"q.{self.quote(column.name)}" for column in by], [f"k{number}" for number in range(len(by))]
+        where = " AND ".join(f"{name} = k.{key}" for name, key in zip(names, keyed, strict=True))
+        if len(by) == 1:
+            # Says nothing new, but lets an index be used however large the table is.
+            where += f" AND {names[0]} = ANY({arrays[0]})"
+            given *= 2
+        selected = ", ".join(f"q.{self.quote(column.name)}::text" for column in columns)
+        source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS k ({', '.join(keyed)}, n)"
+        statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608
+        return [(row[0], row[1:]) for row in fetch(connection, statement, given)]
+
+    def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
+        """Cast them to the column's type, and back."""
+        if column.declared in _KEPT_AS_GIVEN or column.declared.startswith("character varying"):
+            return None
+        declared = column.declared.replace("%", "%%")
+        rows = fetch(
+            connection,
+            f"SELECT CAST(k.v AS {declared})::text FROM unnest(%s::text[]) WITH ORDINALITY AS k (v, n) "  # noqa: S608
+            "ORDER BY k.n",
+            (list(texts),),
+        )
+        return [row[0] for row in rows]
 
     # Failures
 

@@ -22,7 +22,7 @@ from agent.connectors.sql.credentials import (
     PostgresAddress,
 )
 from agent.connectors.sql.dialect import Column, Fault, Load, Refusal, UnfitError, cause, fetch
-from agent.domain.errors import AgentError, ConfigurationError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Value
 
 _EXACT = {
@@ -42,6 +42,23 @@ _CLASSES = {
     "42": Fault.STATEMENT,
     "54": Fault.STATEMENT, "0A": Fault.STATEMENT, "3F": Fault.STATEMENT,
 }  # fmt: skip
+_REFUSED = {
+    "42501": (
+        "row-not-permitted",
+        "The agent may not write this record into {table}: a policy of the table forbids it.",
+        "Change the policy, or correct the record.",
+    ),
+    "P0001": (
+        "trigger-refused",
+        "A trigger of the table {table} refuses the record.",
+        "Correct the record in the source app, or change the trigger.",
+    ),
+    "54000": (
+        "value-too-long",
+        "The record is too large for the table {table}.",
+        "Leave out or shorten its largest value.",
+    ),
+}
 _KEYED = re.compile(r"\((?P<columns>[^()]*)\)=\(")
 _LENGTH = re.compile(r"character(?: varying)?\((?P<most>\d+)\)")
 
@@ -81,9 +98,9 @@ def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tu
     if state == "23503":
         return Refusal("reference-missing", f"The record for {table} refers to a row of another table that is not "
                        f"there (rule {rule}).", "Bring that row first, or correct the reference.")  # fmt: skip
-    if state == "42501":
-        return Refusal("row-not-permitted", f"The agent may not write this record into {table}: a policy of the table "
-                       "forbids it.", "Change the policy, or correct the record.")  # fmt: skip
+    if state in _REFUSED:
+        code, message, remedy = _REFUSED[state]
+        return Refusal(code, message.format(table=table), remedy)
     if state.startswith("23") and rule:
         return Refusal("value-refused", f"The record breaks the rule {rule} of the table {table}.",
                        "Correct the record in the source app, or change the rule.")  # fmt: skip
@@ -167,18 +184,20 @@ def unreachable(error: BaseException, address: PostgresAddress) -> AgentError:
     for pattern, code, field, message, remedy in _REFUSALS:
         if re.search(pattern, text, re.IGNORECASE):
             kind = TransientError if code in _PASSING else ConfigurationError
+            if code in _LOGINS:
+                kind = CredentialsError
             return kind(
                 message.format(address=address), code=code, remedy=remedy.format(address=address), field=field,
                 detail=type(error).__name__,
             )  # fmt: skip
     connection = getattr(error, "pgconn", None)
     if getattr(connection, "needs_password", False):
-        return ConfigurationError(
+        return CredentialsError(
             "The server asks for a password.", code="password-missing", remedy="Enter the Password.", field=PASSWORD
         )
     if getattr(connection, "used_password", False):
         # Servers may speak any language, so this much is all that can be known.
-        return ConfigurationError(
+        return CredentialsError(
             f"The server at {address.host} refused the login of {address.username} to {address.database}.",
             code="login-refused", remedy="Check Password, Username and Database.", field=PASSWORD,
             detail=type(error).__name__,
@@ -190,6 +209,10 @@ def unreachable(error: BaseException, address: PostgresAddress) -> AgentError:
     )  # fmt: skip
 
 
+# The server answers and lets this account in no more, whatever it is to do.
+_LOGINS = frozenset({
+    "password-wrong", "password-missing", "user-unknown", "database-not-permitted", "host-not-permitted"
+})  # fmt: skip
 _PASSING = frozenset({"too-many-connections", "server-starting", "connect-timeout", "socket-missing"})
 # pattern, code, field, message, remedy; the first that is found counts
 _REFUSALS: tuple[tuple[str, str, str, str, str], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.connectors.sql.credentials import FIELDS
-from agent.domain.app import Action, ActionKind, App, Schema
+from agent.domain.app import Action, ActionKind, App, Combining, Schema
 
 GET, UPSERT = "GET", "UPSERT"
 
@@ -19,6 +19,10 @@ _ACTIONS = (
         ActionKind.READ,
         description="Reads the rows of a table, a view or a query; with incremental, those that changed.",
         any_filter=True,
+        by_id=True,
+        windowed_by=INCREMENTAL_OPTION,
+        combining=Combining.TREE,
+        header_filters=False,
         options={
             KEY_OPTION: "The columns that identify a row, separated by commas. Without it, the table's primary key.",
             QUERY_OPTION: "A SELECT to read instead of a table. Needs key.",

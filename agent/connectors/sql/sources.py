@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.contract import ReadRequest, SentClause
-from agent.connectors.sql.dialect import Column, Dialect, Fault, Table, cause, fetch
+from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
+from agent.connectors.sql.chosen import with_ids
+from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Table, cause, fetch
 from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, QUERY_OPTION
 from agent.connectors.sql.structure import matched
+from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import ConfigurationError
 
 _LISTS = ("in", "not_in")
+_NUMBERS = (Family.INTEGER, Family.FLOAT, Family.DECIMAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,16 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
     conditions: list[str] = []
     parameters: list[Any] = []
     for clause in request.clauses:
-        condition, given = _condition(connection, dialect, table, clause)
+        condition, given = _part(connection, dialect, table, clause)
+        conditions.append(condition)
+        parameters += given
+    if request.window is not None and changed is not None:
+        for operator, moment in zip((">=", "<="), request.window, strict=True):
+            condition, given = _condition(connection, dialect, table, _bound(changed, operator, moment))
+            conditions.append(condition)
+            parameters += given
+    if request.ids:
+        condition, given = with_ids(dialect, key, request.ids)
         conditions.append(condition)
         parameters += given
     source = Source(table, key, changed, tuple(conditions), tuple(parameters), dialect.now(connection))
@@ -116,12 +128,21 @@ def _column(table: Table, name: str, where: str) -> Column:
     return found
 
 
+def _part(connection: sa.Connection, dialect: Dialect, table: Table, part: SentPart) -> tuple[str, list[Any]]:
+    """A clause or a group as one condition with its parameters."""
+    if not isinstance(part, SentGroup):
+        return _condition(connection, dialect, table, part)
+    members = [_part(connection, dialect, table, member) for member in part.members]
+    sign = " AND " if part.join is Join.ALL else " OR "
+    return f"({sign.join(condition for condition, _ in members)})", [one for _, given in members for one in given]
+
+
 def _condition(connection: sa.Connection, dialect: Dialect, table: Table, clause: SentClause) -> tuple[str, list[Any]]:
-    if clause.header:
+    if clause.place is not FilterPlace.QUERY:
         raise ConfigurationError(
-            f"A database takes no headers: {clause.key}.",
-            code="filter-header",
-            remedy="Remove the clause from the action filter, or its in: header.",
+            f"A database takes no filter in the {clause.place.value}: {clause.key}.",
+            code="filter-place",
+            remedy=f"Remove the clause from the action filter, or its in: {clause.place.value}.",
             field=clause.key,
         )
     column = _column(table, clause.key.strip(), clause.key)
@@ -145,6 +166,17 @@ def _condition(connection: sa.Connection, dialect: Dialect, table: Table, clause
             remedy="Use =, !=, <, <=, >, >=, in or not_in.",
             field=clause.key,
         ) from None
+
+
+def _bound(changed: Column, operator: str, moment: datetime) -> SentClause:
+    if changed.family in _NUMBERS:
+        raise ConfigurationError(
+            f"The column {changed.name} holds numbers, which do not tell which rows changed in a window of time.",
+            code="replay-unsupported",
+            remedy="Use a column of times in the option incremental, or choose rows with a runtime filter.",
+            field=INCREMENTAL_OPTION,
+        )
+    return SentClause(changed.name, operator, moment.astimezone(UTC).isoformat().replace("+00:00", "Z"))
 
 
 def _refuse_empty_keys(connection: sa.Connection, dialect: Dialect, source: Source) -> None:

@@ -81,6 +81,9 @@ def refusal(error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_TOOBIG:
         return Refusal("value-too-long", f"The record is too large for the table {table}.",
                        "Leave out or shorten its largest value.")  # fmt: skip
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+        return Refusal("trigger-refused", f"A trigger of the table {table} refuses the record.",
+                       "Correct the record in the source app, or change the trigger.")  # fmt: skip
     return Refusal("record-refused", f"SQLite refuses the record for the table {table}.",
                    "Check the table's rules and triggers, or correct the record.")  # fmt: skip
 

@@ -38,11 +38,16 @@ def plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend:
     Raises:
         ConfigurationError: a table is missing or unfit, and cannot be made fit without guessing.
     """
+    refuse_shared(dialect, layout)
+    return _plan(connection, dialect, layout, extend=extend, roots=len(layout.key))
+
+
+def refuse_shared(dialect: Dialect, layout: Layout) -> None:
+    """Raises ConfigurationError where two collections would go into the same table."""
     names = [dialect.fold(one.table) for one in (layout, *layout.all_below())]
     if len(set(names)) < len(names):
         raise _refused(layout.table, "table-twice", "Two collections would be written into the same table.",
                        "Give one of them another table with the option child_tables.")  # fmt: skip
-    return _plan(connection, dialect, layout, extend=extend, roots=len(layout.key))
 
 
 def _plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool, roots: int) -> Plan:
@@ -64,31 +69,45 @@ def _ready(
     connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool
 ) -> tuple[Table, Mapping[str, Column]]:
     """The table of a layout, created or widened where need be, and its columns by the names that are wanted."""
-    _refuse_names(dialect, layout)
-    table = dialect.table(connection, layout.table)
+    table, found = look_at(connection, dialect, layout, extend=extend)
     if table is None:
-        if not extend:
-            raise _refused(layout.table, "table-missing", f"There is no table {layout.table} in {dialect.place}.",
-                           f"Create it, or set the option {TABLE_OPTION} to {EXTEND}.")  # fmt: skip
         define(connection, dialect, layout.table, _creation(dialect, layout))
         return _read_again(connection, dialect, layout)
-    if table.view:
-        raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
-                       "Choose a table.")  # fmt: skip
-    found = matched([wanted.name for wanted in layout.columns], table.columns)
-    _check_fit(dialect, layout, found, table)
     missing = [wanted for wanted in layout.columns if wanted.name not in found]
     if not missing:
         return table, found
-    if not extend:
-        raise _refused(layout.table, "column-missing", f"The table {layout.table} has no column {missing[0].name}.",
-                       f"Add it, or set the option {TABLE_OPTION} to {EXTEND}.", field=missing[0].name)  # fmt: skip
     for wanted in missing:
         define(
             connection, dialect, layout.table,
             f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.types[wanted.type]}",
         )  # fmt: skip
     return _read_again(connection, dialect, layout)
+
+
+def look_at(
+    connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool
+) -> tuple[Table | None, Mapping[str, Column]]:
+    """The table of a layout as it is, None where it is missing, and which of the columns that are wanted it has.
+
+    Raises:
+        ConfigurationError: it is unfit, or may not be made or widened.
+    """
+    refuse_names(dialect, layout)
+    table = dialect.table(connection, layout.table)
+    if table is None:
+        if not extend:
+            raise missing_table(dialect, layout)
+        return None, {}
+    if table.view:
+        raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
+                       "Choose a table.")  # fmt: skip
+    found = matched([wanted.name for wanted in layout.columns], table.columns)
+    _check_fit(dialect, layout, found, table)
+    missing = next((wanted.name for wanted in layout.columns if wanted.name not in found), None)
+    if missing is not None and not extend:
+        raise _refused(layout.table, "column-missing", f"The table {layout.table} has no column {missing}.",
+                       f"Add it, or set the option {TABLE_OPTION} to {EXTEND}.", field=missing)  # fmt: skip
+    return table, found
 
 
 def matched(names: Sequence[str], columns: Sequence[Column]) -> dict[str, Column]:
@@ -191,7 +210,8 @@ def _check_column(dialect: Dialect, table: Table, wanted: Wanted, column: Column
                    remedy, field=column.name)  # fmt: skip
 
 
-def _refuse_names(dialect: Dialect, layout: Layout) -> None:
+def refuse_names(dialect: Dialect, layout: Layout) -> None:
+    """Raises ConfigurationError where a name is none that the database takes."""
     if dialect.fold(layout.table).casefold() == RECEIPTS:
         raise _refused(layout.table, "table-reserved", f"The table {RECEIPTS} belongs to the agent.",
                        "Choose another table.")  # fmt: skip
@@ -215,6 +235,12 @@ def _refuse_names(dialect: Dialect, layout: Layout) -> None:
 
 def _is_text(name: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
+def missing_table(dialect: Dialect, layout: Layout) -> ConfigurationError:
+    """There is no such table, and it is not to be made."""
+    return _refused(layout.table, "table-missing", f"There is no table {layout.table} in {dialect.place}.",
+                    f"Create it, or set the option {TABLE_OPTION} to {EXTEND}.")  # fmt: skip
 
 
 def _refused(table: str, code: str, message: str, remedy: str, *, field: str | None = None) -> ConfigurationError:

@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from agent.connectors.contract import Seal, WriteTarget
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Dialect, Fault, Load, Refusal, StoppedError, cause
+from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
 from agent.connectors.sql.structure import RECEIPTS, Plan, define, plan
 from agent.domain.app import Attribute
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
 
@@ -36,7 +38,7 @@ class Writer:
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write a batch, and commit it with its receipt."""
         tables = child_tables(target.options.get(CHILD_TABLES_OPTION, ""))
-        extend = _extends(target.options.get(TABLE_OPTION, ""))
+        extend = extends(target.options.get(TABLE_OPTION, ""))
         wanted = layout(target.schema, batch.attributes, tables)
         dialect = self._client.dialect
         remembered = (target.schema, batch.attributes, repr((sorted(tables.items()), extend)))
@@ -114,7 +116,12 @@ def child_tables(option: str) -> Mapping[str, str]:
     return tables
 
 
-def _extends(option: str) -> bool:
+def extends(option: str) -> bool:
+    """Whether tables are made and widened.
+
+    Raises:
+        ConfigurationError: the option means nothing.
+    """
     if option.strip() not in ("", EXTEND, KEEP):
         raise ConfigurationError(
             f"The option {TABLE_OPTION} is “{option.strip()[:40]}”, which means nothing.",
@@ -214,7 +221,7 @@ class _Sending:
             refusal = self._one_of_several(error)
         return RecordError(
             refusal.message, code=refusal.code, remedy=refusal.remedy, detail=self._dialect.code(error),
-            field=refusal.column,
+            field=refusal.column, error_class=ERROR_CLASSES.get(refusal.code, ErrorClass.UNKNOWN),
         )  # fmt: skip
 
     def _one_of_several(self, error: BaseException) -> Refusal:

@@ -1,4 +1,4 @@
-"""Processflows, their runs and their records."""
+"""Processflows and their runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request
 
 from agent.api import models
 from agent.api.deployment_models import DeployRequest
-from agent.domain.packet import SyncState
 from agent.service.routes.asking import PROBLEMS, After, Agent, FlowFilter, Name, WaitSeconds, Who
 from agent.service.routes.leaving import while_heard
 from agent.service.samples import samples as shipped_samples
@@ -16,7 +15,6 @@ from agent.service.samples import samples as shipped_samples
 router = APIRouter(responses=PROBLEMS, tags=["processflows"])
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-StateFilter = Annotated[SyncState | None, Query(description="Only records in this state.")]
 
 
 @router.get("/samples")
@@ -65,19 +63,6 @@ def execute(agent: Agent, who: Who, name: Name) -> models.Run:
     run = agent.runs.execute(name, by=who)
     agent.journal.write("info", f"{who} executed it.", flow=name, run=run.id)
     return run
-
-
-@router.get("/flows/{name}/sync-info")
-def sync_info(
-    agent: Agent,
-    name: Name,
-    state: StateFilter = None,
-    search: Annotated[str, Query(max_length=1_000, description="Looked for in ids and messages.")] = "",
-    after: After = "",
-    limit: Limit = 100,
-) -> models.SyncPage:
-    """A processflow's records, the latest touched first."""
-    return agent.runs.sync_info(name, state=state, search=search, after=after, limit=limit)
 
 
 @router.get("/runs")

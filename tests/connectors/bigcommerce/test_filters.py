@@ -8,6 +8,7 @@ from agent.connectors.bigcommerce.connector import BigCommerceConnector
 from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.bigcommerce.filters import check_clause, parameters
 from agent.connectors.contract import SentClause
+from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError
 
 LEGACY = {"api_path": "https://shop.example.com/api/v2", "username": "anna"}
@@ -98,14 +99,14 @@ def test_the_same_filter_cannot_be_given_twice() -> None:
 @pytest.mark.parametrize(
     "clause",
     [
-        SentClause("X-Auth-Token", "=", "x", header=True),
-        SentClause("authorization", "=", "x", header=True),
-        SentClause("Host", "=", "x", header=True),
-        SentClause("X-Trace", "!=", "x", header=True),
-        SentClause("X Trace", "=", "x", header=True),
-        SentClause("X-Trace", "=", "a\r\nX-Auth-Token: b", header=True),
-        SentClause("X-Trace", "=", "ä", header=True),
-        SentClause("", "=", "x", header=True),
+        SentClause("X-Auth-Token", "=", "x", FilterPlace.HEADER),
+        SentClause("authorization", "=", "x", FilterPlace.HEADER),
+        SentClause("Host", "=", "x", FilterPlace.HEADER),
+        SentClause("X-Trace", "!=", "x", FilterPlace.HEADER),
+        SentClause("X Trace", "=", "x", FilterPlace.HEADER),
+        SentClause("X-Trace", "=", "a\r\nX-Auth-Token: b", FilterPlace.HEADER),
+        SentClause("X-Trace", "=", "ä", FilterPlace.HEADER),
+        SentClause("", "=", "x", FilterPlace.HEADER),
     ],
 )
 def test_headers_cannot_be_misused(clause: SentClause) -> None:

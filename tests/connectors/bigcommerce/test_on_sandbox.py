@@ -17,7 +17,14 @@ import pytest
 from agent.connectors.bigcommerce.connector import BigCommerceConnection, BigCommerceConnector, Surroundings
 from agent.connectors.contract import CheckReport, ReadRequest, SentClause, WriteTarget
 from agent.domain.app import Attribute, DataType
-from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, NotFoundError, TransientError
+from agent.domain.errors import (
+    AgentError,
+    AmbiguousWriteError,
+    ConfigurationError,
+    CredentialsError,
+    NotFoundError,
+    TransientError,
+)
 from agent.domain.packet import Batch, Packet, Position
 from agent.domain.secret import Secret
 from agent.http.retry import RetryPolicy, Sleep
@@ -122,10 +129,10 @@ class Case:
 CASES = {
     "wrong path": Case("not-found", NotFoundError, "api_path", "No store found", path="{origin}/stores/other1/v3"),
     "wrong token": Case(
-        "credentials-rejected", ConfigurationError, "api_token", "rejected the API Token", token="wrong-but-5ecret"
+        "credentials-rejected", CredentialsError, "api_token", "rejected the API Token", token="wrong-but-5ecret"
     ),
     "nothing permitted": Case(
-        "all-refused", ConfigurationError, "api_path", "refuses all requests", scopes=frozenset()
+        "all-refused", CredentialsError, "api_path", "refuses all requests", scopes=frozenset()
     ),
     "TLS": Case("tls", TransientError, None, "secure connection", path="https://127.0.0.1:{port}/stores/demo1/v3"),
     "rate limited": Case(

@@ -14,6 +14,7 @@ import pytest
 from agent.connectors.bigcommerce.connector import BigCommerceConnection
 from agent.connectors.bigcommerce.order_lines import is_cut, with_lines
 from agent.connectors.contract import ReadRequest, SentClause
+from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.packet import Packet, Position
 from tests.helpers.fake_store import LEGACY_PATH, FakeStore
@@ -337,7 +338,7 @@ async def test_clauses_and_headers_are_sent_as_given(store: FakeStore) -> None:
         SentClause("min_date_created", "=", "2026-01-31T09:15:00+01:00"),
         SentClause("status_id", "=", "11"),
         SentClause("include", "=", "fees"),
-        SentClause("X-Trace", "=", "42", header=True),
+        SentClause("X-Trace", "=", "42", FilterPlace.HEADER),
     ]
 
     await store.clock.run(read(store.connection(), request(*clauses)))

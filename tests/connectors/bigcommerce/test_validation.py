@@ -14,7 +14,7 @@ import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnection
 from agent.connectors.contract import CheckReport
-from agent.domain.errors import AgentError, ConfigurationError, NotFoundError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, NotFoundError, TransientError
 from tests.helpers.fake_store import LEGACY_PATH, TOKEN, Disturbance, FakeStore, invalid, scope_missing
 
 
@@ -65,13 +65,13 @@ CASES = {
     "6 TLS": Case(broken(httpx.ConnectError("x"), CERTIFICATE), "tls", ConfigurationError, "self-signed certificate"),
     "7 token": Case(
         always(lambda: invalid("Unauthorized", status=401)),
-        "credentials-rejected", ConfigurationError, "rejected the API Token for store abc123", "api_token",
+        "credentials-rejected", CredentialsError, "rejected the API Token for store abc123", "api_token",
     ),
     "7 token, empty body": Case(
-        always(lambda: httpx.Response(401)), "credentials-rejected", ConfigurationError, "API Token", "api_token"
+        always(lambda: httpx.Response(401)), "credentials-rejected", CredentialsError, "API Token", "api_token"
     ),
     "10 all refused": Case(
-        always(scope_missing), "all-refused", ConfigurationError, "refuses all requests for “abc123”", "api_path"
+        always(scope_missing), "all-refused", CredentialsError, "refuses all requests for “abc123”", "api_path"
     ),
     "11 plan, 403": Case(
         always(lambda: invalid("Platform limit reached", status=403)),

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
+from agent.connectors.contract import ReadRequest, SentPart, WriteTarget
 from agent.connectors.sql.connector import SqlConnection, SqlConnector
 from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
@@ -94,7 +94,7 @@ async def write(
 
 def read_request(
     table: str,
-    *clauses: SentClause,
+    *clauses: SentPart,
     options: Mapping[str, str] | None = None,
     bookmark: Bookmark | None = None,
     position: Position | None = None,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import operator as operators
+from collections.abc import Callable, Mapping
 
-from agent.connectors.contract import SentClause
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.connectors.contract import SentClause, SentGroup
+from agent.domain.clauses import Clause, FilterPart, FilterPlace, Group, Join
 from agent.domain.errors import ConfigurationError
+from agent.engine.filters import render
 from tests.connectors.sql.places import Place, PostgresPlace, SqlitePlace, ids, opened, read, read_request
 
 
@@ -73,7 +81,7 @@ async def test_clauses_hold_together_with_the_bookmark(place: Place) -> None:
         (SentClause("age", "=", "old"), "filter-value"),
         (SentClause("credit", ">", "much"), "filter-value"),
         (SentClause("name", "like", "A%"), "filter-operator"),
-        (SentClause("name", "=", "x", header=True), "filter-header"),
+        (SentClause("name", "=", "x", FilterPlace.HEADER), "filter-place"),
     ],
 )
 async def test_a_clause_that_makes_no_sense_is_refused(place: Place, clause: SentClause, code: str) -> None:
@@ -129,3 +137,78 @@ async def test_values_are_compared_in_the_type_of_the_column(
     async with opened(postgres_place) as connection:
         packets = await read(connection, read_request("people", SentClause("x", *clause)))
     assert bool(ids(packets)) is found
+
+
+async def test_groups_become_one_condition_with_its_own_parameters(place: Place) -> None:
+    people(place)
+    old, nobody = SentClause("age", ">", "35"), SentClause("name", "=", "' OR 1=1 --")
+    ann = SentGroup(Join.ALL, (SentClause("name", "=", "Ann"), SentClause("age", "=", "30")))
+    async with opened(place) as connection:
+        either = await read(connection, read_request("people", SentGroup(Join.ANY, (old, ann, nobody)), records=1))
+        both = await read(connection, read_request("people", SentGroup(Join.ANY, (nobody, ann)), old))
+    assert (ids(either), ids(both)) == (["1", "2"], [])
+
+
+_COMPARED: Mapping[str, Callable[[int, int], bool]] = {
+    "=": operators.eq, "<": operators.lt, "<=": operators.le, ">": operators.gt, ">=": operators.ge,
+}  # fmt: skip
+_NUMBERS = st.integers(0, 5)
+_CLAUSES = st.one_of(
+    st.builds(Clause, st.sampled_from("abc"), st.sampled_from([*_COMPARED, "!="]), _NUMBERS.map(str)),
+    st.builds(
+        Clause, st.sampled_from("abc"), st.sampled_from(["in", "not_in"]),
+        st.lists(_NUMBERS.map(str), min_size=1, max_size=3).map(",".join),
+    ),
+)  # fmt: skip
+_PARTS: st.SearchStrategy[FilterPart] = st.recursive(
+    _CLAUSES,
+    lambda part: st.builds(Group, st.sampled_from(Join), st.lists(part, min_size=1, max_size=3).map(tuple)),
+    max_leaves=10,
+)
+
+
+def holds(part: FilterPart, row: Mapping[str, int | None]) -> bool:
+    """Whether a row is wanted, told without SQL. What is not there equals nothing and is less than nothing."""
+    if isinstance(part, Group):
+        found = [holds(member, row) for member in part.members]
+        return all(found) if part.join is Join.ALL else any(found)
+    value, wanted = row[part.key], [int(one) for one in part.value.split(",")]
+    if part.operator in ("in", "not_in"):
+        return (value in wanted) is (part.operator == "in")
+    if part.operator == "!=":
+        return value != wanted[0]
+    return value is not None and _COMPARED[part.operator](value, wanted[0])
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> SqlitePlace:
+    """Rows of small numbers, some left out."""
+    place = SqlitePlace(tmp_path_factory.mktemp("trees") / "numbers.db")
+    place.run("CREATE TABLE numbers (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, c INTEGER)")
+    place.run(*(
+        f"INSERT INTO numbers VALUES ({number}, "
+        + ", ".join("NULL" if value is None else str(value) for value in columns_of(number).values())
+        + ")"
+        for number in range(60)
+    ))  # fmt: skip
+    return place
+
+
+def columns_of(number: int) -> dict[str, int | None]:
+    return {
+        name: (number * factor) % 7 if (number * factor) % 7 < 6 else None
+        for name, factor in zip("abc", (1, 3, 5), strict=True)
+    }
+
+
+@given(parts=st.lists(_PARTS, min_size=1, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_a_tree_selects_what_it_says(numbered: SqlitePlace, parts: list[FilterPart]) -> None:
+    sent = render(parts, moment=None, start_from=None, variables={}).clauses
+
+    async def selected() -> list[str]:
+        async with opened(numbered) as connection:
+            return ids(await read(connection, read_request("numbers", *sent)))
+
+    expected = [str(number) for number in range(60) if all(holds(part, columns_of(number)) for part in parts)]
+    assert asyncio.run(selected()) == expected

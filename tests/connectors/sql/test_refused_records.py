@@ -8,6 +8,7 @@ import pytest
 
 from agent.connectors.sql.connector import SqlConnector
 from agent.domain.app import Attribute, DataType
+from agent.domain.error_classes import ErrorClass
 from agent.domain.packet import Row, Value
 from agent.domain.secret import Secret
 from tests.connectors.sql.places import ID, Place, PostgresPlace, SqlitePlace, opened, write
@@ -44,6 +45,12 @@ class Case:
     kinds: tuple[str, ...] = KINDS
 
 
+CLASS_OF = {
+    "value-missing": ErrorClass.DATA_MISSING, "value-twice": ErrorClass.DUPLICATE,
+    "value-refused": ErrorClass.VALIDATION_FAILED, "reference-missing": ErrorClass.DEPENDENT_MISSING,
+    "value-too-long": ErrorClass.DATA_TOO_LONG, "value-out-of-range": ErrorClass.DATA_TOO_LONG,
+    "value-unfit": ErrorClass.TYPE_MISMATCH,
+}  # fmt: skip
 UUID = "00000000-0000-0000-0000-000000000001"
 LONG = "1234567890.12345678"
 CASES = [
@@ -83,6 +90,7 @@ async def test_the_reason_names_the_column(place: Place, case: Case) -> None:
     assert (error.code, error.field) == (case.code, case.field)
     assert error.field is None or "things.x" in error.message or "in x" in error.message
     assert error.remedy
+    assert error.error_class is CLASS_OF[case.code]
     assert place.rows("SELECT id FROM things ORDER BY id") == [(1,)]
     if isinstance(case.bad, str) and case.bad != "good":
         assert case.bad not in f"{error.message} {error.remedy} {error.detail} {error!r}"
@@ -108,7 +116,8 @@ async def test_a_trigger_may_refuse_a_record(place: Place) -> None:
         )
     async with opened(place) as connection:
         report = await write(connection, "things", (ID, TEXT), [(1, "good"), (2, "bad"), (3, "good")])
-    assert [error.code for error in report.failures.values()] == ["record-refused"]
+    errors = list(report.failures.values())
+    assert [(one.code, one.error_class) for one in errors] == [("trigger-refused", ErrorClass.VALIDATION_FAILED)]
     assert place.rows("SELECT id FROM things ORDER BY id") == [(1,), (3,)]
 
 

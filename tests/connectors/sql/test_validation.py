@@ -12,7 +12,7 @@ import pytest
 from agent.connectors.contract import CheckReport
 from agent.connectors.sql.connector import SqlConnector
 from agent.connectors.sql.dialect import Patience
-from agent.domain.errors import AgentError, ConfigurationError, TransientError
+from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.secret import Secret
 from tests.connectors.sql.places import Place, PostgresPlace, SqlitePlace
 from tests.helpers.postgres_server import PostgresServer
@@ -171,13 +171,13 @@ async def test_a_wrong_port(postgres_place: PostgresPlace) -> None:
 
 async def test_a_wrong_password(postgres_place: PostgresPlace) -> None:
     error = await fails(postgres_place, password="wrong-password")
-    assert (type(error), error.code, error.field) == (ConfigurationError, "password-wrong", "password")
+    assert (type(error), error.code, error.field) == (CredentialsError, "password-wrong", "password")
     assert "shop_owner" in error.message
 
 
 async def test_no_password(postgres_place: PostgresPlace) -> None:
     error = await fails(postgres_place, password="")
-    assert (type(error), error.code, error.field) == (ConfigurationError, "password-missing", "password")
+    assert (type(error), error.code, error.field) == (CredentialsError, "password-missing", "password")
 
 
 async def test_an_unknown_database(postgres_place: PostgresPlace) -> None:
@@ -192,7 +192,7 @@ async def test_a_user_who_may_not_log_in(postgres_place: PostgresPlace) -> None:
         error = await fails(postgres_place, username="guest", password="guest-password")
     finally:
         postgres_place.run("DROP ROLE guest")
-    assert (type(error), error.code, error.field) == (ConfigurationError, "user-unknown", "username")
+    assert (type(error), error.code, error.field) == (CredentialsError, "user-unknown", "username")
 
 
 async def test_a_user_who_may_not_use_the_database(postgres_server: PostgresServer) -> None:
@@ -203,7 +203,7 @@ async def test_a_user_who_may_not_use_the_database(postgres_server: PostgresServ
         error = await fails(postgres_place, username="guest", password="guest-password")
     finally:
         postgres_place.run("DROP ROLE guest")
-    assert (type(error), error.code, error.field) == (ConfigurationError, "database-not-permitted", "username")
+    assert (type(error), error.code, error.field) == (CredentialsError, "database-not-permitted", "username")
 
 
 async def test_a_full_server(postgres_place: PostgresPlace) -> None:

@@ -1,0 +1,53 @@
+"""Rows chosen by their ids: from the texts that `writing.key_text` made of keys back to a condition on the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.connectors.sql.dialect import Column, Dialect, Family
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+def with_ids(dialect: Dialect, key: Sequence[Column], ids: Sequence[str]) -> tuple[str, list[str]]:
+    """A condition on `q` that holds for the rows with these ids, and its parameters.
+
+    An id that no row can have, as it is no number where the key is one, is left out.
+    """
+    keys = [parts for one in ids if (parts := _parts(one, key)) is not None]
+    if not keys:
+        return "1 = 0", []
+    pairs = [dialect.by_text(column) for column in key]
+    given = [part for parts in keys for part in parts]
+    if len(key) == 1:
+        name, mark = pairs[0]
+        return f"{name} IN ({', '.join([mark] * len(keys))})", given
+    names, row = ", ".join(name for name, _ in pairs), ", ".join(mark for _, mark in pairs)
+    return f"({names}) IN (VALUES {', '.join([f'({row})'] * len(keys))})", given
+
+
+def _parts(text: str, key: Sequence[Column]) -> list[str] | None:
+    parts = [text] if len(key) == 1 else _split(text)
+    if len(parts) != len(key):
+        return None
+    fitting = all(
+        column.family is not Family.INTEGER or _is_whole(part) for column, part in zip(key, parts, strict=True)
+    )
+    return parts if fitting else None
+
+
+def _split(text: str) -> list[str]:
+    """The parts of a key of several columns: told apart by slashes, with backslashes before those inside a part."""
+    parts = [""]
+    signs = iter(text)
+    for sign in signs:
+        if sign == "/":
+            parts.append("")
+        else:
+            parts[-1] += next(signs, "") if sign == "\\" else sign
+    return parts
+
+
+def _is_whole(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) < 20 and _LEAST <= int(text) <= _MOST

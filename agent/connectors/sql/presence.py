@@ -1,0 +1,291 @@
+"""What a database holds of the records of a batch, for a preview: read in one transaction that cannot write.
+
+Rows are found as the database itself would find them when it updates, child rows by the records that they belong to.
+Their values come in the forms of a packet; what the database would keep just as what it holds counts as the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from agent.connectors.contract import Present, WriteTarget
+from agent.connectors.sql.client import Client
+from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, UnfitError, cause, check_digits
+from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.forms import canonical, mark
+from agent.connectors.sql.layout import Layout, layout
+from agent.connectors.sql.schema import CHILD_TABLES_OPTION, TABLE_OPTION
+from agent.connectors.sql.sqlite import SqliteDialect, new_file
+from agent.connectors.sql.standing import Standing, nothing_there, standing
+from agent.connectors.sql.writing import child_tables, extends, key_text
+from agent.domain.app import DataType
+from agent.domain.comparison import same
+from agent.domain.errors import RecordError
+from agent.domain.packet import Batch, Row, Value
+
+_One = TypeVar("_One")
+_Answer = TypeVar("_Answer")
+_Key = tuple[object, ...]
+
+
+class Presence:
+    """Looks into one database."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """What the database holds of a batch. A SQLite file that is not there is not made."""
+        tables = child_tables(target.options.get(CHILD_TABLES_OPTION, ""))
+        extend = extends(target.options.get(TABLE_OPTION, ""))
+        wanted, dialect = layout(target.schema, batch.attributes, tables), self._client.dialect
+        if isinstance(dialect, SqliteDialect) and not dialect.exists():
+            await asyncio.to_thread(new_file, dialect.path)
+            stands = nothing_there(dialect, wanted, extend=extend)
+            changes = [f"The database file {dialect.path} would be made.", *stands.changes()]
+            return _Comparison(batch.rows, wanted).present({}, changes)
+
+        def look(connection: sa.Connection) -> Present:
+            stands = standing(connection, dialect, wanted, extend=extend)
+            return _Looking(connection, dialect, batch.rows, stands).present()
+
+        return await self._client.read(look)
+
+
+class _Comparison:
+    """The rows of a batch, the first of each key, and what is beside them."""
+
+    def __init__(self, rows: Sequence[Row], layout_: Layout) -> None:
+        self.rows, self.keys = rows, layout_.keys(rows)
+        firsts: dict[_Key, int] = {}
+        for index, key in enumerate(self.keys):
+            firsts.setdefault(key, index)
+        self.firsts = firsts
+
+    def present(
+        self, held: dict[_Key, Row], changes: Sequence[str], failures: dict[int, RecordError] | None = None
+    ) -> Present:
+        """`held` are the rows that are there, by key. A row with the key of an earlier one meets that one."""
+        beside: list[Row | None] = []
+        failures = failures or {}
+        for index, key in enumerate(self.keys):
+            beside.append(held.get(key))
+            if index not in failures:
+                held[key] = self.rows[index]
+        ids = ["" if index in failures else key_text(key) for index, key in enumerate(self.keys)]
+        return Present(beside, ids, failures=failures, changes=changes)
+
+
+class _Looking:
+    """One look at the tables of one batch."""
+
+    def __init__(self, connection: sa.Connection, dialect: Dialect, rows: Sequence[Row], stands: Standing) -> None:
+        self._connection, self._dialect, self._stands = connection, dialect, stands
+        self._compared = _Comparison(rows, stands.layout)
+        self._failures: dict[int, RecordError] = {}
+
+    def present(self) -> Present:
+        stands, compared = self._stands, self._compared
+        self._foresee(stands, compared.rows)
+        firsts = [compared.rows[index] for index in compared.firsts.values()]
+        keys = list(compared.firsts)
+        found = self._level(stands, firsts, keys) if firsts else []
+        rows = [tuple(row) for row in found]
+        held: dict[_Key, Row] = dict(zip(stands.layout.keys(rows), rows, strict=True))
+        return compared.present(held, stands.changes(), self._failures)
+
+    def _foresee(self, stands: Standing, rows: Sequence[Row]) -> None:
+        """Find the rows that the table is certain to refuse."""
+        here = [
+            (place, wanted.type, stands.columns[wanted.name])
+            for place, wanted in zip(stands.layout.places, stands.layout.columns, strict=True)
+            if wanted.name in stands.columns
+        ]
+        for place, _, column in here:
+            if column.required:
+                missing = (index for index, row in enumerate(rows) if row[place] is None)
+                self._failures.update((index, _missing_value(stands, column)) for index in missing)
+        measured = [one for one in here if one[2].digits is not None]
+        if stands.table is not None and measured:
+            load = Load(stands.table, tuple(one[2] for one in measured), tuple(one[1] for one in measured))
+            for index, row in enumerate(rows):
+                try:
+                    check_digits(load, [tuple(row[place] for place, _, _ in measured)])
+                except UnfitError as error:
+                    self._failures[index] = RecordError(
+                        error.message, code="value-unfit", remedy=error.remedy,
+                        error_class=ERROR_CLASSES["value-unfit"],
+                    )  # fmt: skip
+
+    def _level(self, stands: Standing, given: Sequence[Row], roots: Sequence[_Key]) -> list[list[Value]]:
+        """The rows of one table that belong to the records with these keys, children included, in the layout's form."""
+        layout_ = stands.layout
+        if stands.table is None or not roots:
+            return []
+        found = [self._in_form(stands, roots[number], raw) for number, raw in self._beside(stands, roots)]
+        if layout_.inherited:
+            found.sort(key=lambda row: [_rank(row[place]) for place in layout_.key_places])
+        self._match(stands, given, found)
+        if layout_.children and found:
+            self._fill(stands, given, found, len(roots[0]))
+        return found
+
+    def _beside(self, stands: Standing, roots: Sequence[_Key]) -> list[tuple[int, tuple[Any, ...]]]:
+        """The raw values of the columns that are there, with the number of the key that each row belongs to."""
+        table, layout_ = stands.table, stands.layout
+        assert table is not None
+        columns = [stands.columns[wanted.name] for wanted in layout_.columns if wanted.name in stands.columns]
+        of_root = (
+            layout_.columns[: len(roots[0])] if layout_.inherited else [one for one in layout_.columns if one.primary]
+        )
+        by = [stands.columns[wanted.name] for wanted in of_root if wanted.name in stands.columns]
+        if len(by) < len(of_root):
+            return []
+
+        def ask(numbered: Sequence[tuple[int, _Key]]) -> list[tuple[int, tuple[Any, ...]]]:
+            rows = self._dialect.beside(self._connection, table, columns, by, [key for _, key in numbered])
+            return [(numbered[number][0], raw) for number, raw in rows]
+
+        def refuse(one: tuple[int, _Key]) -> None:
+            index = self._compared.firsts[one[1]]
+            self._failures[index] = _unfit_key(stands, by)
+
+        answers = self._halving(list(enumerate(roots)), ask, refuse)
+        return [row for _, answer in answers for row in answer]
+
+    def _in_form(self, stands: Standing, root: _Key, raw: tuple[Any, ...]) -> list[Value]:
+        layout_ = stands.layout
+        last = max((*layout_.places, *(place for place, _ in layout_.children)))
+        row: list[Value] = [None] * (last + 1)
+        values = iter(raw)
+        for place, wanted in zip(layout_.places, layout_.columns, strict=True):
+            if wanted.name in stands.columns:
+                row[place] = canonical(wanted.type, next(values))
+        # The record's own key, however the database writes it: that is how it was found.
+        places = range(len(root)) if layout_.inherited else layout_.key_places
+        for place, part in zip(places, root, strict=True):
+            row[place] = part  # type: ignore[call-overload]  # a part of a row's key is a value of a row
+        return row
+
+    def _match(self, stands: Standing, given: Sequence[Row], found: Sequence[list[Value]]) -> None:
+        """Give values back as they are given where the database would keep them as what it holds."""
+        layout_ = stands.layout
+        by_key = dict(zip(_marks(layout_, given), given, strict=True))
+        pairs = [
+            (row, mine)
+            for row, key in zip(found, _marks(layout_, found), strict=True)
+            if (mine := by_key.get(key)) is not None
+        ]
+        for place, wanted in zip(layout_.places, layout_.columns, strict=True):
+            column = stands.columns.get(wanted.name)
+            if column is None:
+                continue
+            kind = DataType.JSON if column.family is Family.JSON else wanted.type
+            differing = []
+            for row, mine in pairs:
+                if wanted.primary or same(kind, row[place], mine[place]):
+                    row[place] = mine[place]
+                elif row[place] is not None and mine[place] is not None:
+                    differing.append((row, mine))
+            self._settle(column, kind, place, differing)
+
+    def _settle(self, column: Column, kind: DataType, place: int, differing: Sequence[tuple[list[Value], Row]]) -> None:
+        """Ask the database how it would keep what differs: it may round it, or write it in its own way."""
+
+        def ask(pairs: Sequence[tuple[list[Value], Row]]) -> Sequence[Any] | None:
+            return self._dialect.settled(self._connection, column, [_text(mine[place]) for _, mine in pairs])
+
+        for pairs, answer in self._halving(differing, ask, lambda _: None):
+            for (row, mine), kept in zip(pairs, answer or (), strict=answer is not None):
+                if same(kind, canonical(kind, kept), row[place]):
+                    row[place] = mine[place]
+
+    def _fill(self, stands: Standing, given: Sequence[Row], found: Sequence[list[Value]], root_parts: int) -> None:
+        """Put the child rows into the collections of their parents."""
+        layout_ = stands.layout
+        keys = [_root_key(layout_, row, root_parts) for row in found]
+        for (place, child), below in zip(layout_.children, stands.below, strict=True):
+            rows = self._level(below, layout_.below(place, child, given), list(dict.fromkeys(keys)))
+            groups: dict[_Key, list[Row]] = {}
+            first = child.inherited + child.numbered
+            for row, parent in zip(rows, _parents(child, rows), strict=True):
+                groups.setdefault(parent, []).append(tuple(row[first:]))
+            for row, key in zip(found, _marks(layout_, found), strict=True):
+                row[place] = groups.get(key, [])
+
+    def _halving(
+        self, items: Sequence[_One], ask: Callable[[Sequence[_One]], _Answer], refuse: Callable[[_One], None]
+    ) -> Iterator[tuple[Sequence[_One], _Answer]]:
+        """Ask about all at once. Where the database takes offence at a value, about halves, until it stands alone."""
+        if not items:
+            return
+        self._connection.exec_driver_sql("SAVEPOINT opagent_look")
+        try:
+            answer = ask(items)
+        except Exception as error:
+            if self._dialect.fault(cause(error)) is not Fault.RECORD:
+                raise
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opagent_look")
+            if len(items) == 1:
+                refuse(items[0])
+                return
+        else:
+            self._connection.exec_driver_sql("RELEASE SAVEPOINT opagent_look")
+            yield items, answer
+            return
+        middle = len(items) // 2
+        yield from self._halving(items[:middle], ask, refuse)
+        yield from self._halving(items[middle:], ask, refuse)
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _marks(layout_: Layout, rows: Sequence[Sequence[Value]]) -> list[_Key]:
+    """The keys of rows, in a form in which keys that mean the same are equal."""
+    types = [column.type for column in layout_.columns if column.primary]
+    places = list(zip(types, layout_.key_places, strict=True))
+    return [tuple(mark(kind, row[place]) for kind, place in places) for row in rows]
+
+
+def _parents(layout_: Layout, rows: Sequence[Sequence[Value]]) -> list[_Key]:
+    """The same of the parents of child rows."""
+    types = [column.type for column in layout_.columns[: layout_.inherited]]
+    return [tuple(map(mark, types, row)) for row in rows]
+
+
+def _rank(part: Value) -> tuple[int, str]:
+    """Child records come in the order of their keys, numbers by size."""
+    return (part, "") if isinstance(part, int) else (0, str(part))
+
+
+def _root_key(layout_: Layout, row: Sequence[Value], parts: int) -> _Key:
+    places = range(parts) if layout_.inherited else layout_.key_places
+    return tuple(row[place] for place in places)
+
+
+def _missing_value(stands: Standing, column: Column) -> RecordError:
+    return RecordError(
+        f"The table {stands.layout.table} demands a value in {column.name}, and the record has none.",
+        code="value-missing",
+        remedy=f"Enter a value in the source app, or let the column {column.name} be empty.",
+        field=column.name,
+        error_class=ERROR_CLASSES["value-missing"],
+    )
+
+
+def _unfit_key(stands: Standing, by: Sequence[Column]) -> RecordError:
+    named = ", ".join(column.name for column in by)
+    return RecordError(
+        f"The record's key does not fit the table {stands.layout.table}, where {named} is "
+        f"{', '.join(column.declared for column in by)}.",
+        code="value-unfit",
+        remedy="Correct it in the source app, or map it differently.",
+        field=by[0].name,
+        error_class=ERROR_CLASSES["value-unfit"],
+    )

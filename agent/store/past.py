@@ -1,0 +1,37 @@
+"""What earlier runs of a processflow left, for whoever must not leave anything: it reads alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from agent.domain.packet import Bookmark
+from agent.store.database import Database
+from agent.store.ledger import Ledger
+from agent.store.sync_rows import Known
+from agent.store.tables import STREAMS
+
+
+class Past:
+    """The past of one processflow. A node that never ran has none, and gets none by being asked about."""
+
+    def __init__(self, database: Database, flow: str) -> None:
+        self._database, self._flow = database, flow
+        self._ledger = Ledger(database)
+
+    def bookmark(self, node: str) -> Bookmark | None:
+        """How far the source of a GET node has been read and acknowledged."""
+        stream = self._stream(node)
+        return self._ledger.bookmark(stream) if stream is not None else None
+
+    def known(self, node: str, source_ids: Sequence[str]) -> dict[str, Known]:
+        """What became of records at a POST node the last time."""
+        stream = self._stream(node) if source_ids else None
+        return self._ledger.known(stream, source_ids) if stream is not None else {}
+
+    def _stream(self, node: str) -> int | None:
+        query = sa.select(STREAMS.c.id).where(STREAMS.c.flow == self._flow, STREAMS.c.node == node)
+        with self._database.read() as connection:
+            found: int | None = connection.execute(query).scalar()
+        return found
