@@ -16,6 +16,9 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
+from agent.api.functions import Functions
+from agent.api.lookups import Lookups
+from agent.api.reruns import Reruns
 from agent.api.versions import DEPLOY_SECONDS, Versions
 from agent.domain.packet import SyncState
 
@@ -41,6 +44,8 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
+        self.functions, self.lookups = Functions(calls), Lookups(calls)
+        self.reruns = Reruns(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.versions = Versions(calls)
 

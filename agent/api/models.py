@@ -316,22 +316,29 @@ class DocumentProblem(Model):
 
 
 class DocumentRequest(Request):
-    """A processflow document as text. `bindings` maps credential tokens to configurations, by id or name."""
+    """A processflow document as text. `bindings` maps credential tokens to configurations, by id or name, `lookups` the
+    lookups of the document to other tables than it names."""
 
     document: Annotated[str, StringConstraints(max_length=5_000_000)]
     file: ShortText = "processflow.yaml"
     bindings: dict[str, str] = {}
+    lookups: dict[str, str] = {}
     note: ShortText = ""
 
 
 class CheckResult(Model):
-    """What `flow check` found. `tokens` maps credential tokens to app ids."""
+    """What `flow check` found. `tokens` maps credential tokens to app ids, `lookups` lookups to their tables.
+
+    `notes` are worth knowing and no problems: deployed processflows that use older versions of its functions.
+    """
 
     ok: bool
     name: str
     title: str
     tokens: dict[str, str]
     problems: list[DocumentProblem]
+    lookups: dict[str, str] = {}
+    notes: list[str] = []
 
 
 class Binding(Model):
@@ -366,7 +373,8 @@ class Counts(Model):
 class Run(Model):
     """One execution. `message` and `remedy` are for the operator.
 
-    `planned_for` is the time of its schedule that it stands for; none where it was started otherwise.
+    `planned_for` is the time of its schedule that it stands for; none where it was started otherwise. `plan` says what
+    it does where it does not simply read on: "Retry of 12 records".
     """
 
     id: str
@@ -383,6 +391,7 @@ class Run(Model):
     remedy: str
     requested_by: str
     planned_for: datetime | None = None
+    plan: str = ""
 
 
 class Flow(Model):
@@ -416,6 +425,8 @@ class FlowDetail(Flow):
 
     document: str
     deployment_log: list[str]
+    functions: dict[str, int] = {}
+    lookups: dict[str, str] = {}
 
 
 class Deployed(Model):

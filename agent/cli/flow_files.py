@@ -16,14 +16,19 @@ NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
 BindOption = Annotated[
     list[str] | None, typer.Option("--bind", "-b", help="Bind a credential token: token=configuration name or id.")
 ]
+LookupOption = Annotated[
+    list[str] | None, typer.Option("--lookup", help="Let a lookup use another table: lookup=table.")
+]
 NoteOption = Annotated[str, typer.Option("--note", help="Why, for the history.")]
 AnywayOption = Annotated[bool, typer.Option("--anyway", help="Deploy although an App Configuration fails its check.")]
 WithoutTestsOption = Annotated[bool, typer.Option("--without-tests", help="Do not run the tests of the document.")]
 MAX_BYTES = 5_000_000
 
 
-def read_document(path: Path, bind: Sequence[str], note: str = "") -> DeployRequest:
-    """A document from a file, with its bindings.
+def read_document(
+    path: Path, bind: Sequence[str], note: str = "", *, lookups: Sequence[str] | None = None
+) -> DeployRequest:
+    """A document from a file, with its bindings and the tables of its lookups.
 
     Raises:
         ConfigurationError: code `document-unreadable` or `binding-invalid`.
@@ -41,21 +46,24 @@ def read_document(path: Path, bind: Sequence[str], note: str = "") -> DeployRequ
             remedy="Check the path, its permissions and its encoding.",
             detail=type(error).__name__,
         ) from error
-    return DeployRequest(document=document, file=path.name, bindings=bindings_of(bind), note=note)
+    return DeployRequest(
+        document=document, file=path.name, bindings=pairs(bind, "token=configuration"),
+        lookups=pairs(lookups or [], "lookup=table"), note=note,
+    )  # fmt: skip
 
 
-def bindings_of(pairs: Sequence[str]) -> dict[str, str]:
-    """Bindings as they are written on the command line.
+def pairs(written: Sequence[str], form: str) -> dict[str, str]:
+    """Names and values as they are written on the command line: `form` is "token=configuration", for instance.
 
     Raises:
         ConfigurationError: code `binding-invalid`.
     """
-    bindings = {}
-    for pair in pairs:
-        token, separator, configuration = pair.partition("=")
+    found = {}
+    for pair in written:
+        name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigurationError(
-                f"“{pair}” is not of the form token=configuration.", code="binding-invalid", remedy="Write it so."
+                f"“{pair}” is not of the form {form}.", code="binding-invalid", remedy="Write it so."
             )
-        bindings[token] = configuration
-    return bindings
+        found[name] = value
+    return found

@@ -10,7 +10,15 @@ import typer
 from agent.api.deployment_models import DeployRequest
 from agent.cli import versions
 from agent.cli.connecting import ask
-from agent.cli.flow_files import AnywayOption, BindOption, FileArgument, NameArgument, NoteOption, read_document
+from agent.cli.flow_files import (
+    AnywayOption,
+    BindOption,
+    FileArgument,
+    LookupOption,
+    NameArgument,
+    NoteOption,
+    read_document,
+)
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, stdout, table
 from agent.cli.questions import confirm
 from agent.cli.schedules import CronOption, DailyOption, EveryOption, ZoneOption, plan_of
@@ -19,23 +27,27 @@ from agent.domain.errors import ConfigurationError
 flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy, go back.")
 
 
-def _read(path: Path, bind: list[str] | None, note: str = "") -> DeployRequest:
+def _read(path: Path, bind: list[str] | None, note: str = "", lookups: list[str] | None = None) -> DeployRequest:
     try:
-        return read_document(path, bind or [], note)
+        return read_document(path, bind or [], note, lookups=lookups)
     except ConfigurationError as error:
         fail(error)
 
 
 @flow.command("check")
-def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = False) -> None:
+def check(
+    file: FileArgument, bind: BindOption = None, lookup: LookupOption = None, as_json: JsonOption = False
+) -> None:
     """Say what is wrong in a document and where. Executes nothing."""
-    request = _read(file, bind)
+    request = _read(file, bind, lookups=lookup)
     result = ask(lambda client: client.check_flow(request))
 
     def text() -> None:
         for problem in result.problems:
             place = f"{problem.file}:{problem.line}:{problem.column}: "
             note(f"{place}{problem.message} {problem.suggestion}".rstrip())
+        for remark in result.notes:
+            note(remark)
         if result.ok:
             say(f"{result.title or result.name} is fine.", "bold green")
 
@@ -48,6 +60,7 @@ def check(file: FileArgument, bind: BindOption = None, as_json: JsonOption = Fal
 def deploy(
     file: FileArgument,
     bind: BindOption = None,
+    lookup: LookupOption = None,
     reason: NoteOption = "",
     anyway: AnywayOption = False,
     bind_later: Annotated[
@@ -60,7 +73,7 @@ def deploy(
     as_json: JsonOption = False,
 ) -> None:
     """Make a processflow runnable here, or replace its version. Without a new schedule it keeps the one it has."""
-    request = _read(file, bind, reason).model_copy(update={"anyway": anyway, "bind_later": bind_later})
+    request = _read(file, bind, reason, lookups=lookup).model_copy(update={"anyway": anyway, "bind_later": bind_later})
     if every or daily or cron:
         try:
             plan = plan_of(every=every, daily=daily, cron=cron, zone=zone)
@@ -104,6 +117,10 @@ def show_flow(name: NameArgument, as_json: JsonOption = False) -> None:
         table(("Node", "Type", "Does"), [(one.id, one.type, one.detail) for one in found.nodes], empty="No nodes.")
         bindings = [(one.token, one.app, one.configuration_name) for one in found.bindings]
         table(("Token", "App", "Configuration"), bindings, empty="No credential tokens.")
+        for used, bound in found.lookups.items():
+            say(f"Lookup {used}: table {bound}")
+        for used, version in found.functions.items():
+            say(f"Function ${used}: version {version}")
         if stdout.is_terminal:
             from rich.syntax import Syntax  # imported here: it takes a while
 

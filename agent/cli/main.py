@@ -8,7 +8,7 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import apps, flows, log, runs, schedules, upkeep
+from agent.cli import apps, flows, functions, log, lookups, reruns, runs, schedules, upkeep
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
@@ -28,7 +28,11 @@ app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
-app.command("run")(runs.execute)
+app.add_typer(functions.function, name="function")
+app.add_typer(lookups.lookup, name="lookup")
+app.command("run")(reruns.execute)
+app.command("resync")(reruns.resync)
+app.command("replay")(reruns.replay)
 app.command("runs")(runs.runs)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)

@@ -1,10 +1,11 @@
-"""`opagent run`, `runs` and `sync-info`: execute a processflow, watch it, and see what became of each record."""
+"""`opagent runs`, `cancel` and `sync-info`: what ran, and what became of each record. Starts runs and watches them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -19,6 +20,10 @@ from agent.domain.run import RunState
 if TYPE_CHECKING:  # it brings httpx along
     from agent.api.client import AgentClient
 
+NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
+WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Show progress and wait for the end.")]
+Begin = Callable[["AgentClient"], Coroutine[Any, Any, models.Run]]
+"""Asks the service to start a run."""
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")]
 
 
@@ -32,9 +37,9 @@ def summary(run: models.Run) -> str:
     return ", ".join(parts)
 
 
-async def watch(client: AgentClient, name: str) -> models.Run:
-    """Execute a processflow and show its progress on standard error until it has ended; an interrupt cancels it."""
-    begun = asyncio.ensure_future(client.execute(name))
+async def _watch(client: AgentClient, name: str, begin: Begin) -> models.Run:
+    """Start a run and show its progress on standard error until it has ended; an interrupt cancels it."""
+    begun = asyncio.ensure_future(begin(client))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task(name)
@@ -52,15 +57,11 @@ async def watch(client: AgentClient, name: str) -> models.Run:
     return run
 
 
-def execute(
-    name: Annotated[str, typer.Argument(help="The processflow's name.")],
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Show progress and wait for the end.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Execute a processflow now."""
+def start(name: str, begin: Begin, *, wait: bool, as_json: bool) -> None:
+    """Start a run, watch it if that is wanted, and say how it stands. Exit status 1 where it did not succeed."""
 
     async def question(client: AgentClient) -> models.Run:
-        return await (watch(client, name) if wait else client.execute(name))
+        return await (_watch(client, name, begin) if wait else begin(client))
 
     run = ask(question, interrupted="Interrupted: the run is being cancelled." if wait else "Interrupted.")
 
@@ -82,8 +83,12 @@ def runs(
 ) -> None:
     """Runs, newest first."""
     page = ask(lambda client: client.runs(flow=flow, limit=limit))
-    rows = [(one.id, one.flow, one.state.value, local(one.queued_at), summary(one), one.message) for one in page.items]
-    headings = ("Run", "Processflow", "State", "Queued", "Records", "Message")
+    rows = [
+        (one.id, one.flow, one.state.value, local(one.queued_at), one.plan or one.trigger.value, summary(one),
+         one.message)
+        for one in page.items
+    ]  # fmt: skip
+    headings = ("Run", "Processflow", "State", "Queued", "Why", "Records", "Message")
     show(page, as_json, lambda: table(headings, rows, empty="Nothing has run yet."))
 
 

@@ -9,7 +9,7 @@ import typer
 from agent.api import deployment_models as models
 from agent.api.models import Deployed
 from agent.cli.connecting import ask
-from agent.cli.flow_files import AnywayOption, NameArgument, NoteOption, WithoutTestsOption, bindings_of
+from agent.cli.flow_files import AnywayOption, NameArgument, NoteOption, WithoutTestsOption, pairs
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, table
 from agent.cli.questions import confirm
 from agent.domain.errors import ConfigurationError
@@ -91,7 +91,7 @@ def bind(
 ) -> None:
     """Bind credential tokens of a deployed processflow to other App Configurations, or to their first ones."""
     try:
-        bindings = bindings_of(bind_to)
+        bindings = pairs(bind_to, "token=configuration")
     except ConfigurationError as error:
         fail(error)
     request = models.BindRequest(bindings=bindings, note=reason, anyway=anyway)

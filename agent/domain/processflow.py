@@ -9,14 +9,12 @@ from enum import StrEnum
 
 from agent.domain.app import Action, DataType
 from agent.domain.clauses import FilterPart
+from agent.domain.event_trigger import DEFAULT_WAIT_SECONDS, EventTrigger
 from agent.domain.flow_test import FlowTest
 
 
 class NodeType(StrEnum):
-    """The node types of a processflow. Those in `LATER` are known but refused in this version.
-
-    A self-loop is known in order to be refused with the way to say it here: see `Loop`.
-    """
+    """The node types of a processflow. A self-loop is known in order to be refused with the way to say it: `Loop`."""
 
     START = "start"
     GET = "get"
@@ -31,9 +29,6 @@ class NodeType(StrEnum):
     RESUME = "resume"
     RETURN_RESPONSE = "return-response"
     END = "end"
-
-
-LATER = frozenset({NodeType.RETURN_RESPONSE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +81,11 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class StartNode:
-    """Where a run begins."""
+    """Where a run begins. `event` is set where events start it."""
 
     id: str
     description: str = ""
+    event: EventTrigger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +94,7 @@ class GetNode(AppNode):
 
     `start_from` is where the first run begins; None is the beginning. `retry_filters` fetch a record again by its id,
     for which `{$}` stands in their values. `offered` is what the app offers for its action, once that was looked up.
+    `by_event` is set where it follows an event Start at once: it reads when events wait, and takes them off the queue.
     """
 
     filters: tuple[FilterPart, ...] = ()
@@ -105,6 +102,12 @@ class GetNode(AppNode):
     loop: Loop | None = None
     retry_filters: tuple[FilterPart, ...] = ()
     offered: Action | None = None
+    by_event: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource(GetNode):
+    """An event Start as the source of a stage: its records are those of the payloads. It has no app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,21 @@ class ResumeNode:
     description: str = ""
 
 
-FlowNode = MapperNode | PostNode | SplitterNode | MergerNode | DelayNode | DecisionNode | HaltNode | ResumeNode
+@dataclass(frozen=True, slots=True)
+class ReturnNode:
+    """Answers the sender of an event: at once with `text`, or, where that is None, with the packet that gets here."""
+
+    id: str
+    text: str | None = None
+    content_type: str = "text/plain; charset=utf-8"
+    status: int = 200
+    wait_seconds: int = DEFAULT_WAIT_SECONDS
+    description: str = ""
+
+
+FlowNode = (
+    MapperNode | PostNode | SplitterNode | MergerNode | DelayNode | DecisionNode | HaltNode | ResumeNode | ReturnNode
+)
 """What packets pass after their source."""
 
 
@@ -236,6 +253,17 @@ class Processflow:
     def all_stages(self) -> tuple[Stage, ...]:
         """Every stage, those inside a Halt after the one that they belong to."""
         return tuple(unfolded(self.stages))
+
+    @property
+    def event_sources(self) -> tuple[GetNode, ...]:
+        """The sources that take events off the queue; none where the processflow waits for no events."""
+        return tuple(stage.source for stage in self.stages if stage.source.by_event)
+
+    @property
+    def responses(self) -> tuple[ReturnNode, ...]:
+        """What answers the senders of events."""
+        found = {n.id: n for stage in self.all_stages for n in stage.nodes.values() if isinstance(n, ReturnNode)}
+        return tuple(found.values())
 
 
 def unfolded(stages: Iterable[Stage]) -> Iterator[Stage]:

@@ -20,12 +20,13 @@ from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delays import Delays
 from agent.engine.delivery import Delivery
+from agent.engine.event_answers import Answering
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
 from agent.engine.looping import loop_memory, next_pass
 from agent.engine.preparation import Ready
 from agent.engine.prepared import prepared
-from agent.engine.walking import Action, Drop, Hold, Walker, Write
+from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.ledger import Cursor, Ledger
 
@@ -70,6 +71,8 @@ class _Tally:
     """What no way has led on."""
     failed: set[str] = field(default_factory=set)
     """What has failed where no POST books it."""
+    answered: set[str] = field(default_factory=set)
+    """What has become the answer to the sender of an event."""
     holds: Counter[str] = field(default_factory=Counter)
 
 
@@ -89,6 +92,7 @@ class Carrier:
         control: The wishes for the run, attached.
         journal: Hears of records that end nowhere.
         inner_done: Whether what is inside a Halt has run to its end.
+        answering: Gathers what senders of events are answered with.
         moves_bookmark: Whether the source's bookmark follows; only in a normal run.
         again: Whether what is at a destination unchanged is written once more.
         chosen: The records that a retry tries.
@@ -109,6 +113,7 @@ class Carrier:
         control: RunControl,
         journal: RunJournal,
         inner_done: Callable[[str], bool],
+        answering: Answering,
         moves_bookmark: bool = True,
         again: bool = False,
         chosen: Chosen | None = None,
@@ -117,7 +122,8 @@ class Carrier:
         self._sinks, self._streams = sinks, streams
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
-        self._inner_done, self._moves_bookmark, self._again, self._chosen = inner_done, moves_bookmark, again, chosen
+        self._inner_done, self._answering = inner_done, answering
+        self._moves_bookmark, self._again, self._chosen = moves_bookmark, again, chosen
         self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
         self._memory = dict(cursor.memory) or loop_memory(clock())
@@ -166,6 +172,7 @@ class Carrier:
             if self._chosen is not None:
                 await self._end_all(self._chosen)
             await self._note(self._move(ready))
+            self._answering.carried(ready.position)
 
     async def _end_all(self, chosen: Chosen) -> None:
         """Book what a retry tries at a POST and what has not come there."""
@@ -205,6 +212,8 @@ class Carrier:
                     await self._hold(action)
                 case Drop():
                     self._drop(action)
+                case Respond():
+                    self._respond(action)
 
     async def _write(self, action: Write) -> None:
         """Write what this POST has not booked in this run, nor with success in an earlier one."""
@@ -260,6 +269,16 @@ class Carrier:
         if left > 0 and not await self._control.sleep(left):
             raise InterruptedHoldError
 
+    def _respond(self, action: Respond) -> None:
+        """Records end as an answer, but for those that failed on the way."""
+        load = action.load
+        if load.errors:
+            self._drop(Drop(action.node.id, load.picked(sorted(load.errors))))
+            load = load.picked([index for index in range(len(load)) if index not in load.errors])
+        self._tally.reached.update(load.source_ids)
+        self._tally.answered.update(load.source_ids)
+        self._answering.add(action.node, load)
+
     def _drop(self, action: Drop) -> None:
         """Records end here. Those that failed are told one by one: no Sync Info will."""
         load = action.load
@@ -285,7 +304,7 @@ class Carrier:
                 self._stage.source.loop, self._memory, booked=booked, last=ready.last, now=self._clock()
             )
         skipped = tally.ended - tally.reached - tally.failed
-        changed = tally.touched | tally.failed | skipped
+        changed = tally.touched | tally.failed | skipped | (tally.answered if not self._sinks else set())
         return Move(
             stream=self._source_stream,
             before=self._number,

@@ -13,6 +13,7 @@ from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.clauses import RECORD_ID, all_clauses
 from agent.domain.processflow import (
     AppNode,
+    EventSource,
     GetNode,
     MapperNode,
     PostNode,
@@ -23,13 +24,19 @@ from agent.domain.processflow import (
 from agent.engine.catalogue import Bound, Catalogue
 from agent.engine.check_filters import Filtered, check_filter
 from agent.engine.check_mapping import check_mapping
+from agent.engine.check_names import Known, check_names
 from agent.engine.document import Document
 from agent.engine.report import Place, Report, meant, quoted
 from agent.engine.stages import fed_by_source, posts_by_mapper
 
 
 def check(
-    document: Document, apps: Mapping[str, Connector | App], bindings: Mapping[str, Bound] | None = None
+    document: Document,
+    apps: Mapping[str, Connector | App],
+    bindings: Mapping[str, Bound] | None = None,
+    *,
+    known: Known | None = None,
+    lookups: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """Everything that is wrong with a document.
 
@@ -37,6 +44,8 @@ def check(
         document: A parsed document. Where its form is wrong, that is all that is reported.
         apps: The connectors, or their apps alone, by app id.
         bindings: The App Configuration of each credential token, to check a deployment; None to check the document.
+        known: The functions and lookup tables that there are; None where that is not known: names stay unchecked.
+        lookups: The lookup table of each lookup, where others than those of the document were chosen.
     """
     if document.flow is None:
         return list(document.problems)
@@ -45,6 +54,8 @@ def check(
     checker.check_credentials(apps, bindings)
     for stage in document.flow.all_stages:
         checker.check_stage(stage)
+    if known is not None:
+        check_names(document, known, report, bound=lookups)
     return report.problems
 
 
@@ -100,6 +111,8 @@ class _Checker:
 
     def check_node(self, node: GetNode | PostNode, kind: ActionKind) -> Schema | None:
         """Check a node and give its schema."""
+        if isinstance(node, EventSource):
+            return None
         app, schema = self._catalogue.app(node.credential), self._catalogue.schema(node)
         if not self.is_first(node.id):
             return schema

@@ -18,7 +18,7 @@ from agent.engine.load import Load
 from agent.engine.preparation import fingerprint_of
 from agent.engine.prepared import Prepared, prepared
 from agent.engine.verdict import FailureLimit
-from agent.engine.walking import Action, Drop, Hold, Walker, Write
+from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.store.past import Past
 
 ALREADY_WRITTEN = "An earlier run has written the record in this state."
@@ -111,6 +111,10 @@ class Comparing:
                     await self._hold(action)
                 case Drop():
                     self._drop(action)
+                case Respond():
+                    # What becomes an answer to the sender of an event got where it was going, unless it failed.
+                    self._drop(Drop(action.node.id, action.load))
+                    self._reached.update(action.load.source_ids)
 
     async def _hold(self, action: Hold) -> None:
         if isinstance(action.node, HaltNode):

@@ -1,9 +1,10 @@
 """The program in which expressions are evaluated that may need much memory. Its parent may kill it at any moment.
 
-Messages are msgpack, each after four bytes of its length. `[expression, document, lookups]` becomes `["result", text,
-""]` or `["failure", message, ""]`; before that, `["lookup", name, source]` may ask for a value, and gets it alone. The
-tables of lookups stay with the parent: `lookups` are their names. The program ends when its input does, so it never
-outlives its parent.
+Messages are msgpack, each after four bytes of its length. The first one, empty, says that the program is ready: on a
+busy machine starting takes a moment, which is not the expression's fault. `[expression, document, lookups]` becomes
+`["result", text, ""]` or `["failure", message, ""]`; before that, `["lookup", name, source]` may ask for a value, and
+gets it alone. The tables of lookups stay with the parent: `lookups` are their names. The program ends when its input
+does, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def write_message(stream: IO[bytes], message: bytes) -> None:
 def main() -> None:
     """Answer requests until the input ends."""
     compiled: dict[str, jsonatapy.JsonataExpression] = {}
+    write_message(sys.stdout.buffer, b"")
     while (request := read_message(sys.stdin.buffer)) is not None:
         expression, document, tables = _REQUESTS.decode(request)
         try:

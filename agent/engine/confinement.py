@@ -131,7 +131,8 @@ def _answer(process: subprocess.Popen[bytes], lookups: Mapping[str, Lookup]) -> 
 
 
 def _started() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    """A new process, once it is ready. Raises ValueError where it does not start."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "agent.engine.confined"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -139,6 +140,11 @@ def _started() -> subprocess.Popen[bytes]:
         env={**os.environ, "PYTHONUTF8": "1"},
         creationflags=_NO_WINDOW,
     )
+    assert process.stdout is not None
+    if read_message(process.stdout) is None:
+        _end(process)
+        raise ValueError("the expression cannot be evaluated")
+    return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

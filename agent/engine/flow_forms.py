@@ -1,4 +1,4 @@
-"""The form of the nodes that steer packets: Start, Splitter, Merger, Delay, Decision, Halt and Resume.
+"""The form of the nodes that steer packets: Splitter, Merger, Delay, Decision, Halt and Resume.
 
 Sizes and times have limits here, once, so that nothing behind has to doubt them.
 """
@@ -15,7 +15,6 @@ from agent.domain.processflow import (
     MergerNode,
     ResumeNode,
     SplitterNode,
-    StartNode,
 )
 from agent.engine.expressions import syntax_fault
 from agent.engine.fields import Fields
@@ -41,21 +40,9 @@ def seconds_of(text: str) -> float | None:
     return None
 
 
-def start(node_id: str, fields: Fields, report: Report) -> StartNode:
-    """A Start node."""
-    trigger = fields.leaf("trigger")
-    if trigger is not None and trigger.text.casefold() == "event":
-        report.add(trigger.place, "later-version", "Starting by events comes with a later version.", "Write polling.")
-    elif trigger is not None and trigger.text.casefold() != "polling":
-        report.add(trigger.place, "wrong-value", "“trigger” must be polling.")
-    node = StartNode(node_id, fields.text("description"))
-    fields.finish()
-    return node
-
-
 def splitter(node_id: str, fields: Fields, report: Report) -> SplitterNode:
     """A Splitter node."""
-    size = _whole(fields.leaf("size", required=True), report, what="size", most=_MOST_RECORDS)
+    size = whole(fields.leaf("size", required=True), report, what="size", most=_MOST_RECORDS)
     node = SplitterNode(node_id, size, fields.text("description"))
     fields.finish()
     return node
@@ -63,7 +50,7 @@ def splitter(node_id: str, fields: Fields, report: Report) -> SplitterNode:
 
 def merger(node_id: str, fields: Fields, report: Report) -> MergerNode:
     """A Merger node."""
-    packets = _whole(fields.leaf("packets", required=True), report, what="packets", most=MOST_PACKETS)
+    packets = whole(fields.leaf("packets", required=True), report, what="packets", most=MOST_PACKETS)
     node = MergerNode(node_id, packets, fields.text("description"))
     fields.finish()
     return node
@@ -76,7 +63,7 @@ def delay(node_id: str, fields: Fields, report: Report) -> DelayNode:
         report.add(fields.place, "missing-key", f"The delay {quoted(node_id)} needs either “for” or “expression”.",
                    "Write for: 00:05:00.")  # fmt: skip
     seconds = _seconds(fixed, report, what="for") if fixed is not None else 0.0
-    node = DelayNode(node_id, seconds, _expression(expression, report), fields.text("description"))
+    node = DelayNode(node_id, seconds, expression_of(expression, report), fields.text("description"))
     fields.finish()
     return node
 
@@ -86,7 +73,7 @@ def decision(node_id: str, fields: Fields, report: Report) -> DecisionNode:
     when = fields.leaf("when", required=True)
     fields.leaf("then", required=True)
     fields.leaf("otherwise")
-    node = DecisionNode(node_id, _expression(when, report), fields.text("description"))
+    node = DecisionNode(node_id, expression_of(when, report), fields.text("description"))
     fields.finish()
     return node
 
@@ -118,12 +105,13 @@ def loop(fields: Fields, report: Report) -> Loop | None:
     if until is None and times is None and length is None:
         report.add(members.place, "missing-key", "A loop needs until: no-data, times or for.")
     return Loop(
-        passes=_whole(times, report, what="times", most=MOST_PACKETS) if times is not None else None,
+        passes=whole(times, report, what="times", most=MOST_PACKETS) if times is not None else None,
         seconds=_seconds(length, report, what="for") if length is not None else None,
     )
 
 
-def _whole(leaf: Leaf | None, report: Report, *, what: str, most: int) -> int:
+def whole(leaf: Leaf | None, report: Report, *, what: str, most: int) -> int:
+    """A whole number from 1 on; 1 where there is none."""
     text = leaf.text.strip() if leaf is not None else "1"
     if text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= most:
         return int(text)
@@ -140,7 +128,8 @@ def _seconds(leaf: Leaf, report: Report, *, what: str) -> float:
     return min(found or 0.0, _MOST_SECONDS)
 
 
-def _expression(leaf: Leaf | None, report: Report) -> str:
+def expression_of(leaf: Leaf | None, report: Report) -> str:
+    """An expression that compiles; empty where there is none."""
     if leaf is None:
         return ""
     fault = syntax_fault(leaf.text)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from agent.domain.processflow import GetNode, HaltNode, NodeType, Output, ResumeNode, Way
+from agent.domain.processflow import GetNode, HaltNode, NodeType, Output, ResumeNode, StartNode, Way
 from agent.engine.node_forms import Formed
 from agent.engine.report import Place, Report, quoted
 from agent.engine.tree import Branch, Items, Leaf, Tree
@@ -34,6 +34,8 @@ _MAY_FOLLOW: Mapping[NodeType, frozenset[NodeType]] = {
     NodeType.RETURN_RESPONSE: frozenset({NodeType.END}),
     NodeType.END: frozenset(),
 }
+# What waits for events has records of its own, which go straight on.
+_AFTER_EVENTS = (_ON | {NodeType.GET}) - {NodeType.POST, NodeType.RESUME, NodeType.END}
 _NAMES: Mapping[NodeType, str] = {
     NodeType.START: "Start",
     NodeType.GET: "GET",
@@ -79,6 +81,11 @@ class Graph:
     places: Mapping[tuple[str, str], Place]
     start: Formed
     whole: bool
+
+    @property
+    def waits_for_events(self) -> bool:
+        """Whether events start it."""
+        return isinstance(self.start.node, StartNode) and self.start.node.event is not None
 
     def after(self, node_id: str) -> tuple[str, ...]:
         """The nodes that follow a node, in link order."""
@@ -202,11 +209,17 @@ def _capital(text: str) -> str:
 def _look_at_order(source: Formed, target: Formed, place: Place, report: Report) -> None:
     if source.node is None or target.node is None:
         return
-    allowed = _MAY_FOLLOW[source.type]
+    allowed = _may_follow(source)
     if target.type not in allowed:
         may = ", ".join(_NAMES[type_] for type_ in NodeType if type_ in allowed) or "nothing"
         message = f"{_capital(_NAMES[target.type])} cannot follow {_NAMES[source.type]}."
         report.add(place, "wrong-order", message, f"It may be followed by {may}.")
+
+
+def _may_follow(source: Formed) -> frozenset[NodeType]:
+    if isinstance(source.node, StartNode) and source.node.event is not None:
+        return _AFTER_EVENTS
+    return _MAY_FOLLOW[source.type]
 
 
 def _has_cycle(edges: Sequence[Edge], report: Report) -> bool:
@@ -260,7 +273,7 @@ def _look_at_reach(found: Graph, report: Report) -> None:
         node = found.nodes[node_id]
         ends = node.type in {NodeType.END, NodeType.POST, NodeType.RETURN_RESPONSE}
         if not ends and node.id not in found.ways:
-            may = ", ".join(_NAMES[type_] for type_ in NodeType if type_ in _MAY_FOLLOW[node.type])
+            may = ", ".join(_NAMES[type_] for type_ in NodeType if type_ in _may_follow(node))
             message = f"The path ends at {quoted(node.id)}: something must follow."
             report.add(node.place, "open-end", message, f"It may be followed by {may}.")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.connectors.contract import Connector
 from agent.domain.app import App
 from agent.domain.errors import ConfigurationError
-from agent.domain.processflow import Processflow, Stage
+from agent.domain.processflow import EventSource, Processflow, Stage
 from agent.engine.attribute_types import with_types
 from agent.engine.catalogue import Bound, Catalogue
 from agent.engine.document import parse
@@ -49,7 +49,8 @@ def load(
 
 def _with_action(stage: Stage, catalogue: Catalogue) -> Stage:
     """The stage with what the app offers for the action of its source."""
-    schema = catalogue.schema(stage.source)
-    source = replace(stage.source, offered=schema.action(stage.source.action) if schema is not None else None)
+    schema, source = catalogue.schema(stage.source), stage.source
+    if not isinstance(source, EventSource):
+        source = replace(source, offered=schema.action(source.action) if schema is not None else None)
     inner = {halt: tuple(_with_action(one, catalogue) for one in found) for halt, found in stage.inner.items()}
     return replace(stage, source=source, inner=inner)

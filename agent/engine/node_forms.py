@@ -11,7 +11,6 @@ from datetime import datetime
 
 from agent.domain.app import DataType
 from agent.domain.processflow import (
-    LATER,
     AttributeMapping,
     FlowNode,
     GetNode,
@@ -20,7 +19,7 @@ from agent.domain.processflow import (
     PostNode,
     StartNode,
 )
-from agent.engine import flow_forms
+from agent.engine import event_forms, flow_forms
 from agent.engine.fields import Fields, is_nothing
 from agent.engine.filter_forms import filter_parts
 from agent.engine.moments import read_moment
@@ -67,10 +66,6 @@ def form_node(node_id: str, tree: Tree, place: Place, report: Report) -> Formed 
         message = f"There is no node type {quoted(leaf.text)}."
         report.add_unknown(leaf.place, "unknown-node-type", message, name=name, known=NodeType)
         return None
-    if type_ in LATER:
-        report.add(leaf.place, "later-version", f"The node type “{type_.value}” comes with a later version.",
-                   "Remove the node.")  # fmt: skip
-        return Formed(node_id, type_, place, None)
     if type_ is NodeType.SELF_LOOP:
         report.add(leaf.place, "self-loop", "A GET repeats by itself: there is no node for it.",
                    "Remove the node and add loop: {until: no-data} to the GET.")  # fmt: skip
@@ -197,7 +192,7 @@ def _selections(fields: Fields, report: Report) -> list[str]:
 
 
 _FORMS: Mapping[NodeType, Callable[[str, Fields, Report], Node]] = {
-    NodeType.START: flow_forms.start,
+    NodeType.START: event_forms.start,
     NodeType.GET: _get,
     NodeType.MAPPER: _mapper,
     NodeType.POST: _post,
@@ -207,5 +202,6 @@ _FORMS: Mapping[NodeType, Callable[[str, Fields, Report], Node]] = {
     NodeType.DECISION: flow_forms.decision,
     NodeType.HALT: flow_forms.halt,
     NodeType.RESUME: flow_forms.resume,
+    NodeType.RETURN_RESPONSE: event_forms.return_response,
     NodeType.END: _end,
 }

@@ -18,7 +18,7 @@ from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
-from agent.engine.rereading import Readable
+from agent.engine.reading import Readable
 
 _QUEUED_PACKETS = 1
 

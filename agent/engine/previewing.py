@@ -22,6 +22,7 @@ from agent.domain.run import Counts
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
 from agent.engine.filters import render
+from agent.engine.reading import Readable, opened
 from agent.engine.verdict import FailureLimit
 from agent.store.past import Past
 
@@ -85,9 +86,7 @@ class Previewing:
                 opened = self._connections.connection(post, what.flow, what.bindings)
                 destinations[post.id] = await stack.enter_async_context(opened)
                 sizes.append(destinations[post.id].packet_records(post.schema, post.action))
-            source = await stack.enter_async_context(
-                self._connections.connection(stage.source, what.flow, what.bindings)
-            )
+            source = await self._source(stage, stack)
             comparing = Comparing(
                 stage, what.flow, destinations=destinations, version=what.version, past=self._past,
                 audience=self._audience, limit=self._limit, halted=self._halted_at,
@@ -97,6 +96,15 @@ class Previewing:
                 async for packet in packets:
                     await comparing.carry(packet)
             await comparing.end()
+
+    async def _source(self, stage: Stage, stack: AsyncExitStack) -> Readable:
+        """What the stage reads from; a one-off filter asks the app itself."""
+        what = self._what
+        return await opened(
+            stage, flow=self._past.flow, normal=not what.filters, events=self._past.events, stack=stack,
+            missing=lambda _: None,
+            connect=lambda get: self._connections.connection(get, what.flow, what.bindings),
+        )  # fmt: skip
 
     async def _halted_at(self, stage: Stage, node: str) -> None:
         """What is inside a Halt goes first, once."""
@@ -122,7 +130,7 @@ class Previewing:
             packet_records=packet_records if limit is None else min(packet_records, limit),
         )  # fmt: skip
 
-    async def _packets(self, source: Connection, request: ReadRequest) -> AsyncGenerator[Packet, None]:
+    async def _packets(self, source: Readable, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Packets up to the limit; the next one is fetched while the one before is looked at."""
         left = self._what.limit
         stream = source.read(request)

@@ -6,24 +6,16 @@ A retry filter that was written into the processflow is used in any case; else t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
-from agent.domain.clauses import RECORD_ID
+from agent.connectors.contract import ReadRequest, SentClause, SentPart
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, Packet
+from agent.engine.reading import Readable
+from agent.engine.record_ids import LISTED_AT_ONCE, sent_clauses, takes_lists, with_ids
 
 _MOST_AT_ONCE = 500
-_LISTED_AT_ONCE = 50
-"""How many ids a retry filter names in one list: with them, addresses stay short."""
-
-
-class Readable(Protocol):
-    """A connection, as far as reading goes."""
-
-    def read(self, request: ReadRequest) -> AsyncIterator[Packet]: ...
 
 
 class Rereading:
@@ -83,40 +75,20 @@ class Rereading:
             yield replace(request, ids=ids)
             return
         for some in self._groups(ids):
-            clauses = [_with_ids(clause, some) for clause in self._retry_clauses]
-            named = {clause.key for clause in _all(clauses)}
+            clauses = with_ids(self._retry_clauses, some)
+            named = {clause.key for clause in sent_clauses(clauses)}
             kept = [clause for clause in request.clauses if isinstance(clause, SentClause) and clause.key not in named]
             yield replace(request, clauses=[*clauses, *kept])
 
     def _groups(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
-        naming = [clause for clause in _all(self._retry_clauses) if RECORD_ID in clause.value]
-        if not all(map(_takes_lists, naming)):
+        if not takes_lists(self._retry_clauses):
             yield from ([one] for one in ids)
             return
         alone = [one for one in ids if "," in one]
         together = [one for one in ids if "," not in one]
-        for start in range(0, len(together), _LISTED_AT_ONCE):
-            yield together[start : start + _LISTED_AT_ONCE]
+        for start in range(0, len(together), LISTED_AT_ONCE):
+            yield together[start : start + LISTED_AT_ONCE]
         yield from ([one] for one in alone)
-
-
-def _takes_lists(clause: SentClause) -> bool:
-    return clause.value.strip() == RECORD_ID and (clause.operator == "in" or clause.key.endswith(":in"))
-
-
-def _all(parts: Iterable[SentPart]) -> Iterator[SentClause]:
-    for part in parts:
-        if isinstance(part, SentGroup):
-            yield from _all(part.members)
-        else:
-            yield part
-
-
-def _with_ids(part: SentPart, ids: Sequence[str]) -> SentPart:
-    """The clauses with the ids in them. They come last, so that nothing in an id is taken for a function."""
-    if isinstance(part, SentGroup):
-        return replace(part, members=tuple(_with_ids(member, ids) for member in part.members))
-    return replace(part, value=part.value.replace(RECORD_ID, ",".join(ids)))
 
 
 def _after(request: ReadRequest) -> str:

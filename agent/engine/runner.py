@@ -21,6 +21,7 @@ from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
 from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
+from agent.engine.event_answers import Answers
 from agent.engine.guarded import RefusedError
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
@@ -29,6 +30,7 @@ from agent.engine.stage_runs import StageParts, Stages
 from agent.engine.verdict import conclusion
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.events import EventStore
 from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
 from agent.store.trips import TripStore
@@ -58,6 +60,8 @@ class Parts:
     trips: TripStore
     journal: Journal
     clock: Callable[[], datetime]
+    events: EventStore
+    answers: Answers
     parse: Callable[[Deployment], Processflow]
     vocabulary: Callable[[Deployment], Vocabulary] = lambda _: PLAIN
 
@@ -135,7 +139,7 @@ class Runner:
             stages = Stages(
                 parts=StageParts(
                     runs=self._parts.runs, ledger=self._parts.ledger, bindings=self._parts.bindings,
-                    clock=self._parts.clock,
+                    clock=self._parts.clock, events=self._parts.events, answers=self._parts.answers,
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
                 time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from agent.connectors.contract import Connection, WriteTarget
+from agent.connectors.contract import WriteTarget
 from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
@@ -21,15 +21,18 @@ from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
+from agent.engine.event_answers import Answering, Answers
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
 from agent.engine.pipeline import Pipeline
 from agent.engine.plans import Asked, ask, check_by_id, planned, takes_part, writes_again
 from agent.engine.preparation import Preparation
-from agent.engine.rereading import Readable, Rereading
+from agent.engine.reading import Readable, opened
+from agent.engine.rereading import Rereading
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
+from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
 
@@ -45,6 +48,8 @@ class StageParts:
     ledger: Ledger
     bindings: Bindings
     clock: Callable[[], datetime]
+    events: EventStore
+    answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +118,18 @@ class Stages:
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
-            source = await stack.enter_async_context(
-                self.parts.bindings.connection(stage.source, self.flow, self.bindings)
-            )
+            source = await opened(
+                stage, flow=row.flow, normal=isinstance(row.plan, Normal), events=self.parts.events, stack=stack,
+                connect=lambda get: self.parts.bindings.connection(get, self.flow, self.bindings),
+                missing=lambda ids: self._tell_missing(stage.source, ids),
+            )  # fmt: skip
             plan, walker = row.plan, Walker(stage, self.vocabulary)
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                answering=Answering(self.parts.answers, row.flow, cursor.position),
                 moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
             )  # fmt: skip
             plain = is_plain(stage) and chosen is None and not writes_again(plan)
@@ -136,6 +144,13 @@ class Stages:
             )  # fmt: skip
             self._note(stage)
             return await pipeline.run(asked.request)
+
+    def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
+        for one in ids:
+            self.journal.write(
+                "warning", f"An event named {one}, and the source application gave no such record.", node=get.id,
+                record=one, detail="It may have been deleted since, or the filter leaves it out.",
+            )  # fmt: skip
 
     def _asked(self, get: GetNode, cursor: Cursor, packet_records: int) -> Asked:
         if cursor.position is not None and not isinstance(cursor.position, dict):
@@ -152,7 +167,7 @@ class Stages:
             )  # fmt: skip
         return asked
 
-    def _source(self, stage: Stage, source: Connection) -> Readable:
+    def _source(self, stage: Stage, source: Readable) -> Readable:
         """What packets are read from: the app, or for a retry the records that it tries."""
         if not isinstance(self.row.plan, Retry):
             return source

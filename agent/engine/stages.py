@@ -7,12 +7,16 @@ link order decides. What is between a Halt and its Resume makes stages of its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from agent.domain.app import Action, ActionKind
 from agent.domain.processflow import (
     DecisionNode,
+    EventSource,
     FlowNode,
     GetNode,
     HaltNode,
+    Loop,
     MapperNode,
     NodeType,
     PostNode,
@@ -21,19 +25,28 @@ from agent.domain.processflow import (
     StartNode,
     Way,
 )
+from agent.engine.event_checks import look_at_events
 from agent.engine.graph import Graph
 from agent.engine.node_forms import EndNode
+from agent.engine.record_ids import names_events
 from agent.engine.report import Report, quoted
 
 
 def stages(graph: Graph, report: Report) -> tuple[Stage, ...]:
     """The stages in running order. What would be ambiguous is noted in the report."""
     maker = _Maker(graph, report)
-    sources = _sources_after(graph, [graph.start.id], barred=())
+    sources = _event_sources(graph) or _sources_after(graph, [graph.start.id], barred=())
     found = maker.ordered(sources, barred=())
     if graph.whole and not found:
         report.add(graph.start.place, "open-end", "The path ends at the start: something must follow.", "Link a GET.")
+    if graph.whole:
+        look_at_events(graph, found, report)
     return found
+
+
+# Under steady load a run would never end, and nobody would see how it went.
+_UNTIL_NONE_WAITS = Loop(seconds=300.0)
+_RECEIVE = Action("receive", ActionKind.READ, by_id=True, windowed_by="received")
 
 
 class _Maker:
@@ -59,11 +72,23 @@ class _Maker:
                 before = [one for one in waiting if source in followers[one] and one != source]
                 if source not in done and done.issuperset(before):
                     done.add(source)
-                    node = self._graph.nodes[source].node
-                    if isinstance(node, GetNode):
+                    node = self._source(source)
+                    if node is not None:
                         made.append(self.stage(node, barred))
                     break
         return tuple(made)
+
+    def _source(self, node_id: str) -> GetNode | None:
+        """The source of a stage: a GET, or a Start that waits for events."""
+        node = self._graph.nodes[node_id].node
+        if isinstance(node, StartNode):
+            return _event_source(node)
+        if not isinstance(node, GetNode):
+            return None
+        if self._graph.waits_for_events and node_id in self._graph.after(self._graph.start.id):
+            # Where it fetches what events name, those that arrive meanwhile are as good as data.
+            return replace(node, by_event=True, loop=_UNTIL_NONE_WAITS if names_events(node) else node.loop)
+        return node
 
     def stage(self, source: GetNode, barred: Iterable[str]) -> Stage:
         """The stage of one source. Its packets do not pass the nodes in `barred`."""
@@ -160,6 +185,22 @@ class _Maker:
     def _shared(self, post_id: str, message: str) -> None:
         place = self._graph.nodes[post_id].place
         self._report.add(place, "shared-post", message, "Give each of them a POST node of its own.")
+
+
+def _event_sources(graph: Graph) -> list[str]:
+    """What takes events off the queue: the Start where its records go on, and the GETs that follow it at once."""
+    if not graph.waits_for_events:
+        return []
+    after = graph.after(graph.start.id)
+    gets = [node_id for node_id in after if graph.nodes[node_id].type is NodeType.GET]
+    return gets if len(gets) == len(after) else [graph.start.id, *gets]
+
+
+def _event_source(start: StartNode) -> EventSource:
+    return EventSource(
+        start.id, credential="", schema="events", action=_RECEIVE.name, description=start.description,
+        options={_RECEIVE.windowed_by: "received_at"}, loop=_UNTIL_NONE_WAITS, offered=_RECEIVE, by_event=True,
+    )  # fmt: skip
 
 
 def _sources_after(graph: Graph, node_ids: Iterable[str], barred: Iterable[str]) -> list[str]:

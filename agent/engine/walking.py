@@ -20,6 +20,7 @@ from agent.domain.processflow import (
     MergerNode,
     Output,
     PostNode,
+    ReturnNode,
     SplitterNode,
     Stage,
 )
@@ -54,7 +55,15 @@ class Drop:
     load: Load
 
 
-Action: TypeAlias = Write | Hold | Drop
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Records that end as the answer to the sender of their event."""
+
+    node: ReturnNode
+    load: Load
+
+
+Action: TypeAlias = Write | Hold | Drop | Respond
 
 
 class Walker:
@@ -127,6 +136,8 @@ class Walker:
         match node:
             case PostNode():
                 yield Write(node, load, onward=node_id in self._stage.ways)
+            case ReturnNode():
+                yield Respond(node, load)
             case MapperNode():
                 yield from self._onward(node_id, Output.ONLY, self._mapped(node_id, load))
             case SplitterNode():

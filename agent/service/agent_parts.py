@@ -17,10 +17,13 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
+from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
+from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
 from agent.service.chosen_bindings import BindingChoice
 from agent.service.clearing import Clearing
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.configurations import Configurations
@@ -30,13 +33,16 @@ from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flows import Flows
+from agent.service.functions import FunctionLibrary
 from agent.service.history import History
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.late_binding import LateBinding
 from agent.service.log_access import LogAccess
+from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
 from agent.service.records import Records
+from agent.service.reruns import Reruns
 from agent.service.runs import Runs
 from agent.service.scheduler import Scheduler
 from agent.service.schedules import Schedules
@@ -50,12 +56,15 @@ from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployment_log import DeploymentLog
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
 from agent.store.flow_history import FlowHistory
+from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
+from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
 from agent.store.redaction import Redactor
@@ -130,6 +139,10 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        library, lookups = FunctionStore(self.database), LookupStore(self.database)
+        vocabularies = Vocabularies(library, lookups)
+        self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
+        self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
         trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
         runner = Runner(
             Parts(
@@ -141,6 +154,9 @@ class AgentParts:
                 journal=self.journal,
                 clock=self._clock,
                 parse=compiled.get,
+                events=EventStore(self.database),
+                answers=NoAnswers(),
+                vocabulary=vocabularies.of,
             )
         )
         self.worker = Worker(
@@ -176,18 +192,19 @@ class AgentParts:
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        companions = Companions(self.functions, self.lookups)
         choice = BindingChoice(configurations=configurations, deployments=deployments, connectors=found)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
-            hub=self.hub, clock=self._clock,
+            vocabularies=vocabularies, library=self.functions, companions=companions, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self._deployment_log = DeploymentLog(self.database)
         self.deploying = Deploying(
             deployments=deployments, log=self._deployment_log, choice=choice,
             checks=ConfigurationChecks(self.validations, self.secrets), schedules=self.schedules, connectors=found,
-            environment=self.environment, late=self.late_binding, hub=self.hub, clock=self._clock,
-            describe=self.flows.describe,
+            vocabularies=vocabularies, companions=companions, environment=self.environment, late=self.late_binding,
+            hub=self.hub, clock=self._clock, describe=self.flows.describe,
         )  # fmt: skip
         self.versions = Versions(
             deployments=deployments, configurations=configurations, log=self._deployment_log,
@@ -198,6 +215,7 @@ class AgentParts:
             environment=self.environment, hub=self.hub, require_bound=choice.require, clock=self._clock,
         )  # fmt: skip
         self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,

@@ -114,6 +114,7 @@ def run(row: RunRow) -> models.Run:
         id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
         started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
         message=row.message, remedy=row.remedy, requested_by=row.requested_by, planned_for=row.planned_for,
+        plan=row.plan.text,
     )  # fmt: skip
 
 

@@ -21,8 +21,10 @@ from agent.domain.processflow import Problem, Processflow
 from agent.engine.check import check
 from agent.engine.document import Document, parse
 from agent.engine.tree import Leaf
+from agent.engine.vocabularies import Pins, Vocabularies
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, Chosen
+from agent.service.companions import Companions
 from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.environment import Environment
 from agent.service.events import Hub
@@ -55,6 +57,7 @@ class _Looked:
     flow: Processflow
     after: int
     chosen: Chosen
+    pins: Pins
     schedule: Prepared | None
 
 
@@ -75,6 +78,8 @@ class Deploying:
         checks: ConfigurationChecks,
         schedules: Schedules,
         connectors: Mapping[str, Connector],
+        vocabularies: Vocabularies,
+        companions: Companions,
         environment: Environment,
         late: LateBinding,
         hub: Hub,
@@ -83,6 +88,7 @@ class Deploying:
     ) -> None:
         self._deployments, self._log, self._choice, self._checks = deployments, log, choice, checks
         self._schedules, self._connectors, self._environment = schedules, connectors, environment
+        self._vocabularies, self._companions = vocabularies, companions
         self._late, self._hub, self._clock, self._describe = late, hub, clock, describe
 
     async def deploy(
@@ -165,7 +171,13 @@ class Deploying:
         chosen = self._choice.choose(flow.name, flow.credentials, request.bindings, bind_later=request.bind_later)
         for line in chosen.lines:
             lines.add(line)
-        problems = check(document, self._connectors, dict(chosen.bound))
+        for line in self._companions.bring(request.document, by=attempt.by):
+            lines.add(line)
+        before = next((one for one in self._deployments.active() if one.flow == flow.name), None)
+        tables = self._vocabularies.chosen(flow, request.lookups, before)
+        problems = check(
+            document, self._connectors, dict(chosen.bound), known=self._vocabularies.known(), lookups=tables
+        )
         if chosen.waits_for:
             problems = [problem for problem in problems if problem.code != _UNBOUND]
         if problems:
@@ -173,10 +185,15 @@ class Deploying:
         lines.add(f"The document is right: {len(describing.nodes(flow))} nodes")
         for token, row in chosen.bound.items():
             lines.add(f"{token} is bound to “{row.name}” ({answers.state(row).value})")
+        pins = self._vocabularies.pins(flow, tables)
+        for name, table in pins.lookups.items():
+            lines.add(f"The lookup {name} is bound to the table {table}")
+        for name, version in pins.functions.items():
+            lines.add(f"The function ${name} is used in version {version}")
         schedule = None
         if request.schedule is not None:
             schedule = self._schedules.prepare(flow.name, request.schedule, by=attempt.by)
-        return _Looked(flow, after, chosen, schedule)
+        return _Looked(flow, after, chosen, pins, schedule)
 
     async def _check_configurations(self, chosen: Chosen, attempt: _Attempt) -> list[str]:
         """Refuse configurations that do not work; returns the remarks where they are to be taken anyway."""
@@ -204,6 +221,7 @@ class Deploying:
             deployed_at=at, deployed_by=attempt.by, log=lines, waits_for=looked.chosen.waits_for,
             schedule=schedule.plan if schedule is not None else self._schedules.plan(flow),
             restored_from=attempt.restored_from, remarks=remarks, after=looked.after, together=together,
+            functions=looked.pins.functions, lookups=looked.pins.lookups,
         )  # fmt: skip
 
     async def _fail(self, attempt: _Attempt, outcome: Outcome, error: AgentError) -> None:

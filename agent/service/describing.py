@@ -10,6 +10,7 @@ from agent.domain.clauses import FilterPart, Group
 from agent.domain.processflow import (
     DecisionNode,
     DelayNode,
+    EventSource,
     FlowNode,
     GetNode,
     HaltNode,
@@ -18,6 +19,7 @@ from agent.domain.processflow import (
     PostNode,
     Processflow,
     ResumeNode,
+    ReturnNode,
     SplitterNode,
     Stage,
 )
@@ -30,7 +32,8 @@ def nodes(flow: Processflow) -> list[models.Node]:
 
 
 def _nodes(flow: Processflow) -> Iterator[models.Node]:
-    yield models.Node(id=flow.start.id, type="start", title="Start", detail="When it is executed")
+    waits = "When events arrive" if flow.start.event is not None else "When it is executed"
+    yield _node(flow.start.id, "start", "Start", flow.start.description, waits)
     for stage in flow.stages:
         yield from _stage(stage)
     yield models.Node(id="end", type="end", title="End", detail="")
@@ -38,7 +41,8 @@ def _nodes(flow: Processflow) -> Iterator[models.Node]:
 
 def _stage(stage: Stage) -> Iterator[models.Node]:
     get = stage.source
-    yield _node(get.id, "get", f"GET {get.schema}", get.description, _reading(get))
+    if not isinstance(get, EventSource):
+        yield _node(get.id, "get", f"GET {get.schema}", get.description, _reading(get))
     for node in stage.nodes.values():
         yield _flow_node(node)
         for inner in stage.inner.get(node.id, ()):
@@ -64,6 +68,9 @@ def _flow_node(node: FlowNode) -> models.Node:
             kind, title, fallback = "halt", "Halt", "Holds packets back until what follows has run"
         case ResumeNode():
             kind, title, fallback = "resume", "Resume", f"Packets of {node.halt} go on"
+        case ReturnNode():
+            waits = f"The packet that gets here, within {node.wait_seconds} s" if node.text is None else "At once"
+            kind, title, fallback = "return-response", "Return Response", f"Answers the sender: {waits}"
     return _node(node.id, kind, title, node.description, fallback)
 
 

@@ -11,10 +11,13 @@ from agent.domain.errors import AgentError, ConflictError
 from agent.domain.processflow import Problem
 from agent.engine.check import check
 from agent.engine.document import parse
+from agent.engine.vocabularies import Vocabularies
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, way_out
+from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.events import Hub
+from agent.service.functions import FunctionLibrary
 from agent.service.schedules import Brief, Schedules
 from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationStore
@@ -39,12 +42,16 @@ class Flows:
         connectors: Mapping[str, Connector],
         compiled: CompiledFlows,
         trips: Trips,
+        vocabularies: Vocabularies,
+        library: FunctionLibrary,
+        companions: Companions,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
         self._runs, self._sync_info, self._schedules = runs, sync_info, schedules
         self._choice, self._connectors, self._compiled, self._trips = choice, connectors, compiled, trips
+        self._vocabularies, self._library, self._companions = vocabularies, library, companions
         self._hub, self._clock = hub, clock
 
     def check(self, request: models.DocumentRequest) -> models.CheckResult:
@@ -55,11 +62,13 @@ class Flows:
         """
         document = parse(request.document.encode(), file=request.file)
         bound = self._choice.named(request.bindings) if request.bindings else None
-        problems = check(document, self._connectors, bound)
-        flow = document.flow
+        flow, known = document.flow, self._companions.beside(request.document, self._vocabularies.known())
+        problems = check(document, self._connectors, bound, known=known, lookups=request.lookups)
         return models.CheckResult(
             ok=not problems, name=flow.name if flow else "", title=flow.title if flow else "",
             tokens=dict(flow.credentials) if flow else {}, problems=[_problem(problem) for problem in problems],
+            lookups={**flow.lookups, **request.lookups} if flow else {},
+            notes=self._library.older_uses(self._vocabularies.pins(flow, {}).functions) if flow else [],
         )  # fmt: skip
 
     def all(self) -> list[models.Flow]:
@@ -108,7 +117,10 @@ class Flows:
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
         held_up = self._trips.hindrances().get(deployment.flow, "")
         flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
-        return models.FlowDetail(**flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log))
+        return models.FlowDetail(
+            **flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log),
+            functions=dict(deployment.functions), lookups=dict(deployment.lookups),
+        )  # fmt: skip
 
     def _flow(
         self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str

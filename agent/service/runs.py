@@ -11,12 +11,14 @@ from typing import Protocol
 from agent.api import models
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.run import RunState, Trigger
+from agent.domain.run_plan import NORMAL, RunPlan, trigger_of
 from agent.domain.schedule import Progress
 from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.service.trips import Trips
 from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore
 
@@ -53,22 +55,31 @@ class Runs:
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
         self._require_bound = require_bound
 
-    def execute(self, flow: str, *, by: str) -> models.Run:
+    def start(self, flow: str, plan: RunPlan = NORMAL, *, by: str, choice: Choice | None = None) -> models.Run:
         """Start a run now.
+
+        Args:
+            flow: The processflow.
+            plan: What the run is to do.
+            by: Who asked for it.
+            choice: The records of a retry.
 
         Raises:
             ConflictError: code `environment-not-enabled`, `configuration-tripped`, `already-running`, or
                 `source-application-not-found` where an App Configuration is still missing.
             NotFoundError: code `flow-not-found`.
+            ConfigurationError: of a retry, code `record-unknown` or `nothing-to-retry`.
         """
         deployment = self._deployments.get(flow)
         self._require_bound(deployment)
         self._environment.require()
         self._trips.require(deployment)
         at = self._clock()
-        row = self._store.queue(
-            run_id=new_run_id(at), flow=flow, version=deployment.version, trigger=Trigger.MANUAL, requested_by=by, at=at
-        )
+        run = NewRun(
+            id=new_run_id(at), flow=flow, version=deployment.version, trigger=trigger_of(plan), requested_by=by, at=at,
+            plan=plan,
+        )  # fmt: skip
+        row = self._store.add(run) if choice is None else self._store.retry(run, choice)
         self._hand_over(row.id)
         return answers.run(row)
 

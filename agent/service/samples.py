@@ -1,11 +1,16 @@
-"""The processflow documents that ship with the agent, and where they lie."""
+"""The processflow documents that ship with the agent, what they bring along, and where they lie."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from agent.api import models
+from agent.api.function_models import FunctionDraft
+from agent.api.lookup_models import LookupContent
+from agent.api.models import Request
 from agent.engine.document import parse
 
 _PACKAGED = Path(__file__).resolve().parent.parent / "_resources"
@@ -14,9 +19,8 @@ _SOURCE_TREE = Path(__file__).resolve().parents[2] / "resources"
 
 def samples() -> Sequence[models.Sample]:
     """Every sample that can be deployed, by file name."""
-    folder = (_PACKAGED if _PACKAGED.is_dir() else _SOURCE_TREE) / "processflows"
     found = []
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(_folder().glob("*.yaml")):
         document = path.read_text("utf-8")
         flow = parse(document.encode(), file=path.name).flow
         if flow is not None:
@@ -27,3 +31,22 @@ def samples() -> Sequence[models.Sample]:
                 )
             )  # fmt: skip
     return found
+
+
+class SampleParts(Request):
+    """The functions and lookup tables that a sample needs."""
+
+    functions: list[FunctionDraft] = Field(default_factory=list)
+    lookups: list[LookupContent] = Field(default_factory=list)
+
+
+def sample_parts(document: str) -> SampleParts:
+    """What a document needs and brings along; nothing unless it is a sample as it ships."""
+    for path in sorted((_folder() / "parts").glob("*.json")):
+        if (_folder() / f"{path.stem}.yaml").read_text("utf-8") == document:
+            return SampleParts.model_validate_json(path.read_bytes())
+    return SampleParts()
+
+
+def _folder() -> Path:
+    return (_PACKAGED if _PACKAGED.is_dir() else _SOURCE_TREE) / "processflows"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.database import Database
 from agent.store.tables import DEPLOYMENTS
+
+_NONE: Final[Mapping[str, int]] = {}
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Deployment:
 
     Attributes:
         bindings: From credential tokens to configuration ids.
+        functions: The versions of the library functions that it uses, by name.
+        lookups: The lookup table behind each lookup.
         waits_for: Credential tokens that nothing is bound to yet, with their apps; it cannot run before.
         schedule: The plan of its schedule when it was deployed, in the form of `domain.plan_form`.
         restored_from: The version that it is a copy of, where somebody rolled back.
@@ -36,6 +41,8 @@ class Deployment:
     deployed_by: str
     log: Sequence[str]
     active: bool
+    functions: Mapping[str, int] = field(default_factory=dict)
+    lookups: Mapping[str, str] = field(default_factory=dict)
     waits_for: Mapping[str, str] = field(default_factory=dict)
     schedule: Mapping[str, Any] | None = None
     restored_from: int | None = None
@@ -63,6 +70,8 @@ class DeploymentStore:
         deployed_at: datetime,
         deployed_by: str,
         log: Sequence[str],
+        functions: Mapping[str, int] = _NONE,
+        lookups: Mapping[str, str] = _NOTHING,
         waits_for: Mapping[str, str] | None = None,
         schedule: Mapping[str, Any] | None = None,
         restored_from: int | None = None,
@@ -93,6 +102,7 @@ class DeploymentStore:
                 DEPLOYMENTS.insert().values(
                     flow=flow, version=version, document=document, file=file, bindings=dict(bindings), note=note,
                     deployed_at=deployed_at, deployed_by=deployed_by, log=list(log), active=True,
+                    functions=dict(functions), lookups=dict(lookups),
                     waits_for=dict(waits_for or {}), schedule=dict(schedule) if schedule is not None else None,
                     restored_from=restored_from, remarks=list(remarks),
                 )
@@ -182,5 +192,6 @@ def _deployment(row: sa.Row[Any]) -> Deployment:
     return Deployment(
         flow=row.flow, version=row.version, document=row.document, file=row.file, bindings=row.bindings, note=row.note,
         deployed_at=row.deployed_at, deployed_by=row.deployed_by, log=tuple(row.log), active=row.active,
+        functions=row.functions, lookups=row.lookups,
         waits_for=row.waits_for, schedule=row.schedule, restored_from=row.restored_from, remarks=tuple(row.remarks),
     )  # fmt: skip

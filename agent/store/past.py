@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from agent.domain.packet import Bookmark
 from agent.store.database import Database
+from agent.store.events import EventStore
 from agent.store.ledger import Ledger
 from agent.store.sync_rows import Known
 from agent.store.tables import STREAMS
@@ -17,8 +18,9 @@ class Past:
     """The past of one processflow. A node that never ran has none, and gets none by being asked about."""
 
     def __init__(self, database: Database, flow: str) -> None:
-        self._database, self._flow = database, flow
+        self._database, self.flow = database, flow
         self._ledger = Ledger(database)
+        self.events = EventStore(database)
 
     def bookmark(self, node: str) -> Bookmark | None:
         """How far the source of a GET node has been read and acknowledged."""
@@ -31,7 +33,7 @@ class Past:
         return self._ledger.known(stream, source_ids) if stream is not None else {}
 
     def _stream(self, node: str) -> int | None:
-        query = sa.select(STREAMS.c.id).where(STREAMS.c.flow == self._flow, STREAMS.c.node == node)
+        query = sa.select(STREAMS.c.id).where(STREAMS.c.flow == self.flow, STREAMS.c.node == node)
         with self._database.read() as connection:
             found: int | None = connection.execute(query).scalar()
         return found

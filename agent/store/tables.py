@@ -94,6 +94,9 @@ DEPLOYMENTS = sa.Table(
     sa.Column("deployed_at", Moment, nullable=False),
     sa.Column("deployed_by", sa.Text, nullable=False),
     sa.Column("log", sa.JSON, nullable=False),
+    # The versions of library functions that it uses, and the lookup table behind each name, as they were found then.
+    sa.Column("functions", sa.JSON, nullable=False),
+    sa.Column("lookups", sa.JSON, nullable=False),
     # Credential tokens that no App Configuration is bound to yet, with their apps: until then it cannot run.
     sa.Column("waits_for", sa.JSON, nullable=False),
     # The plan of its schedule as it was when the version was deployed, in the form of domain.plan_form.
@@ -275,6 +278,81 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# Where a processflow receives events. Outlives undeployment.
+EVENT_INBOXES = sa.Table(
+    "event_inboxes",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    # SHA-256 of the secret in its URL, in hexadecimal digits; none before somebody asked for the URL.
+    sa.Column("secret_hash", sa.Text),
+    sa.Column("renewed_at", Moment),
+    sa.Column("renewed_by", sa.Text, nullable=False, server_default=""),
+    # Numbers are given out here, under this row's lock: who reads by number misses none that is committed later.
+    sa.Column("last_number", sa.BigInteger, nullable=False, server_default="0"),
+    # Up to here every source has processed them.
+    sa.Column("processed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("received_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("duplicate_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("refused_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("last_received_at", Moment),
+    sa.Column("last_refused_at", Moment),
+    sa.Column("last_refusal", sa.Text, nullable=False, server_default=""),
+)
+
+# The records of received events.
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    # The number of the last record of the same event.
+    sa.Column("ends", sa.BigInteger, nullable=False),
+    sa.Column("delivery", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Index("events_by_delivery", "flow", "delivery"),
+    sa.Index("events_by_source", "flow", "source_id", "number"),
+)
+
+# Library functions: every version that was ever saved. Of each name one version at most is current.
+FUNCTIONS = sa.Table(
+    "functions",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("examples", sa.JSON, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Column("saved_by", sa.Text, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+)
+
+LOOKUP_TABLES = sa.Table(
+    "lookup_tables",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+    # Rises with every change, so that what was read of the table before is known to be old.
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+)
+
+LOOKUP_ROWS = sa.Table(
+    "lookup_rows",
+    METADATA,
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # Every deployment that was asked for, those that failed as well, and every undeployment.

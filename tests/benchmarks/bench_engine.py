@@ -36,6 +36,7 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
+from agent.engine.event_answers import NoAnswers
 from agent.engine.garbage import collect_less_often
 from agent.engine.journal import Level
 from agent.engine.loading import load
@@ -45,6 +46,7 @@ from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.events import EventStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
 from agent.store.trips import TripStore
@@ -215,7 +217,8 @@ class Bench:
                 deployments=self.deployments, runs=self.runs, ledger=Ledger(self.database),
                 bindings=Bindings(configurations=configurations, secrets=quiet, connectors=apps),
                 trips=TripStore(self.database), journal=quiet,
-                clock=lambda: datetime.now(UTC), parse=lambda _: self.flow,
+                clock=lambda: datetime.now(UTC), parse=lambda _: self.flow, events=EventStore(self.database),
+                answers=NoAnswers(),
             )
         )  # fmt: skip
 

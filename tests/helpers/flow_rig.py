@@ -20,6 +20,7 @@ from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
+from agent.engine.event_answers import Answers, NoAnswers
 from agent.engine.journal import Level
 from agent.engine.loading import load
 from agent.engine.runner import Parts, Runner, Then
@@ -27,6 +28,8 @@ from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.event_inboxes import EventInboxes
+from agent.store.events import Delivery, EventStore
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
@@ -198,6 +201,7 @@ class Rig:
     destinations: dict[str, Destination] = field(init=False)
     """By schema: those that are not `destination`."""
     connectors: dict[str, Connector] = field(init=False)
+    answers: Answers = field(default_factory=NoAnswers)
 
     def __post_init__(self) -> None:
         self.source = Source(self.steps)
@@ -213,6 +217,7 @@ class Rig:
         self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
+        self.events, self.inboxes = EventStore(self.database), EventInboxes(self.database)
         self.trips = TripStore(self.database)
         self.configurations = ConfigurationStore(self.database)
         for app in self.connectors:
@@ -249,12 +254,20 @@ class Rig:
             deployed_at=self.clock.utc(), deployed_by="", log=[],
         )  # fmt: skip
 
+    def receive(self, *records: tuple[str, bytes], name: str = "") -> int:
+        """An event that was acknowledged; returns the number of its last record."""
+        if self.inboxes.find(self.flow) is None:
+            self.inboxes.renew(self.flow, "", at=self.clock.utc(), by="")
+        event = Delivery(self.flow, name or new_run_id(self.clock.utc()), False, records, self.clock.utc())
+        return self.events.put([event], most_bytes=1 << 30)[0].ends
+
     def parts(self) -> Parts:
         """What a runner works with."""
         return Parts(
             deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
             bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
-            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse,
+            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse, events=self.events,
+            answers=self.answers,
         )  # fmt: skip
 
     def parse(self, deployment: Deployment) -> Processflow:

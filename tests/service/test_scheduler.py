@@ -430,7 +430,7 @@ def test_what_uses_a_refused_configuration_is_not_started_and_makes_up_for_it_on
         stand.end_runs()
     assert {run.flow for run in stand.rows.page(flow="", before="", limit=50)} == {"others"}
     with pytest.raises(ConflictError) as caught:
-        stand.runs.execute("orders", by="greta")
+        stand.runs.start("orders", by="greta")
     assert (caught.value.code, caught.value.field) == ("configuration-tripped", "store")
     assert "“Store” is refused by its app: The token was rejected." in caught.value.message
     said = [line for line in stand.journal.written if "orders" in line]

@@ -123,7 +123,6 @@ HEADER = '{key: X-Shop, value: "${shop}", in: header}'
         ("type: datetime", "type: date", "24:45 unknown-type", "Did you mean “datetime”?"),
         ("total: total_inc_tax", "total:", "22:7 missing-key", "“total” has no expression"),
         ("each: consignments.shipping.line_items\n        ", "", "26:9 missing-key", "“each” is missing"),
-        ("end: {type: end}", "end: {type: return-response}", "31:15 later-version", "comes with a later version"),
         ("post-orders, end]", "post-order, end]", "33:37 unknown-node", "Did you mean “post-orders”?"),
         ("map-orders, post-orders, end]", "post-orders, end]", "30:3 unmapped-post", "Put a Mapper before it"),
         ("start, get-orders, map", "start, map", "33:13 wrong-order", "A Mapper cannot follow Start"),

@@ -164,7 +164,6 @@ def test_a_get_that_repeats_is_not_booked_in_one_go() -> None:
         ("{type: resume, halt: stop}", "9:3 unknown-halt", "names no halt: “stop”"),
         ("{type: resume}", "9:6 missing-key", "“halt” is missing"),
         ("{type: self-loop}", "9:13 self-loop", "add loop: {until: no-data} to the GET"),
-        ("{type: return-response}", "9:13 later-version", "comes with a later version"),
     ],
 )
 def test_a_fault_of_a_node_is_found_at_its_line_and_column(form: str, fault: str, words: str) -> None:
@@ -192,10 +191,10 @@ def test_a_fault_of_a_get_is_found_at_its_line_and_column(form: str, fault: str,
     assert words in found[fault]
 
 
-@pytest.mark.parametrize(("trigger", "code"), [("event", "later-version"), ("weekly", "wrong-value")])
-def test_a_start_is_polled(trigger: str, code: str) -> None:
-    assert list(faults(document(CHAIN, start=f"{{type: start, trigger: {trigger}}}"))) == [f"8:33 {code}"]
-    assert faults(document(CHAIN, start="{type: start, trigger: Polling}")) == {}
+def test_a_start_is_polled_or_waits_for_events() -> None:
+    assert list(faults(document(CHAIN, start="{type: start, trigger: weekly}"))) == ["8:33 wrong-value"]
+    for trigger in ("Polling", "event"):
+        assert faults(document(CHAIN, start=f"{{type: start, trigger: {trigger}}}")) == {}
 
 
 TOO = {"get_too": get("b"), "map_too": MAP, "post_too": post("b")}

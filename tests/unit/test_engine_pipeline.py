@@ -15,6 +15,7 @@ from agent.domain.run import Counts
 from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
+from agent.engine.event_answers import Answering, NoAnswers
 from agent.engine.journal import RunJournal
 from agent.engine.mapping import Mapper
 from agent.engine.pipeline import Pipeline
@@ -61,6 +62,7 @@ class Stage:
                 run=self.run_id, source_stream=rig.source_stream,
                 cursor=rig.ledger.cursor(run=self.run_id, stream=rig.source_stream), clock=rig.clock.utc,
                 control=self.control, journal=journal, inner_done=lambda _: True,
+                answering=Answering(NoAnswers(), "flow", None),
             ),
             control=self.control, journal=journal, time_is_up=time_is_up, cancel_grace_seconds=grace_seconds,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
-from agent.domain.processflow import LATER, NodeType
+from agent.domain.processflow import NodeType
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.loading import load
@@ -188,8 +188,8 @@ def test_a_document_with_every_node_is_good_and_the_schema_agrees() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("trigger: polling", "trigger: event"),
         ("trigger: polling", "trigger: weekly"),
+        ("trigger: polling", "trigger: polling, verify: {prefix: a}"),
         ("size: 100", "size: 0"),
         ("size: 100", "size: 1000001"),
         ("size: 100", "size: many"),
@@ -228,13 +228,6 @@ def test_a_length_of_time_is_written_in_many_ways(length: str) -> None:
     content = WITH_EVERY_NODE.replace("for: 00:05:00", f"for: {length}").encode()
     assert parse(content, file="flow.yaml").problems == ()
     assert list(VALIDATOR.iter_errors(plain(content))) == []
-
-
-@pytest.mark.parametrize("type_", [type_.value for type_ in LATER])
-def test_later_node_types_have_room_in_the_schema_and_are_refused_by_the_agent(type_: str) -> None:
-    content = spoiled("end: {type: end}", f"end: {{type: {type_}, batch_size: 5}}")
-    assert list(VALIDATOR.iter_errors(plain(content))) == []
-    assert [problem.code for problem in parse(content, file="flow.yaml").problems] == ["later-version"]
 
 
 def test_a_self_loop_is_no_node_and_the_agent_says_what_to_write() -> None:

@@ -57,14 +57,6 @@ def undeploy(agent: Agent, who: Who, name: Name) -> models.Undeployed:
     return undeployed
 
 
-@router.post("/flows/{name}/runs")
-def execute(agent: Agent, who: Who, name: Name) -> models.Run:
-    """Start a run now."""
-    run = agent.runs.execute(name, by=who)
-    agent.journal.write("info", f"{who} executed it.", flow=name, run=run.id)
-    return run
-
-
 @router.get("/runs")
 def runs(agent: Agent, flow: FlowFilter = "", after: After = "", limit: Limit = 50) -> models.RunPage:
     """Runs, newest first."""

@@ -1,0 +1,29 @@
+"""Runs that do something else than read on, asked of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.api import models
+from agent.api.calls import Calls
+from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
+
+
+class Reruns:
+    """Starts them, through the contract."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def resync(self, flow: str, which: Resync) -> models.Run:
+        """Try records again: they are read at their source by id, and the bookmark stays."""
+        return await self._calls.send("POST", f"/flows/{flow}/resync", models.Run, which)
+
+    async def filtered(self, flow: str, clauses: Sequence[FilterClause], *, node: str = "") -> models.Run:
+        """Run once with a filter in the place of the action filter; the bookmark stays."""
+        execution = Execution(filter=list(clauses), node=node)
+        return await self._calls.send("POST", f"/flows/{flow}/runs", models.Run, execution)
+
+    async def replay(self, flow: str, window: ReplayWindow) -> models.Run:
+        """Read once more what changed in a window of time; the bookmark stays."""
+        return await self._calls.send("POST", f"/flows/{flow}/replay", models.Run, window)

@@ -1,0 +1,35 @@
+"""The functions and lookup tables that samples bring along: added when a sample is deployed, unless they are there."""
+
+from __future__ import annotations
+
+from agent.engine.check_names import Known
+from agent.engine.vocabulary import Definition
+from agent.service.functions import FunctionLibrary
+from agent.service.lookups import LookupTables
+from agent.service.samples import sample_parts
+
+
+class Companions:
+    """Adds what samples bring along. What somebody made under the same name stays as it is."""
+
+    def __init__(self, functions: FunctionLibrary, lookups: LookupTables) -> None:
+        self._functions, self._lookups = functions, lookups
+
+    def beside(self, document: str, known: Known) -> Known:
+        """What there would be if the document were deployed."""
+        parts = sample_parts(document)
+        brought = {one.name: Definition(one.name, tuple(one.parameters), one.body) for one in parts.functions}
+        return Known({**brought, **known.functions}, {*known.tables, *(one.name for one in parts.lookups)})
+
+    def bring(self, document: str, *, by: str) -> list[str]:
+        """Add what the document brings along; returns a line for each."""
+        parts = sample_parts(document)
+        lines = [
+            f"The sample brings the function ${one.name} along" for one in parts.functions
+            if self._functions.add(one, by=by)
+        ]  # fmt: skip
+        lines += [
+            f"The sample brings the lookup table {one.name} along: {len(one.rows)} rows" for one in parts.lookups
+            if self._lookups.add(one, by=by)
+        ]  # fmt: skip
+        return lines

@@ -1,0 +1,35 @@
+"""Runs that do something else than read on."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from agent.api import models
+from agent.api.rerun_models import Execution, ReplayWindow, Resync
+from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
+
+router = APIRouter(responses=PROBLEMS, tags=["runs"])
+
+
+@router.post("/flows/{name}/runs")
+def execute(agent: Agent, who: Who, name: Name, execution: Execution | None = None) -> models.Run:
+    """Start a run now; with a filter, one that reads what it selects and leaves the bookmark."""
+    run = agent.reruns.execute(name, execution, by=who)
+    agent.journal.write("info", f"{who} executed it.", flow=name, run=run.id, detail=run.plan)
+    return run
+
+
+@router.post("/flows/{name}/resync")
+def resync(agent: Agent, who: Who, name: Name, which: Resync) -> models.Run:
+    """Try records again: they are read at their source by id, and walk the whole processflow. The bookmark stays."""
+    run = agent.reruns.resync(name, which, by=who)
+    agent.journal.write("info", f"{who} asked to try records again: {run.plan}.", flow=name, run=run.id)
+    return run
+
+
+@router.post("/flows/{name}/replay")
+def replay(agent: Agent, who: Who, name: Name, window: ReplayWindow) -> models.Run:
+    """Read once more what changed in a window of time. The bookmark stays."""
+    run = agent.reruns.replay(name, window, by=who)
+    agent.journal.write("info", f"{who} asked to read a window again: {run.plan}.", flow=name, run=run.id)
+    return run

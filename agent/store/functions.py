@@ -1,0 +1,107 @@
+"""The function library: every version of every function. A version is never changed; the current one is what callers of
+the newest kind get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain.errors import NotFoundError
+from agent.store.database import Database
+from agent.store.tables import FUNCTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRow:
+    """One version of a function. `examples` are objects with `arguments` and `result`."""
+
+    name: str
+    version: int
+    parameters: tuple[str, ...]
+    body: str
+    description: str
+    examples: Sequence[Mapping[str, Any]]
+    saved_at: datetime
+    saved_by: str
+    current: bool
+
+
+class FunctionStore:
+    """The functions of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def current(self) -> dict[str, FunctionRow]:
+        """The current version of every function, by name."""
+        query = sa.select(FUNCTIONS).where(FUNCTIONS.c.current).order_by(FUNCTIONS.c.name)
+        with self._database.read() as connection:
+            return {row.name: _function(row) for row in connection.execute(query)}
+
+    def versions(self, name: str) -> list[FunctionRow]:
+        """Every version of a function, the newest first; empty where it never was."""
+        query = sa.select(FUNCTIONS).where(FUNCTIONS.c.name == name).order_by(FUNCTIONS.c.version.desc())
+        with self._database.read() as connection:
+            return [_function(row) for row in connection.execute(query)]
+
+    def pinned(self, pins: Mapping[str, int]) -> list[FunctionRow]:
+        """These versions of these functions; one that does not exist is left out."""
+        if not pins:
+            return []
+        query = sa.select(FUNCTIONS).where(FUNCTIONS.c.name.in_(list(pins)))
+        with self._database.read() as connection:
+            return [_function(row) for row in connection.execute(query) if pins[row.name] == row.version]
+
+    def add(
+        self,
+        *,
+        name: str,
+        parameters: Sequence[str],
+        body: str,
+        description: str,
+        examples: Sequence[Mapping[str, Any]],
+        saved_at: datetime,
+        saved_by: str,
+    ) -> FunctionRow:
+        """Make a new version, which is the current one from now on."""
+        with self._database.write() as connection:
+            newest = connection.execute(
+                sa.select(sa.func.coalesce(sa.func.max(FUNCTIONS.c.version), 0)).where(FUNCTIONS.c.name == name)
+            ).scalar_one()
+            connection.execute(FUNCTIONS.update().where(FUNCTIONS.c.name == name).values(current=False))
+            row = FunctionRow(
+                name, int(newest) + 1, tuple(parameters), body, description, list(examples), saved_at, saved_by, True
+            )
+            connection.execute(
+                FUNCTIONS.insert().values(
+                    name=name, version=row.version, parameters=list(parameters), body=body, description=description,
+                    examples=list(examples), saved_at=saved_at, saved_by=saved_by, current=True,
+                )
+            )  # fmt: skip
+        return row
+
+    def withdraw(self, name: str) -> None:
+        """Take a function out of the library; its versions stay for deployments that were made with them.
+
+        Raises:
+            NotFoundError: there is no such function.
+        """
+        changed = FUNCTIONS.update().where(FUNCTIONS.c.name == name, FUNCTIONS.c.current).values(current=False)
+        with self._database.write() as connection:
+            if connection.execute(changed).rowcount == 0:
+                raise NotFoundError(
+                    f"There is no function named “{name}”.",
+                    code="function-not-found",
+                    remedy="Look at the list of functions.",
+                )
+
+
+def _function(row: sa.Row[Any]) -> FunctionRow:
+    return FunctionRow(
+        row.name, row.version, tuple(row.parameters), row.body, row.description, row.examples, row.saved_at,
+        row.saved_by, row.current,
+    )  # fmt: skip

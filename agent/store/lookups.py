@@ -1,0 +1,184 @@
+"""Lookup tables and their rows. Every change raises the revision of its table, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
+from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
+from agent.store.database import Database
+from agent.store.tables import LOOKUP_ROWS, LOOKUP_TABLES
+
+_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTable:
+    """A lookup table without its rows; `rows` is how many there are."""
+
+    name: str
+    description: str
+    rows: int
+    revision: int
+    changed_at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookupChange:
+    """What is to be changed in a table at once: `put` adds rows and replaces those of the same source value."""
+
+    put: Sequence[LookupRow] = ()
+    remove: Sequence[str] = ()
+
+
+class LookupStore:
+    """The lookup tables of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tables(self) -> list[LookupTable]:
+        """Every table, by name."""
+        with self._database.read() as connection:
+            return [_table(row) for row in connection.execute(_counted().order_by(LOOKUP_TABLES.c.name))]
+
+    def find(self, name: str) -> LookupTable | None:
+        """A table, if there is one of that name."""
+        with self._database.read() as connection:
+            row = connection.execute(_counted().where(LOOKUP_TABLES.c.name == name)).first()
+        return _table(row) if row is not None else None
+
+    def get(self, name: str) -> LookupTable:
+        """A table. Raises NotFoundError."""
+        table = self.find(name)
+        if table is None:
+            raise _unknown(name)
+        return table
+
+    def create(self, name: str, description: str, *, by: str, at: datetime) -> LookupTable:
+        """Make an empty table. Raises ConflictError, code `lookup-exists`, also where case alone differs."""
+        with self._database.write() as connection:
+            same = sa.func.lower(LOOKUP_TABLES.c.name) == name.lower()
+            if connection.execute(sa.select(LOOKUP_TABLES.c.name).where(same)).first() is not None:
+                raise ConflictError(
+                    f"There is a lookup table named “{name}” already.",
+                    code="lookup-exists",
+                    remedy="Choose another name, or change the one that is there.",
+                    field="name",
+                )
+            connection.execute(
+                LOOKUP_TABLES.insert().values(
+                    name=name, description=description, revision=1, changed_at=at, changed_by=by
+                )
+            )
+        return self.get(name)
+
+    def describe(self, name: str, description: str, *, by: str, at: datetime) -> LookupTable:
+        """Change what a table is said to be for. Raises NotFoundError."""
+        with self._database.write() as connection:
+            _touch(connection, name, by=by, at=at, description=description)
+        return self.get(name)
+
+    def change(self, name: str, change: LookupChange, *, by: str, at: datetime) -> LookupTable:
+        """Change rows, all or none.
+
+        Raises:
+            NotFoundError: there is no such table.
+            ConfigurationError: code `lookup-too-large`.
+        """
+        with self._database.write() as connection:
+            _touch(connection, name, by=by, at=at)
+            gone = [*change.remove, *(row.source for row in change.put)]
+            for start in range(0, len(gone), _AT_ONCE):
+                these = LOOKUP_ROWS.c.source.in_(gone[start : start + _AT_ONCE])
+                connection.execute(LOOKUP_ROWS.delete().where(LOOKUP_ROWS.c.table_name == name, these))
+            if change.put:
+                connection.execute(LOOKUP_ROWS.insert(), [_values(name, row) for row in change.put])
+            rows = connection.execute(
+                sa.select(sa.func.count()).select_from(LOOKUP_ROWS).where(LOOKUP_ROWS.c.table_name == name)
+            ).scalar_one()
+            if rows > MOST_ROWS:
+                raise ConfigurationError(
+                    f"{name} would have {rows:,} rows; a lookup table may have {MOST_ROWS:,}.",
+                    code="lookup-too-large",
+                    remedy="Nothing was changed. Divide it into several tables.",
+                )
+        return self.get(name)
+
+    def clear(self, name: str, *, by: str, at: datetime) -> LookupTable:
+        """Remove all rows of a table. Raises NotFoundError."""
+        with self._database.write() as connection:
+            _touch(connection, name, by=by, at=at)
+            connection.execute(LOOKUP_ROWS.delete().where(LOOKUP_ROWS.c.table_name == name))
+        return self.get(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a table with its rows. Raises NotFoundError."""
+        with self._database.write() as connection:
+            if connection.execute(LOOKUP_TABLES.delete().where(LOOKUP_TABLES.c.name == name)).rowcount == 0:
+                raise _unknown(name)
+            connection.execute(LOOKUP_ROWS.delete().where(LOOKUP_ROWS.c.table_name == name))
+
+    def page(self, name: str, *, search: str = "", after: str = "", limit: int) -> list[LookupRow]:
+        """Rows by source value, those after the given one. `search` is looked for in all that a row holds."""
+        query = sa.select(LOOKUP_ROWS).where(LOOKUP_ROWS.c.table_name == name).order_by(LOOKUP_ROWS.c.source)
+        if search:
+            columns = (LOOKUP_ROWS.c.source, LOOKUP_ROWS.c.destination, LOOKUP_ROWS.c.description)
+            query = query.where(sa.or_(*(column.icontains(search, autoescape=True) for column in columns)))
+        if after:
+            query = query.where(LOOKUP_ROWS.c.source > after)
+        with self._database.read() as connection:
+            return [_row(row) for row in connection.execute(query.limit(limit))]
+
+    def rows(self, name: str) -> list[LookupRow]:
+        """All rows of a table, by source value: `domain.lookup.MOST_ROWS` at most."""
+        return self.page(name, limit=MOST_ROWS)
+
+    def revisions(self, names: Iterable[str]) -> dict[str, int]:
+        """The revisions of these tables; those that do not exist are left out."""
+        query = sa.select(LOOKUP_TABLES.c.name, LOOKUP_TABLES.c.revision)
+        with self._database.read() as connection:
+            return {
+                row.name: row.revision
+                for row in connection.execute(query.where(LOOKUP_TABLES.c.name.in_(list(names))))
+            }  # fmt: skip
+
+
+def _counted() -> sa.Select[Any]:
+    rows = sa.select(sa.func.count()).where(LOOKUP_ROWS.c.table_name == LOOKUP_TABLES.c.name).scalar_subquery()
+    return sa.select(LOOKUP_TABLES, rows.label("row_count"))
+
+
+def _touch(connection: sa.Connection, name: str, *, by: str, at: datetime, **more: str) -> None:
+    values = {"revision": LOOKUP_TABLES.c.revision + 1, "changed_at": at, "changed_by": by, **more}
+    if connection.execute(LOOKUP_TABLES.update().where(LOOKUP_TABLES.c.name == name).values(values)).rowcount == 0:
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no lookup table named “{name}”.",
+        code="lookup-not-found",
+        remedy="Look at the list of lookup tables, or import it first.",
+    )
+
+
+def _table(row: sa.Row[Any]) -> LookupTable:
+    return LookupTable(row.name, row.description, row.row_count, row.revision, row.changed_at, row.changed_by)
+
+
+def _row(row: sa.Row[Any]) -> LookupRow:
+    return LookupRow(row.source, row.destination, LookupType(row.type), row.description)
+
+
+def _values(name: str, row: LookupRow) -> dict[str, str]:
+    return {
+        "table_name": name, "source": row.source, "destination": row.destination, "type": row.type.value,
+        "description": row.description,
+    }  # fmt: skip
