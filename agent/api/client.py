@@ -16,8 +16,10 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
+from agent.api.flow_test_models import FlowTestReport
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
+from agent.api.packages import Packages
 from agent.api.reruns import Reruns
 from agent.api.versions import DEPLOY_SECONDS, Versions
 from agent.domain.packet import SyncState
@@ -47,7 +49,7 @@ class AgentClient:
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns = Reruns(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
-        self.versions = Versions(calls)
+        self.versions, self.packages = Versions(calls), Packages(calls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -137,6 +139,14 @@ class AgentClient:
     async def check_flow(self, request: models.DocumentRequest) -> models.CheckResult:
         """Check a document without executing anything."""
         return await self._send("POST", "/flows/check", models.CheckResult, request)
+
+    async def test_flow(self, request: models.DocumentRequest) -> FlowTestReport:
+        """Run the tests of a document; no app is asked."""
+        return await self._send("POST", "/flows/test", FlowTestReport, request, timeout_seconds=DEPLOY_SECONDS)
+
+    async def test_deployed(self, name: str) -> FlowTestReport:
+        """Run the tests of a deployed processflow; no app is asked."""
+        return await self._send("POST", f"/flows/{name}/test", FlowTestReport, timeout_seconds=DEPLOY_SECONDS)
 
     async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
         """Deploy or redeploy a document; a `DeployRequest` says more. Cancelling the task cancels the deployment."""

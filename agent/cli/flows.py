@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.api import models
 from agent.api.deployment_models import DeployRequest
 from agent.cli import versions
 from agent.cli.connecting import ask
@@ -17,6 +18,7 @@ from agent.cli.flow_files import (
     LookupOption,
     NameArgument,
     NoteOption,
+    WithoutTestsOption,
     read_document,
 )
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, stdout, table
@@ -56,6 +58,34 @@ def check(
         raise typer.Exit(1)
 
 
+@flow.command("test")
+def run_tests(
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="A document, or the name of a deployed processflow.")
+    ],
+    bind: BindOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the tests of a document: its records are mapped and compared. No app is asked."""
+    if Path(what).suffix or Path(what).exists():
+        request: models.DocumentRequest = _read(Path(what), bind)
+        report = ask(lambda client: client.test_flow(request))
+    else:
+        report = ask(lambda client: client.test_deployed(what))
+
+    def text() -> None:
+        for result in report.results:
+            say(f"{'passed' if result.passed else 'FAILED'}  {result.name}", "green" if result.passed else "bold red")
+            for difference in result.differences:
+                say(f"        {difference}")
+        if not report.results:
+            say(f"{report.flow} has no tests.")
+
+    show(report, as_json, text)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
 @flow.command("deploy")
 def deploy(
     file: FileArgument,
@@ -66,6 +96,7 @@ def deploy(
     bind_later: Annotated[
         bool, typer.Option("--bind-later", help="Deploy although a token has no App Configuration yet.")
     ] = False,
+    without_tests: WithoutTestsOption = False,
     every: EveryOption = "",
     daily: DailyOption = "",
     cron: CronOption = "",
@@ -73,7 +104,9 @@ def deploy(
     as_json: JsonOption = False,
 ) -> None:
     """Make a processflow runnable here, or replace its version. Without a new schedule it keeps the one it has."""
-    request = _read(file, bind, reason, lookups=lookup).model_copy(update={"anyway": anyway, "bind_later": bind_later})
+    request = _read(file, bind, reason, lookups=lookup).model_copy(
+        update={"anyway": anyway, "bind_later": bind_later, "without_tests": without_tests}
+    )
     if every or daily or cron:
         try:
             plan = plan_of(every=every, daily=daily, cron=cron, zone=zone)

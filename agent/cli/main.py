@@ -8,7 +8,7 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import apps, flows, functions, log, lookups, reruns, runs, schedules, upkeep
+from agent.cli import apps, flows, functions, log, lookups, packages, reruns, runs, schedules, upkeep
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
@@ -27,6 +27,8 @@ sandbox = typer.Typer(no_args_is_help=True, help="A BigCommerce-compatible store
 app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
+app.add_typer(packages.package, name="package")
+app.add_typer(packages.library, name="library")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(functions.function, name="function")
 app.add_typer(lookups.lookup, name="lookup")

@@ -32,6 +32,7 @@ from agent.service.deploying import Deploying
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
+from agent.service.flow_testing import FlowTesting
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
@@ -41,6 +42,8 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.package_kinds import FlowKind, FunctionKind, LookupKind
+from agent.service.packages import Packages
 from agent.service.records import Records
 from agent.service.reruns import Reruns
 from agent.service.runs import Runs
@@ -62,6 +65,7 @@ from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
+from agent.store.library import LibraryStore
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
 from agent.store.lookups import LookupStore
@@ -199,9 +203,13 @@ class AgentParts:
             schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
             vocabularies=vocabularies, library=self.functions, companions=companions, hub=self.hub, clock=self._clock,
         )  # fmt: skip
+        self.testing = FlowTesting(
+            choice=choice, connectors=found, vocabularies=vocabularies, companions=companions, deployments=deployments,
+            compiled=compiled,
+        )  # fmt: skip
         self._deployment_log = DeploymentLog(self.database)
         self.deploying = Deploying(
-            deployments=deployments, log=self._deployment_log, choice=choice,
+            deployments=deployments, log=self._deployment_log, choice=choice, testing=self.testing,
             checks=ConfigurationChecks(self.validations, self.secrets), schedules=self.schedules, connectors=found,
             vocabularies=vocabularies, companions=companions, environment=self.environment, late=self.late_binding,
             hub=self.hub, clock=self._clock, describe=self.flows.describe,
@@ -209,6 +217,12 @@ class AgentParts:
         self.versions = Versions(
             deployments=deployments, configurations=configurations, log=self._deployment_log,
             history=FlowHistory(self.database), deploying=self.deploying,
+        )  # fmt: skip
+        documents = LibraryStore(self.database)
+        self.packages = Packages(
+            flows=FlowKind(deployments, documents, vocabularies),
+            others=[LookupKind(self.lookups), FunctionKind(self.functions)],
+            library=documents, deployments=deployments, clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.domain.lookup import lookup_row
 from agent.engine.check_names import Known
 from agent.engine.vocabulary import Definition
 from agent.service.functions import FunctionLibrary
@@ -20,6 +21,16 @@ class Companions:
         parts = sample_parts(document)
         brought = {one.name: Definition(one.name, tuple(one.parameters), one.body) for one in parts.functions}
         return Known({**brought, **known.functions}, {*known.tables, *(one.name for one in parts.lookups)})
+
+    def tables(self, document: str) -> dict[str, dict[str, object]]:
+        """The lookup tables that a document brings along, with the destination value of each source value."""
+        return {
+            table.name: {
+                row.source: lookup_row(row.source, row.destination, row.type.value, row.description).value
+                for row in table.rows
+            }
+            for table in sample_parts(document).lookups
+        }
 
     def bring(self, document: str, *, by: str) -> list[str]:
         """Add what the document brings along; returns a line for each."""

@@ -16,7 +16,19 @@ from agent.service import answers
 from agent.service.agent_parts import AgentParts
 from agent.service.guard import PREFIX
 from agent.service.openapi import describe, names
-from agent.service.routes import apps, flows, functions, log, lookups, records, reruns, schedules, service, versions
+from agent.service.routes import (
+    apps,
+    flows,
+    functions,
+    log,
+    lookups,
+    packages,
+    records,
+    reruns,
+    schedules,
+    service,
+    versions,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +54,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    for part in (service, apps, flows, versions, records, schedules, functions, lookups, reruns, log):
+    for part in (service, apps, flows, versions, packages, records, schedules, functions, lookups, reruns, log):
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)

@@ -14,20 +14,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.api import deployment_models, models
+from agent.api.flow_test_models import FlowTestReport
 from agent.connectors.contract import Connector
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError
-from agent.domain.processflow import Problem, Processflow
+from agent.domain.processflow import Processflow
 from agent.engine.check import check
 from agent.engine.document import Document, parse
+from agent.engine.loading import load
 from agent.engine.tree import Leaf
 from agent.engine.vocabularies import Pins, Vocabularies
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, Chosen
 from agent.service.companions import Companions
 from agent.service.configuration_checks import ConfigurationChecks
+from agent.service.document_problems import invalid
 from agent.service.environment import Environment
 from agent.service.events import Hub
+from agent.service.flow_testing import FlowTesting
 from agent.service.late_binding import LateBinding
 from agent.service.schedules import Prepared, Schedules
 from agent.store.configurations import ConfigurationRow
@@ -45,6 +49,7 @@ class _Attempt:
     document: Document
     request: deployment_models.DeployRequest
     by: str
+    like: Deployment | None
     restored_from: int | None
     entry: int
     lines: _Lines
@@ -75,6 +80,7 @@ class Deploying:
         deployments: DeploymentStore,
         log: DeploymentLog,
         choice: BindingChoice,
+        testing: FlowTesting,
         checks: ConfigurationChecks,
         schedules: Schedules,
         connectors: Mapping[str, Connector],
@@ -86,43 +92,45 @@ class Deploying:
         clock: Callable[[], datetime],
         describe: Callable[[Deployment], models.FlowDetail],
     ) -> None:
-        self._deployments, self._log, self._choice, self._checks = deployments, log, choice, checks
+        self._deployments, self._log, self._choice = deployments, log, choice
+        self._testing, self._checks = testing, checks
         self._schedules, self._connectors, self._environment = schedules, connectors, environment
         self._vocabularies, self._companions = vocabularies, companions
         self._late, self._hub, self._clock, self._describe = late, hub, clock, describe
 
     async def deploy(
-        self, request: deployment_models.DeployRequest, *, by: str, restored_from: int | None = None
+        self,
+        request: deployment_models.DeployRequest,
+        *,
+        by: str,
+        like: Deployment | None = None,
+        restored_from: int | None = None,
     ) -> models.Deployed:
         """Make a document runnable here, or replace its version. Cancelling the task leaves everything as it was.
 
+        Args:
+            request: What is wanted.
+            by: Who asked for it.
+            like: A version with the same document whose versions of functions are kept.
+            restored_from: The version that it is a copy of, where somebody rolls back.
+
         Raises:
             ConflictError: code `environment-not-enabled`, `already-deploying` or `deployment-overtaken`.
-            ConfigurationError: code `processflow-invalid`, `configuration-failed`, `source-application-not-found`, or
-                what is wrong with a binding or the schedule.
+            ConfigurationError: code `processflow-invalid`, `tests-failed`, `configuration-failed`,
+                `source-application-not-found`, or what is wrong with a binding or the schedule.
         """
         await asyncio.to_thread(self._environment.require)
         document = await asyncio.to_thread(parse, request.document.encode(), file=request.file)
         name = document.flow.name if document.flow is not None else _name_in(document)
         if not name:
             raise invalid(list(document.problems))
-        with self._alone(name):
-            lines = _Lines(name, self._hub)
-            entry = await asyncio.to_thread(self._log.begin, name, by=by, note=request.note, at=self._clock())
-            attempt = _Attempt(document, request, by, restored_from, entry, lines)
-            try:
-                deployed = await self._deploy(attempt)
-            except asyncio.CancelledError:
-                await asyncio.shield(self._fail(attempt, Outcome.CANCELLED, _cancelled()))
-                raise
-            except AgentError as error:
-                await self._fail(attempt, Outcome.FAILED, error)
-                raise
-            except Exception as error:
-                await self._fail(attempt, Outcome.FAILED, _unexpected(error))
-                raise
-        await asyncio.to_thread(self._late.look)
-        return deployed
+        try:
+            with self._alone(name):
+                lines = _Lines(name, self._hub)
+                entry = await asyncio.to_thread(self._log.begin, name, by=by, note=request.note, at=self._clock())
+                return await self._logged(_Attempt(document, request, by, like, restored_from, entry, lines))
+        finally:
+            await asyncio.to_thread(self._late.look)
 
     async def bind(self, name: str, request: deployment_models.BindRequest, *, by: str) -> models.Deployed:
         """Bind credential tokens of a deployed processflow: a new version with the same document.
@@ -134,16 +142,31 @@ class Deploying:
         before = await asyncio.to_thread(self._deployments.get, name)
         again = deployment_models.DeployRequest(
             document=before.document, file=before.file, bindings={**before.bindings, **request.bindings},
-            note=request.note or "Bound.", anyway=request.anyway, bind_later=True,
+            lookups=dict(before.lookups), note=request.note or "Bound.", anyway=request.anyway, bind_later=True,
         )  # fmt: skip
-        return await self.deploy(again, by=by)
+        return await self.deploy(again, by=by, like=before)
+
+    async def _logged(self, attempt: _Attempt) -> models.Deployed:
+        """Deploy, and write down why it came to nothing where it did."""
+        try:
+            return await self._deploy(attempt)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._fail(attempt, Outcome.CANCELLED, _cancelled()))
+            raise
+        except AgentError as error:
+            await self._fail(attempt, Outcome.FAILED, error)
+            raise
+        except Exception as error:
+            await self._fail(attempt, Outcome.FAILED, _unexpected(error))
+            raise
 
     async def _deploy(self, attempt: _Attempt) -> models.Deployed:
         lines = attempt.lines
         lines.add("ProcessFlow Publish Started")
         looked = await asyncio.to_thread(self._look_at, attempt)
         await asyncio.to_thread(self._log.note, attempt.entry, lines.numbered)
-        remarks = await self._check_configurations(looked.chosen, attempt)
+        remarks = await self._run_tests(looked, attempt)
+        remarks += await self._check_configurations(looked.chosen, attempt)
         await asyncio.to_thread(self._log.note, attempt.entry, lines.numbered)
         closing = ["Publish Completed", *_of_schedule(looked.schedule), "Deployed"]
         written = lines.with_more(closing)
@@ -182,10 +205,13 @@ class Deploying:
             problems = [problem for problem in problems if problem.code != _UNBOUND]
         if problems:
             raise invalid(problems)
+        flow = load(request.document.encode(), file=request.file, apps=self._connectors, bindings=chosen.bound)
         lines.add(f"The document is right: {len(describing.nodes(flow))} nodes")
         for token, row in chosen.bound.items():
             lines.add(f"{token} is bound to “{row.name}” ({answers.state(row).value})")
         pins = self._vocabularies.pins(flow, tables)
+        if attempt.like is not None:
+            pins = Pins({**pins.functions, **attempt.like.functions}, pins.lookups)
         for name, table in pins.lookups.items():
             lines.add(f"The lookup {name} is bound to the table {table}")
         for name, version in pins.functions.items():
@@ -194,6 +220,22 @@ class Deploying:
         if request.schedule is not None:
             schedule = self._schedules.prepare(flow.name, request.schedule, by=attempt.by)
         return _Looked(flow, after, chosen, pins, schedule)
+
+    async def _run_tests(self, looked: _Looked, attempt: _Attempt) -> list[str]:
+        """Refuse what does not do as its own tests say; returns the remark where they are not to be run."""
+        lines, count = attempt.lines, len(looked.flow.tests)
+        if not count:
+            return []
+        if attempt.request.without_tests:
+            lines.add("The tests of the document are not run, as asked")
+            return [f"This version was deployed without running its {count} {'tests' if count > 1 else 'test'}."]
+        vocabulary = await asyncio.to_thread(self._vocabularies.of, looked.pins)
+        report = await self._testing.run(looked.flow, vocabulary)
+        for result in report.results:
+            lines.add(f"Test “{result.name}”: {'passed' if result.passed else 'failed'}")
+        if not report.passed:
+            raise _tests_failed(report)
+        return []
 
     async def _check_configurations(self, chosen: Chosen, attempt: _Attempt) -> list[str]:
         """Refuse configurations that do not work; returns the remarks where they are to be taken anyway."""
@@ -260,17 +302,6 @@ class _Lines:
         return self.numbered + [f"{number} {line}" for number, line in enumerate(more, len(self.numbered) + 1)]
 
 
-def invalid(problems: list[Problem]) -> ConfigurationError:
-    """The error of a document that is not right."""
-    more = f" {len(problems) - 1} more problems follow it." if len(problems) > 1 else ""
-    return ConfigurationError(
-        f"The processflow was not deployed. {problems[0]}{more}",
-        code="processflow-invalid",
-        remedy="Correct the document, then deploy it again; “opagent flow check” lists everything.",
-        detail="; ".join(str(problem) for problem in problems[:10]),
-    )
-
-
 def _name_in(document: Document) -> str:
     """The name in a document that is not right, where it is one."""
     leaf = document.find("name")
@@ -280,6 +311,19 @@ def _name_in(document: Document) -> str:
 
 def _of_schedule(schedule: Prepared | None) -> list[str]:
     return [f"Workflow scheduling successful: {schedule.text}"] if schedule is not None else []
+
+
+def _tests_failed(report: FlowTestReport) -> ConfigurationError:
+    failed = [result for result in report.results if not result.passed]
+    first = failed[0]
+    more = f" {len(failed) - 1} more failed as well." if len(failed) > 1 else ""
+    return ConfigurationError(
+        f"The processflow was not deployed: its test “{first.name}” failed, {first.differences[0]}.{more}",
+        code="tests-failed",
+        remedy="“opagent flow test” shows everything. Correct the mapping or the test, then deploy again; or deploy "
+        "without the tests.",
+        detail="; ".join(f"{one.name}: {one.differences[0]}" for one in failed[:10]),
+    )
 
 
 def _failed_check(token: str, row: ConfigurationRow, problem: models.Problem) -> ConfigurationError:

@@ -54,16 +54,17 @@ class LateBinding:
             self._left_alone.discard(flow)
 
     def look(self) -> None:
-        """Bind what can be bound now. What cannot be written is left for the next look."""
+        """Bind what can be bound now. What cannot be written is left for the next look; nothing is raised for it."""
         with self._looking:
-            for flow in self._deployments.waiting():
-                with self._lock:
-                    if flow in self._left_alone:
-                        continue
-                try:
-                    self._look_at(self._deployments.get(flow))
-                except AgentError as error:
-                    self._journal.write("warning", f"It could not be bound. {error}", flow=flow)
+            flow = ""
+            try:
+                for flow in self._deployments.waiting():
+                    with self._lock:
+                        left_alone = flow in self._left_alone
+                    if not left_alone:
+                        self._look_at(self._deployments.get(flow))
+            except AgentError as error:
+                self._journal.write("warning", f"It could not be bound. {error}", flow=flow)
 
     def _look_at(self, waiting: Deployment) -> None:
         found = self._found(waiting.waits_for)

@@ -90,12 +90,12 @@ class Versions:
             )
         known = await asyncio.to_thread(self._names)
         again = models.DeployRequest(
-            document=old.document, file=old.file,
+            document=old.document, file=old.file, lookups=dict(old.lookups),
             bindings={token: bound for token, bound in old.bindings.items() if bound in known},
             note=f"Rolled back to version {old.version}. {request.note}".strip()[:1_000], anyway=request.anyway,
             without_tests=request.without_tests,
         )  # fmt: skip
-        return await self._deploying.deploy(again, by=by, restored_from=old.version)
+        return await self._deploying.deploy(again, by=by, like=old, restored_from=old.version)
 
     def log(self, flow: str, *, limit: int) -> list[models.DeploymentEntry]:
         """What was deployed and undeployed, and what failed; the newest first. Raises NotFoundError."""

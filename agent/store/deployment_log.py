@@ -49,6 +49,7 @@ class DeploymentLog:
     def begin(self, flow: str, *, by: str, note: str, at: datetime) -> int:
         """A deployment has begun; returns the entry's id."""
         with self._database.write() as connection:
+            _cut_off(connection, DEPLOYMENT_LOG.c.flow == flow, at=at)  # there is only one at a time
             entry = _insert(connection, flow, by=by, note=note, at=at, outcome=Outcome.RUNNING)
             kept = (
                 sa.select(DEPLOYMENT_LOG.c.id)
@@ -89,15 +90,7 @@ class DeploymentLog:
         running = DEPLOYMENT_LOG.c.outcome == Outcome.RUNNING.value
         with self._database.write() as connection:
             flows = list(connection.execute(sa.select(DEPLOYMENT_LOG.c.flow).where(running)).scalars())
-            connection.execute(
-                DEPLOYMENT_LOG.update()
-                .where(running)
-                .values(
-                    outcome=Outcome.INTERRUPTED.value, ended_at=at, code="service-ended",
-                    message="The service ended in the middle of the deployment. Nothing was changed.",
-                    remedy="Deploy it again.",
-                )
-            )  # fmt: skip
+            _cut_off(connection, sa.true(), at=at)
         return flows
 
     def page(self, flow: str, *, limit: int) -> list[LoggedDeployment]:
@@ -142,6 +135,18 @@ def _insert(
     )
     assert made.inserted_primary_key is not None
     return int(made.inserted_primary_key[0])
+
+
+def _cut_off(connection: sa.Connection, which: sa.ColumnElement[bool], *, at: datetime) -> None:
+    connection.execute(
+        DEPLOYMENT_LOG.update()
+        .where(DEPLOYMENT_LOG.c.outcome == Outcome.RUNNING.value, which)
+        .values(
+            outcome=Outcome.INTERRUPTED.value, ended_at=at, code="service-ended",
+            message="The service ended in the middle of the deployment. Nothing was changed.",
+            remedy="Deploy it again.",
+        )
+    )  # fmt: skip
 
 
 def _running(entry: int) -> sa.Update:

@@ -355,6 +355,18 @@ LOOKUP_ROWS = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Documents that wait to be deployed: what packages brought.
+LIBRARY = sa.Table(
+    "library",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+    sa.Column("added_by", sa.Text, nullable=False),
+)
+
 # Every deployment that was asked for, those that failed as well, and every undeployment.
 DEPLOYMENT_LOG = sa.Table(
     "deployment_log",

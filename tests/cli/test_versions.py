@@ -86,3 +86,45 @@ def test_what_is_wrong_is_explained(
     done = quickly("flow", *arguments)
     assert (done.returncode, done.stdout) == (status, "")
     assert said in done.stderr
+
+
+def test_tests_of_a_document_are_run_and_differences_shown(agent: RunningService, quickly: Run, files: Path) -> None:
+    tests = "tests:\n  - {name: Ids stay, records: [{id: 1}], expect: {write: [{id: 1}]}}\n"
+    (files / "fine.yaml").write_text(COPY + tests, "utf-8")
+    (files / "wrong.yaml").write_text(TWICE + tests, "utf-8")
+    assert answered(quickly("flow", "test", str(files / "fine.yaml"))) == "passed  Ids stay\n"
+    failed = quickly("flow", "test", str(files / "wrong.yaml"))
+    assert failed.returncode == 1
+    assert failed.stdout.splitlines() == ["FAILED  Ids stay", "        write: record 1: “id” is 2, expected 1"]
+    assert "copy has no tests." in answered(quickly("flow", "test", str(files / "copy.yaml")))
+    assert "no deployed processflow named “nothing”" in quickly("flow", "test", "nothing").stderr
+
+
+def test_a_package_is_exported_shown_imported_and_deployed(agent: RunningService, quickly: Run, files: Path) -> None:
+    agent.ask(lambda client: client.save_configuration(database_draft(files / "package.db", name="Package")))
+    answered(quickly("flow", "deploy", str(files / "copy.yaml"), "--bind", "database=Package"))
+    path = files / "copied.zip"
+    assert "flow copy" in answered(quickly("package", "export", str(path), "--flow", "copy"))
+    assert "no terminal to ask at" in quickly("package", "export", str(path), "--flow", "copy").stderr
+    row = answered(quickly("package", "show", str(path))).splitlines()[-1]
+    assert row.split()[:3] == ["flow", "copy", "new"]
+    assert answered(quickly("package", "import", str(path))) == "flow copy: It is imported.\n"
+    assert answered(quickly("package", "import", str(path))) == "flow copy: It was here already.\n"
+
+    answered(quickly("flow", "deploy", str(files / "twice.yaml"), "--bind", "database=Package"))
+    answered(quickly("package", "export", str(path), "--flow", "copy", "--yes"))
+    refused = quickly("package", "import", str(path))
+    assert (refused.returncode, "flow copy. Nothing was imported." in refused.stderr) == (1, True)
+    assert "not of the form KIND:NAME" in quickly("package", "import", str(path), "--keep", "copy").stderr
+    told = answered(quickly("package", "import", str(path), "--rename", "flow:copy=copy-2"))
+    assert told == "flow copy-2: It is imported as copy-2.\n"
+
+    assert "copy-2" in answered(quickly("library", "list"))
+    assert "id * 2" in answered(quickly("library", "show", "copy-2"))
+    deployed = answered(quickly("library", "deploy", "copy-2", "--bind", "database=Package"))
+    assert "copy-2 version 1 is deployed." in deployed
+    assert answered(quickly("library", "remove", "copy-2", "--yes")) == "copy-2 is removed from the library.\n"
+    (files / "text.zip").write_text("no package", "utf-8")
+    assert "is no package" in quickly("package", "show", str(files / "text.zip")).stderr
+    for flow in ("copy", "copy-2"):
+        answered(quickly("flow", "undeploy", flow, "--yes"))

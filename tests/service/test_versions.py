@@ -14,6 +14,7 @@ import pytest
 from agent.api import models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import BindRequest, DeployRequest, RollBack
+from agent.api.function_models import FunctionDraft
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import RunState
@@ -338,3 +339,85 @@ async def test_of_several_configurations_none_is_taken_by_itself_but_the_one_tha
     assert (bound.flow.version, bound.flow.waits_for) == (2, {})
     assert [one.configuration_name for one in bound.flow.bindings] == ["Three"]
     assert (await run(client)).state is RunState.SUCCESS
+
+
+# -- tests inside the document ------------------------------------------------------------------------------------
+
+TESTED = (
+    COPY
+    + """
+tests:
+  - name: Ids stay as they are
+    records: [{id: 1}, {id: 2}]
+    expect: {write: [{id: 1}, {id: 2}]}
+  - {name: Nothing comes of nothing, records: [], expect: {write: []}}
+"""
+)
+WRONG = TESTED.replace("{value: id, type", "{value: id + 1, type")
+
+
+async def test_a_deployment_runs_the_tests_of_its_document_and_is_refused_where_one_fails(
+    client: AgentClient, configured: str
+) -> None:
+    deployed = await client.deploy(request(TESTED))
+    told = [line.partition(" ")[2] for line in deployed.lines if "Test “" in line]
+    assert told == ["Test “Ids stay as they are”: passed", "Test “Nothing comes of nothing”: passed"]
+    error = await refused(client.deploy(request(WRONG)))
+    assert (type(error), error.code) == (ConfigurationError, "tests-failed")
+    assert "its test “Ids stay as they are” failed, write: record 1: “id” is 2, expected 1" in error.message
+    assert (await client.flow("copy")).version == 1
+    assert (await client.versions.log("copy"))[0].code == "tests-failed"
+
+
+async def test_whoever_says_so_deploys_without_the_tests_and_the_version_remembers(
+    client: AgentClient, configured: str
+) -> None:
+    await client.deploy(request(WRONG, without_tests=True))
+    assert (await client.versions.get("copy", 1)).remarks == ["This version was deployed without running its 2 tests."]
+    await client.deploy(request(TESTED))
+    assert (await client.versions.get("copy", 2)).remarks == []
+    assert (await refused(client.versions.roll_back("copy", RollBack(version=1)))).code == "tests-failed"
+    back = await client.versions.roll_back("copy", RollBack(version=1, without_tests=True))
+    assert back.flow.version == 3
+
+
+async def test_tests_are_run_without_deploying_and_without_an_environment(shared_inside: Inside) -> None:
+    async with shared_inside.client() as client:
+        report = await client.test_flow(request(WRONG))
+        assert (report.flow, report.passed) == ("copy", False)
+        failed, passed = report.results
+        assert (failed.name, failed.line, failed.passed) == ("Ids stay as they are", 14, False)
+        assert failed.differences == [
+            "write: record 1: “id” is 2, expected 1",
+            "write: record 2: “id” is 3, expected 2",
+        ]
+        assert (passed.passed, passed.differences) == (True, [])
+        assert (await client.test_flow(request(COPY))).results == []
+        assert (await refused(client.test_flow(request("name: x")))).code == "processflow-invalid"
+        assert isinstance(await refused(client.test_deployed("copy")), NotFoundError)
+
+
+async def test_what_a_sample_brings_along_is_there_for_its_tests_before_it_is_deployed(shared_inside: Inside) -> None:
+    async with shared_inside.client() as client:
+        samples = await client.samples()
+        assert len(samples) >= 7
+        for sample in samples:
+            report = await client.test_flow(models.DocumentRequest(document=sample.document, file=sample.file))
+            assert report.results, f"{sample.file} has no tests"
+            assert report.passed, f"{sample.file}: {report}"
+
+
+async def test_a_version_that_goes_back_keeps_the_versions_of_its_functions(
+    client: AgentClient, configured: str
+) -> None:
+    draft = FunctionDraft(name="same", parameters=["n"], body="$n")
+    await client.functions.save(draft)
+    calling = TESTED.replace("{value: id, type", "{value: $same(id), type")
+    await client.deploy(request(calling))
+    await client.functions.save(draft.model_copy(update={"body": "$n + 1"}))
+    assert (await client.test_flow(request(calling))).passed is False
+    assert (await client.test_deployed("copy")).passed is True, "it runs with the version that it was deployed with"
+    await client.deploy(request(calling, without_tests=True))
+    assert (await client.flow("copy")).functions == {"same": 2}
+    back = await client.versions.roll_back("copy", RollBack(version=1))
+    assert (back.flow.version, back.flow.functions) == (3, {"same": 1})

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from agent.api import models
 from agent.api.deployment_models import DeployRequest
+from agent.api.flow_test_models import FlowTestReport
 from agent.service.routes.asking import PROBLEMS, After, Agent, FlowFilter, Name, WaitSeconds, Who
 from agent.service.routes.leaving import while_heard
 from agent.service.samples import samples as shipped_samples
@@ -27,6 +28,18 @@ def samples() -> list[models.Sample]:
 def check_flow(agent: Agent, request: models.DocumentRequest) -> models.CheckResult:
     """Check a document without executing anything."""
     return agent.flows.check(request)
+
+
+@router.post("/flows/test")
+async def test_flow(request: Request, agent: Agent, wanted: models.DocumentRequest) -> FlowTestReport:
+    """Run the tests of a document; no app is asked. Closing the connection ends them."""
+    return await while_heard(request, agent.testing.test(wanted))
+
+
+@router.post("/flows/{name}/test")
+async def test_deployed_flow(request: Request, agent: Agent, name: Name) -> FlowTestReport:
+    """Run the tests of a deployed processflow; no app is asked. Closing the connection ends them."""
+    return await while_heard(request, agent.testing.test_deployed(name))
 
 
 @router.post("/flows")
