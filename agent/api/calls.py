@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -14,6 +14,7 @@ from agent.domain.errors import AgentError, ConfigurationError, ConflictError, F
 
 _Model = TypeVar("_Model", bound=BaseModel)
 PREFIX = "/api/v1"
+_DOWNLOAD_SECONDS = 900.0
 
 
 class Calls:
@@ -78,6 +79,24 @@ class Calls:
         if response.is_error:
             raise error_of(response)
         return response
+
+    async def download(self, path: str, **parameters: object) -> AsyncIterator[bytes]:
+        """An answer that may be large, in pieces. Whoever makes it may take a while before the first one comes.
+
+        Raises:
+            AgentError: as `call`; also in the middle, when the service ends.
+        """
+        query = {key: str(value) for key, value in parameters.items() if value not in ("", None)}
+        timeout = httpx.Timeout(_DOWNLOAD_SECONDS, connect=5.0)
+        try:
+            async with self._http.stream("GET", f"{PREFIX}{path}", params=query, timeout=timeout) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise error_of(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.HTTPError as error:
+            raise unreachable(error) from error
 
 
 def _plain(model: BaseModel) -> dict[str, Any]:

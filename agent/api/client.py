@@ -14,13 +14,17 @@ import httpx
 from pydantic import SecretStr
 
 from agent.api import models
+from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.endpoint import Endpoint
 from agent.api.flow_test_models import FlowTestReport
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
 from agent.api.packages import Packages
+from agent.api.previews import Previews
+from agent.api.records import Records
 from agent.api.reruns import Reruns
+from agent.api.variables import Variables
 from agent.api.versions import DEPLOY_SECONDS, Versions
 from agent.domain.packet import SyncState
 
@@ -46,10 +50,12 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
+        self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns = Reruns(calls)
+        self.reruns, self.previews = Reruns(calls), Previews(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.versions, self.packages = Versions(calls), Packages(calls)
+        self.variables = Variables(calls)
 
     async def __aenter__(self) -> Self:
         return self

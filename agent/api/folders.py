@@ -112,6 +112,11 @@ class Folders:
         return self.temp / "searches"
 
     @property
+    def previews(self) -> Path:
+        """Records of previews that can be looked at."""
+        return self.temp / "previews"
+
+    @property
     def all(self) -> tuple[Path, ...]:
         """Every folder that `create` makes."""
         return (self.config, self.data, self.logs, self.temp, self.cache, self.state)

@@ -542,7 +542,8 @@ class SyncRecord(Model):
 
     Of a failed record, `error_class` is a stable name for the kind of trouble (see `docs/guide/errors.md`; empty where
     nobody recognises it), `error_title` and `cause` say it in words, and `target` is where it is cured:
-    `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`.
+    `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`. A record
+    that was `skipped_by_operator` is not written in its present state.
     """
 
     flow: str
@@ -559,6 +560,7 @@ class SyncRecord(Model):
     error_title: str = ""
     cause: str = ""
     target: str = ""
+    skipped_by_operator: bool = False
 
 
 class SyncPage(Model):
@@ -695,6 +697,7 @@ class EventKind(StrEnum):
     CONFIGURATION = "configuration"  # Configuration, or its id alone when it was removed
     FLOW = "flow"  # name of the processflow
     SETTING = "setting"  # Setting
+    PREVIEW = "preview"  # Preview
 
 
 class DeploymentLine(Model):

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from agent.api import models
 from agent.api.calls import Calls
-from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
+from agent.api.rerun_models import (
+    Execution,
+    FilterClause,
+    ReplayWindow,
+    Resync,
+    RetryPlanChange,
+    RetrySchedule,
+)
 
 
 class Reruns:
@@ -27,3 +34,15 @@ class Reruns:
     async def replay(self, flow: str, window: ReplayWindow) -> models.Run:
         """Read once more what changed in a window of time; the bookmark stays."""
         return await self._calls.send("POST", f"/flows/{flow}/replay", models.Run, window)
+
+    async def retry(self, flow: str) -> RetrySchedule:
+        """How a processflow tries failed records again by itself."""
+        return await self._calls.get(f"/flows/{flow}/retry", RetrySchedule)
+
+    async def set_retry(self, flow: str, plan: RetryPlanChange) -> RetrySchedule:
+        """Change how it does so, at once."""
+        return await self._calls.send("PUT", f"/flows/{flow}/retry", RetrySchedule, plan)
+
+    async def clear_retry(self, flow: str) -> RetrySchedule:
+        """Let records be tried again by hand alone."""
+        return await self._calls.send("DELETE", f"/flows/{flow}/retry", RetrySchedule)

@@ -8,7 +8,23 @@ import typer
 
 from agent import __version__
 from agent.api import models
-from agent.cli import apps, flows, functions, log, lookups, packages, reruns, runs, schedules, upkeep
+from agent.cli import (
+    apps,
+    bookmarks,
+    flows,
+    functions,
+    log,
+    lookups,
+    packages,
+    previews,
+    records,
+    reruns,
+    retries,
+    runs,
+    schedules,
+    upkeep,
+    variables,
+)
 from agent.cli.connecting import ask, folders
 from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
@@ -30,12 +46,18 @@ app.add_typer(flows.flow, name="flow")
 app.add_typer(packages.package, name="package")
 app.add_typer(packages.library, name="library")
 app.add_typer(schedules.schedule, name="schedule")
+app.add_typer(variables.variable, name="variable")
+app.add_typer(retries.retry, name="retry")
+app.add_typer(records.record, name="record")
+app.add_typer(bookmarks.bookmark, name="bookmark")
+app.command("audit")(bookmarks.audit)
 app.add_typer(functions.function, name="function")
 app.add_typer(lookups.lookup, name="lookup")
 app.command("run")(reruns.execute)
 app.command("resync")(reruns.resync)
 app.command("replay")(reruns.replay)
 app.command("runs")(runs.runs)
+app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
 app.command("log")(log.log)

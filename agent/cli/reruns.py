@@ -17,7 +17,7 @@ from agent.domain.packet import SyncState
 _CLAUSE = re.compile(
     r"\s*(?P<key>[^\s=!<>]+)\s*(?P<operator>!=|<=|>=|=|<|>|\b(?:in|not_in)\b(?=\s))\s*(?P<value>.*?)\s*"
 )
-_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
 
 
 def resync(
@@ -45,10 +45,10 @@ def resync(
 def replay(
     name: NameArgument,
     since: Annotated[
-        datetime, typer.Option("--from", formats=_MOMENTS, metavar="MOMENT", help="The first moment, in local time.")
+        datetime, typer.Option("--from", formats=MOMENTS, metavar="MOMENT", help="The first moment, in local time.")
     ],
     until: Annotated[
-        datetime, typer.Option("--to", formats=_MOMENTS, metavar="MOMENT", help="The last moment, in local time.")
+        datetime, typer.Option("--to", formats=MOMENTS, metavar="MOMENT", help="The last moment, in local time.")
     ],
     node: Annotated[
         list[str] | None, typer.Option("--node", "-n", help="Only this GET node; may be given several times.")
@@ -85,11 +85,12 @@ def _execution(name: str, filters: list[str] | None, node: str) -> Begin:
         if node:
             fail(_refused("--node says which GET node a filter is for, and there is none.", "Give --filter too."))
         return lambda client: client.execute(name)
-    clauses = [_clause(text) for text in filters]
+    clauses = [clause(text) for text in filters]
     return lambda client: client.reruns.filtered(name, clauses, node=node)
 
 
-def _clause(text: str) -> FilterClause:
+def clause(text: str) -> FilterClause:
+    """A clause of a runtime filter; exits where the text is none."""
     found = _CLAUSE.fullmatch(text)
     if found is None:
         fail(_refused(f"“{text}” is not a clause.", "Write a key, an operator and a value: “status_id = 11”."))

@@ -27,6 +27,10 @@ Position: TypeAlias = Mapping[str, JsonValue]
 """Where a reader stands inside one run: small, JSON, and meaningful only to the connector that made it."""
 
 
+BY_HAND = "by_hand"
+"""In the detail of a bookmark that a person set: its moment is all there is, and a connector goes by that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bookmark:
     """How far a source has been read and acknowledged.

@@ -11,6 +11,7 @@ from agent.domain.app import Action, DataType
 from agent.domain.clauses import FilterPart
 from agent.domain.event_trigger import DEFAULT_WAIT_SECONDS, EventTrigger
 from agent.domain.flow_test import FlowTest
+from agent.domain.variables import Variable
 
 
 class NodeType(StrEnum):
@@ -243,7 +244,7 @@ class Processflow:
     title: str
     description: str
     credentials: Mapping[str, str]
-    variables: Mapping[str, str]
+    variables: Mapping[str, Variable]
     start: StartNode
     stages: tuple[Stage, ...]
     lookups: Mapping[str, str] = field(default_factory=dict)

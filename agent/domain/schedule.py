@@ -82,7 +82,7 @@ class Plan:
             end = f", {self.end_after:,} times" if self.end_after > 1 else ", once"
         elif self.end_on is not None:
             end = f", until {self.end_on.isoformat()}"
-        return f"{_recurrence_text(self.recurrence)}, {self.zone}{end}"
+        return f"{recurrence_text(self.recurrence)}, {self.zone}{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ class Progress:
     alert: str = ""
 
 
-def _recurrence_text(recurrence: Recurrence) -> str:
+def recurrence_text(recurrence: Recurrence) -> str:
+    """A recurrence for people: "Every 2 hours"."""
     match recurrence:
         case Every(number=1, kind=kind):
             return "Every hour" if kind is PlanKind.HOURS else "Every minute"

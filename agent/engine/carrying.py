@@ -29,10 +29,13 @@ from agent.engine.prepared import prepared
 from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.ledger import Cursor, Ledger
+from agent.store.variables import StoredValue
 
 DESTINATION_ID = "destination_id"
 _SHORT_SECONDS = 2.0
 _LOGGED_DROPS = 20
+_FILTER_VALUES = "filter"
+"""The name in a cursor's memory under which the values lie that the source's filter was rendered with."""
 
 
 class ParkedError(Exception):
@@ -93,6 +96,7 @@ class Carrier:
         journal: Hears of records that end nowhere.
         inner_done: Whether what is inside a Halt has run to its end.
         answering: Gathers what senders of events are answered with.
+        filter_values: What the source's filter was rendered with when the read began, to be known until its end.
         moves_bookmark: Whether the source's bookmark follows; only in a normal run.
         again: Whether what is at a destination unchanged is written once more.
         chosen: The records that a retry tries.
@@ -114,6 +118,7 @@ class Carrier:
         journal: RunJournal,
         inner_done: Callable[[str], bool],
         answering: Answering,
+        filter_values: Mapping[str, StoredValue | None] | None = None,
         moves_bookmark: bool = True,
         again: bool = False,
         chosen: Chosen | None = None,
@@ -126,8 +131,11 @@ class Carrier:
         self._moves_bookmark, self._again, self._chosen = moves_bookmark, again, chosen
         self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
-        self._memory = dict(cursor.memory) or loop_memory(clock())
+        loop = {name: value for name, value in cursor.memory.items() if name != _FILTER_VALUES}
+        self._memory = loop or loop_memory(clock())
+        self._filter_values = filter_values or {}
         self._tally = _Tally()
+        self._passed_over: dict[str, set[str]] = {}
 
     @property
     def merges(self) -> bool:
@@ -161,6 +169,11 @@ class Carrier:
         if ready.actions is not None:
             await self._carry_plainly(ready, ready.actions)
             return
+        for post_id, source_ids in ready.passed_over.items():
+            # A Merger may bring them later; a newer state that nobody skipped takes the place of the older.
+            passed_over = self._passed_over.setdefault(post_id, set())
+            passed_over.difference_update(ready.load.source_ids)
+            passed_over.update(source_ids)
         if self._chosen is not None:
             self._chosen.came(ready.load, ready.missing)
         load = ready.load
@@ -225,7 +238,10 @@ class Carrier:
         waiting: list[int] = []
         arrived: dict[int, str] = {}
         stopped: dict[str, int] = {}
+        passed_over = self._passed_over.get(post.id, ())
         for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True)):
+            if source_id in passed_over:
+                continue
             found = known.get(source_id)
             same = found is not None and found.fingerprint == fingerprint
             if found is not None and same and found.run == self._run:
@@ -299,17 +315,21 @@ class Carrier:
         tally = self._tally
         over, memory = True, dict[str, object]()
         if self._stage.source.loop is not None:
-            booked = sum(sink.number for sink in self._sinks.values())
+            packets = sum(sink.number for sink in self._sinks.values())
             over, memory = next_pass(
-                self._stage.source.loop, self._memory, booked=booked, last=ready.last, now=self._clock()
+                self._stage.source.loop, self._memory, booked=packets, last=ready.last, now=self._clock()
             )
         skipped = tally.ended - tally.reached - tally.failed
         changed = tally.touched | tally.failed | skipped | (tally.answered if not self._sinks else set())
+        position = ready.position if not ready.last or over else None
+        if position is not None and self._filter_values and not ready.last:
+            memory = {**memory, _FILTER_VALUES: dict(self._filter_values)}
+        booked = ready.variables if ready.actions is not None else self._walker.values.booked
         return Move(
             stream=self._source_stream,
             before=self._number,
             number=self._number + tally.packets,
-            position=ready.position if not ready.last or over else None,
+            position=position,
             bookmark=ready.bookmark if self._moves_bookmark else None,
             finished=ready.last and over,
             read=tally.read,
@@ -317,6 +337,8 @@ class Carrier:
             failed=len(tally.failed),
             skipped=len(skipped),
             memory=memory,
+            variables=dict(booked.variables),
+            kept=list(booked.kept),
         )
 
     def _forget_older(self, source_ids: Sequence[str]) -> None:
@@ -331,10 +353,17 @@ class Carrier:
         self._begin_anew(move)
 
     def _begin_anew(self, move: Move) -> None:
-        self._number, self._memory = move.number, dict(move.memory)
+        loop = {name: value for name, value in move.memory.items() if name != _FILTER_VALUES}
+        self._number, self._memory = move.number, loop
         self._tally = _Tally()
         if self._chosen is not None:
             self._chosen.forget()
+
+
+def filter_memory(cursor: Cursor) -> Mapping[str, StoredValue | None]:
+    """What the filter of a read was rendered with that goes on."""
+    found: Mapping[str, StoredValue | None] = cursor.memory.get(_FILTER_VALUES, {})
+    return found
 
 
 def _arrived(booked: Acknowledgement, places: Sequence[int]) -> dict[int, str]:

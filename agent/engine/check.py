@@ -1,7 +1,8 @@
 """Checks a parsed document against what the apps offer, before anything is deployed. Executes nothing.
 
-Owns what has to do with credential tokens, schemas, actions, options and filters; the mapper is checked by
-`agent.engine.check_mapping`, the form of the document by `agent.engine.document`. Codes are stable.
+Owns what has to do with credential tokens, schemas, actions, options and filters. The mapper is checked by
+`agent.engine.check_mapping`, variables by `agent.engine.check_variables`, the form of the document by
+`agent.engine.document`. Codes are stable.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from agent.engine.catalogue import Bound, Catalogue
 from agent.engine.check_filters import Filtered, check_filter
 from agent.engine.check_mapping import check_mapping
 from agent.engine.check_names import Known, check_names
+from agent.engine.check_variables import check_variables
 from agent.engine.document import Document
 from agent.engine.report import Place, Report, meant, quoted
 from agent.engine.stages import fed_by_source, posts_by_mapper
@@ -56,6 +58,7 @@ def check(
         checker.check_stage(stage)
     if known is not None:
         check_names(document, known, report, bound=lookups)
+    check_variables(document, document.flow, report, functions=known.functions if known is not None else ())
     return report.problems
 
 

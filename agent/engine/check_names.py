@@ -8,23 +8,12 @@ from typing import Final
 
 from agent.engine.document import Document
 from agent.engine.host_functions import HOST_FUNCTIONS, LOOKUP_FUNCTIONS
+from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
 from agent.engine.names import Use, uses
 from agent.engine.report import Report, closest, quoted
 from agent.engine.vocabulary import Definition
 from agent.engine.written_expressions import Written, written_expressions
 
-JSONATA_FUNCTIONS: Final = frozenset(
-    {
-        "abs", "append", "assert", "average", "base64decode", "base64encode", "boolean", "ceil", "contains", "count",
-        "decodeUrl", "decodeUrlComponent", "distinct", "each", "encodeUrl", "encodeUrlComponent", "error", "exists",
-        "filter", "floor", "formatBase", "formatInteger", "formatNumber", "fromMillis", "join", "keys", "length",
-        "lookup", "lowercase", "map", "match", "max", "merge", "millis", "min", "not", "now", "number", "pad",
-        "parseInteger", "power", "random", "reduce", "replace", "reverse", "round", "shuffle", "sift", "single", "sort",
-        "split", "spread", "sqrt", "string", "substring", "substringAfter", "substringBefore", "sum", "toMillis",
-        "trim", "type", "uppercase", "zip",
-    }
-)  # fmt: skip
-"""Without `$`. `$eval` is not available."""
 BUILT_IN: Final = JSONATA_FUNCTIONS | HOST_FUNCTIONS.keys()
 
 

@@ -51,6 +51,7 @@ class Comparing:
     """Carries the packets of one stage.
 
     Args:
+        walker: Walks the stage's packets.
         stage: The stage.
         flow: Its processflow.
         destinations: An entered connection for each POST.
@@ -63,6 +64,7 @@ class Comparing:
 
     def __init__(
         self,
+        walker: Walker,
         stage: Stage,
         flow: Processflow,
         *,
@@ -76,7 +78,7 @@ class Comparing:
         self._stage, self._flow, self._destinations = stage, flow, destinations
         self._version, self._past, self._audience = version, past, audience
         self._limit, self._halted = limit, halted
-        self._walker, self._delays, self._plain = Walker(stage), Delays(stage), is_plain(stage)
+        self._walker, self._delays, self._plain = walker, Delays(stage, walker.vocabulary), is_plain(stage)
         self._ended: dict[str, str] = {}
         self._reached: set[str] = set()
 
@@ -85,6 +87,7 @@ class Comparing:
         version = self._version or 0
         fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
+        read = load.documents
         if self._walker.holds:
             # Newer states of records replace those that still wait, as in a run.
             self._walker.let_go(frozenset(load.source_ids))
@@ -92,7 +95,7 @@ class Comparing:
             # What is unchanged is not even mapped.
             (post,) = self._stage.posts
             load, _ = await self._without_written(post, load)
-        await self._do_all(self._walker.walk(load))
+        await self._do_all(self._walker.walk(load, read=read))
         self._tell_of_skipped()
 
     async def end(self) -> None:

@@ -1,10 +1,10 @@
 """The program in which expressions are evaluated that may need much memory. Its parent may kill it at any moment.
 
 Messages are msgpack, each after four bytes of its length. The first one, empty, says that the program is ready: on a
-busy machine starting takes a moment, which is not the expression's fault. `[expression, document, lookups]` becomes
-`["result", text, ""]` or `["failure", message, ""]`; before that, `["lookup", name, source]` may ask for a value, and
-gets it alone. The tables of lookups stay with the parent: `lookups` are their names. The program ends when its input
-does, so it never outlives its parent.
+busy machine starting takes a moment, which is not the expression's fault. `[expression, document, lookups,
+bindings]` becomes `["result", text, ""]` or `["failure", message, ""]`; before that, `["lookup", name, source]` may ask
+for a value, and gets it alone. The tables of lookups stay with the parent: `lookups` are their names. The program ends
+when its input does, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MILLISECONDS: Final = 500
 STACK_DEPTH: Final = 200
 SEQUENCE_LENGTH: Final = 1_000_000
 _KEPT: Final = 64
-_REQUESTS = msgspec.msgpack.Decoder(tuple[str, str, dict[str, str]])
+_REQUESTS = msgspec.msgpack.Decoder(tuple[str, str, dict[str, str], dict[str, str | int | float | bool]])
 
 
 def read_message(stream: IO[bytes]) -> bytes | None:
@@ -48,7 +48,7 @@ def main() -> None:
     compiled: dict[str, jsonatapy.JsonataExpression] = {}
     write_message(sys.stdout.buffer, b"")
     while (request := read_message(sys.stdin.buffer)) is not None:
-        expression, document, tables = _REQUESTS.decode(request)
+        expression, document, tables, bindings = _REQUESTS.decode(request)
         try:
             if expression not in compiled:
                 if len(compiled) >= _KEPT:
@@ -56,7 +56,11 @@ def main() -> None:
                 compiled[expression] = registered(jsonatapy.compile(expression), expression)
             with looking_up({name: Lookup(table, _Asked(name)) for name, table in tables.items()}):
                 result = compiled[expression].evaluate_json(
-                    document, timeout=MILLISECONDS, max_stack_depth=STACK_DEPTH, max_sequence_length=SEQUENCE_LENGTH
+                    document,
+                    bindings,
+                    timeout=MILLISECONDS,
+                    max_stack_depth=STACK_DEPTH,
+                    max_sequence_length=SEQUENCE_LENGTH,
                 )
         except ValueError as error:
             answer = ("failure", str(error), "")

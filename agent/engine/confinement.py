@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import psutil
@@ -27,7 +27,7 @@ _MOST_SECONDS: Final = 2 * MILLISECONDS / 1000
 _LOOK_SECONDS: Final = 0.02
 _MOST_PROCESSES: Final = 2
 _ANSWERS = msgspec.msgpack.Decoder(tuple[str, str, str])
-_NO_LOOKUPS: Final[Mapping[str, Lookup]] = {}
+_NOTHING: Final[Mapping[str, Any]] = {}
 _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
@@ -45,15 +45,22 @@ class Confinement:
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[bytes]] = []
 
-    def evaluate(self, expression: str, document: str, lookups: Mapping[str, Lookup] = _NO_LOOKUPS) -> str:
+    def evaluate(
+        self,
+        expression: str,
+        document: str,
+        lookups: Mapping[str, Lookup] = _NOTHING,
+        bindings: Mapping[str, object] = _NOTHING,
+    ) -> str:
         """The result as JSON text. The process asks back for single values of lookups: tables may be large.
+        `bindings` are the values of variables by name.
 
         Raises:
             ValueError: the expression fails, takes too long, or needs too much memory.
         """
         tables = {name: lookup.table for name, lookup in lookups.items()}
         with self._process() as process:
-            return self._ask(process, msgspec.msgpack.encode((expression, document, tables)), lookups)
+            return self._ask(process, msgspec.msgpack.encode((expression, document, tables, bindings)), lookups)
 
     def _ask(self, process: subprocess.Popen[bytes], request: bytes, lookups: Mapping[str, Lookup]) -> str:
         assert process.stdin is not None

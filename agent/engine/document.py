@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from agent.domain.processflow import Problem, Processflow, StartNode, unfolded
+from agent.engine import variable_forms
 from agent.engine.fields import Fields
 from agent.engine.flow_test_forms import flow_tests
 from agent.engine.graph import graph
@@ -22,7 +23,6 @@ SCHEMA_VERSION = 1
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MOST_CHARACTERS = 100
 _MOST_NODES = 500
@@ -89,7 +89,7 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
     title = fields.text("title") or name
     description = fields.text("description")
     credentials = _pairs(fields, "credentials", _IDENTIFIER, report)
-    variables = _pairs(fields, "variables", _VARIABLE, report)
+    variables = variable_forms.variables(fields, report)
     lookups = _pairs(fields, "lookups", _IDENTIFIER, report)
     nodes, complete = _nodes(fields.branch("nodes", required=True), report)
     links = fields.items("links", required=True)

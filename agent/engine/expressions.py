@@ -27,12 +27,14 @@ from agent.engine.confinement import Confinement
 from agent.engine.conversion import JsonNumber, json_text
 from agent.engine.growth import can_grow
 from agent.engine.host_functions import HOST_FUNCTIONS, looking_up, registered
+from agent.engine.names import named
 from agent.engine.needs import Reduction
 from agent.engine.signature import REMEDY, RefusedError
 from agent.engine.vocabulary import PLAIN, Vocabulary
 
 MOST_CHARACTERS: Final = 10_000
 _PACKET_SECONDS: Final = 20.0
+_PACKET_MILLISECONDS: Final = 10_000
 _KEPT_PER_THREAD: Final = 64
 _WHOLE_BITS: Final = 53
 
@@ -111,7 +113,7 @@ class Expressions:
 
     Args:
         expressions: Each must compile by itself.
-        vocabulary: The functions and lookups that they may name.
+        vocabulary: The functions, lookups and variables that they may name.
 
     Where one of them names the root, `$$`, the documents are evaluated one by one, so that each is its own root.
     """
@@ -120,7 +122,10 @@ class Expressions:
         self._expressions = expressions
         self._lookups = vocabulary.lookups
         self._prelude = vocabulary.prelude(expressions.values())
-        pure = _HOST_NAMES.union(f"${name}" for name in vocabulary.functions)
+        names = frozenset().union(*map(named, expressions.values()))
+        # What costs nothing is not to be asked for: most expressions name no variable.
+        self._variables = vocabulary.variables if names & vocabulary.variables.names else None
+        pure = _HOST_NAMES.union(f"${name}" for name in (*vocabulary.functions, *vocabulary.variables.names))
         self._reduction = Reduction(expressions.values(), pure)
         self._alone = any(names_root(text) for text in expressions.values())
         # Functions that call functions can double a text again and again.
@@ -137,6 +142,25 @@ class Expressions:
         """
         with looking_up(self._lookups):
             return self._evaluated(documents, deadline)
+
+    def over_packet(self, documents: Sequence[bytes]) -> Any:
+        """What the only expression gives for a packet, which it sees as a list of records; None for nothing.
+
+        Raises:
+            ValueError: it failed; the text says why.
+        """
+        (expression,) = self._expressions.values()
+        packet = b"[" + b",".join(map(_exact, self._reduction.reduced(documents))) + b"]"
+        result, reason = "", ""
+        try:
+            with looking_up(self._lookups):
+                result = self._run(self._within(expression), packet.decode(), milliseconds=_PACKET_MILLISECONDS)
+        except ValueError as error:
+            reason = _failure("", str(error)).reason
+        if not result:
+            # Not out of the handler: the library's error holds the expression, which must not leave this thread.
+            raise ValueError(reason)
+        return msgspec.json.decode(result)
 
     def _evaluated(self, documents: Sequence[bytes], deadline: float | None) -> Evaluated:
         documents = [_exact(document) for document in self._reduction.reduced(documents)]
@@ -185,12 +209,17 @@ class Expressions:
                 return _failure(name, str(error))
         return _failure("", message)
 
-    def _run(self, expression: str, document: str) -> str:
+    def _run(self, expression: str, document: str, *, milliseconds: int = MILLISECONDS) -> str:
+        bindings = dict(self._variables.bindings) if self._variables is not None else None
         if self._confined:
-            return _confinement.evaluate(expression, document, self._lookups)
+            return _confinement.evaluate(expression, document, self._lookups, bindings or {})
         with _no_panic():
             return _compiled(expression).evaluate_json(
-                document, timeout=MILLISECONDS, max_stack_depth=STACK_DEPTH, max_sequence_length=SEQUENCE_LENGTH
+                document,
+                bindings,
+                timeout=milliseconds,
+                max_stack_depth=STACK_DEPTH,
+                max_sequence_length=SEQUENCE_LENGTH,
             )
 
 

@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     |(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
     |(?P<function>\$[A-Za-z]\w*)\s*\(\s*(?P<closed>\))?
+    |(?P<variable>\$[A-Za-z_]\w*)
     |(?P<step>\.\s*(?:[A-Za-z_]\w*|`[^`]+`))
     |(?P<name>[A-Za-z_]\w*|`[^`]+`)
     |(?P<sign>!=|<=|>=|\.\.|[-+/&=<>?:,()\[\]])""",
@@ -36,13 +37,13 @@ _PURE: Final = frozenset(
 def needed_names(expression: str, pure: Set[str] = frozenset()) -> frozenset[str] | None:
     """The top-level attributes that the expression may look at; None where it may be any.
 
-    `pure` are more functions, with their `$`, that look at nothing but their arguments.
+    `pure` are more functions, with their `$`, that look at nothing but their arguments, and variables.
     """
     names: set[str] = set()
     place = 0
     while place < len(expression):
         token = _TOKEN.match(expression, place)
-        if token is None or token["closed"] or _looks_around(token["function"], pure):
+        if token is None or token["closed"] or _looks_around(token, pure):
             return None
         if token["name"]:
             names.add(token["name"].strip("`"))
@@ -50,7 +51,10 @@ def needed_names(expression: str, pure: Set[str] = frozenset()) -> frozenset[str
     return frozenset(names)
 
 
-def _looks_around(function: str | None, pure: Set[str]) -> bool:
+def _looks_around(token: re.Match[str], pure: Set[str]) -> bool:
+    if token["variable"]:
+        return token["variable"] not in pure
+    function = token["function"]
     return function is not None and function not in _PURE and function not in pure
 
 

@@ -19,6 +19,7 @@ from agent.domain.run_plan import Normal, Replay, Resend, Retry, RunPlan, Runtim
 from agent.engine.filter_functions import UPPER_LIMIT
 from agent.engine.filters import Rendered, render
 from agent.engine.placeholders import functions_in
+from agent.engine.variable_values import FilterTexts
 
 _LOWER = (">", ">=")
 
@@ -66,7 +67,7 @@ def writes_again(plan: RunPlan) -> bool:
 def ask(
     get: GetNode,
     plan: RunPlan,
-    flow: Processflow,
+    variables: FilterTexts,
     *,
     bookmark: Bookmark | None,
     position: Position | None,
@@ -80,21 +81,28 @@ def ask(
     window = None
     match plan:
         case RuntimeFilter(filters=filters):
-            rendered = _rendered((*filters[get.id], *_kept(get, filters[get.id])), get, flow, bookmark)
+            rendered = _rendered((*filters[get.id], *_kept(get, filters[get.id])), get, variables, bookmark)
         case Replay(since=since, until=until):
             parts = (*get.filters, *_upper_bounds(get))
-            rendered = render(parts, moment=None, start_from=since, until=until, variables=flow.variables)
+            rendered = render(parts, moment=None, start_from=since, until=until, variables=variables.texts,
+                              secret_variables=variables.secret)  # fmt: skip
             window = (since, until) if _windowed(get) else None
         case Retry() | Resend():
-            rendered = _rendered(_kept(get, ()), get, flow, bookmark)
+            rendered = _rendered(_kept(get, ()), get, variables, bookmark)
         case Normal():
-            rendered = _rendered(get.filters, get, flow, bookmark)
+            rendered = _rendered(get.filters, get, variables, bookmark)
     request = ReadRequest(
         schema=get.schema, action=get.action, clauses=rendered.clauses, options=get.options,
         bookmark=bookmark if isinstance(plan, Normal) else None, position=position, packet_records=packet_records,
         window=window,
     )  # fmt: skip
     return Asked(request, rendered.text)
+
+
+def filters_of(get: GetNode, plan: RunPlan) -> tuple[FilterPart, ...]:
+    """All filters that a GET node may ask with under this plan."""
+    given = plan.filters.get(get.id, ()) if isinstance(plan, RuntimeFilter) else ()
+    return (*get.filters, *get.retry_filters, *given)
 
 
 def check_replay(get: GetNode) -> None:
@@ -106,13 +114,18 @@ def check_replay(get: GetNode) -> None:
     _upper_bounds(get)
 
 
+def reads_by_id(get: GetNode) -> bool:
+    """Whether a GET node can read chosen records again."""
+    return bool(get.retry_filters) or (get.offered is not None and get.offered.by_id)
+
+
 def check_by_id(get: GetNode) -> None:
     """Find out whether a GET node can read chosen records again.
 
     Raises:
         ConfigurationError: code `retry-filter-missing`, with what to add.
     """
-    if get.retry_filters or (get.offered is not None and get.offered.by_id):
+    if reads_by_id(get):
         return
     raise ConfigurationError(
         f"{get.id} cannot fetch single records again: its app does not offer it, and it has no retry filter.",
@@ -123,9 +136,11 @@ def check_by_id(get: GetNode) -> None:
     )
 
 
-def _rendered(parts: Sequence[FilterPart], get: GetNode, flow: Processflow, bookmark: Bookmark | None) -> Rendered:
+def _rendered(parts: Sequence[FilterPart], get: GetNode, variables: FilterTexts, bookmark: Bookmark | None) -> Rendered:
     moment = bookmark.moment if bookmark is not None else None
-    return render(parts, moment=moment, start_from=get.start_from, variables=flow.variables)
+    return render(
+        parts, moment=moment, start_from=get.start_from, variables=variables.texts, secret_variables=variables.secret
+    )
 
 
 def _kept(get: GetNode, given: Iterable[Clause]) -> tuple[Clause, ...]:

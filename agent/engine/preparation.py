@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import xxhash
 
 from agent.domain.packet import Packet
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
+from agent.engine.variable_values import Booked
 from agent.engine.walking import Action, Walker, Write
 from agent.store.acknowledgement import StoredBookmark
 from agent.store.ledger import Ledger
@@ -30,6 +31,7 @@ class Ready:
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
     `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
     that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
+    `variables` is what is to be booked of these where the load has walked already.
     """
 
     load: Load
@@ -38,7 +40,10 @@ class Ready:
     unchanged: int
     position: dict[str, object]
     bookmark: StoredBookmark | None
+    variables: Booked
     missing: Sequence[str] = ()
+    passed_over: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By POST node: the records whose present state an operator skipped. A POST that nobody skips at is not there."""
 
     @property
     def last(self) -> bool:
@@ -57,6 +62,7 @@ class Preparation:
         journal: Takes packets in Diagnosis Mode.
         node: The id of the source, for the journal.
         first_number: The number of the first packet of this slice.
+        skippable: The streams, by POST node, in which an operator has skipped records.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Preparation:
         journal: RunJournal,
         node: str,
         first_number: int,
+        skippable: Mapping[str, int] | None = None,
     ) -> None:
         self._walker = walker
         self._ledger = ledger
@@ -77,6 +84,7 @@ class Preparation:
         self._journal = journal
         self._node = node
         self._number = first_number
+        self._skippable = skippable or {}
         self._knows_records = stream is not None and ledger.has_records(stream)
         self._on_their_way: deque[dict[str, int]] = deque()
 
@@ -91,12 +99,13 @@ class Preparation:
         version = self._version
         fingerprints = [fingerprint_of(document, version) for document in packet.documents]
         load = Load(packet.source_ids, fingerprints, packet.documents).newest()
-        actions = None
+        actions, read = None, load.documents
+        passed_over = await self._passed_over(load) if self._skippable else {}
         if self._stream is not None:
-            load = await self._changed(load)
+            load = await self._changed(load, passed_over)
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
             # In a thread, so that requests to the source go out meanwhile.
-            actions = await asyncio.to_thread(self._walked, load)
+            actions = await asyncio.to_thread(self._walked, load, read)
         self._keep_for_diagnosis(load, actions or ())
         return Ready(
             load=load,
@@ -105,14 +114,29 @@ class Preparation:
             unchanged=len(packet) - len(load),
             position=dict(packet.position),
             bookmark=_stored(packet),
+            variables=self._walker.values.booked,
             missing=packet.missing,
+            passed_over=passed_over,
         )
 
-    def _walked(self, load: Load) -> Sequence[Action]:
-        return list(self._walker.walk(load))
+    def _walked(self, load: Load, read: Sequence[bytes]) -> Sequence[Action]:
+        return list(self._walker.walk(load, read=read))
 
-    async def _changed(self, load: Load) -> Load:
-        known = await self._known(load.source_ids)
+    async def _passed_over(self, load: Load) -> dict[str, frozenset[str]]:
+        """What an operator skipped: exactly this state of the record, whichever version it was met by."""
+        found: dict[str, frozenset[str]] = {}
+        for post, stream in self._skippable.items():
+            skipped = await asyncio.to_thread(self._ledger.skipped, stream, load.source_ids)
+            found[post] = frozenset(
+                source_id
+                for source_id, document in zip(load.source_ids, load.documents, strict=True)
+                if (one := skipped.get(source_id)) is not None
+                and one.fingerprint == fingerprint_of(document, one.version or self._version)
+            )
+        return found
+
+    async def _changed(self, load: Load, passed_over: Mapping[str, frozenset[str]]) -> Load:
+        known = await self._known(load, frozenset().union(*passed_over.values()))
         kept = [
             index
             for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True))
@@ -120,12 +144,17 @@ class Preparation:
         ]
         return load if len(kept) == len(load) else load.picked(kept)
 
-    async def _known(self, source_ids: Sequence[str]) -> dict[str, int]:
-        """The fingerprints that these records have at the destination, or will have before this packet gets there."""
+    async def _known(self, load: Load, passed_over: frozenset[str]) -> dict[str, int]:
+        """The fingerprints that these records have at the destination, or will have before this packet gets there; what
+        was skipped counts as there."""
+        source_ids = load.source_ids
         on_their_way = tuple(self._on_their_way)
         known: dict[str, int] = {}
         if self._knows_records and source_ids and self._stream is not None:
             known = await asyncio.to_thread(self._ledger.acknowledged_fingerprints, self._stream, source_ids)
+        if passed_over:
+            pairs = zip(source_ids, load.fingerprints, strict=True)
+            known.update({source_id: fingerprint for source_id, fingerprint in pairs if source_id in passed_over})
         for packet in on_their_way:
             known.update(packet)
         return known

@@ -11,20 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.connectors.contract import Connection, ReadRequest
-from agent.domain.clauses import FilterPart
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.domain.processflow import GetNode, Processflow, Stage
 from agent.domain.run import Counts
+from agent.domain.run_plan import NORMAL, Normal, RunPlan
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
-from agent.engine.filters import render
+from agent.engine.plans import ask, stages_of, takes_part
 from agent.engine.reading import Readable, opened
+from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.verdict import FailureLimit
+from agent.engine.vocabulary import PLAIN, Vocabulary
+from agent.engine.walking import Walker
 from agent.store.past import Past
+from agent.store.variables import VariableStore
 
 _PACKET_RECORDS = 1_000
 
@@ -39,14 +43,16 @@ class Previewed:
         version: The deployed version that would run; None for a document that is not deployed, which has written
             nothing yet.
         limit: How many records each GET reads at most; None for all.
-        filters: One-off filters by GET node, in the place of its action filter; other GET nodes then read nothing.
+        vocabulary: What its expressions may name.
+        plan: What the run is to do: a normal one, a runtime filter, or a replay.
     """
 
     flow: Processflow
     bindings: Mapping[str, str]
     version: int | None
     limit: int | None = None
-    filters: Mapping[str, tuple[FilterPart, ...]] = field(default_factory=dict)
+    vocabulary: Vocabulary = PLAIN
+    plan: RunPlan = NORMAL
 
 
 class Previewing:
@@ -57,12 +63,22 @@ class Previewing:
         connections: Opens the apps.
         past: What earlier runs left.
         audience: Who is told.
+        variables: What is stored for variables. What the preview makes of them is told to nobody.
     """
 
-    def __init__(self, what: Previewed, *, connections: Bindings, past: Past, audience: Audience) -> None:
+    def __init__(
+        self,
+        what: Previewed,
+        *,
+        connections: Bindings,
+        past: Past,
+        audience: Audience,
+        variables: VariableStore | None = None,
+    ) -> None:
         self._what, self._connections, self._past, self._audience = what, connections, past, audience
+        self._variables, self._values = variables, NO_VALUES
         self._limit = FailureLimit(Counts())
-        self._halted: set[str] = set()
+        self._begun: set[str] = set()
 
     async def run(self) -> None:
         """Go through all stages.
@@ -70,11 +86,17 @@ class Previewing:
         Raises:
             AgentError: what would end a run as well: an app that cannot be reached, a table that does not fit.
         """
-        await self._stages(self._what.flow.stages)
+        what = self._what
+        self._values = VariableValues(
+            what.flow.variables, flow=what.flow.name, store=self._variables, vocabulary=what.vocabulary
+        )
+        await self._stages(stages_of(what.plan, what.flow))
 
     async def _stages(self, stages: Sequence[Stage]) -> None:
+        """Those of the stages that take part and had no turn yet."""
         for stage in stages:
-            if not self._what.filters or stage.source.id in self._what.filters:
+            if takes_part(self._what.plan, stage) and stage.source.id not in self._begun:
+                self._begun.add(stage.source.id)
                 await self._stage(stage)
 
     async def _stage(self, stage: Stage) -> None:
@@ -88,8 +110,8 @@ class Previewing:
                 sizes.append(destinations[post.id].packet_records(post.schema, post.action))
             source = await self._source(stage, stack)
             comparing = Comparing(
-                stage, what.flow, destinations=destinations, version=what.version, past=self._past,
-                audience=self._audience, limit=self._limit, halted=self._halted_at,
+                Walker(stage, what.vocabulary, self._values), stage, what.flow, destinations=destinations,
+                version=what.version, past=self._past, audience=self._audience, limit=self._limit, halted=self._halted_at,
             )  # fmt: skip
             request = await self._request(stage.source, min(sizes, default=_PACKET_RECORDS))
             async with aclosing(self._packets(source, request)) as packets:
@@ -101,34 +123,25 @@ class Previewing:
         """What the stage reads from; a one-off filter asks the app itself."""
         what = self._what
         return await opened(
-            stage, flow=self._past.flow, normal=not what.filters, events=self._past.events, stack=stack,
+            stage, flow=self._past.flow, normal=isinstance(what.plan, Normal), events=self._past.events, stack=stack,
             missing=lambda _: None,
             connect=lambda get: self._connections.connection(get, what.flow, what.bindings),
         )  # fmt: skip
 
     async def _halted_at(self, stage: Stage, node: str) -> None:
         """What is inside a Halt goes first, once."""
-        if node not in self._halted:
-            self._halted.add(node)
-            await self._stages(stage.inner.get(node, ()))
+        await self._stages(stage.inner.get(node, ()))
 
     async def _request(self, get: GetNode, packet_records: int) -> ReadRequest:
-        """What a run would ask for: from the bookmark on, or what a one-off filter selects."""
-        chosen = self._what.filters.get(get.id)
+        """What a run would ask for, and no larger packets than the limit allows."""
+        what = self._what
         bookmark = await asyncio.to_thread(self._past.bookmark, get.id)
-        rendered = render(
-            get.filters if chosen is None else chosen,
-            moment=bookmark.moment if bookmark is not None else None,
-            start_from=get.start_from,
-            variables=self._what.flow.variables,
-        )
-        self._audience.begins(get.id, rendered.text)
-        limit = self._what.limit
-        return ReadRequest(
-            schema=get.schema, action=get.action, clauses=rendered.clauses, options=get.options,
-            bookmark=bookmark if chosen is None else None, position=None,
-            packet_records=packet_records if limit is None else min(packet_records, limit),
+        asked = ask(
+            get, what.plan, self._values.texts(), bookmark=bookmark, position=None,
+            packet_records=packet_records if what.limit is None else min(packet_records, what.limit),
         )  # fmt: skip
+        self._audience.begins(get.id, asked.text)
+        return asked.request
 
     async def _packets(self, source: Readable, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Packets up to the limit; the next one is fetched while the one before is looked at."""

@@ -34,6 +34,7 @@ from agent.store.events import EventStore
 from agent.store.ledger import FENCED, Ledger
 from agent.store.runs import RunRow, RunStore
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 
 _LEVELS: Mapping[RunState, Level] = {RunState.FAILED: "error", RunState.PARTIAL: "warning"}
 
@@ -64,6 +65,8 @@ class Parts:
     answers: Answers
     parse: Callable[[Deployment], Processflow]
     vocabulary: Callable[[Deployment], Vocabulary] = lambda _: PLAIN
+    variables: VariableStore | None = None
+    """Needed where processflows have variables."""
 
 
 class Runner:
@@ -140,6 +143,7 @@ class Runner:
                 parts=StageParts(
                     runs=self._parts.runs, ledger=self._parts.ledger, bindings=self._parts.bindings,
                     clock=self._parts.clock, events=self._parts.events, answers=self._parts.answers,
+                    variables=self._parts.variables,
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
                 time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),

@@ -17,7 +17,7 @@ from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, St
 from agent.domain.run import RunState
 from agent.domain.run_plan import Normal, Replay, Retry, RuntimeFilter
 from agent.engine.bindings import Bindings
-from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, is_plain
+from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
@@ -25,16 +25,18 @@ from agent.engine.event_answers import Answering, Answers
 from agent.engine.filters import render
 from agent.engine.journal import RunJournal
 from agent.engine.pipeline import Pipeline
-from agent.engine.plans import Asked, ask, check_by_id, planned, takes_part, writes_again
+from agent.engine.plans import Asked, ask, check_by_id, filters_of, planned, takes_part, writes_again
 from agent.engine.preparation import Preparation
 from agent.engine.reading import Readable, opened
 from agent.engine.rereading import Rereading
+from agent.engine.variable_values import FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
 from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
+from agent.store.variables import VariableStore
 
 _PACKET_RECORDS = 2_500
 _FILTER_NAMES = {Retry: "Retry by id", RuntimeFilter: "Runtime Filter", Replay: "Window"}
@@ -50,6 +52,7 @@ class StageParts:
     clock: Callable[[], datetime]
     events: EventStore
     answers: Answers
+    variables: VariableStore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,14 @@ class Stages:
                 connect=lambda get: self.parts.bindings.connection(get, self.flow, self.bindings),
                 missing=lambda ids: self._tell_missing(stage.source, ids),
             )  # fmt: skip
-            plan, walker = row.plan, Walker(stage, self.vocabulary)
+            plan = row.plan
+            values = VariableValues(
+                self.flow.variables, flow=row.flow, run=row.id, store=self.parts.variables, vocabulary=self.vocabulary
+            )
+            # A read that goes on asks for what it asked for when it began, whatever its packets have brought since.
+            begun = cursor.position is not None
+            asked_with = filter_memory(cursor) if begun else values.remembered(filters_of(stage.source, plan))
+            walker = Walker(stage, self.vocabulary, values)
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
@@ -131,16 +141,20 @@ class Stages:
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
                 answering=Answering(self.parts.answers, row.flow, cursor.position),
                 moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
+                filter_values=asked_with,
             )  # fmt: skip
             plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
                 version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
+                # A retry tries what was chosen for it, and that is nothing that anybody skipped.
+                skippable={} if chosen is not None else self._skippable(streams),
             )  # fmt: skip
-            asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS))
+            texts = values.texts(asked_with)
+            asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS), texts)
             pipeline = Pipeline(
-                source=self._source(stage, source), preparation=preparation, carrier=carrier, control=self.control,
-                journal=self.journal, time_is_up=self.time_is_up,
+                source=self._source(stage, source, texts), preparation=preparation, carrier=carrier,
+                control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
             return await pipeline.run(asked.request)
@@ -152,11 +166,11 @@ class Stages:
                 record=one, detail="It may have been deleted since, or the filter leaves it out.",
             )  # fmt: skip
 
-    def _asked(self, get: GetNode, cursor: Cursor, packet_records: int) -> Asked:
+    def _asked(self, get: GetNode, cursor: Cursor, packet_records: int, variables: FilterTexts) -> Asked:
         if cursor.position is not None and not isinstance(cursor.position, dict):
             raise FatalError("The run's position is damaged.", code="ledger-broken", remedy="Execute it again.")
         asked = ask(
-            get, self.row.plan, self.flow, bookmark=self.parts.ledger.bookmark(self._stream(get)),
+            get, self.row.plan, variables, bookmark=self.parts.ledger.bookmark(self._stream(get)),
             position=cursor.position, packet_records=packet_records,
         )  # fmt: skip
         if cursor.position is None:
@@ -167,17 +181,23 @@ class Stages:
             )  # fmt: skip
         return asked
 
-    def _source(self, stage: Stage, source: Readable) -> Readable:
+    def _source(self, stage: Stage, source: Readable, variables: FilterTexts) -> Readable:
         """What packets are read from: the app, or for a retry the records that it tries."""
         if not isinstance(self.row.plan, Retry):
             return source
         get, posts = stage.source, [post.id for post in stage.posts]
         check_by_id(get)
-        rendered = render(get.retry_filters, moment=None, start_from=get.start_from, variables=self.flow.variables)
+        rendered = render(
+            get.retry_filters, moment=None, start_from=get.start_from, variables=variables.texts,
+            secret_variables=variables.secret,
+        )  # fmt: skip
         return Rereading(
             source, rendered.clauses,
             lambda after, limit: self.parts.runs.chosen(self.row.id, posts, after=after, limit=limit),
         )  # fmt: skip
+
+    def _skippable(self, streams: Mapping[str, int]) -> dict[str, int]:
+        return {post: stream for post, stream in streams.items() if self.parts.ledger.has_skips(stream)}
 
     def _target(self, post: PostNode) -> WriteTarget:
         return WriteTarget(

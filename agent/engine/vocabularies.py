@@ -47,17 +47,21 @@ class Vocabularies:
         Raises:
             ConfigurationError: code `function-missing` or `lookup-not-found`: something was lost since it was deployed.
         """
-        if not deployment.functions and not deployment.lookups:
+        return self.pinned(Pins(deployment.functions, deployment.lookups))
+
+    def pinned(self, pins: Pins) -> Vocabulary:
+        """What expressions may name with these pins. Raises ConfigurationError as `of`."""
+        if not pins.functions and not pins.lookups:
             return PLAIN
-        functions = {row.name: definition(row) for row in self._functions.pinned(deployment.functions)}
-        lost = sorted(deployment.functions.keys() - functions.keys())
+        functions = {row.name: definition(row) for row in self._functions.pinned(pins.functions)}
+        lost = sorted(pins.functions.keys() - functions.keys())
         if lost:
             raise ConfigurationError(
-                f"Version {deployment.functions[lost[0]]} of the function ${lost[0]} is not in the library.",
+                f"Version {pins.functions[lost[0]]} of the function ${lost[0]} is not in the library.",
                 code="function-missing",
                 remedy="Save the function, then deploy the processflow again.",
             )
-        return Vocabulary(functions, self._tables(deployment.lookups))
+        return Vocabulary(functions, self._tables(pins.lookups))
 
     def known(self) -> Known:
         """What there is now."""

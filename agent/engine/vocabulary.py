@@ -1,4 +1,4 @@
-"""What expressions may name besides JSONata's own functions: those of the function library, and lookups.
+"""What expressions may name besides JSONata's own functions: those of the function library, lookups and variables.
 
 A library function is a JSONata definition that is put in front of the expressions that use it, and of no others. Inside
 it there is no record: what it works on comes in through its parameters.
@@ -52,12 +52,34 @@ class Lookup:
     values: Values
 
 
+class Variables(Protocol):
+    """The variables of one run, as expressions see them."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all of them."""
+        ...
+
+    @property
+    def bindings(self) -> Mapping[str, object]:
+        """The values as they are now, by name, of those that have one."""
+        ...
+
+
+class _NoVariables:
+    """Those of a processflow that has none."""
+
+    names: frozenset[str] = frozenset()
+    bindings: Mapping[str, object] = {}
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """The functions and lookups of one processflow."""
+    """The functions, lookups and variables of one processflow."""
 
     functions: Mapping[str, Definition] = field(default_factory=dict)
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    variables: Variables = field(default_factory=_NoVariables)
 
     def prelude(self, expressions: Iterable[str]) -> str:
         """The definitions that these expressions need, each after those that it calls; empty where they need none."""

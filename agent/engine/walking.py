@@ -7,7 +7,7 @@ Whoever walks does these things in the order in which they come.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agent.domain.errors import RecordError
@@ -27,6 +27,7 @@ from agent.domain.processflow import (
 from agent.engine.decisions import Condition
 from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
+from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.vocabulary import PLAIN, Vocabulary
 
 
@@ -72,13 +73,16 @@ class Walker:
     Args:
         stage: The stage; its mappers have types.
         vocabulary: What the expressions of its nodes may name.
+        values: The variables, which packets change on their way.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN) -> None:
-        self.vocabulary = vocabulary
+    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN, values: VariableValues = NO_VALUES) -> None:
+        self.vocabulary = vocabulary = replace(vocabulary, variables=values)
+        self.values = values
+        self._followed = {node for node in stage.nodes if values.follows(node, source=False)}
         self._stage = stage
         nodes = stage.nodes.values()
         self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
@@ -102,8 +106,10 @@ class Walker:
             self._held[node_id] = [load for load in kept if len(load)]
         return dropped
 
-    def walk(self, load: Load) -> Iterator[Action]:
-        """What is to be done with a packet from the source."""
+    def walk(self, load: Load, *, read: Sequence[bytes] | None = None) -> Iterator[Action]:
+        """What is to be done with a packet from the source. `read` are the records as they were read, where some of
+        them do not walk any more."""
+        self.values.leave(self._stage.source.id, load.documents if read is None else read, source=True)
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
     def enter(self, post: PostNode, load: Load) -> Iterator[Action]:
@@ -123,6 +129,8 @@ class Walker:
                 return
 
     def _onward(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
+        if node_id in self._followed:
+            self.values.leave(node_id, _fine(load), source=False)
         targets = [way.target for way in self._stage.ways.get(node_id, ()) if way.output is output]
         if not targets and len(load) and not isinstance(self._stage.nodes.get(node_id), PostNode):
             yield Drop(node_id, load)
@@ -186,3 +194,9 @@ class Walker:
         load = load.failed(decided.errors)
         yield from self._onward(node.id, Output.THEN, load.picked(decided.then))
         yield from self._onward(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
+
+
+def _fine(load: Load) -> Sequence[bytes]:
+    """The records that have not failed."""
+    documents = load.as_documents()
+    return [document for index, document in enumerate(documents) if index not in load.errors]

@@ -18,6 +18,8 @@ class Written:
     text: str
     place: Place
     leaf: Leaf | None = None
+    node: str = ""
+    """Where it is evaluated; empty for that of a variable."""
 
     def place_at(self, offset: int) -> Place:
         """Where one of its characters stands."""
@@ -39,7 +41,8 @@ def written_expressions(document: Document) -> Iterator[Written]:
         if path not in leaves:
             leaves[path] = _leaves(document.find(*path))
         leaf = next((one for one in leaves[path] if one.text == expression), None)
-        yield Written(expression, leaf.place if leaf is not None else document.place(*path), leaf)
+        place = leaf.place if leaf is not None else document.place(*path)
+        yield Written(expression, place, leaf, path[1] if path[0] == "nodes" else "")
 
 
 def _expressions(flow: Processflow) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -53,6 +56,9 @@ def _expressions(flow: Processflow) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("nodes", node.id, "when"), node.condition
         elif isinstance(node, DelayNode) and node.expression:
             yield ("nodes", node.id, "expression"), node.expression
+    for variable in flow.variables.values():
+        if variable.expression:
+            yield ("variables", variable.name, "expression"), variable.expression
 
 
 def _mapped(mapping: AttributeMapping, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from agent import __version__
 from agent.api import models
@@ -21,18 +22,18 @@ from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
-from agent.service.chosen_bindings import BindingChoice
+from agent.service.bookmarks import Bookmarks
+from agent.service.chosen_bindings import UNBOUND, BindingChoice
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.configurations import Configurations
 from agent.service.cures import Cures
-from agent.service.deploying import Deploying
+from agent.service.deployment_parts import DeploymentParts
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
-from agent.service.flow_testing import FlowTesting
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
@@ -42,41 +43,48 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
-from agent.service.package_kinds import FlowKind, FunctionKind, LookupKind
-from agent.service.packages import Packages
+from agent.service.preview_plans import PreviewParts
+from agent.service.previews import Previews
+from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.reruns import Reruns
+from agent.service.retrying import Retrying
 from agent.service.runs import Runs
-from agent.service.scheduler import Scheduler
+from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
 from agent.service.trips import Trips
 from agent.service.validations import Validations
-from agent.service.versions import Versions
+from agent.service.variables import Variables
 from agent.service.worker import Worker
+from agent.store.audit import Audit
+from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
-from agent.store.deployment_log import DeploymentLog
 from agent.store.deployments import DeploymentStore
 from agent.store.events import EventStore
-from agent.store.flow_history import FlowHistory
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.ledger import Ledger
-from agent.store.library import LibraryStore
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
 from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
+from agent.store.past import Past
+from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
+from agent.store.sealing import Sealer
 from agent.store.settings import Settings
+from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
 from agent.store.vault_keeper import VaultKeeper
 
@@ -129,12 +137,13 @@ class AgentParts:
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
-        schedules = ScheduleStore(self.database)
-        self._runs, self._configurations = runs, configurations
+        schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
+        self._runs, self._configurations, self._deployments = runs, configurations, deployments
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
             self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
@@ -143,6 +152,7 @@ class AgentParts:
         found = connectors()
         compiled = CompiledFlows(configurations, found)
         sync_info = SyncInfo(self.database)
+        bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
@@ -153,7 +163,7 @@ class AgentParts:
                 deployments=deployments,
                 runs=runs,
                 ledger=Ledger(self.database, redact=redactor.redact),
-                bindings=Bindings(configurations=configurations, secrets=self.secrets, connectors=found),
+                bindings=bindings,
                 trips=trips,
                 journal=self.journal,
                 clock=self._clock,
@@ -161,6 +171,7 @@ class AgentParts:
                 events=EventStore(self.database),
                 answers=NoAnswers(),
                 vocabulary=vocabularies.of,
+                variables=variables,
             )
         )
         self.worker = Worker(
@@ -203,45 +214,61 @@ class AgentParts:
             schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
             vocabularies=vocabularies, library=self.functions, companions=companions, hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.testing = FlowTesting(
-            choice=choice, connectors=found, vocabularies=vocabularies, companions=companions, deployments=deployments,
-            compiled=compiled,
-        )  # fmt: skip
-        self._deployment_log = DeploymentLog(self.database)
-        self.deploying = Deploying(
-            deployments=deployments, log=self._deployment_log, choice=choice, testing=self.testing,
-            checks=ConfigurationChecks(self.validations, self.secrets), schedules=self.schedules, connectors=found,
-            vocabularies=vocabularies, companions=companions, environment=self.environment, late=self.late_binding,
-            hub=self.hub, clock=self._clock, describe=self.flows.describe,
-        )  # fmt: skip
-        self.versions = Versions(
-            deployments=deployments, configurations=configurations, log=self._deployment_log,
-            history=FlowHistory(self.database), deploying=self.deploying,
-        )  # fmt: skip
-        documents = LibraryStore(self.database)
-        self.packages = Packages(
-            flows=FlowKind(deployments, documents, vocabularies),
-            others=[LookupKind(self.lookups), FunctionKind(self.functions)],
-            library=documents, deployments=deployments, clock=self._clock,
+        self.documents = DeploymentParts(
+            self.database, deployments=deployments, configurations=configurations, choice=choice,
+            checks=ConfigurationChecks(self.validations, self.secrets), connectors=found, compiled=compiled,
+            vocabularies=vocabularies, companions=companions, functions=self.functions, lookups=self.lookups,
+            schedules=self.schedules, environment=self.environment, late=self.late_binding, hub=self.hub,
+            clock=self._clock, describe=self.flows.describe,
         )  # fmt: skip
         self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, trips=self.trips, queue=self.worker,
-            environment=self.environment, hub=self.hub, require_bound=choice.require, clock=self._clock,
+            store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
+            queue=self.worker, environment=self.environment, hub=self.hub, require_bound=choice.require,
+            clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled))
+        audit = Audit(self.database)
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
+        )  # fmt: skip
+        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.retrying = Retrying(
+            store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
+            hindrance=lambda flow: hindrance_of(self.environment.state) or self._hindrances().get(flow, ""),
+            journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
+            changed=self._wake_scheduler,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
-            state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+            state=lambda: self.environment.state, hindrances=self._hindrances, journal=self.journal,
+            retries=self.retrying.look,
+        )  # fmt: skip
+        self.variables = Variables(
+            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+        )
+        self.previews = Previews(
+            PreviewParts(
+                deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
+                environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
+                companions=companions, variables=variables,
+            ),
+            past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
+            clock=self._clock, redact=redactor.redact,
         )  # fmt: skip
         self.log = LogAccess(self.logs)
-        self.clearing = Clearing(diagnosis=self.diagnosis, compiled=compiled, cache_folder=folders.cache)
+        self.clearing = Clearing(
+            diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
+        )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
     def start(self) -> None:
         """Take up runs and open the vault, in the background: the contract answers meanwhile."""
         self.journal.write("info", f"The service has started: version {__version__}, process {self.pid}.")
-        for flow in self._deployment_log.settle(at=self._clock()):
+        for flow in self.documents.log.settle(at=self._clock()):
             self.journal.write(
                 "warning", "The service ended in the middle of a deployment. Nothing was changed.", flow=flow
             )
@@ -260,7 +287,9 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.records.jobs.stop()
             self.environment.stop()
+            self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
         finally:
             self.log.close()
@@ -319,6 +348,10 @@ class AgentParts:
         self.configurations.tripped(configuration_id)
         self._wake_scheduler()
 
+    def _hindrances(self) -> dict[str, str]:
+        """Why processflows cannot run, of those that cannot."""
+        return {**self.trips.hindrances(), **dict.fromkeys(self._deployments.waiting(), UNBOUND)}
+
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()
 
@@ -346,7 +379,7 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all())
+        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()

@@ -133,6 +133,7 @@ def sync_record(flow: str, row: SyncRow, *, target: str) -> models.SyncRecord:
         message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
         error_class=row.error_class.value, error_title=explained.title if explained else "",
         cause=explained.cause if explained else "", target=target,
+        skipped_by_operator=row.skipped_by_operator,
     )  # fmt: skip
 
 

@@ -10,6 +10,9 @@ from agent.domain.errors import ConfigurationError, ConflictError
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
 from agent.store.deployments import Deployment, DeploymentStore
 
+UNBOUND = "Source Application Not Found: it waits for an App Configuration"
+"""Why what waits for one does not run, in a sentence with what did not happen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:

@@ -1,7 +1,7 @@
 """Clear Temp and Clear Cache: what would go, and letting it go. Safe while runs are going on.
 
-Temp holds packets that only diagnosis needs. Cache holds what can be made again: compiled processflows, and whatever
-lies in the cache folder.
+Temp holds packets that only diagnosis needs, and previews. Cache holds what can be made again: compiled processflows,
+and whatever lies in the cache folder.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from agent.api import models
 from agent.service.compiled import CompiledFlows
 from agent.service.diagnosis import Diagnosis
+from agent.service.previews import Previews
 
 KEPT = "Credentials, deployments, bookmarks, Sync Info, runs and the log stay as they are."
 
@@ -20,8 +21,11 @@ KEPT = "Credentials, deployments, bookmarks, Sync Info, runs and the log stay as
 class Clearing:
     """What can be cleared without fear."""
 
-    def __init__(self, *, diagnosis: Diagnosis, compiled: CompiledFlows, cache_folder: Path) -> None:
-        self._diagnosis, self._compiled, self._cache_folder = diagnosis, compiled, cache_folder
+    def __init__(
+        self, *, diagnosis: Diagnosis, previews: Previews, compiled: CompiledFlows, cache_folder: Path
+    ) -> None:
+        self._diagnosis, self._previews = diagnosis, previews
+        self._compiled, self._cache_folder = compiled, cache_folder
 
     def report(self, target: models.ClearTarget, *, dry_run: bool) -> models.ClearReport:
         """What would go, or went."""
@@ -37,6 +41,7 @@ class Clearing:
     def _clear(self, target: models.ClearTarget, *, dry_run: bool) -> Iterator[tuple[str, tuple[int, int]]]:
         if target is models.ClearTarget.TEMP:
             yield "Packets kept for diagnosis", self._diagnosis.packets.clear(dry_run=dry_run)
+            yield "Previews that have ended", self._previews.clear(dry_run=dry_run)
         else:
             yield "Compiled processflows", self._compiled.clear(dry_run=dry_run)
             yield "Cached files", _clear_folder(self._cache_folder, dry_run=dry_run)

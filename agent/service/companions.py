@@ -23,14 +23,12 @@ class Companions:
         return Known({**brought, **known.functions}, {*known.tables, *(one.name for one in parts.lookups)})
 
     def tables(self, document: str) -> dict[str, dict[str, object]]:
-        """The lookup tables that a document brings along, with the destination value of each source value."""
-        return {
-            table.name: {
-                row.source: lookup_row(row.source, row.destination, row.type.value, row.description).value
-                for row in table.rows
-            }
-            for table in sample_parts(document).lookups
-        }
+        """The lookup tables that the document brings along, with their values by source value."""
+        found: dict[str, dict[str, object]] = {}
+        for one in sample_parts(document).lookups:
+            rows = (lookup_row(row.source, row.destination, row.type.value, row.description) for row in one.rows)
+            found[one.name] = {row.source: row.value for row in rows}
+        return found
 
     def bring(self, document: str, *, by: str) -> list[str]:
         """Add what the document brings along; returns a line for each."""

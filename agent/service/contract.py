@@ -18,15 +18,18 @@ from agent.service.guard import PREFIX
 from agent.service.openapi import describe, names
 from agent.service.routes import (
     apps,
+    bookmarks,
     flows,
     functions,
     log,
     lookups,
     packages,
+    previews,
     records,
     reruns,
     schedules,
     service,
+    variables,
     versions,
 )
 
@@ -54,7 +57,11 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.parts = parts
     application.state.stop = stop
     application.state.prove = prove
-    for part in (service, apps, flows, versions, packages, records, schedules, functions, lookups, reruns, log):
+    routes = (
+        service, apps, bookmarks, flows, versions, packages, records, schedules, functions, lookups,
+        reruns, previews, variables, log,
+    )  # fmt: skip
+    for part in routes:
         application.include_router(part.router, prefix=PREFIX)
     application.add_exception_handler(AgentError, _agent_error)
     application.add_exception_handler(RequestValidationError, _invalid_request)

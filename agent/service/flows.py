@@ -20,7 +20,7 @@ from agent.service.events import Hub
 from agent.service.functions import FunctionLibrary
 from agent.service.schedules import Brief, Schedules
 from agent.service.trips import Trips
-from agent.store.configurations import ConfigurationStore
+from agent.store.configurations import ConfigurationRow, ConfigurationStore
 from agent.store.deployment_log import noting_undeployed
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.runs import RunRow, RunStore
@@ -157,6 +157,12 @@ class Flows:
             configuration_name=row.name if row is not None else "removed",
             state=answers.state(row) if row is not None else None,
         )  # fmt: skip
+
+    def bindings(
+        self, name: str, credentials: Mapping[str, str], asked: Mapping[str, str]
+    ) -> Mapping[str, ConfigurationRow]:
+        """The App Configurations that a deployment would bind. Raises ConfigurationError, as that does."""
+        return self._choice.choose(name, credentials, asked, bind_later=False).bound
 
 
 def _problem(problem: Problem) -> models.DocumentProblem:

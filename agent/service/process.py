@@ -145,6 +145,7 @@ async def _listen(
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             # Those who wait for an answer get one at once: nothing holds the end up.
+            parts.previews.interrupt()
             parts.hub.close()
             await parts.validations.close()
             server.should_exit = True

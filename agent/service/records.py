@@ -1,29 +1,36 @@
-"""Sync Info for operators: what became of each record, why, and where it is cured."""
+"""Sync Info for operators: what became of each record, why, where it is cured, and what is done to many at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from agent.api import models
+from agent.api.record_models import ExportFormat, RecordChoice, RecordGroup, RecordJob, SkipRequest, Wanted
+from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError
-from agent.domain.packet import SyncState
 from agent.service import answers
 from agent.service.cures import Cures
+from agent.service.record_export import csv_pieces, xlsx_pieces
+from agent.service.record_jobs import RecordJobs
+from agent.store.sync_edits import Chosen, Deed
+from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
 
 
 class Records:
     """The records of every processflow."""
 
-    def __init__(self, *, sync_info: SyncInfo, cures: Cures) -> None:
-        self._sync_info, self._cures = sync_info, cures
+    def __init__(self, *, sync_info: SyncInfo, cures: Cures, jobs: RecordJobs) -> None:
+        self._sync_info, self._cures, self.jobs = sync_info, cures, jobs
 
-    def page(self, flow: str, *, state: SyncState | None, search: str, after: str, limit: int) -> models.SyncPage:
+    def page(self, flow: str, wanted: Wanted, *, after: str, limit: int) -> models.SyncPage:
         """Records of a processflow, the latest touched first.
 
         Raises:
-            ConfigurationError: code `page-unknown`.
+            ConfigurationError: code `page-unknown` or `class-unknown`.
         """
         _refuse_strange_key(after)
-        rows = self._sync_info.page(flow, state=state, search=search, after=after, limit=limit + 1)
+        rows = self._sync_info.page(flow, _filter(wanted), after=after, limit=limit + 1)
         following = rows[limit - 1].key if len(rows) > limit else None
         cures = self._cures.of(flow)
         return models.SyncPage(
@@ -31,6 +38,72 @@ class Records:
             counts=dict(self._sync_info.counts(flow)),
             next=following,
         )
+
+    def groups(self, flow: str, wanted: Wanted, *, limit: int) -> list[RecordGroup]:
+        """Records with the same trouble, counted together. Raises as `page`."""
+        cures = self._cures.of(flow)
+        found = []
+        for group in self._sync_info.groups(flow, _filter(wanted), limit=limit):
+            example = answers.sync_record(flow, group.example, target=cures.target(group.example))
+            found.append(
+                RecordGroup(
+                    group=f"{group.number:016x}", records=group.records, latest=group.latest, node=example.node,
+                    state=example.state, message=example.message, remedy=example.remedy,
+                    error_class=example.error_class, error_title=example.error_title, cause=example.cause,
+                    target=example.target, source_id=example.source_id,
+                )
+            )  # fmt: skip
+        return found
+
+    def export(self, flow: str, wanted: Wanted, format_: ExportFormat) -> Iterator[bytes]:
+        """The records as a file, in pieces. Raises as `page`, before the first piece."""
+        rows = self._sync_info.every(flow, _filter(wanted))
+        return csv_pieces(rows, ()) if format_ is ExportFormat.CSV else xlsx_pieces(rows, ())
+
+    def skip(self, flow: str, request: SkipRequest, *, by: str) -> RecordJob:
+        """Skip records as they are now. Those that have arrived are left alone. Raises as `delete`."""
+        return self.jobs.begin(_chosen(flow, request), Deed("skip", reason=request.reason, by=by))
+
+    def unskip(self, flow: str, choice: RecordChoice, *, by: str) -> RecordJob:
+        """Take skips back: records are again what they were before. Raises as `delete`."""
+        return self.jobs.begin(_chosen(flow, choice), Deed("unskip", by=by))
+
+    def delete(self, flow: str, choice: RecordChoice, *, by: str) -> RecordJob:
+        """Forget records.
+
+        Raises:
+            ConfigurationError: code `choice-empty`: nothing was chosen, or everything without saying so.
+            ConflictError: as `RecordJobs.begin`.
+        """
+        return self.jobs.begin(_chosen(flow, choice), Deed("delete", by=by))
+
+
+def _filter(wanted: Wanted) -> RecordFilter:
+    error_class = None
+    if wanted.error_class:
+        try:
+            error_class = ErrorClass(wanted.error_class)
+        except ValueError:
+            raise ConfigurationError(
+                f"There is no kind of trouble called “{wanted.error_class}”.", code="class-unknown",
+                remedy="The guide lists them under “Kinds of trouble”.", field="error_class",
+            ) from None  # fmt: skip
+    return RecordFilter(
+        state=wanted.state, search=wanted.search, node=wanted.node, error_class=error_class,
+        group=int(wanted.group, 16) & (2**63 - 1) if wanted.group else None,
+    )  # fmt: skip
+
+
+def _chosen(flow: str, choice: RecordChoice) -> Chosen:
+    wanted = _filter(choice.wanted) if choice.wanted is not None else None
+    if wanted is None and choice.everything:
+        wanted = RecordFilter()
+    if (wanted is None) is (not choice.ids) or (wanted is not None and wanted.empty and not choice.everything):
+        raise ConfigurationError(
+            "It has to be said which records are meant.", code="choice-empty",
+            remedy="Choose records, or filter for them, or say that all of them are meant.", field="wanted",
+        )  # fmt: skip
+    return Chosen(flow, [(one.node, one.source_id) for one in choice.ids], wanted)
 
 
 def _refuse_strange_key(key: str) -> None:

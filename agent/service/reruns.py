@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from agent.api import models
-from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
+from agent.api.rerun_models import Execution, ReplayWindow, Resync
 from agent.connectors.contract import Connector
-from agent.domain.clauses import OPERATORS, Clause, FilterPlace
-from agent.domain.errors import ConfigurationError, NotFoundError
-from agent.domain.processflow import GetNode, Processflow, Stage
-from agent.domain.run_plan import Replay, Retry, RuntimeFilter
-from agent.engine.check_filters import Filtered, filter_faults
-from agent.engine.plans import check_by_id, check_replay
+from agent.domain.errors import ConfigurationError
+from agent.domain.processflow import Processflow, Stage
+from agent.domain.run_plan import Retry
+from agent.engine.plans import check_by_id, reads_by_id
+from agent.service.asked_plans import replay, runtime_filter, unknown_node
 from agent.service.compiled import CompiledFlows
 from agent.service.runs import Runs
 from agent.store.deployments import DeploymentStore
 from agent.store.plan_records import Choice
-
-_MOST_SHOWN = 12
 
 
 class Reruns:
@@ -86,11 +82,8 @@ class Reruns:
         """
         if execution is None or execution.filter is None:
             return self._runs.start(name, by=by)
-        flow = self._flow(name)
-        get = _chosen_get(flow, execution.node)
-        clauses = tuple(_clause(clause, number) for number, clause in enumerate(execution.filter))
-        self._check(flow, get, clauses)
-        return self._runs.start(name, RuntimeFilter({get.id: clauses}), by=by)
+        plan = runtime_filter(self._flow(name), execution.filter, node=execution.node, connectors=self._connectors)
+        return self._runs.start(name, plan, by=by)
 
     def replay(self, name: str, window: ReplayWindow, *, by: str) -> models.Run:
         """Read once more what changed in a window of time.
@@ -100,22 +93,7 @@ class Reruns:
             ConfigurationError: code `replay-window` or `replay-unsupported`.
             ConflictError: as `Runs.start`.
         """
-        since, until = _whole_second(window.since), _whole_second(window.until)
-        if since > until:
-            raise ConfigurationError(
-                "The window ends before it begins.",
-                code="replay-window",
-                remedy="Give the earlier moment first.",
-                field="until",
-            )
-        gets = {stage.source.id: stage.source for stage in self._flow(name).all_stages}
-        for node in window.nodes:
-            if node not in gets:
-                raise _unknown_node(node, gets)
-        nodes = tuple(dict.fromkeys(window.nodes)) or tuple(gets)
-        for node in nodes:
-            check_replay(gets[node])
-        return self._runs.start(name, Replay(since, until, nodes, window.again), by=by)
+        return self._runs.start(name, replay(self._flow(name), window), by=by)
 
     def _flow(self, name: str) -> Processflow:
         return self._compiled.get(self._deployments.get(name))
@@ -125,94 +103,16 @@ class Reruns:
         if not node:
             return [stage for stage in flow.all_stages if stage.posts]
         if node not in posts:
-            raise _unknown_node(node, posts)
+            raise unknown_node(node, posts)
         return [posts[node]]
-
-    def _check(self, flow: Processflow, get: GetNode, clauses: Sequence[Clause]) -> None:
-        offered = get.offered
-        shaping = offered.shaping if offered is not None else frozenset()
-        if not any(clause.place is not FilterPlace.HEADER and clause.key not in shaping for clause in clauses):
-            raise _empty_filter()
-        connector = self._connectors.get(flow.credentials.get(get.credential, ""))
-        app = connector.app.name if connector is not None else get.credential
-        filtered = Filtered(app, get.schema, offered) if offered is not None else None
-        for fault in filter_faults(clauses, filtered, flow.variables):
-            raise ConfigurationError(
-                fault.message, code=fault.code, remedy=fault.suggestion, field=f"filter.{fault.path[0]}"
-            )
 
 
 def _able_to_read_by_id(stages: Sequence[Stage]) -> tuple[list[Stage], ConfigurationError | None]:
     """The stages whose sources can read chosen records again, and why another one cannot."""
-    able: list[Stage] = []
     refusal: ConfigurationError | None = None
     for stage in stages:
         try:
             check_by_id(stage.source)
         except ConfigurationError as error:
             refusal = refusal or error
-        else:
-            able.append(stage)
-    return able, refusal
-
-
-def _chosen_get(flow: Processflow, node: str) -> GetNode:
-    gets = {stage.source.id: stage.source for stage in flow.all_stages}
-    if node:
-        if node not in gets:
-            raise _unknown_node(node, gets)
-        return gets[node]
-    if len(gets) != 1:
-        raise ConfigurationError(
-            f"{flow.name} has several GET nodes.",
-            code="node-needed",
-            remedy=f"Say which one the filter is for: {_listed(gets)}.",
-            field="node",
-        )
-    return next(iter(gets.values()))
-
-
-def _clause(clause: FilterClause, number: int) -> Clause:
-    key, value = clause.key.strip(), clause.value.strip()
-    if not key or not value:
-        raise _empty_filter()
-    if clause.operator not in OPERATORS:
-        raise ConfigurationError(
-            f"There is no operator “{clause.operator[:20]}”.",
-            code="unknown-operator",
-            remedy=f"Known are {', '.join(OPERATORS)}.",
-            field=f"filter.{number}.operator",
-        )
-    return Clause(key, clause.operator, value, clause.place)
-
-
-def _empty_filter() -> ConfigurationError:
-    return ConfigurationError(
-        "The runtime filter is empty: it would fetch everything.",
-        code="runtime-filter-empty",
-        remedy="Give at least one clause with a key and a value that selects records.",
-        field="filter",
-    )
-
-
-def _unknown_node(node: str, known: Mapping[str, object]) -> NotFoundError:
-    return NotFoundError(
-        f"There is no such node “{node[:60]}” here.",
-        code="node-unknown",
-        remedy=f"Known are {_listed(known)}." if known else "The processflow has none of this kind.",
-        field="node",
-    )
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    shown = list(names)[:_MOST_SHOWN]
-    return ", ".join([*shown, *(["…"] if len(names) > _MOST_SHOWN else [])])
-
-
-def _whole_second(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC).replace(microsecond=0)
-    except OverflowError:
-        raise ConfigurationError(
-            "There is no such moment.", code="replay-window", remedy="Give years from 1 to 9999.", field="since"
-        ) from None
+    return [stage for stage in stages if reads_by_id(stage.source)], refusal

@@ -11,7 +11,7 @@ from typing import Protocol
 from agent.api import models
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.run import RunState, Trigger
-from agent.domain.run_plan import NORMAL, RunPlan, trigger_of
+from agent.domain.run_plan import NORMAL, Retry, RunPlan, trigger_of
 from agent.domain.schedule import Progress
 from agent.service import answers
 from agent.service.environment import Environment
@@ -19,6 +19,7 @@ from agent.service.events import Hub, Listener
 from agent.service.trips import Trips
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.plan_records import Choice
+from agent.store.retry_policies import RetryPolicies, RetryProgress, RetryRow
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore
 
@@ -44,6 +45,7 @@ class Runs:
         store: RunStore,
         deployments: DeploymentStore,
         schedules: ScheduleStore,
+        retries: RetryPolicies,
         trips: Trips,
         queue: Queue,
         environment: Environment,
@@ -52,6 +54,7 @@ class Runs:
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._deployments, self._schedules, self._trips = store, deployments, schedules, trips
+        self._retries = retries
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
         self._require_bound = require_bound
 
@@ -100,6 +103,25 @@ class Runs:
             requested_by="schedule", at=at, planned_for=planned_for,
         )  # fmt: skip
         changed = self._schedules.advance(row, progress, run=run)
+        if changed is not None:
+            self._hand_over(run.id)
+        return changed, run.id
+
+    def start_retry(self, row: RetryRow, progress: RetryProgress, choice: Choice) -> tuple[RetryRow | None, str]:
+        """Start the retry that is due, once: it is written down together with the progress of its policy.
+
+        Returns the policy after it, and the run's id; None where nothing was started, as `RetryPolicies.start`.
+
+        Raises:
+            NotFoundError: code `flow-not-found`.
+            AgentError: the run could not be queued; it has failed.
+        """
+        at = self._clock()
+        run = NewRun(
+            id=new_run_id(at), flow=row.flow, version=self._deployments.get(row.flow).version, trigger=Trigger.RETRY,
+            requested_by="automatic retry", at=at, plan=Retry({}, automatic=True),
+        )  # fmt: skip
+        changed = self._retries.start(row, progress, run, choice)
         if changed is not None:
             self._hand_over(run.id)
         return changed, run.id

@@ -44,6 +44,7 @@ class Scheduler:
         rows: What runs already.
         state: The state of the environment.
         hindrances: Why processflows cannot run although the environment is running, of those that cannot.
+        retries: Looks at what is to be tried again, after the schedules; returns in how many seconds to look again.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class Scheduler:
         journal: Journal,
         hub: Hub,
         clock: Callable[[], datetime],
+        retries: Callable[[], float] = lambda: LOOK_SECONDS,
     ) -> None:
         self._store, self._deployments, self._runs, self._rows = store, deployments, runs, rows
         self._state, self._hindrances = state, hindrances
-        self._journal, self._hub, self._clock = journal, hub, clock
+        self._journal, self._hub, self._clock, self._retries = journal, hub, clock, retries
         self._wake, self._stopping = threading.Event(), False
         self._thread = threading.Thread(target=self._look_until_stopped, name="scheduler", daemon=True)
         self._troubled: set[str] = set()
@@ -93,7 +95,7 @@ class Scheduler:
             return LOOK_SECONDS
         deployed = self._deployments.names()
         busy = {run.flow: run for run in self._rows.active()}
-        hindrances = {**self._hindrances(), **dict.fromkeys(self._deployments.waiting(), _UNBOUND)}
+        hindrances = self._hindrances()
         ahead: list[float] = []
         trouble: AgentError | None = None
         for row in rows:
@@ -113,7 +115,7 @@ class Scheduler:
             self._wake.clear()
             seconds = LOOK_SECONDS
             try:
-                seconds = self.look()
+                seconds = min(self.look(), self._retries())
             except Exception as error:
                 if not failing:
                     _logger.warning("The schedules cannot be looked at now; trying again.", exc_info=error)
@@ -129,7 +131,7 @@ class Scheduler:
         return World(
             now=self._clock(),
             deployed=flow in deployed,
-            hindrance=_HINDRANCES[self._state()] or hindrances.get(flow, ""),
+            hindrance=hindrance_of(self._state()) or hindrances.get(flow, ""),
             busy=Busy(run.id, run.started_at or run.queued_at) if run is not None else None,
         )
 
@@ -163,7 +165,11 @@ class Scheduler:
             self._journal.write("warning", f"Its schedule cannot be used. {error}", flow=row.flow)
 
 
-_UNBOUND = "Source Application Not Found: it waits for an App Configuration"
+def hindrance_of(state: EnvironmentState) -> str:
+    """Why nothing can run in that state of the environment; empty where it can."""
+    return _HINDRANCES[state]
+
+
 _HINDRANCES = {
     EnvironmentState.RUNNING: "",
     EnvironmentState.STARTING: "the environment is enabled but waits for the vault",

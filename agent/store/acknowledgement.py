@@ -53,7 +53,8 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
 
     `before` and `number` count the packets of the source that the run was and is done with. Of `read` records,
     `unchanged` had nothing to write; `failed` and `skipped` ended without having reached a POST. `position` is None
-    where reading begins anew; `memory` is the engine's own.
+    where reading begins anew; `memory` is the engine's own. `variables` are the values that the run's packets gave to
+    variables, as they are stored, and `kept` the names of those that the next run knows: they move with the bookmark.
     """
 
     stream: int
@@ -67,6 +68,8 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     failed: int = 0
     skipped: int = 0
     memory: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    kept: list[str] = []
 
     def held_back(self) -> Move:
         """Without the bookmark, and not at the end: what was read since the last one is read again by another run."""

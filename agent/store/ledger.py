@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
-from agent.store import sync_rows
+from agent.store import skips, sync_rows, variables
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, StoredBookmark
 from agent.store.database import Database
+from agent.store.skips import Skipped
 from agent.store.sync_rows import Known
 from agent.store.tables import CURSORS, HOLDS, INTENTS, RUNS, STREAMS, SYNC_INFO, from_milliseconds
 
@@ -109,6 +110,16 @@ class Ledger:
         """What became of records the last time, of those that the stream has received before."""
         with self._database.read() as connection:
             return sync_rows.known(connection, stream, source_ids)
+
+    def has_skips(self, stream: int) -> bool:
+        """Whether an operator has ever skipped a record of the stream."""
+        with self._database.read() as connection:
+            return skips.has_skips(connection, stream)
+
+    def skipped(self, stream: int, source_ids: Sequence[str]) -> dict[str, Skipped]:
+        """Those of these records that an operator skipped, and in which state."""
+        with self._database.read() as connection:
+            return skips.skipped(connection, stream, source_ids)
 
     def hold(self, *, run: str, node: str, packet: str, until: datetime) -> datetime:
         """Until when a packet is held back: what was decided the first time, else this."""
@@ -210,9 +221,16 @@ def _go_on(connection: sa.Connection, run: str, move: Move, *, at: datetime) -> 
     if move.bookmark is not None:
         connection.execute(
             STREAMS.update()
-            .where(STREAMS.c.id == move.stream)
-            .values(bookmark=msgspec.to_builtins(move.bookmark), bookmark_moved_at=at)
+            # Not over what a person set later: a write of an ended run may be found and booked only now.
+            .where(
+                STREAMS.c.id == move.stream,
+                sa.or_(STREAMS.c.bookmark_set_by == "", STREAMS.c.bookmark_moved_at <= at),
+            )
+            .values(
+                bookmark=msgspec.to_builtins(move.bookmark), bookmark_moved_at=at, bookmark_run=run, bookmark_set_by=""
+            )
         )
+        variables.keep(connection, run, {name: move.variables[name] for name in move.kept}, at=at)
     connection.execute(
         RUNS.update()
         .where(RUNS.c.id == run)
@@ -221,6 +239,7 @@ def _go_on(connection: sa.Connection, run: str, move: Move, *, at: datetime) -> 
             unchanged_count=RUNS.c.unchanged_count + move.unchanged,
             failed_count=RUNS.c.failed_count + move.failed,
             skipped_count=RUNS.c.skipped_count + move.skipped,
+            **({"variables": move.variables} if move.variables else {}),
         )
     )
 

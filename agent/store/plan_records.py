@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
-from agent.store.sync_info import found_by
+from agent.store.sync_filter import found_by
 from agent.store.tables import PLAN_RECORDS, STREAMS, SYNC_INFO, to_milliseconds
 
+NOTHING_TO_RETRY = "nothing-to-retry"
+"""The code of the error of a retry that would try nothing."""
 _IDS_AT_ONCE = 500
 
 
@@ -53,7 +55,9 @@ def choose(connection: sa.Connection, run: str, choice: Choice) -> dict[str, int
             query = sa.select(sa.literal(run), SYNC_INFO.c.source_id, sa.literal(node)).where(condition)
             if left is not None:
                 query = query.order_by(SYNC_INFO.c.updated_at, SYNC_INFO.c.source_id).limit(left - count)
-            count += connection.execute(PLAN_RECORDS.insert().from_select(["run", "source_id", "node"], query)).rowcount
+            # Without the option, PostgreSQL's driver does not say how many there were.
+            written = PLAN_RECORDS.insert().from_select(["run", "source_id", "node"], query)
+            count += connection.execute(written, execution_options={"preserve_rowcount": True}).rowcount
         if count:
             found[node] = count
         if left is not None:
@@ -109,7 +113,7 @@ def nothing_to_retry() -> ConfigurationError:
     """The error of a retry that would try nothing."""
     return ConfigurationError(
         "There is no record to try again.",
-        code="nothing-to-retry",
+        code=NOTHING_TO_RETRY,
         remedy="Look in Sync Info which records there are, and choose some of them.",
     )
 
@@ -125,7 +129,8 @@ def _streams(connection: sa.Connection, choice: Choice) -> Sequence[tuple[int, s
 
 def _conditions(stream: int, choice: Choice) -> list[sa.ColumnElement[bool]]:
     """What a record has to fulfil: one condition, or with many ids one for each part of them."""
-    shared: list[sa.ColumnElement[bool]] = [SYNC_INFO.c.stream == stream]
+    # What an operator skipped is not tried: that has to be taken back first.
+    shared: list[sa.ColumnElement[bool]] = [SYNC_INFO.c.stream == stream, SYNC_INFO.c.skipped.is_(False)]
     if choice.states:
         numbers = [STATE_NUMBERS[state] for state in choice.states]
         # One state is asked for as such, so that the index on troubled records is used in its order.

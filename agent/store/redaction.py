@@ -72,6 +72,12 @@ class Redactor:
             text = self._short_words.sub(DOTS, text)
         return _without_credentials(text) if _HINTS.search(text) else text
 
+    @staticmethod
+    def names_secret(name: str) -> bool:
+        """Whether what stands under a name like this is taken for a credential, whatever it is."""
+        probe = f"{name}=0123456789"
+        return _without_credentials(probe) != probe
+
 
 def _without_credentials(text: str) -> str:
     text = _HEADER.sub(lambda found: f"{found[1]}{found[2]}{found['quote'] or ''}{DOTS}", text)

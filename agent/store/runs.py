@@ -158,6 +158,11 @@ class RunStore:
             insert_retry(connection, run, choice)
         return self.get(run.id)
 
+    def would_retry(self, choice: Choice) -> bool:
+        """Whether there is any record that a choice would find."""
+        with self._database.read() as connection:
+            return plan_records.waiting(connection, choice)
+
     def chosen(self, run_id: str, nodes: Sequence[str], *, after: str, limit: int) -> list[str]:
         """The ids of the records that a retry tries at any of these POST nodes, in order, behind the id `after`."""
         with self._database.read() as connection:

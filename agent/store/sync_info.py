@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,10 @@ from agent.domain.error_classes import ErrorClass, known_class
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.database import Database
+from agent.store.sync_filter import ALL, RecordFilter, streams
 from agent.store.tables import STREAMS, SYNC_COUNTS, SYNC_INFO, from_milliseconds
 
+_AT_ONCE = 1_000
 _STATES = {number: state for state, number in STATE_NUMBERS.items()}
 
 
@@ -37,6 +39,19 @@ class SyncRow:
     error_class: ErrorClass = ErrorClass.UNKNOWN
     cure: str = ""
     """What has to be mended, as in a `RecordError`; empty where its class says as much."""
+    skipped_by_operator: bool = False
+    tracked: str = ""
+    """The tracked columns as a JSON object; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records with the same trouble: how many, the latest moment, and the newest of them as an example."""
+
+    number: int
+    records: int
+    latest: datetime
+    example: SyncRow
 
 
 class SyncInfo:
@@ -68,35 +83,52 @@ class SyncInfo:
         with self._database.read() as connection:
             return {flow: int(count) for flow, count in connection.execute(query)}
 
-    def page(self, flow: str, *, state: SyncState | None, search: str, after: str, limit: int) -> list[SyncRow]:
-        """Records of a processflow, the latest touched first. `search` looks into ids and messages."""
+    def page(self, flow: str, wanted: RecordFilter = ALL, *, after: str = "", limit: int) -> list[SyncRow]:
+        """Records of a processflow, the latest touched first, after the key `after`."""
         with self._database.read() as connection:
-            streams = connection.execute(sa.select(STREAMS.c.id, STREAMS.c.node).where(STREAMS.c.flow == flow)).all()
             # One query for each stream: each follows an index and stops early; a common one would sort every record.
             found = [
-                _sync_row(row, node)
-                for stream, node in streams
-                for row in connection.execute(_page_query(stream, state, search, after).limit(limit))
+                _sync_row(row, stream.node)
+                for stream in streams(connection, flow, wanted.node)
+                for row in connection.execute(_page_query(stream.id, wanted, after).limit(limit))
             ]
         return heapq.nlargest(limit, found, key=_place)
 
+    def every(self, flow: str, wanted: RecordFilter = ALL) -> Iterator[SyncRow]:
+        """All records that fit, as they are at one moment, for as long as it takes; not held in memory together."""
+        with self._database.read() as connection:
+            for stream in streams(connection, flow, wanted.node):
+                query = _page_query(stream.id, wanted, "").execution_options(yield_per=_AT_ONCE)
+                for row in connection.execute(query):
+                    yield _sync_row(row, stream.node)
 
-def found_by(search: str) -> sa.ColumnElement[bool]:
-    """Whether a row is found by a text in its ids and its message."""
-    columns = (SYNC_INFO.c.source_id, SYNC_INFO.c.destination_id, SYNC_INFO.c.message)
-    return sa.or_(*(column.icontains(search, autoescape=True) for column in columns))
+    def groups(self, flow: str, wanted: RecordFilter = ALL, *, limit: int) -> list[Group]:
+        """Records that did not succeed, those with the same trouble counted together; the largest groups first."""
+        latest = sa.func.max(SYNC_INFO.c.updated_at).label("latest")
+        number = sa.func.count().label("number")
+        with self._database.read() as connection:
+            found: list[Group] = []
+            for stream in streams(connection, flow, wanted.node):
+                query = (
+                    sa.select(SYNC_INFO.c.state, SYNC_INFO.c.shape, number, latest)
+                    .where(SYNC_INFO.c.stream == stream.id, sa.text("sync_info.shape IS NOT NULL"))
+                    .where(*wanted.conditions())
+                    .group_by(SYNC_INFO.c.state, SYNC_INFO.c.shape)
+                    .order_by(number.desc(), latest.desc())
+                    .limit(limit)
+                )
+                for row in connection.execute(query).all():
+                    example = replace(wanted, state=_STATES[row.state], group=row.shape)
+                    newest = connection.execute(_page_query(stream.id, example, "").limit(1)).one()
+                    found.append(
+                        Group(row.shape, row.number, from_milliseconds(row.latest), _sync_row(newest, stream.node))
+                    )
+        return heapq.nlargest(limit, found, key=lambda group: (group.records, group.latest))
 
 
-def _page_query(stream: int, state: SyncState | None, search: str, after: str) -> sa.Select[Any]:
-    query = sa.select(SYNC_INFO).where(SYNC_INFO.c.stream == stream)
+def _page_query(stream: int, wanted: RecordFilter, after: str) -> sa.Select[Any]:
+    query = sa.select(SYNC_INFO).where(SYNC_INFO.c.stream == stream, *wanted.conditions())
     query = query.order_by(SYNC_INFO.c.updated_at.desc(), SYNC_INFO.c.source_id.desc())
-    if state is not None:
-        query = query.where(SYNC_INFO.c.state == STATE_NUMBERS[state])
-        if state is not SyncState.SUCCESS:
-            # Bare, so that SQLite uses the partial index on troubled records.
-            query = query.where(sa.text("sync_info.state <> 1"))
-    if search:
-        query = query.where(found_by(search))
     if after:
         moment, last_stream, source_id = after.split(":", 2)
         if stream == int(last_stream):
@@ -114,7 +146,8 @@ def _sync_row(row: sa.Row[Any], node: str) -> SyncRow:
         node=node, source_id=row.source_id, destination_id=row.destination_id, state=_STATES[row.state],
         message=row.message, remedy=row.remedy, tries=row.tries, run=row.run,
         updated_at=from_milliseconds(row.updated_at), key=f"{row.updated_at}:{row.stream}:{row.source_id}",
-        error_class=known_class(row.error_class), cure=row.cure,
+        error_class=known_class(row.error_class), cure=row.cure, skipped_by_operator=row.skipped,
+        tracked=row.tracked,
     )  # fmt: skip
 
 

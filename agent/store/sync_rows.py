@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ ON CONFLICT (stream, source_id) DO UPDATE SET
     state = excluded.state, message = excluded.message, remedy = excluded.remedy,
     tries = CASE WHEN sync_info.state = 1 THEN 1 ELSE sync_info.tries + 1 END,
     fingerprint = excluded.fingerprint, run = excluded.run, updated_at = excluded.updated_at,
-    error_class = excluded.error_class, cure = excluded.cure, shape = excluded.shape
+    error_class = excluded.error_class, cure = excluded.cure, shape = excluded.shape, skipped = {1}
 """
 
 
@@ -89,7 +89,12 @@ def _count_states(connection: sa.Connection, booked: Acknowledgement) -> None:
     change = Counter(states.values())
     for state, records in _known(connection, "state, count(*)", booked.stream, list(states), "GROUP BY state"):
         change[state] -= records
-    rows = [(booked.stream, state, number) for state, number in change.items() if number]
+    count_changes(connection, booked.stream, change)
+
+
+def count_changes(connection: sa.Connection, stream: int, change: Mapping[int, int]) -> None:
+    """Add to the numbers of records in each state, in the caller's transaction."""
+    rows = [(stream, state, number) for state, number in change.items() if number]
     if rows:
         connection.exec_driver_sql(_placed(connection, _COUNT), rows)
 
@@ -133,4 +138,4 @@ def _rows(booked: Acknowledgement) -> list[tuple[Any, ...]]:
 
 
 def _placed(connection: sa.Connection, statement: str) -> str:
-    return statement.format("?" if connection.dialect.name == "sqlite" else "%s")
+    return statement.format(*(("?", "0") if connection.dialect.name == "sqlite" else ("%s", "false")))

@@ -133,6 +133,8 @@ RUNS = sa.Table(
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),
     sa.Column("parks", sa.Integer, nullable=False, server_default="0"),
+    # The values that the run's packets gave to variables, as they are after the last packet that was booked.
+    sa.Column("variables", sa.JSON),
     # The App Configuration that a run waits for, as that has tripped; empty where it does not.
     sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
     # The time of its schedule that the run stands for; none where it was started otherwise.
@@ -171,6 +173,24 @@ SCHEDULES = sa.Table(
     sa.Column("alert", sa.Text, nullable=False),
 )
 
+# How processflows try failed records again by themselves. Outlives undeployment; without a row it is done by hand.
+RETRY_POLICIES = sa.Table(
+    "retry_policies",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    # New at each change: compared and set, so that of several services one acts.
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.Column("policy", sa.JSON, nullable=False),
+    sa.Column("anchor", Moment, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("next_at", Moment, nullable=False),
+    # Whether a time has come whose retry is still to be started.
+    sa.Column("due", sa.Boolean, nullable=False),
+    sa.Column("run_count", sa.Integer, nullable=False),
+    sa.Column("alert", sa.Text, nullable=False),
+)
+
 STREAMS = sa.Table(
     "streams",
     METADATA,
@@ -179,6 +199,9 @@ STREAMS = sa.Table(
     sa.Column("node", sa.Text, nullable=False),
     sa.Column("bookmark", sa.JSON),
     sa.Column("bookmark_moved_at", Moment),
+    # Who moved it there: a run, or a person.
+    sa.Column("bookmark_run", sa.Text, nullable=False, server_default=""),
+    sa.Column("bookmark_set_by", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("flow", "node"),
 )
 
@@ -245,6 +268,8 @@ SYNC_INFO = sa.Table(
     sa.Column("error_class", sa.Text, nullable=False, server_default=""),
     sa.Column("cure", sa.Text, nullable=False, server_default=""),
     sa.Column("shape", sa.BigInteger),
+    # Whether an operator said that this state of the record is not to be written; see SKIPS.
+    sa.Column("skipped", sa.Boolean, nullable=False, server_default=sa.false()),
     # The tracked columns as a JSON object; empty where there are none.
     sa.Column("tracked", sa.Text, nullable=False, server_default=""),
     # All of a page's order, so that the newest of a million are found without sorting them.
@@ -271,6 +296,41 @@ SYNC_INFO = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Records that an operator skipped: why and who, which state of the record is meant, and how the row was before.
+SKIPS = sa.Table(
+    "skips",
+    METADATA,
+    sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.BigInteger, nullable=False),
+    # The deployed version that the fingerprint is of.
+    sa.Column("version", sa.Integer),
+    sa.Column("skipped_by", sa.Text, nullable=False),
+    sa.Column("skipped_at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("error_class", sa.Text, nullable=False),
+    sa.Column("cure", sa.Text, nullable=False),
+    sa.Column("shape", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# What people changed by hand and nobody may lose sight of: kept apart from the log, and never cleared with it.
+AUDIT = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("before", sa.JSON(none_as_null=True)),
+    sa.Column("after", sa.JSON(none_as_null=True)),
+)
+
 # How many rows of Sync Info are in each state: counting them would take longer the more there are.
 SYNC_COUNTS = sa.Table(
     "sync_counts",
@@ -278,6 +338,20 @@ SYNC_COUNTS = sa.Table(
     sa.Column("stream", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("records", sa.Integer, nullable=False),
+)
+
+# What variables hold outside a run: set by somebody, or kept by a run together with the bookmark.
+VARIABLES = sa.Table(
+    "variables",
+    METADATA,
+    sa.Column("flow", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    # A text, a number, true or false; {"sealed": …} for an encrypted one.
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 # Where a processflow receives events. Outlives undeployment.

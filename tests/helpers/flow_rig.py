@@ -6,7 +6,7 @@ The credential token `from` leads to the sources, `to` to the destinations that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -33,8 +33,11 @@ from agent.store.events import Delivery, EventStore
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.sealing import Sealer
+from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo, SyncRow
 from agent.store.trips import TripStore
+from agent.store.variables import VariableStore
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -177,10 +180,18 @@ class NoSecrets:
 
     def __init__(self, **secrets: str) -> None:
         self.secrets = secrets
+        self.known: list[str] = []
+        """What must not be shown any more."""
 
     def get(self, name: str) -> Secret | None:
         found = self.secrets.get(name.rsplit("/", 1)[-1])
         return Secret(found) if found is not None else None
+
+    def store(self, values: Mapping[str, Secret]) -> None:
+        self.secrets |= {name.rsplit("/", 1)[-1]: secret.reveal() for name, secret in values.items()}
+
+    def know(self, secrets: Iterable[Secret]) -> None:
+        self.known += [secret.reveal() for secret in secrets]
 
 
 @dataclass
@@ -217,6 +228,8 @@ class Rig:
         self.runs = WatchedRuns(self.database, self.steps)
         self.ledger = WatchedLedger(self.database, self.steps)
         self.sync_info = SyncInfo(self.database)
+        self.secrets = NoSecrets()
+        self.variables = VariableStore(self.database, Sealer(self.secrets))
         self.events, self.inboxes = EventStore(self.database), EventInboxes(self.database)
         self.trips = TripStore(self.database)
         self.configurations = ConfigurationStore(self.database)
@@ -265,9 +278,9 @@ class Rig:
         """What a runner works with."""
         return Parts(
             deployments=DeploymentStore(self.database), runs=self.runs, ledger=self.ledger,
-            bindings=Bindings(configurations=self.configurations, secrets=NoSecrets(), connectors=self.connectors),
-            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse, events=self.events,
-            answers=self.answers,
+            bindings=Bindings(configurations=self.configurations, secrets=self.secrets, connectors=self.connectors),
+            trips=self.trips, journal=self.journal, clock=self.clock.utc, parse=self.parse, variables=self.variables,
+            events=self.events, answers=self.answers,
         )  # fmt: skip
 
     def parse(self, deployment: Deployment) -> Processflow:
@@ -352,12 +365,12 @@ class Rig:
 
     def rows_of(self, node: str) -> dict[str, SyncRow]:
         """Sync Info of a POST node by source id."""
-        page = self.sync_info.page(self.flow, state=None, search="", after="", limit=100_000)
+        page = self.sync_info.page(self.flow, limit=100_000)
         return {row.source_id: row for row in page if row.node == node}
 
     def rows(self, state: SyncState | None = None) -> dict[str, SyncRow]:
         """Sync Info by source id."""
-        page = self.sync_info.page(self.flow, state=state, search="", after="", limit=100_000)
+        page = self.sync_info.page(self.flow, RecordFilter(state=state), limit=100_000)
         return {row.source_id: row for row in page}
 
     def at_destination(self) -> dict[object, tuple[object, ...]]:

@@ -125,7 +125,7 @@ class Source:
         if request.ids or "id" in {clause.key for clause in request.clauses}:
             yield self._chosen(request)
             return
-        begin = request.bookmark.detail["change"] if request.bookmark is not None else 0
+        begin = request.bookmark.detail.get("change", 0) if request.bookmark is not None else 0
         end = self.changes + 1_000_000
         sent = {clause.key: clause.value for clause in request.clauses}
         if "until" in sent:

@@ -27,6 +27,7 @@ from agent.service.trips import Trips
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 from agent.store.trips import TripStore, Used
@@ -95,8 +96,9 @@ class Stand:
             changed=lambda: None,
         )  # fmt: skip
         self.runs = Runs(
-            store=self.rows, deployments=self.deployments, schedules=self.store, trips=self.trips, queue=self.worker,
-            environment=environment, hub=self.hub, require_bound=lambda _: None, clock=self.clock,
+            store=self.rows, deployments=self.deployments, schedules=self.store, trips=self.trips,
+            retries=RetryPolicies(self.database), queue=self.worker, environment=environment, hub=self.hub,
+            require_bound=lambda _: None, clock=self.clock,
         )  # fmt: skip
         self.scheduler = Scheduler(
             store=self.store, deployments=self.deployments, runs=self.runs, rows=self.rows, hub=self.hub,

@@ -31,6 +31,7 @@ from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.redaction import Redactor
 from agent.store.runs import RunStore
+from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
 from tests.helpers.echoing_store import EchoingStore, echoing_store
 from tests.helpers.running_service import RunningService
@@ -301,7 +302,7 @@ def test_what_an_app_says_of_a_record_is_noted_without_secrets(tmp_path: Path) -
             at=acknowledged_at(at),
         )  # fmt: skip
         assert ledger.acknowledge(told)
-        (row,) = SyncInfo(database).page(FLOW, state=SyncState.FAILED, search="", after="", limit=10)
+        (row,) = SyncInfo(database).page(FLOW, RecordFilter(state=SyncState.FAILED), limit=10)
         assert (row.source_id, row.message, row.remedy) == ("b", "Refused: ••••", "Do not send ••••.")
         for noted in (
             runs.end("1", state=RunState.FAILED, message=f"It said {TOKEN}", remedy="", at=at),

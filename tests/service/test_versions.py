@@ -267,7 +267,7 @@ async def test_a_deployment_can_be_cancelled_while_an_app_does_not_answer(
         draft = models.ConfigurationDraft(app="sql", name="Silent", values={**BROKEN, "port": str(port)})
         await client.save_configuration(draft)
         wanted = request(TWICE, bindings={"database": "Silent"}, schedule=HOURLY)
-        deploying = asyncio.create_task(running_inside.parts.deploying.deploy(wanted, by="anna"))
+        deploying = asyncio.create_task(running_inside.parts.documents.deploying.deploy(wanted, by="anna"))
         await asyncio.wait_for(asked.wait(), 20)
         again = await refused(client.deploy(request(TWICE)))
         assert (type(again), again.code) == (ConflictError, "already-deploying")

@@ -253,7 +253,7 @@ def check_everything(told: Told) -> None:
     halts_reached, halts_maybe = _halts(told)
     everywhere: Counter[SyncState] = Counter()
     known: dict[str, dict[str, SyncRow]] = defaultdict(dict)
-    for row in rig.sync_info.page(rig.flow, state=None, search="", after="", limit=1_000):
+    for row in rig.sync_info.page(rig.flow, limit=1_000):
         known[row.node][row.source_id] = row
     for stage in flow.all_stages:
         source = rig.sources[stage.schema]

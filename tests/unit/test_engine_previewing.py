@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from agent.connectors.contract import Present, WriteTarget
-from agent.domain.clauses import Clause, FilterPart
+from agent.domain.clauses import Clause
 from agent.domain.errors import AgentError, TransientError
 from agent.domain.packet import Batch
 from agent.domain.preview import FieldChange, Outcome, PreviewedRecord
+from agent.domain.run_plan import NORMAL, RunPlan, RuntimeFilter
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import ALREADY_WRITTEN, SAME_VALUES, STAND_IN, TOO_MANY_FAIL
 from agent.engine.loading import load
@@ -83,7 +84,7 @@ def preview(
     text: str = "",
     *,
     limit: int | None = None,
-    filters: dict[str, tuple[FilterPart, ...]] | None = None,
+    plan: RunPlan = NORMAL,
     listener: Listener | None = None,
 ) -> Listener:
     """Preview what is deployed, or a document that is not."""
@@ -94,7 +95,7 @@ def preview(
         file="flow.yaml",
         apps={app: scripted_app(app) for app in TOKENS.values()},
     )
-    what = Previewed(flow, deployment.bindings, None if text else deployment.version, limit, filters or {})
+    what = Previewed(flow, deployment.bindings, None if text else deployment.version, limit, plan=plan)
     connections = Bindings(configurations=rig.configurations, secrets=NoSecrets(), connectors=rig.connectors)
     asyncio.run(Previewing(what, connections=connections, past=Past(rig.database, rig.flow), audience=listener).run())
     return listener
@@ -321,7 +322,7 @@ def test_a_filter_of_its_own_takes_the_place_of_the_action_filter_and_of_the_boo
     rig.source.fill(3)
     rig.execute()
 
-    found = preview(rig, filters={"get": (Clause("since", "=", "long ago"),)})
+    found = preview(rig, plan=RuntimeFilter({"get": (Clause("since", "=", "long ago"),)}))
 
     request = rig.source.reads[-1]
     assert [(clause.key, clause.value) for clause in request.clauses] == [("since", "long ago")]  # type: ignore[union-attr]

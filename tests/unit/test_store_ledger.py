@@ -30,6 +30,7 @@ from agent.store.acknowledgement import (
 from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
+from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo, SyncRow
 from agent.store.sync_rows import Known
 from tests.helpers.agent_database import BOTH_KINDS, opened
@@ -82,7 +83,7 @@ class Books:
         return Acknowledgement(**values | more)
 
     def rows(self) -> dict[str, SyncRow]:
-        page = SyncInfo(self.database).page(self.flow, state=None, search="", after="", limit=10_000)
+        page = SyncInfo(self.database).page(self.flow, limit=10_000)
         return {row.source_id: row for row in page}
 
     def counts(self) -> Counts:
@@ -277,7 +278,7 @@ def test_what_another_stream_has_written_over_is_known_no_more(books: Books) -> 
     assert books.ledger.acknowledged_fingerprints(other, ["a", "b", "c"]) == {"a": -1, "b": 2, "c": 3}
     assert books.ledger.acknowledged_fingerprints(far, ["a", "b", "c"]) == {"a": 1, "b": 2, "c": 3}
     assert books.ledger.acknowledged_fingerprints(books.stream, ["a", "b"]) == {"a": 11, "b": 2}
-    row = next(row for row in SyncInfo(books.database).page("orders", state=None, search="", after="", limit=99)
+    row = next(row for row in SyncInfo(books.database).page("orders", limit=99)
                if (row.node, row.source_id) == ("post-too", "a"))  # fmt: skip
     assert (row.state, row.tries, row.destination_id) == (SyncState.SUCCESS, 1, "da")
 
@@ -341,8 +342,8 @@ def test_a_receipt_is_the_whole_acknowledgement(books: Books) -> None:
 
 def pages(database: Database, flow: str, limit: int, **wanted: Any) -> list[SyncRow]:
     found: list[SyncRow] = []
-    asked = {"state": None, "search": ""} | wanted
-    while page := SyncInfo(database).page(flow, after=found[-1].key if found else "", limit=limit, **asked):
+    asked = RecordFilter(**wanted)
+    while page := SyncInfo(database).page(flow, asked, after=found[-1].key if found else "", limit=limit):
         assert len(page) <= limit
         found += page
     return found

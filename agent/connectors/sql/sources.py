@@ -19,6 +19,7 @@ from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, QUERY_OP
 from agent.connectors.sql.structure import matched
 from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import ConfigurationError
+from agent.domain.packet import BY_HAND, Bookmark
 
 _LISTS = ("in", "not_in")
 _NUMBERS = (Family.INTEGER, Family.FLOAT, Family.DECIMAL)
@@ -75,6 +76,10 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
             condition, given = _condition(connection, dialect, table, _bound(changed, operator, moment))
             conditions.append(condition)
             parameters += given
+    if changed is not None and request.bookmark is not None and request.bookmark.detail.get(BY_HAND):
+        condition, given = _condition(connection, dialect, table, _since(changed, request.bookmark))
+        conditions.append(condition)
+        parameters += given
     if request.ids:
         condition, given = with_ids(dialect, key, request.ids)
         conditions.append(condition)
@@ -166,6 +171,18 @@ def _condition(connection: sa.Connection, dialect: Dialect, table: Table, clause
             remedy="Use =, !=, <, <=, >, >=, in or not_in.",
             field=clause.key,
         ) from None
+
+
+def _since(changed: Column, bookmark: Bookmark) -> SentClause:
+    """What a bookmark that a person set leaves to be read."""
+    if changed.family in _NUMBERS or bookmark.moment is None:
+        raise ConfigurationError(
+            f"The column {changed.name} holds numbers, which do not tell what changed since the bookmark's moment.",
+            code="bookmark-unsupported",
+            remedy="Clear the bookmark: everything is read again, and what is unchanged is not written.",
+            field=INCREMENTAL_OPTION,
+        )
+    return _bound(changed, ">=", bookmark.moment)
 
 
 def _bound(changed: Column, operator: str, moment: datetime) -> SentClause:

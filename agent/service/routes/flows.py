@@ -33,19 +33,19 @@ def check_flow(agent: Agent, request: models.DocumentRequest) -> models.CheckRes
 @router.post("/flows/test")
 async def test_flow(request: Request, agent: Agent, wanted: models.DocumentRequest) -> FlowTestReport:
     """Run the tests of a document; no app is asked. Closing the connection ends them."""
-    return await while_heard(request, agent.testing.test(wanted))
+    return await while_heard(request, agent.documents.testing.test(wanted))
 
 
 @router.post("/flows/{name}/test")
 async def test_deployed_flow(request: Request, agent: Agent, name: Name) -> FlowTestReport:
     """Run the tests of a deployed processflow; no app is asked. Closing the connection ends them."""
-    return await while_heard(request, agent.testing.test_deployed(name))
+    return await while_heard(request, agent.documents.testing.test_deployed(name))
 
 
 @router.post("/flows")
 async def deploy(request: Request, agent: Agent, who: Who, wanted: DeployRequest) -> models.Deployed:
     """Deploy or redeploy a document, all or nothing. Closing the connection cancels it."""
-    deployed = await while_heard(request, agent.deploying.deploy(wanted, by=who))
+    deployed = await while_heard(request, agent.documents.deploying.deploy(wanted, by=who))
     agent.journal.write("info", f"{who} deployed version {deployed.flow.version}.", flow=deployed.flow.name)
     return deployed
 

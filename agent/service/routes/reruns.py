@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from agent.api import models
-from agent.api.rerun_models import Execution, ReplayWindow, Resync
+from agent.api.rerun_models import Execution, ReplayWindow, Resync, RetryPlanChange, RetrySchedule
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 
 router = APIRouter(responses=PROBLEMS, tags=["runs"])
@@ -33,3 +33,25 @@ def replay(agent: Agent, who: Who, name: Name, window: ReplayWindow) -> models.R
     run = agent.reruns.replay(name, window, by=who)
     agent.journal.write("info", f"{who} asked to read a window again: {run.plan}.", flow=name, run=run.id)
     return run
+
+
+@router.get("/flows/{name}/retry")
+def retry_policy(agent: Agent, name: Name) -> RetrySchedule:
+    """How a processflow tries failed records again by itself; by hand where nothing was set."""
+    return agent.retrying.get(name)
+
+
+@router.put("/flows/{name}/retry")
+def set_retry_policy(agent: Agent, who: Who, name: Name, plan: RetryPlanChange) -> RetrySchedule:
+    """Change how a processflow tries failed records again by itself, at once."""
+    changed = agent.retrying.put(name, plan, by=who)
+    agent.journal.write("info", f"{who} set how records are tried again: {changed.text}.", flow=name)
+    return changed
+
+
+@router.delete("/flows/{name}/retry")
+def clear_retry_policy(agent: Agent, who: Who, name: Name) -> RetrySchedule:
+    """Let failed records be tried again by hand alone."""
+    cleared = agent.retrying.clear(name)
+    agent.journal.write("info", f"{who} let records be tried again by hand alone.", flow=name)
+    return cleared

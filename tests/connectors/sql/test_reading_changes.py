@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.domain.errors import ConfigurationError
-from agent.domain.packet import Bookmark
+from agent.domain.packet import BY_HAND, Bookmark
 from tests.connectors.sql.places import (
     Place,
     PostgresPlace,
@@ -219,3 +219,22 @@ async def test_a_table_that_is_read_whole_gives_the_moment_at_which_it_was_read(
     _, bookmark = await changes(place, {})
     assert bookmark.moment is not None
     assert before - timedelta(seconds=65) < bookmark.moment < datetime.now(UTC) - timedelta(seconds=55)
+
+
+async def test_a_bookmark_that_a_person_set_is_read_from_its_moment_on(place: Place) -> None:
+    timed(place, "2026-01-01 10:00:00", "2026-01-02 10:00:00", "2026-01-03 10:00:00")
+    by_hand = Bookmark(datetime(2026, 1, 2, 10, tzinfo=UTC), {BY_HAND: True})
+    found, bookmark = await changes(place, BY_TIME, by_hand)
+    assert found == ["2", "3"]
+    assert BY_HAND not in bookmark.detail
+    place.run("INSERT INTO stock VALUES (9, '2026-02-03 10:00:00')")
+    assert "9" in (await changes(place, BY_TIME, bookmark))[0]
+    assert "1" not in (await changes(place, BY_TIME, bookmark))[0]
+
+
+async def test_a_moment_says_nothing_where_a_number_tells_what_changed(place: Place) -> None:
+    revised(place, 3, 1)
+    with pytest.raises(ConfigurationError) as caught:
+        await changes(place, BY_REVISION, Bookmark(datetime(2026, 1, 2, tzinfo=UTC), {BY_HAND: True}))
+    assert caught.value.code == "bookmark-unsupported"
+    assert "Clear the bookmark" in caught.value.remedy

@@ -1,0 +1,96 @@
+"""Sync Info as a file: CSV, written as it is read, or xlsx, which has to be whole before its first byte can be sent.
+
+What came from other apps stands in these files, and spreadsheets run what looks like a formula. So in CSV such texts
+begin with an apostrophe; in xlsx every text is marked as text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+from agent.store.sync_info import SyncRow
+
+_HEADINGS = (
+    "Node", "Source id", "Destination id", "State", "Kind", "Message", "What to do", "Tries", "Run", "Time (UTC)",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_PIECE_BYTES = 64 * 1024
+_SHEET_ROWS = 1_000_000
+_CELL_CHARACTERS = 32_000
+
+Cell = str | int | datetime
+
+
+def csv_pieces(rows: Iterable[SyncRow], tracked: Sequence[str]) -> Iterator[bytes]:
+    """The rows as CSV in UTF-8, with the mark that makes spreadsheets see that it is; `tracked` are column headers."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    text.write("\ufeff")
+    writer.writerow([_harmless(one) for one in (*_HEADINGS, *tracked)])
+    for row in rows:
+        writer.writerow([_harmless(one) if isinstance(one, str) else one for one in _cells(row, tracked, _iso)])
+        if text.tell() > _PIECE_BYTES:
+            yield text.getvalue().encode("utf-8", "replace")
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode("utf-8", "replace")
+
+
+def xlsx_pieces(rows: Iterable[SyncRow], tracked: Sequence[str]) -> Iterator[bytes]:
+    """The rows as a workbook, on as many sheets as it takes."""
+    with tempfile.TemporaryFile() as file:
+        with closing(Workbook(write_only=True)) as book:
+            left = 0
+            for row in rows:
+                if not left:
+                    sheet = book.create_sheet()
+                    sheet.append([_text(sheet, one) for one in (*_HEADINGS, *tracked)])
+                    left = _SHEET_ROWS
+                cells = _cells(row, tracked, _naive)
+                sheet.append([_text(sheet, one) if isinstance(one, str) else one for one in cells])
+                left -= 1
+            if not book.worksheets:
+                sheet = book.create_sheet()
+                sheet.append([_text(sheet, one) for one in (*_HEADINGS, *tracked)])
+            book.save(file)
+        file.seek(0)
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+def _cells(row: SyncRow, tracked: Sequence[str], moment: Callable[[datetime], Cell]) -> list[Cell]:
+    found = json.loads(row.tracked) if tracked and row.tracked else {}
+    return [
+        row.node, row.source_id, row.destination_id, row.state.value, row.error_class.value, row.message, row.remedy,
+        row.tries, row.run, moment(row.updated_at), *(str(found.get(header, "")) for header in tracked),
+    ]  # fmt: skip
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _text(sheet: Any, text: str) -> Any:
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:_CELL_CHARACTERS])
+    cell.data_type = "s"
+    return cell
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _naive(moment: datetime) -> datetime:
+    """Spreadsheets know no time zones."""
+    return moment.replace(tzinfo=None)

@@ -1,0 +1,83 @@
+"""Bookmarks as people see and move them. Runs move them in the ledger; people between runs, with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from agent.domain.errors import ConflictError
+from agent.domain.packet import BY_HAND, Bookmark
+from agent.store.acknowledgement import StoredBookmark
+from agent.store.audit import AuditLine, note
+from agent.store.database import Database
+from agent.store.tables import RUNS, STREAMS
+
+
+@dataclass(frozen=True, slots=True)
+class BookmarkRow:
+    """How far one source node was read and acknowledged; since when, and by which run or person it was moved there."""
+
+    node: str
+    bookmark: Bookmark | None
+    since: datetime | None
+    run: str
+    set_by: str
+
+
+class BookmarkStore:
+    """The bookmarks of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self, flow: str) -> list[BookmarkRow]:
+        """Those of the nodes that a processflow ever read or wrote, by node."""
+        query = sa.select(STREAMS).where(STREAMS.c.flow == flow).order_by(STREAMS.c.node)
+        with self._database.read() as connection:
+            return [_row(row) for row in connection.execute(query)]
+
+    def move(self, *, flow: str, node: str, moment: datetime | None, reason: str, by: str, at: datetime) -> BookmarkRow:
+        """Set a bookmark to a moment, or take it away (None), and add a line to the audit trail.
+
+        Raises:
+            ConflictError: code `already-running`: a run of the processflow has not ended, and would move it, too.
+        """
+        kept = StoredBookmark(moment, {BY_HAND: True}) if moment is not None else None
+        values = {
+            "bookmark": msgspec.to_builtins(kept) if kept is not None else sa.null(), "bookmark_moved_at": at,
+            "bookmark_run": "", "bookmark_set_by": by,
+        }  # fmt: skip
+        where = sa.and_(STREAMS.c.flow == flow, STREAMS.c.node == node)
+        with self._database.write() as connection:
+            active = sa.select(RUNS.c.id).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))
+            if (run := connection.execute(active).scalar()) is not None:
+                raise ConflictError(
+                    f"Run {run} of {flow} has not ended; it moves the bookmark itself.", code="already-running",
+                    remedy="Wait until it ends, or cancel it, then set the bookmark.",
+                )  # fmt: skip
+            before = connection.execute(sa.select(STREAMS).where(where).with_for_update()).first()
+            if before is None:
+                connection.execute(STREAMS.insert().values(flow=flow, node=node, **values))
+            else:
+                connection.execute(STREAMS.update().where(where).values(values))
+            note(
+                connection,
+                AuditLine(
+                    at, by, "bookmark-set" if kept is not None else "bookmark-clear", flow, node, reason,
+                    before=before.bookmark if before is not None else None,
+                    after=msgspec.to_builtins(kept) if kept is not None else None,
+                ),
+            )  # fmt: skip
+            return _row(connection.execute(sa.select(STREAMS).where(where)).one())
+
+
+def _row(row: sa.Row[Any]) -> BookmarkRow:
+    bookmark = None
+    if row.bookmark is not None:
+        kept = msgspec.convert(row.bookmark, StoredBookmark)
+        bookmark = Bookmark(kept.moment, kept.detail)
+    return BookmarkRow(row.node, bookmark, row.bookmark_moved_at, row.bookmark_run, row.bookmark_set_by)

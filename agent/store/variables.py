@@ -1,0 +1,170 @@
+"""The values of variables outside a run, and those that a run has given them so far. Encrypted ones lie here sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from agent.domain.errors import ConfigurationError, ConflictError
+from agent.domain.secret import Secret
+from agent.domain.variables import VariableValue
+from agent.store.database import Database
+from agent.store.sealing import Sealer
+from agent.store.tables import RUNS, VARIABLES
+
+StoredValue: TypeAlias = "VariableValue | Mapping[str, str]"
+"""A value as it is stored; `{"sealed": …}` for an encrypted one."""
+_SEALED = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVariable:
+    """What a variable holds outside a run, since when, and by whom: a person with a reason, or a run."""
+
+    name: str
+    value: StoredValue
+    changed_at: datetime
+    changed_by: str
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """A value that somebody sets."""
+
+    value: StoredValue
+    by: str
+    reason: str
+    at: datetime
+
+
+class VariableStore:
+    """The variables of this agent's processflows.
+
+    Args:
+        database: The agent's database.
+        sealer: Seals and opens encrypted ones.
+    """
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+
+    def all(self, flow: str) -> dict[str, StoredVariable]:
+        """What is stored for a processflow, by name."""
+        query = sa.select(VARIABLES).where(VARIABLES.c.flow == flow)
+        with self._database.read() as connection:
+            return {row.name: _stored(row) for row in connection.execute(query)}
+
+    def of_run(self, run: str) -> dict[str, StoredValue]:
+        """The values that a run has given variables so far."""
+        with self._database.read() as connection:
+            found: dict[str, StoredValue] | None = connection.execute(
+                sa.select(RUNS.c.variables).where(RUNS.c.id == run)
+            ).scalar()
+        return found or {}
+
+    def set(self, flow: str, name: str, new: NewValue) -> StoredVariable:
+        """Store a value that somebody chose.
+
+        Raises:
+            ConflictError: code `already-running`: a run of the processflow has not ended, and may be at work with it.
+        """
+        with self._database.write() as connection:
+            _refuse_while_running(connection, flow)
+            _put(connection, flow, name, value=new.value, changed_at=new.at, changed_by=new.by, run="",
+                 reason=new.reason)  # fmt: skip
+        return self.all(flow)[name]
+
+    def reset(self, flow: str, name: str) -> bool:
+        """Forget what is stored. Returns whether there was anything.
+
+        Raises:
+            ConflictError: as `set`.
+        """
+        with self._database.write() as connection:
+            _refuse_while_running(connection, flow)
+            gone = connection.execute(VARIABLES.delete().where(_where(flow, name)))
+        return bool(gone.rowcount)
+
+    def sealed_any(self) -> bool:
+        """Whether anything is stored that only an open vault can open."""
+        with self._database.read() as connection:
+            return any(is_sealed(value) for value in connection.execute(sa.select(VARIABLES.c.value)).scalars())
+
+    def sealed(self, flow: str, name: str, value: VariableValue) -> StoredValue:
+        """A value as it is stored encrypted. Raises ConfigurationError while the vault is not open."""
+        with _told(name):
+            text = Secret(msgspec.json.encode(value).decode())
+            if isinstance(value, str):
+                self._sealer.know(Secret(value))
+            return {_SEALED: self._sealer.seal(text, to=f"{flow}/{name}")}
+
+    def opened(self, flow: str, name: str, stored: StoredValue) -> VariableValue:
+        """A stored value as it is. Raises ConfigurationError while the vault is not open."""
+        if not isinstance(stored, Mapping):
+            return stored
+        with _told(name):
+            text = self._sealer.open(stored.get(_SEALED, ""), to=f"{flow}/{name}")
+        value: VariableValue = msgspec.json.decode(text.reveal(), type=str | int | bool)
+        if isinstance(value, str):
+            self._sealer.know(Secret(value))
+        return value
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Errors of the vault, with the variable that needs it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"The variable “{name}” is encrypted. {error.message}", code=error.code, remedy=error.remedy,
+            detail=error.detail, field=name,
+        ) from error  # fmt: skip
+
+
+def is_sealed(stored: object) -> bool:
+    """Whether a stored value is an encrypted one."""
+    return isinstance(stored, Mapping)
+
+
+def keep(connection: sa.Connection, run: str, values: Mapping[str, StoredValue], *, at: datetime) -> None:
+    """Let the next run know what this one has found, in the transaction that moves the bookmark."""
+    if not values:
+        return
+    flow = connection.execute(sa.select(RUNS.c.flow).where(RUNS.c.id == run)).scalar()
+    query = sa.select(VARIABLES.c.name, VARIABLES.c.value).where(VARIABLES.c.flow == flow)
+    known = {row.name: row.value for row in connection.execute(query)}
+    for name, value in values.items():
+        if flow is not None and (name not in known or known[name] != value):
+            _put(connection, flow, name, value=value, changed_at=at, changed_by="", run=run, reason="")
+
+
+def _put(connection: sa.Connection, flow: str, name: str, **values: Any) -> None:
+    if connection.execute(VARIABLES.update().where(_where(flow, name)).values(**values)).rowcount == 0:
+        connection.execute(VARIABLES.insert().values(flow=flow, name=name, **values))
+
+
+def _where(flow: str, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(VARIABLES.c.flow == flow, VARIABLES.c.name == name)
+
+
+def _refuse_while_running(connection: sa.Connection, flow: str) -> None:
+    active = sa.select(sa.literal(1)).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None)).limit(1)
+    if connection.execute(active).first() is not None:
+        raise ConflictError(
+            f"{flow} is running, perhaps with this value.", code="already-running",
+            remedy="Wait until it ends, or cancel it, then try again.",
+        )  # fmt: skip
+
+
+def _stored(row: sa.Row[Any]) -> StoredVariable:
+    return StoredVariable(row.name, row.value, row.changed_at, row.changed_by, row.run, row.reason)

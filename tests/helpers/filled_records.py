@@ -1,0 +1,50 @@
+"""Sync Info with something in it, written by the real ledger, for tests that only look at it or change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from agent.domain.error_classes import ErrorClass
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState, Trigger
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
+from agent.store.database import Database
+from agent.store.ledger import Ledger
+from agent.store.runs import RunStore
+
+FLOW, RUN, VERSION = "orders", "run-1", 4
+FINGERPRINT = 7
+MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
+_FAILED = STATE_NUMBERS[SyncState.FAILED]
+
+
+def fill(database: Database, count: int, *, node: str = "post", packet: int = 2_000, prefix: str = "order-") -> None:
+    """Records of a run that has ended: every third lacks a customer, the next one a name, the others arrived."""
+    ledger, runs = Ledger(database), RunStore(database)
+    if not runs.page(flow=FLOW, before="", limit=1):
+        runs.queue(run_id=RUN, flow=FLOW, version=VERSION, trigger=Trigger.MANUAL, requested_by="", at=MOMENT)
+        runs.end(RUN, state=RunState.PARTIAL, message="", remedy="", at=MOMENT)
+    stream = ledger.stream(flow=FLOW, node=node)
+    ledger.cursor(run=RUN, stream=stream)
+    for number, start in enumerate(range(0, count, packet), 1):
+        numbers = range(start, min(start + packet, count))
+        ledger.acknowledge(
+            Acknowledgement(
+                run=RUN, stream=stream, number=number, move=None, source_ids=[f"{prefix}{one}" for one in numbers],
+                destination_ids=[""] * len(numbers), fingerprints=[FINGERPRINT] * len(numbers),
+                troubled=_lines(numbers, prefix), at=acknowledged_at(MOMENT + timedelta(seconds=number)),
+            )
+        )  # fmt: skip
+
+
+def _lines(numbers: Sequence[int], prefix: str) -> list[RecordLine]:
+    lines = []
+    for place, one in enumerate(numbers):
+        if one % 3 == 1:
+            message, dependent = f"No customer {prefix}{one}.", ErrorClass.DEPENDENT_MISSING.value
+            lines.append(RecordLine(place, _FAILED, message, "Bring it.", dependent))
+        elif one % 3 == 2:
+            missing = ErrorClass.DATA_MISSING.value
+            lines.append(RecordLine(place, _FAILED, "name: a value is required.", "", missing, "node:map"))
+    return lines

@@ -1,0 +1,405 @@
+"""Previews through the contract: on real apps and a real agent, and everything everywhere stays as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.api import models
+from agent.api.client import AgentClient
+from agent.api.preview_models import Preview, PreviewedRecord, PreviewRequest, PreviewState
+from agent.api.rerun_models import FilterClause, ReplayWindow
+from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
+from agent.domain.preview import Outcome
+from agent.domain.run import RunState
+from agent.sandbox import Fault, FaultKind, RunningSandbox
+from tests.helpers.running_service import RunningService
+from tests.helpers.stage import SAMPLES
+from tests.service.asking import COPY, database_draft, set_up_vault, store_draft
+from tests.service.inside import Inside
+
+SAMPLE_FILES = sorted(path.name for path in SAMPLES.glob("*.yaml"))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The database that processflows write into."""
+    return tmp_path / "target.db"
+
+
+@pytest.fixture
+async def client(
+    running_inside: Inside, shop: RunningSandbox, tmp_path: Path, target: Path
+) -> AsyncIterator[AgentClient]:
+    """A client of an agent that has a store and a database."""
+    async with running_inside.client() as client:
+        await set_up_vault(client, tmp_path)
+        await client.change_setting("enable_environment", "true")
+        await client.save_configuration(store_draft(shop))
+        await client.save_configuration(database_draft(target))
+        await asyncio.to_thread(running_inside.parts.environment.require)
+        yield client
+
+
+def document(name: str, **changes: str) -> models.DocumentRequest:
+    """A sample, with some texts in it changed."""
+    text = (SAMPLES / name).read_text("utf-8")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return models.DocumentRequest(document=text, file=name)
+
+
+async def previewed(client: AgentClient, request: PreviewRequest) -> Preview:
+    """Preview to the end."""
+    found = await client.previews.start(request)
+    while found.state is PreviewState.RUNNING:
+        found = await client.previews.get(found.id, wait_seconds=20)
+    return found
+
+
+async def records(client: AgentClient, preview: Preview, **wanted: Any) -> list[PreviewedRecord]:
+    """All records, a few at a time."""
+    found: list[PreviewedRecord] = []
+    after: str | None = ""
+    while after is not None:
+        page = await client.previews.records(preview.id, after=after, limit=7, **wanted)
+        found += page.items
+        after = page.next
+    return found
+
+
+async def executed(client: AgentClient, name: str) -> models.Run:
+    run = await client.execute(name)
+    while not run.state.ended:
+        run = await client.run(run.id, wait_seconds=0.1)
+    return run
+
+
+def totals(preview: Preview) -> dict[str, tuple[int, int, int, int, int]]:
+    """Created, changed, left, skipped and failed by node."""
+    return {one.node: (one.created, one.changed, one.left, one.skipped, one.failed) for one in preview.totals}
+
+
+# -- nothing changes anywhere ----------------------------------------------------------------------------------------
+
+
+def dump(path: Path) -> list[str] | None:
+    """Every table and row of a SQLite database; None where there is none."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        return list(connection.iterdump())
+
+
+def store_state(shop: RunningSandbox) -> object:
+    """Everything that can be changed in a store."""
+    store = shop.store
+    with store.lock:
+        changes = [
+            (number, change.created, change.modified, sorted(change.values.items()))
+            for timeline in (store.orders.timeline, store.customers.timeline)
+            for number, change in sorted(timeline.changes.items())
+        ]
+        return changes, dict(store.inventory._quantities), store.inventory.version, dict(store.inventory.writes)
+
+
+class Everything:
+    """All that a preview could change, as it is now."""
+
+    def __init__(self, inside: Inside, shop: RunningSandbox, target: Path) -> None:
+        folders = inside.parts.folders
+        self._agent, self._runs, self._target, self._shop = folders.database, folders.runs_database, target, shop
+        self._vault = folders.vault
+        shop.store.reset_stats()
+        self.before = self.now()
+
+    def now(self) -> list[object]:
+        # The durable engine may still be noting the end of the run before: what counts is that no other run is there.
+        with closing(sqlite3.connect(self._runs)) as connection:
+            begun = connection.execute("SELECT workflow_uuid FROM workflow_status ORDER BY 1").fetchall()
+        stable = [dump(self._agent), begun, dump(self._target), self._vault.read_bytes()]
+        return [*stable, self._target.read_bytes() if self._target.exists() else None, store_state(self._shop)]
+
+    def is_unchanged(self) -> None:
+        """Row by row and byte by byte; the store was only ever read from."""
+        for before, now in zip(self.before, self.now(), strict=True):
+            assert now == before
+        asked = self._shop.store.stats()["by_route"]
+        assert {route.split(" ")[0] for route in asked} <= {"GET"}
+
+
+@pytest.mark.parametrize("name", SAMPLE_FILES)
+async def test_a_preview_of_a_sample_changes_nothing_anywhere_and_says_what_the_run_does(
+    client: AgentClient, running_inside: Inside, shop: RunningSandbox, target: Path, name: str
+) -> None:
+    if name.startswith("stock"):
+        levels = [(f"SKU-{number:06}", 400 + number) for number in range(1, 11)]
+        with closing(sqlite3.connect(target)) as connection, connection:
+            connection.execute("CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER)")
+            connection.executemany("INSERT INTO stock VALUES (?, ?)", levels)
+
+    everything = Everything(running_inside, shop, target)
+    first = await previewed(client, PreviewRequest(document=document(name)))
+    everything.is_unchanged()
+    assert (first.state, first.version) == (PreviewState.DONE, None), first.message
+    assert first.read > 0
+
+    flow = (await client.deploy(document(name))).flow.name
+    run = await executed(client, flow)
+    sums = [sum(column) for column in zip(*totals(first).values(), strict=True)]
+    assert (run.state, run.counts.failed, run.counts.skipped) == (RunState.SUCCESS, sums[4], sums[3])
+    assert run.counts.written == sum(sums[:3])
+
+    if name.startswith("stock"):
+        with closing(sqlite3.connect(target)) as connection, connection:
+            connection.execute("UPDATE stock SET inventory_level = 3 WHERE sku = 'SKU-000009'")
+    else:
+        shop.store.edit_order(7, status_id=2)
+        shop.store.edit_customer(3, last_name="Changed")
+    everything = Everything(running_inside, shop, target)
+    again = await previewed(client, PreviewRequest(flow=flow))
+    everything.is_unchanged()
+    assert (again.state, again.version) == (PreviewState.DONE, 1), again.message
+    for node, (created, changed, _, skipped, failed) in totals(again).items():
+        assert (created, skipped, failed) == (0, 0, 0), node
+        assert changed <= 1
+
+
+# -- what it says ----------------------------------------------------------------------------------------------------
+
+
+async def test_what_would_change_is_told_field_by_field_and_page_by_page(
+    client: AgentClient, shop: RunningSandbox, target: Path
+) -> None:
+    await client.deploy(document("orders-to-database.yaml"))
+    await executed(client, "orders-to-database")
+    with closing(sqlite3.connect(target)) as connection, connection:
+        connection.execute("UPDATE orders SET status = 'Lost' WHERE id = 3")
+        connection.execute("DELETE FROM orders WHERE id = 4")
+        connection.execute("UPDATE orders_lines SET quantity = 99 WHERE order_id = 5")
+
+    everything = PreviewRequest(document=document("orders-to-database.yaml"))
+    found = await previewed(client, everything.model_copy(update={"limit": 0}))
+
+    if found.read < 40:  # from the bookmark on; all are asked for by a filter of one's own
+        filtered = PreviewRequest(document=everything.document, limit=0, filter=[FilterClause(key="min_id", value="1")])
+        found = await previewed(client, filtered)
+    assert totals(found)["post-orders"] == (1, 2, 37, 0, 0)
+    assert found.message == "1 would be created, 2 changed, 37 left as they are."
+    changed = {record.source_id: record for record in await records(client, found, outcome=Outcome.CHANGED)}
+    (status,) = changed["3"].changes
+    assert (status.attribute, status.old) == ("status", "Lost")
+    assert all(
+        one.attribute.startswith("lines[") and one.attribute.endswith("].quantity") for one in changed["5"].changes
+    )
+    assert {one.old for one in changed["5"].changes} == {"99"}
+    (created,) = await records(client, found, outcome=Outcome.CREATED)
+    assert (created.source_id, created.destination_id) == ("4", "4")
+    every = await records(client, found)
+    assert [record.number for record in every] == list(range(40))
+    assert len(await records(client, found, node="post-orders", outcome=Outcome.LEFT)) == 37
+    assert await records(client, found, node="elsewhere") == []
+
+
+async def test_only_the_first_records_are_read_and_that_is_said(client: AgentClient, shop: RunningSandbox) -> None:
+    found = await previewed(client, PreviewRequest(document=document("orders-to-database.yaml"), limit=9))
+
+    assert (found.read, found.more, found.records) == (9, True, 9)
+    assert found.message.endswith("Each GET read its first 9 records alone.")
+    (one,) = found.totals
+    assert "The table orders would be made." in one.notes
+
+
+async def test_a_filter_of_ones_own_selects_records_and_needs_its_get_where_there_are_several(
+    client: AgentClient,
+) -> None:
+    clause = FilterClause(key="min_id", operator="=", value="31")
+    found = await previewed(client, PreviewRequest(document=document("orders-to-database.yaml"), filter=[clause]))
+    assert found.read == 10
+    assert [one.filter for one in found.sources] == ["min_id = 31"]
+
+    several = document("customers-before-orders.yaml")
+    with pytest.raises(ConfigurationError) as unclear:
+        await client.previews.start(PreviewRequest(document=several, filter=[clause]))
+    assert (unclear.value.code, "get-orders" in unclear.value.remedy) == ("node-needed", True)
+    named = PreviewRequest(document=several, filter=[clause], node="get-orders")
+    assert totals(await previewed(client, named))["post-orders"][0] == 10
+
+
+async def test_a_window_of_time_is_read_and_the_bookmark_does_not_matter(
+    client: AgentClient, shop: RunningSandbox
+) -> None:
+    await client.deploy(document("orders-to-database.yaml"))
+    await executed(client, "orders-to-database")
+    changed = datetime.fromtimestamp(shop.store.orders.timeline.base_modified(20), UTC)
+    window = ReplayWindow(since=changed, until=changed)
+
+    found = await previewed(client, PreviewRequest(flow="orders-to-database", window=window))
+
+    assert [record.source_id for record in await records(client, found)] == ["20"]
+    with pytest.raises(ConfigurationError) as both:
+        await client.previews.start(PreviewRequest(flow="orders-to-database", window=window, filter=[]))
+    assert both.value.code == "preview-unclear"
+
+
+async def test_secrets_are_not_shown(client: AgentClient, shop: RunningSandbox, target: Path) -> None:
+    with closing(sqlite3.connect(target)) as connection, connection:
+        connection.execute("CREATE TABLE source (id INTEGER PRIMARY KEY, api_key TEXT, note TEXT)")
+        connection.execute("CREATE TABLE target (id INTEGER PRIMARY KEY, api_key TEXT, note TEXT)")
+        connection.execute("INSERT INTO source VALUES (1, 'new key with blanks', ?)", (f"It is {shop.token}",))
+        connection.execute("INSERT INTO target VALUES (1, 'old key', 'before')")
+    text = COPY.replace("key: true}}}", "key: true}, api_key: api_key, note: note}}")
+
+    found = await previewed(client, PreviewRequest(document=models.DocumentRequest(document=text)))
+
+    (record,) = await records(client, found)
+    assert {change.attribute: (change.old, change.new) for change in record.changes} == {
+        "api_key": ("••••", "••••"),
+        "note": ("before", "It is ••••"),
+    }
+
+
+# -- its life --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_preview_beside_a_run_of_the_same_flow_is_told_as_it_goes_and_can_be_cancelled(
+    client: AgentClient, running_inside: Inside, shop: RunningSandbox
+) -> None:
+    await client.deploy(document("orders-to-database.yaml"))
+    shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, count=2))
+    run = await client.execute("orders-to-database")
+    with running_inside.parts.hub.listen() as listener:
+        going_on = await client.previews.start(PreviewRequest(flow="orders-to-database"))
+        assert going_on.state is PreviewState.RUNNING
+        cancelled = await client.previews.stop(going_on.id)
+        assert cancelled.state is PreviewState.CANCELLED
+        kinds = []
+        while not kinds or kinds[-1] != "Cancelled":
+            event = await listener.next(20)
+            assert event is not None
+            if event.kind is models.EventKind.PREVIEW:
+                kinds.append(str(event.data["state"]))
+    assert not (await client.run(run.id)).state.ended
+    shop.store.clear_faults()
+    assert (await previewed(client, PreviewRequest(flow="orders-to-database"))).state is PreviewState.DONE
+    await client.cancel_run(run.id)
+
+
+async def test_one_that_has_ended_is_forgotten_when_asked_to_or_with_temp(
+    client: AgentClient, running_inside: Inside
+) -> None:
+    folder = running_inside.parts.folders.previews
+    request = PreviewRequest(document=document("customers-to-database.yaml"))
+    one, other = await previewed(client, request), await previewed(client, request)
+    assert [found.id for found in await client.previews.list()] == [other.id, one.id]
+
+    await client.previews.stop(one.id)
+    with pytest.raises(NotFoundError) as gone:
+        await client.previews.get(one.id)
+    assert gone.value.code == "preview-not-found"
+    assert len(list(folder.iterdir())) == 1
+    would = await client.clear_preview(models.ClearTarget.TEMP)
+    assert next(place.files for place in would.places if "review" in place.label) == 1
+    await client.clear(models.ClearTarget.TEMP)
+    assert await client.previews.list() == []
+    assert list(folder.iterdir()) == []
+
+
+async def test_no_more_than_the_newest_are_kept_and_not_many_go_on_at_once(
+    client: AgentClient, running_inside: Inside, shop: RunningSandbox
+) -> None:
+    request = PreviewRequest(document=document("customers-to-database.yaml"), limit=1)
+    ids = [(await previewed(client, request)).id for _ in range(12)]
+    assert [found.id for found in await client.previews.list()] == ids[:1:-1]
+    assert len(list(running_inside.parts.folders.previews.iterdir())) == 10
+
+    shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, count=10))
+    going_on = [await client.previews.start(request) for _ in range(2)]
+    with pytest.raises(ConflictError) as busy:
+        await client.previews.start(request)
+    assert busy.value.code == "previews-busy"
+    for one in going_on:
+        await client.previews.stop(one.id)
+
+
+async def test_a_source_that_refuses_ends_it_with_what_to_do(client: AgentClient, shop: RunningSandbox) -> None:
+    shop.store.set_scopes(frozenset())
+    found = await previewed(client, PreviewRequest(document=document("orders-to-database.yaml")))
+    assert found.state is PreviewState.FAILED
+    assert found.problem is not None
+    assert found.remedy
+
+
+async def test_what_cannot_be_previewed_is_refused_at_once(client: AgentClient, running_inside: Inside) -> None:
+    fine = document("orders-to-database.yaml")
+    refused = {
+        "flow-not-found": PreviewRequest(flow="nobody"),
+        "preview-unclear": PreviewRequest(),
+        "processflow-invalid": PreviewRequest(document=models.DocumentRequest(document="{}")),
+        "configuration-unknown": PreviewRequest(document=fine.model_copy(update={"bindings": {"store": "Nobody"}})),
+    }
+    for code, request in refused.items():
+        with pytest.raises(ConfigurationError) as error:
+            await client.previews.start(request)
+        assert error.value.code == code
+        assert error.value.remedy
+    with pytest.raises(ConfigurationError) as page:
+        await client.previews.records((await previewed(client, PreviewRequest(document=fine))).id, after="x")
+    assert page.value.code == "page-unknown"
+    await client.change_setting("enable_environment", "false")
+    with pytest.raises(ConflictError) as off:
+        await client.previews.start(PreviewRequest(document=fine))
+    assert (off.value.code, off.value.message) == ("environment-not-enabled", "Environment is not enabled")
+
+
+async def test_without_an_app_configuration_it_says_what_is_missing(running_inside: Inside, tmp_path: Path) -> None:
+    async with running_inside.client() as client:
+        await client.change_setting("enable_environment", "true")
+        with pytest.raises(ConfigurationError) as missing:
+            await client.previews.start(PreviewRequest(document=document("orders-to-database.yaml")))
+    assert missing.value.code == "source-application-not-found"
+
+
+@pytest.fixture
+def hanging(service: RunningService, shop: RunningSandbox, tmp_path: Path) -> str:
+    """A preview of a real service whose store does not answer."""
+    service.start()
+    service.ask(lambda client: set_up_vault(client, tmp_path))
+    service.ask(lambda client: client.change_setting("enable_environment", "true"))
+    service.ask(lambda client: client.save_configuration(store_draft(shop)))
+    service.ask(lambda client: client.save_configuration(database_draft(tmp_path / "target.db")))
+    shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, count=10))
+    request = PreviewRequest(document=document("orders-to-database.yaml"))
+    return service.ask(lambda client: client.previews.start(request)).id
+
+
+def test_a_service_that_ends_says_so_to_who_waits_and_leaves_nothing(service: RunningService, hanging: str) -> None:
+    process = service.process()
+
+    async def wait_and_stop(client: AgentClient) -> Preview:
+        waiting = asyncio.create_task(client.previews.get(hanging, wait_seconds=20))
+        await asyncio.sleep(0.2)
+        await client.stop()
+        return await waiting
+
+    found = service.ask(wait_and_stop)
+    assert (found.state, found.remedy) == (PreviewState.INTERRUPTED, "Start it again.")
+    service.wait_until_ended(process)
+    assert list(service.folders.previews.iterdir()) == []
+
+
+def test_what_a_killed_service_left_is_removed_at_the_next_start(service: RunningService, hanging: str) -> None:
+    assert len(list(service.folders.previews.iterdir())) == 1
+    service.kill()
+    service.start()
+    with pytest.raises(NotFoundError):
+        service.ask(lambda client: client.previews.get(hanging))
+    assert list(service.folders.previews.iterdir()) == []
