@@ -13,3 +13,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """More of what is done a few times by default, because it takes long."""
     parser.addoption("--cases", type=int, default=2_000, help="how many random processflows the engine has to carry")
     parser.addoption("--kills", type=int, default=6, help="how often the service is killed during one run")
+    parser.addoption("--every-point", action="store_true", help="kill the service at every point of every node")

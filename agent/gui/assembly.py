@@ -20,6 +20,7 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
+from agent.gui.schedules.opening import open_schedule
 from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
@@ -108,6 +109,25 @@ class Shell(QObject):
         presenter.open()
         dialog.open()
 
+    def open_schedule(self, flow: str) -> None:
+        """Show the Schedule dialog."""
+        self._show(self.flows)
+        open_schedule(self.bridge, flow, self.catalog.flow_title(flow), self.window.say, self.window)
+
+    def open_cure(self, target: str) -> None:
+        """Show the place where something is cured: an App Configuration, a processflow, or a page of the guide."""
+        kind, _, place = target.partition(":")
+        name, _, _ = place.partition("#")
+        match kind:
+            case "app-configuration":
+                self.edit_configuration(name)
+            case "processflow":
+                self.open_flows(name, attention=False)
+            case "guide":
+                self.window.open_guide(name)
+            case _:
+                self.window.open_guide("errors")
+
     def edit_configuration(self, configuration_id: str) -> None:
         """Show App Configurations with that configuration's form."""
         self._show(self.apps)
@@ -144,10 +164,12 @@ class Shell(QObject):
         ways = self.ways
         ways.to_apps = lambda: self._show(self.apps)
         ways.to_flows = self.open_flows
+        ways.to_cure = self.open_cure
         ways.to_settings = lambda: self._show(self.settings)
         ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
+        ways.to_schedule = self.open_schedule
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log
         ways.to_toast = self.window.say

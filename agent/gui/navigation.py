@@ -20,8 +20,10 @@ class Ways:
     to_configuration: Callable[[str], object] = field(default=_nowhere)
     to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
+    to_schedule: Callable[[str], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
+    to_cure: Callable[[str], object] = field(default=_nowhere)
     to_settings: Callable[[], object] = field(default=_nowhere)
     to_vault: Callable[[], object] = field(default=_nowhere)
     to_toast: Callable[[str], object] = field(default=_nowhere)
@@ -42,6 +44,10 @@ class Ways:
         """Show the Deploy dialog."""
         self.to_deploy(flow)
 
+    def open_schedule(self, flow: str) -> None:
+        """Show the Schedule dialog."""
+        self.to_schedule(flow)
+
     def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
         """Show a processflow's records."""
         self.to_sync_info(flow, state)
@@ -49,6 +55,10 @@ class Ways:
     def open_log(self, flow: str = "", run: str = "") -> None:
         """Show the log of a processflow or of one run."""
         self.to_log(flow, run)
+
+    def open_cure(self, target: str) -> None:
+        """Show where something is cured."""
+        self.to_cure(target)
 
     def open_settings(self) -> None:
         """Show Settings."""

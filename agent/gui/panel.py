@@ -64,11 +64,17 @@ class Navigator(Protocol):
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog, for a new processflow or to redeploy one."""
 
+    def open_schedule(self, flow: str) -> None:
+        """Show the dialog that says when a processflow runs by itself."""
+
     def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
         """Show a processflow's records."""
 
     def open_log(self, flow: str = "", run: str = "") -> None:
         """Show the log of a processflow or of one run."""
+
+    def open_cure(self, target: str) -> None:
+        """Show where something is cured that needs a person; `target` is as the service names it."""
 
     def open_settings(self) -> None:
         """Show Settings."""

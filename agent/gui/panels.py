@@ -71,6 +71,7 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.undeploy_confirmed.connect(presenter.undeploy_confirmed)
     view.records_clicked.connect(presenter.show_records)
     view.log_clicked.connect(presenter.show_log)
+    view.schedule_clicked.connect(presenter.schedule)
     view.searched.connect(presenter.search)
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)
@@ -81,12 +82,18 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
 def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
     """Sync Info."""
     view = SyncInfoPage()
-    presenter = SyncInfoPresenter(view, parts.bridge.scope(), parts.catalog)
+    presenter = SyncInfoPresenter(view, parts.bridge.scope(), parts.catalog, parts.go.say)
     view.flow_chosen.connect(presenter.choose_flow)
     view.state_chosen.connect(presenter.choose_state)
     view.searched.connect(presenter.search)
     view.more_wanted.connect(presenter.more)
     view.copied.connect(lambda: parts.go.say("Copied"))
+    view.retry_clicked.connect(presenter.retry)
+    view.skip_confirmed.connect(presenter.skip)
+    view.unskip_clicked.connect(presenter.unskip)
+    view.delete_confirmed.connect(presenter.delete)
+    view.export_chosen.connect(presenter.export)
+    view.cure_clicked.connect(parts.go.open_cure)
     view.flows_wanted.connect(parts.go.open_flows)
     return Panel("Sync Info", "list-checks", view, presenter, "sync-info")
 

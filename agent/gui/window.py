@@ -218,7 +218,11 @@ class MainWindow(QMainWindow):
         self.help_menu.addAction(about)
 
     def _open_guide(self) -> None:
-        """The page of what is on show."""
+        signed_in = self._root.currentWidget() is self._agent
+        self.open_guide(self._panels[self._current].guide if signed_in else "sign-in")
+
+    def open_guide(self, page: str) -> None:
+        """Show a page of the guide by its name."""
         folder = resources.guide()
         if folder is None:
             return
@@ -226,8 +230,7 @@ class MainWindow(QMainWindow):
             from agent.gui.help.window import GuideWindow  # imported here: the first paint does not need it
 
             self._guide = GuideWindow(folder, self)
-        signed_in = self._root.currentWidget() is self._agent
-        self._guide.open(self._panels[self._current].guide if signed_in else "sign-in")
+        self._guide.open(page)
 
     def restyle_guide(self) -> None:
         """The theme changed: pictures and colours of the guide with it."""

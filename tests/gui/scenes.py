@@ -174,6 +174,10 @@ def _sync(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     return [lambda: shell.window.show_panel(3), lambda: view.table.setCurrentIndex(view.model.index(0, 0))]
 
 
+def _schedule(flow: str) -> Steps:
+    return lambda shell, _: [partial(shell.open_schedule, flow)]
+
+
 def _clear(*buttons: str) -> Steps:
     def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
         def press(name: str) -> None:
@@ -202,6 +206,8 @@ def _last(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
 
 
 SCENES: dict[str, Scene] = {
+    "schedule": Scene(_schedule("orders-to-database")),
+    "schedule-alert": Scene(_schedule("stock-to-store")),
     "sign-in": Scene(signed_in=False),
     "sign-in-wrong": Scene(_wrong, signed_in=False),
     "first-start": Scene(prepare=_first_start, signed_in=False),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -22,6 +22,8 @@ from agent.api.models import (
     LogLevel,
     ValidationState,
 )
+from agent.api.record_models import ExportFormat, RecordChoice, RecordJob, RecordJobState, SkipRequest, Wanted
+from agent.api.rerun_models import Resync
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
@@ -48,6 +50,7 @@ class FakeClient:
         self.hang: set[str] = set()
         self.fail: dict[str, AgentError] = {}
         self.calls: list[str] = []
+        self.asked: list[BaseModel] = []
         self.cancelled: list[str] = []
         self.operator: tuple[str, str] | None = ("anna", "correct horse")
         self.session: str | None = None
@@ -407,6 +410,16 @@ class FakeClient:
         following = str(start + limit) if start + limit < len(found) else None
         return models.SyncPage(items=found[start : start + limit], counts=counts, next=following)
 
+    @property
+    def reruns(self) -> FakeReruns:
+        """Runs that do something else than read on."""
+        return FakeReruns(self)
+
+    @property
+    def records(self) -> FakeRecords:
+        """What is done to many records."""
+        return FakeRecords(self)
+
     # -- log ---------------------------------------------------------------------------------------------------
 
     async def log_bounds(self) -> models.LogBounds:
@@ -501,6 +514,15 @@ class FakeClient:
             and search.text.casefold() in f"{entry.message} {entry.record} {entry.flow}".casefold()
         )
 
+    def change_records(self, fits: Callable[[models.SyncRecord], bool], change: dict[str, Any] | None) -> int:
+        """Change the records that fit, or remove them; returns how many."""
+        changed = sum(fits(one) for one in self.sync)
+        if change is None:
+            self.sync = [one for one in self.sync if not fits(one)]
+        else:
+            self.sync = [one.model_copy(update=change) if fits(one) else one for one in self.sync]
+        return changed
+
     async def _enter(self, method: str) -> None:
         self.calls.append(method)
         try:
@@ -543,6 +565,55 @@ class FakeClient:
                 if one is not None and one.id == run_id:
                     return one
         raise NotFoundError("There is no such run.", code="not-found")
+
+
+class FakeReruns:
+    """`agent.api.reruns.Reruns` of a pretended service: every record that is tried again succeeds."""
+
+    def __init__(self, client: FakeClient) -> None:
+        self._client = client
+
+    async def resync(self, flow: str, which: Resync) -> models.Run:
+        await self._client._enter("resync")
+        self._client.asked.append(which)
+        self._client.change_records(
+            lambda one: one.source_id in which.ids if which.ids else one.state is which.state,
+            {"state": SyncState.SUCCESS, "message": "", "remedy": ""},
+        )
+        return run(flow, RunState.QUEUED, self._client.now, identity="r-retry")
+
+
+class FakeRecords:
+    """`agent.api.records.Records` of a pretended service: what is asked for is done at once."""
+
+    def __init__(self, client: FakeClient) -> None:
+        self._client = client
+
+    async def skip(self, flow: str, request: SkipRequest) -> RecordJob:
+        return await self._done("skip", flow, request, {"state": SyncState.SKIPPED, "message": request.reason})
+
+    async def unskip(self, flow: str, choice: RecordChoice) -> RecordJob:
+        return await self._done("unskip", flow, choice, {"state": SyncState.UNPROCESSED, "message": ""})
+
+    async def delete(self, flow: str, choice: RecordChoice) -> RecordJob:
+        return await self._done("delete", flow, choice, None)
+
+    async def export(self, flow: str, format_: ExportFormat, wanted: Wanted | None = None) -> AsyncIterator[bytes]:
+        await self._client._enter("export")
+        state = wanted.state if wanted is not None else None
+        for record in self._client.sync:
+            if record.flow == flow and state in (None, record.state):
+                yield f"{record.source_id},{record.state.value}\r\n".encode()
+
+    async def _done(self, what: str, flow: str, choice: RecordChoice, change: dict[str, Any] | None) -> RecordJob:
+        await self._client._enter(what)
+        self._client.asked.append(choice)
+        ids = {key.source_id for key in choice.ids}
+        state = choice.wanted.state if choice.wanted is not None else None
+        changed = self._client.change_records(
+            lambda one: one.source_id in ids if ids else state in (None, one.state), change
+        )
+        return RecordJob(id="job", flow=flow, what=what, state=RecordJobState.DONE, changed=changed)
 
 
 _LINES = [

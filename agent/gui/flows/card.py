@@ -25,6 +25,7 @@ class FlowCard(Card):
     undeploy_clicked = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
+    schedule_clicked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,6 +159,7 @@ class FlowCard(Card):
         menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()
+        menu.addAction("Schedule…", lambda: self.schedule_clicked.emit(self._name))
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
         menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))
         return menu

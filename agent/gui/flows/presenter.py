@@ -161,6 +161,10 @@ class FlowsPresenter(Presenter):
         """Deploy the same processflow again, with another version or other configurations."""
         self._go.open_deploy(name)
 
+    def schedule(self, name: str) -> None:
+        """When it runs by itself."""
+        self._go.open_schedule(name)
+
     def show_records(self, name: str) -> None:
         """To Sync Info; to the failed records where there are any."""
         flow = self._catalog.flow(name)

@@ -37,6 +37,7 @@ class FlowsPage(Page):
     undeploy_confirmed = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
+    schedule_clicked = Signal(str)
     searched = Signal(str)
     standing_chosen = Signal(object)
     more_clicked = Signal()
@@ -165,6 +166,7 @@ class FlowsPage(Page):
             (card.undeploy_clicked, self.undeploy_clicked),
             (card.records_clicked, self.records_clicked),
             (card.log_clicked, self.log_clicked),
+            (card.schedule_clicked, self.schedule_clicked),
         ):
             mine.connect(ours)
         return card

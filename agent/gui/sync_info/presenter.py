@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from agent.api import models
@@ -11,6 +13,7 @@ from agent.domain.packet import SyncState
 from agent.gui.calls import Call, Calls
 from agent.gui.catalog import Catalog
 from agent.gui.panel import Presenter
+from agent.gui.sync_info.actions import Meant, RecordActions
 
 _PAGE_ROWS = 200
 
@@ -36,6 +39,9 @@ class SyncInfoView(Protocol):
     def show_busy(self, *, busy: bool) -> None:
         """A question is under way."""
 
+    def show_acting(self, *, acting: bool) -> None:
+        """Something is being done to records."""
+
     def show_error(self, error: AgentError | None) -> None:
         """What failed and what to do."""
 
@@ -43,7 +49,7 @@ class SyncInfoView(Protocol):
 class SyncInfoPresenter(Presenter):
     """One page."""
 
-    def __init__(self, view: SyncInfoView, calls: Calls, catalog: Catalog) -> None:
+    def __init__(self, view: SyncInfoView, calls: Calls, catalog: Catalog, say: Callable[[str], object]) -> None:
         self._view, self._calls, self._catalog = view, calls, catalog
         self._flow, self._search = "", ""
         self._state: SyncState | None = None
@@ -51,6 +57,11 @@ class SyncInfoPresenter(Presenter):
         self._pages = 0
         self._shown = False
         self._asked: Call | None = None
+        self._counts: dict[SyncState, int] = {}
+        self._actions = RecordActions(
+            calls, say=say, failed=view.show_error, changed=self.refresh,
+            busy=lambda acting: view.show_acting(acting=acting),
+        )  # fmt: skip
         catalog.listeners.append(self._on_catalog)
 
     def activate(self) -> None:
@@ -101,6 +112,31 @@ class SyncInfoPresenter(Presenter):
         if self._next is not None and self._asked is None:
             self._ask(self._next)
 
+    def meant(self, records: list[models.SyncRecord]) -> Meant:
+        """What something is to be done to: the selected records, or all that fit the filter."""
+        counted = self._counts.get(self._state, 0) if self._state is not None else sum(self._counts.values())
+        return Meant(self._flow, tuple(records), self._state, self._search, counted)
+
+    def retry(self, records: list[models.SyncRecord]) -> None:
+        """Try them again."""
+        self._actions.retry(self.meant(records))
+
+    def skip(self, records: list[models.SyncRecord], reason: str) -> None:
+        """Leave them out."""
+        self._actions.skip(self.meant(records), reason)
+
+    def unskip(self, records: list[models.SyncRecord]) -> None:
+        """Take that back."""
+        self._actions.unskip(self.meant(records))
+
+    def delete(self, records: list[models.SyncRecord]) -> None:
+        """Forget them."""
+        self._actions.delete(self.meant(records))
+
+    def export(self, path: str) -> None:
+        """Write what is on show, all of it, into a file."""
+        self._actions.export(self.meant([]), Path(path))
+
     def on_event(self, event: models.Event) -> None:
         """A run of the processflow ended: look again, unless somebody has read further than the first page."""
         if event.kind is EventKind.RUN and event.data.get("flow") == self._flow and self._pages <= 1:
@@ -129,6 +165,7 @@ class SyncInfoPresenter(Presenter):
     def _on_first(self, page: models.SyncPage) -> None:
         self._took(page)
         self._pages = 1
+        self._counts = page.counts
         self._view.show_counts(page.counts)
         self._view.show_records(page.items, more=page.next is not None)
 

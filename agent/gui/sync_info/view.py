@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSplitter, QStackedWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+)
 
 from agent.api import models
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
-from agent.gui.widgets.buttons import button
+from agent.gui.sync_info.actions import words
+from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.detail_pane import Detail, DetailPane
+from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.empty_state import EmptyState
 from agent.gui.widgets.inputs import ChoiceInput, SearchInput
 from agent.gui.widgets.page import Page
+from agent.gui.widgets.question import LineDialog
 from agent.gui.widgets.rows_model import Line, RowsModel
 from agent.gui.widgets.spinner import Spinner
 from agent.gui.widgets.table import CellDelegate, Table
@@ -26,6 +37,11 @@ _STATES: list[SyncState | None] = [
     SyncState.SUCCESS,
 ]
 _ROWS_AHEAD = 40
+_ACTS = {
+    "app-configuration": "Open the App Configuration",
+    "processflow": "Open the processflow",
+    "guide": "Explain",
+}
 
 
 class SyncInfoPage(Page):
@@ -37,12 +53,19 @@ class SyncInfoPage(Page):
     more_wanted = Signal()
     copied = Signal()
     flows_wanted = Signal()
+    retry_clicked = Signal(object)
+    skip_confirmed = Signal(object, str)
+    unskip_clicked = Signal(object)
+    delete_confirmed = Signal(object)
+    export_chosen = Signal(str)
+    cure_clicked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__(
             "Sync Info", "What became of each record, newest first. Select one to see what to do about it."
         )
-        self._filling = self._comes = False
+        self._filling = self._comes = self._acting = False
+        self._total = 0
         self.body.addLayout(self._build_filters())
         self.body.addLayout(self._build_states())
         headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
@@ -53,7 +76,9 @@ class SyncInfoPage(Page):
             self.model, chips=frozenset({0}), monos=frozenset({1, 2, 5}), muted=frozenset({2, 4, 5})
         )
         self.table.use(self.model, delegate)
+        self.table.setSelectionMode(Table.SelectionMode.ExtendedSelection)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._show_actions())
         self.table.verticalScrollBar().valueChanged.connect(lambda _: self._on_scrolled())
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
@@ -64,6 +89,7 @@ class SyncInfoPage(Page):
         self.detail = DetailPane()
         self.detail.closed.connect(self._close_detail)
         self.detail.copied.connect(self.copied)
+        self.detail.acted.connect(self._on_cure)
         split = QSplitter(Qt.Orientation.Vertical)
         escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), split)
         escape.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -102,6 +128,9 @@ class SyncInfoPage(Page):
             word = "All" if state is None else state.value
             control.setText(f"{word}  {formats.number(count)}")
             control.setAccessibleName(f"{word}: {formats.plural(count, 'record')}")
+            if control.isChecked():
+                self._total = count
+        self._show_actions()
 
     def show_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
         """Show these records instead."""
@@ -123,6 +152,12 @@ class SyncInfoPage(Page):
     def show_busy(self, *, busy: bool) -> None:
         """A question is under way."""
         self._spinner.setVisible(busy)
+
+    def show_acting(self, *, acting: bool) -> None:
+        """Something is being done to records."""
+        self._acting = acting
+        self._spinner.setVisible(acting)
+        self._show_actions()
 
     def focus_search(self) -> None:
         """Ctrl+F."""
@@ -159,7 +194,85 @@ class SyncInfoPage(Page):
         self._spinner.hide()
         row.addWidget(self._spinner)
         row.addStretch()
+        self.retry = button("Retry", lambda: self.retry_clicked.emit(self._selected()), picture="rotate-ccw")
+        self.skip = button("Skip…", self._ask_skip)
+        self.export = button("Export…", self._ask_export, picture="download")
+        self.more_actions = icon_button("ellipsis", "More", kind="add", tint="text")
+        self.more_actions.setFixedSize(34, 34)
+        self.more_actions.setPopupMode(self.more_actions.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self)
+        self.unskip = menu.addAction("Take the skip back", lambda: self.unskip_clicked.emit(self._selected()))
+        self.delete = menu.addAction("Delete from Sync Info…", self._ask_delete)
+        self.more_actions.setMenu(menu)
+        for act in (self.retry, self.skip, self.export, self.more_actions):
+            row.addWidget(act)
         return row
+
+    def _selected(self) -> list[models.SyncRecord]:
+        """The records that are selected; none stands for all that fit the filter."""
+        rows = [index.row() for index in self.table.selectionModel().selectedRows()]
+        values = [self.model.line(row).value for row in sorted(rows)]
+        return [value for value in values if isinstance(value, models.SyncRecord)]
+
+    def _state(self) -> SyncState | None:
+        chosen = next(index for index, control in enumerate(self.states) if control.isChecked())
+        return _STATES[chosen]
+
+    def _words(self) -> str:
+        """Which records are meant, for people."""
+        return words(len(self._selected()), self._state(), self.search.text().strip(), self._total)
+
+    def _show_actions(self) -> None:
+        """What can be done depends on what is meant: the selected records, else all that fit the filter."""
+        selected, state = self._selected(), self._state()
+        states = {record.state for record in selected}
+        if not selected and state is not None and self._total:
+            states = {state}
+        open_states = {SyncState.FAILED, SyncState.UNPROCESSED, SyncState.SKIPPED}
+        can = not self._acting and bool(states)
+        self.retry.setEnabled(can and states <= open_states)
+        self.skip.setEnabled(can and states <= {SyncState.FAILED, SyncState.UNPROCESSED})
+        self.unskip.setEnabled(can and states == {SyncState.SKIPPED})
+        self.delete.setEnabled(can or (not self._acting and self._total > 0))
+        self.export.setEnabled(not self._acting and self._total > 0)
+        meant = self._words()
+        for control, verb in ((self.retry, "Retry"), (self.skip, "Skip")):
+            control.setToolTip(f"{verb} {meant}" if control.isEnabled() else "Select failed records, or choose Failed")
+            control.setAccessibleName(f"{verb} {meant}")
+
+    def _ask_skip(self) -> None:
+        records = self._selected()
+        LineDialog(
+            f"Skip {self._words()}?",
+            "They are not written any more as they are now: neither by runs nor by retries. A record that changes at "
+            "its source is written again. This can be taken back.",
+            label="&Reason", accept="Skip", on_accept=lambda reason: self.skip_confirmed.emit(records, reason),
+            parent=self.window(),
+        ).open()  # fmt: skip
+
+    def _ask_delete(self) -> None:
+        records = self._selected()
+        ConfirmDialog(
+            f"Delete {self._words()} from Sync Info?",
+            "The agent forgets what became of them. Nothing changes in the apps; when a run reads such a record again, "
+            "it writes it again.",
+            accept="Delete", on_accept=lambda: self.delete_confirmed.emit(records), parent=self.window(),
+        ).open()  # fmt: skip
+
+    def _ask_export(self) -> None:
+        name = f"{self.flow.currentData() or 'records'}.xlsx"
+        dialog = QFileDialog(self, "Export what is on show", name, "Excel (*.xlsx);;CSV (*.csv)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("xlsx")
+        dialog.selectFile(name)
+        dialog.fileSelected.connect(self.export_chosen)
+        dialog.open()
+
+    def _on_cure(self) -> None:
+        current = self.table.currentIndex()
+        record = self.model.line(current.row()).value if current.isValid() else None
+        if isinstance(record, models.SyncRecord) and record.target:
+            self.cure_clicked.emit(record.target)
 
     def _on_flow(self) -> None:
         if not self._filling and self.flow.currentData():
@@ -194,6 +307,8 @@ class SyncInfoPage(Page):
             Detail(
                 record.state.value, tones.SYNC[record.state], formats.local(record.updated_at),
                 formats.utc(record.updated_at), facts, record.message, record.remedy,
+                support=f"{record.error_title}: {record.cause}" if record.error_title and record.cause else "",
+                act=_ACTS.get(record.target.partition(":")[0], "") if record.target else "",
             )
         )  # fmt: skip
 

@@ -28,6 +28,8 @@ class Detail:
     text: str
     remedy: str = ""
     support: str = ""
+    act: str = ""
+    """What the button beside Copy says; there is none where this is empty."""
 
     def as_text(self) -> str:
         """All of it, for the clipboard."""
@@ -40,6 +42,7 @@ class DetailPane(Card):
 
     copied = Signal()
     closed = Signal()
+    acted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,6 +57,8 @@ class DetailPane(Card):
         head.addWidget(self._chip)
         head.addWidget(self._title)
         head.addStretch()
+        self.act_button = button("", self.acted.emit, name="Go to where it is cured")
+        head.addWidget(self.act_button)
         self.copy_button = button("Cop&y", self._on_copy, picture="copy", name="Copy the detail")
         head.addWidget(self.copy_button)
         self.close_button = icon_button("x", "Close the detail", self.closed.emit)
@@ -78,6 +83,9 @@ class DetailPane(Card):
         if detail is None:
             self._text.clear()
             return
+        self.act_button.setText(detail.act)
+        self.act_button.setAccessibleName(detail.act or "Go to where it is cured")
+        self.act_button.setVisible(bool(detail.act))
         self._chip.show_state(detail.status, detail.tone)
         self._title.setText(detail.title)
         self._title.setToolTip(detail.title_tip)

@@ -1,0 +1,1 @@
+"""When a processflow runs by itself: the Schedule dialog."""
