@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.api.models import DocumentRequest, Model, Request, ScheduleChange, SchedulePlan, ShortText
+from agent.api.rerun_models import RetryPlanChange
 from agent.domain.deployment import Outcome
 
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -18,12 +19,14 @@ class DeployRequest(DocumentRequest):
 
     Attributes:
         schedule: When it is to run by itself; without one the schedule stays as it is.
+        retry: How failed records are to be tried again; without one that stays as it is.
         anyway: Deploy although an App Configuration fails its check.
         bind_later: Deploy although a credential token has no App Configuration yet; it cannot run until it has one.
         without_tests: Deploy without running the tests of the document.
     """
 
     schedule: ScheduleChange | None = None
+    retry: RetryPlanChange | None = None
     anyway: bool = False
     bind_later: bool = False
     without_tests: bool = False

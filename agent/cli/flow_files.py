@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.api.deployment_models import DeployRequest
+from agent.api.models import DocumentRequest
 from agent.domain.errors import ConfigurationError
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]
@@ -27,7 +27,7 @@ MAX_BYTES = 5_000_000
 
 def read_document(
     path: Path, bind: Sequence[str], note: str = "", *, lookups: Sequence[str] | None = None
-) -> DeployRequest:
+) -> DocumentRequest:
     """A document from a file, with its bindings and the tables of its lookups.
 
     Raises:
@@ -46,7 +46,7 @@ def read_document(
             remedy="Check the path, its permissions and its encoding.",
             detail=type(error).__name__,
         ) from error
-    return DeployRequest(
+    return DocumentRequest(
         document=document, file=path.name, bindings=pairs(bind, "token=configuration"),
         lookups=pairs(lookups or [], "lookup=table"), note=note,
     )  # fmt: skip

@@ -29,7 +29,9 @@ from agent.domain.errors import ConfigurationError
 flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy, go back.")
 
 
-def _read(path: Path, bind: list[str] | None, note: str = "", lookups: list[str] | None = None) -> DeployRequest:
+def _read(
+    path: Path, bind: list[str] | None, note: str = "", lookups: list[str] | None = None
+) -> models.DocumentRequest:
     try:
         return read_document(path, bind or [], note, lookups=lookups)
     except ConfigurationError as error:
@@ -68,7 +70,7 @@ def run_tests(
 ) -> None:
     """Run the tests of a document: its records are mapped and compared. No app is asked."""
     if Path(what).suffix or Path(what).exists():
-        request: models.DocumentRequest = _read(Path(what), bind)
+        request = _read(Path(what), bind)
         report = ask(lambda client: client.test_flow(request))
     else:
         report = ask(lambda client: client.test_deployed(what))
@@ -104,15 +106,16 @@ def deploy(
     as_json: JsonOption = False,
 ) -> None:
     """Make a processflow runnable here, or replace its version. Without a new schedule it keeps the one it has."""
-    request = _read(file, bind, reason, lookups=lookup).model_copy(
-        update={"anyway": anyway, "bind_later": bind_later, "without_tests": without_tests}
-    )
+    document = _read(file, bind, reason, lookups=lookup)
+    plan = None
     if every or daily or cron:
         try:
             plan = plan_of(every=every, daily=daily, cron=cron, zone=zone)
         except ConfigurationError as error:
             fail(error)
-        request = request.model_copy(update={"schedule": plan})
+    request = DeployRequest(
+        **document.model_dump(), schedule=plan, anyway=anyway, bind_later=bind_later, without_tests=without_tests
+    )
     deployed = ask(lambda client: client.deploy(request), interrupted=versions.CANCELLED)
     show(deployed, as_json, lambda: versions.tell(deployed))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.domain.variables import VariableValue
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -30,6 +32,7 @@ class FlowTest:
         source: The GET node that the records come from.
         expected: By POST node.
         failures: The ids of records that have to fail, with a part of the message each; empty for any.
+        variables: What variables hold at the beginning; the others hold their defaults.
         line: Where it stands in the document, counted from 1.
     """
 
@@ -38,4 +41,5 @@ class FlowTest:
     records: Sequence[Given]
     expected: Mapping[str, Expected] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, VariableValue] = field(default_factory=dict)
     line: int = 1

@@ -106,7 +106,7 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
         start=found.start.node if found is not None and isinstance(found.start.node, StartNode) else StartNode(""),
         stages=made,
         lookups=lookups,
-        tests=flow_tests(tests, tuple(unfolded(made)), report),
+        tests=flow_tests(tests, tuple(unfolded(made)), variables, report),
     )
 
 

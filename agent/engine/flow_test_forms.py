@@ -6,30 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agent.domain.flow_test import Expected, FlowTest, Given
 from agent.domain.processflow import Stage
+from agent.domain.variables import Variable, VariableValue
 from agent.engine.fields import Fields, is_nothing
 from agent.engine.report import Report, quoted
 from agent.engine.tree import Branch, Items, Leaf
 from agent.engine.tree_json import as_json
+from agent.engine.variable_forms import value_of
 
 MOST_TESTS = 100
 _MOST_CHARACTERS = 200
 
 
-def flow_tests(items: Items, stages: Sequence[Stage], report: Report) -> tuple[FlowTest, ...]:
+def flow_tests(
+    items: Items, stages: Sequence[Stage], variables: Mapping[str, Variable], report: Report
+) -> tuple[FlowTest, ...]:
     """The tests of a processflow.
 
     Args:
         items: The member `tests` of the document.
         stages: Every stage; none where the graph is not right, and nothing is then said of nodes.
+        variables: The variables of the processflow.
         report: Gets the problems.
     """
     if len(items.members) > MOST_TESTS:
         report.add(items.place, "too-large", f"The processflow has more than {MOST_TESTS} tests.")
         return ()
-    return tuple(_tests(items, {stage.source.id: stage for stage in stages}, report))
+    return tuple(_tests(items, {stage.source.id: stage for stage in stages}, variables, report))
 
 
-def _tests(items: Items, sources: Mapping[str, Stage], report: Report) -> Iterator[FlowTest]:
+def _tests(
+    items: Items, sources: Mapping[str, Stage], variables: Mapping[str, Variable], report: Report
+) -> Iterator[FlowTest]:
     names: set[str] = set()
     for member in items.members:
         if not isinstance(member, Branch):
@@ -50,6 +57,7 @@ def _tests(items: Items, sources: Mapping[str, Stage], report: Report) -> Iterat
             records=tuple(_records(fields, report)),
             expected=_expected(fields, sources.get(source), report),
             failures={key: one.text for key, one in fields.leaves("failures")},
+            variables=dict(_variables(fields, variables, report)),
             line=member.place.line,
         )
         fields.finish()
@@ -81,6 +89,23 @@ def _records(fields: Fields, report: Report) -> Iterator[Given]:
             report.add(identity.place, "duplicate-key", f"Another record has the id {quoted(identity.text)}.")
         seen.add(identity.text)
         yield Given(identity.text, as_json(member))
+
+
+def _variables(
+    fields: Fields, variables: Mapping[str, Variable], report: Report
+) -> Iterator[tuple[str, VariableValue]]:
+    for name, leaf in fields.leaves("variables"):
+        if name not in variables:
+            message = f"There is no variable {quoted(name)}."
+            report.add_unknown(leaf.place, "unknown-variable", message, name=name, known=variables)
+            continue
+        try:
+            value = value_of(leaf.text, variables[name].type)
+        except ValueError as error:
+            report.add(leaf.place, "wrong-value", f"The variable {quoted(name)} cannot hold that: {error}.")
+        else:
+            if value is not None:
+                yield name, value
 
 
 def _expected(fields: Fields, stage: Stage | None, report: Report) -> dict[str, Expected]:

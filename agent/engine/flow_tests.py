@@ -14,14 +14,18 @@ from typing import Any
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.flow_test import FlowTest
 from agent.domain.processflow import Processflow
+from agent.domain.variables import VariableValue
 from agent.engine.carrying import with_ids
 from agent.engine.load import Load
 from agent.engine.record_differences import decoded, differences
+from agent.engine.variable_values import VariableValues
 from agent.engine.vocabulary import PLAIN, Vocabulary
-from agent.engine.walking import Action, Drop, Walker, Write
+from agent.engine.walking import Action, Drop, Respond, Walker, Write
+from agent.store.variables import StoredValue, StoredVariable, VariableStore
 
 LONGEST_SECONDS = 60.0
 _MOST_DIFFERENCES = 50
+_TOO_LONG = "tests-too-long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,26 @@ class _Seen:
 
     written: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     failed: dict[str, RecordError] = field(default_factory=dict)
+
+
+class _Given(VariableStore):
+    """What a test says that variables hold. Nothing is stored, and nothing sealed."""
+
+    def __init__(self, values: Mapping[str, VariableValue]) -> None:
+        self._values = values
+
+    def all(self, flow: str) -> dict[str, StoredVariable]:
+        return {}
+
+    def of_run(self, run: str) -> dict[str, StoredValue]:
+        return dict(self._values)
+
+    def sealed(self, flow: str, name: str, value: VariableValue) -> StoredValue:
+        return value
+
+    def opened(self, flow: str, name: str, stored: StoredValue) -> VariableValue:
+        assert not isinstance(stored, Mapping), "nothing is sealed here"
+        return stored
 
 
 def run_flow_tests(
@@ -65,15 +89,19 @@ def run_flow_tests(
         if stopped() or time.monotonic() > end:
             raise ConfigurationError(
                 f"The tests of {flow.name} did not end within {seconds:.0f} s.",
-                code="tests-too-long",
+                code=_TOO_LONG,
                 remedy="Give them fewer records, or look for an expression that never ends.",
             )
 
     tested = []
     for test in flow.tests:
         breathe()
-        seen = _walked(flow, test, vocabulary, breathe)
-        found = list(_differences(test, seen))
+        try:
+            found = list(_differences(test, _walked(flow, test, vocabulary, breathe)))
+        except ConfigurationError as error:
+            if error.code == _TOO_LONG:
+                raise
+            found = [f"a run would end here: {error}"]
         more = len(found) - _MOST_DIFFERENCES
         if more > 0:
             found[_MOST_DIFFERENCES:] = [f"and {more:,} more differences"]
@@ -83,7 +111,8 @@ def run_flow_tests(
 
 def _walked(flow: Processflow, test: FlowTest, vocabulary: Vocabulary, breathe: Callable[[], None]) -> _Seen:
     stage = next(stage for stage in flow.all_stages if stage.source.id == test.source)
-    walker, seen = Walker(stage, vocabulary), _Seen()
+    values = VariableValues(flow.variables, flow=flow.name, store=_Given(test.variables), vocabulary=vocabulary)
+    walker, seen = Walker(stage, vocabulary, values), _Seen()
     ids = [given.source_id for given in test.records]
     load = Load(ids, [0] * len(ids), [given.document for given in test.records])
     _do(walker, walker.walk(load), seen, breathe)
@@ -95,7 +124,7 @@ def _walked(flow: Processflow, test: FlowTest, vocabulary: Vocabulary, breathe: 
 def _do(walker: Walker, actions: Iterator[Action], seen: _Seen, breathe: Callable[[], None]) -> None:
     for action in actions:
         breathe()
-        if isinstance(action, Write | Drop):
+        if isinstance(action, Write | Respond | Drop):
             load = action.load
             seen.failed.update({load.source_ids[index]: error for index, error in load.errors.items()})
         if isinstance(action, Write):

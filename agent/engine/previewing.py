@@ -111,7 +111,8 @@ class Previewing:
             source = await self._source(stage, stack)
             comparing = Comparing(
                 Walker(stage, what.vocabulary, self._values), stage, what.flow, destinations=destinations,
-                version=what.version, past=self._past, audience=self._audience, limit=self._limit, halted=self._halted_at,
+                version=what.version, past=self._past, audience=self._audience, limit=self._limit,
+                halted=self._halted_at,
             )  # fmt: skip
             request = await self._request(stage.source, min(sizes, default=_PACKET_RECORDS))
             async with aclosing(self._packets(source, request)) as packets:

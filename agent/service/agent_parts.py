@@ -214,13 +214,6 @@ class AgentParts:
             schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
             vocabularies=vocabularies, library=self.functions, companions=companions, hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        self.documents = DeploymentParts(
-            self.database, deployments=deployments, configurations=configurations, choice=choice,
-            checks=ConfigurationChecks(self.validations, self.secrets), connectors=found, compiled=compiled,
-            vocabularies=vocabularies, companions=companions, functions=self.functions, lookups=self.lookups,
-            schedules=self.schedules, environment=self.environment, late=self.late_binding, hub=self.hub,
-            clock=self._clock, describe=self.flows.describe,
-        )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
             queue=self.worker, environment=self.environment, hub=self.hub, require_bound=choice.require,
@@ -241,6 +234,13 @@ class AgentParts:
             hindrance=lambda flow: hindrance_of(self.environment.state) or self._hindrances().get(flow, ""),
             journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
+        )  # fmt: skip
+        self.documents = DeploymentParts(
+            self.database, deployments=deployments, configurations=configurations, choice=choice,
+            checks=ConfigurationChecks(self.validations, self.secrets), connectors=found, compiled=compiled,
+            vocabularies=vocabularies, companions=companions, functions=self.functions, lookups=self.lookups,
+            schedules=self.schedules, retrying=self.retrying, environment=self.environment,
+            late=self.late_binding, hub=self.hub, clock=self._clock, describe=self.flows.describe,
         )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,

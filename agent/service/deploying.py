@@ -33,7 +33,9 @@ from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flow_testing import FlowTesting
 from agent.service.late_binding import LateBinding
+from agent.service.retrying import PreparedRetry, Retrying
 from agent.service.schedules import Prepared, Schedules
+from agent.store import retry_policies
 from agent.store.configurations import ConfigurationRow
 from agent.store.deployment_log import DeploymentLog, noting_deployed
 from agent.store.deployments import Deployment, DeploymentStore
@@ -64,6 +66,7 @@ class _Looked:
     chosen: Chosen
     pins: Pins
     schedule: Prepared | None
+    retry: PreparedRetry | None
 
 
 class Deploying:
@@ -83,6 +86,7 @@ class Deploying:
         testing: FlowTesting,
         checks: ConfigurationChecks,
         schedules: Schedules,
+        retrying: Retrying,
         connectors: Mapping[str, Connector],
         vocabularies: Vocabularies,
         companions: Companions,
@@ -94,7 +98,8 @@ class Deploying:
     ) -> None:
         self._deployments, self._log, self._choice = deployments, log, choice
         self._testing, self._checks = testing, checks
-        self._schedules, self._connectors, self._environment = schedules, connectors, environment
+        self._schedules, self._retrying = schedules, retrying
+        self._connectors, self._environment = connectors, environment
         self._vocabularies, self._companions = vocabularies, companions
         self._late, self._hub, self._clock, self._describe = late, hub, clock, describe
 
@@ -168,7 +173,7 @@ class Deploying:
         remarks = await self._run_tests(looked, attempt)
         remarks += await self._check_configurations(looked.chosen, attempt)
         await asyncio.to_thread(self._log.note, attempt.entry, lines.numbered)
-        closing = ["Publish Completed", *_of_schedule(looked.schedule), "Deployed"]
+        closing = ["Publish Completed", *_sync_and_retry(looked), "Deployed"]
         written = lines.with_more(closing)
         writing = asyncio.ensure_future(asyncio.to_thread(self._write, attempt, looked, remarks, written))
         try:
@@ -180,6 +185,8 @@ class Deploying:
             lines.add(line)
         if looked.schedule is not None:
             self._schedules.tell(deployment.flow)
+        if looked.retry is not None:
+            self._retrying.tell(deployment.flow)
         self._hub.publish(models.EventKind.FLOW, {"name": deployment.flow})
         detail = await asyncio.to_thread(self._describe, deployment)
         return models.Deployed(flow=detail, lines=lines.numbered)
@@ -219,7 +226,10 @@ class Deploying:
         schedule = None
         if request.schedule is not None:
             schedule = self._schedules.prepare(flow.name, request.schedule, by=attempt.by)
-        return _Looked(flow, after, chosen, pins, schedule)
+        retry = None
+        if request.retry is not None:
+            retry = self._retrying.prepare(flow.name, flow, request.retry, by=attempt.by)
+        return _Looked(flow, after, chosen, pins, schedule, retry)
 
     async def _run_tests(self, looked: _Looked, attempt: _Attempt) -> list[str]:
         """Refuse what does not do as its own tests say; returns the remark where they are not to be run."""
@@ -257,6 +267,10 @@ class Deploying:
             together.append(putting(schedule.row))
         elif schedule is not None and schedule.plan is None:
             together.append(removing(flow))
+        if (retry := looked.retry) is not None:
+            together.append(
+                retry_policies.putting(retry.row) if retry.row is not None else retry_policies.removing(flow)
+            )
         return self._deployments.add(
             flow=flow, document=request.document, file=request.file,
             bindings={token: row.id for token, row in looked.chosen.bound.items()}, note=request.note,
@@ -309,8 +323,13 @@ def _name_in(document: Document) -> str:
     return name if len(name) <= 100 and name.replace("-", "").isalnum() and name.isascii() else ""
 
 
-def _of_schedule(schedule: Prepared | None) -> list[str]:
-    return [f"Workflow scheduling successful: {schedule.text}"] if schedule is not None else []
+def _sync_and_retry(looked: _Looked) -> list[str]:
+    lines = []
+    if looked.schedule is not None:
+        lines.append(f"Workflow scheduling successful: {looked.schedule.text}")
+    if looked.retry is not None:
+        lines.append(f"Failed records are tried again: {looked.retry.text}")
+    return lines
 
 
 def _tests_failed(report: FlowTestReport) -> ConfigurationError:

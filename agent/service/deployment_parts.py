@@ -21,6 +21,7 @@ from agent.service.late_binding import LateBinding
 from agent.service.lookups import LookupTables
 from agent.service.package_kinds import FlowKind, FunctionKind, LookupKind
 from agent.service.packages import Packages
+from agent.service.retrying import Retrying
 from agent.service.schedules import Schedules
 from agent.service.versions import Versions
 from agent.store.configurations import ConfigurationStore
@@ -49,6 +50,7 @@ class DeploymentParts:
         functions: FunctionLibrary,
         lookups: LookupTables,
         schedules: Schedules,
+        retrying: Retrying,
         environment: Environment,
         late: LateBinding,
         hub: Hub,
@@ -62,12 +64,12 @@ class DeploymentParts:
         )  # fmt: skip
         self.deploying = Deploying(
             deployments=deployments, log=self.log, choice=choice, testing=self.testing, checks=checks,
-            schedules=schedules, connectors=connectors, vocabularies=vocabularies, companions=companions,
-            environment=environment, late=late, hub=hub, clock=clock, describe=describe,
+            schedules=schedules, retrying=retrying, connectors=connectors, vocabularies=vocabularies,
+            companions=companions, environment=environment, late=late, hub=hub, clock=clock, describe=describe,
         )  # fmt: skip
         self.versions = Versions(
             deployments=deployments, configurations=configurations, log=self.log, history=FlowHistory(database),
-            deploying=self.deploying,
+            deploying=self.deploying, clock=clock,
         )  # fmt: skip
         documents = LibraryStore(database)
         self.packages = Packages(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from agent.api import deployment_models as models
@@ -30,9 +31,10 @@ class Versions:
         log: DeploymentLog,
         history: FlowHistory,
         deploying: Deploying,
+        clock: Callable[[], datetime],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
-        self._log, self._history, self._deploying = log, history, deploying
+        self._log, self._history, self._deploying, self._clock = log, history, deploying, clock
 
     def all(self, flow: str) -> list[models.Version]:
         """Every version of a processflow, the newest first. Raises NotFoundError."""
@@ -129,7 +131,7 @@ class Versions:
             bookmarks=extent.bookmarks, scheduled=extent.scheduled, text=_what_goes(flow, extent),
         )  # fmt: skip
 
-    def forget(self, flow: str) -> models.FlowHistory:
+    def forget(self, flow: str, *, by: str) -> models.FlowHistory:
         """Delete all that is kept of an undeployed processflow. Returns what there was.
 
         Raises:
@@ -137,7 +139,7 @@ class Versions:
             ConflictError: code `still-deployed` or `already-running`.
         """
         before = self.history(flow)
-        self._history.forget(flow)
+        self._history.forget(flow, by=by, at=self._clock())
         return before
 
     def _known(self, flow: str) -> list[Deployment]:
@@ -194,6 +196,6 @@ def _what_goes(flow: str, extent: Extent) -> str:
         if count
     ]
     return (
-        f"Of {flow}, {', '.join(goes)} and its deployment log go for ever; log lines stay. If it is deployed again, it "
-        "starts with version 1 and reads from the beginning: what it had written is compared with nothing."
+        f"Of {flow}, {', '.join(goes)} and its deployment log go for ever; log and audit trail stay. If it is deployed again, "
+        "it starts with version 1 and reads from the beginning: what it had written is compared with nothing."
     )

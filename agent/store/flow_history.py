@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError
+from agent.store.audit import AuditLine, note
 from agent.store.database import Database
-from agent.store.tables import DEPLOYMENTS, METADATA, RUNS, SCHEDULES, STREAMS, SYNC_INFO
+from agent.store.tables import AUDIT, DEPLOYMENTS, METADATA, RUNS, SCHEDULES, STREAMS, SYNC_INFO
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class FlowHistory:
                 scheduled=count(SCHEDULES, SCHEDULES.c.flow == flow) > 0,
             )
 
-    def forget(self, flow: str) -> None:
-        """Delete all of it, in one transaction.
+    def forget(self, flow: str, *, by: str, at: datetime) -> None:
+        """Delete all of it, in one transaction; that this was done is in the audit trail, which stays.
 
         Raises:
             ConflictError: code `still-deployed` or `already-running`.
@@ -68,6 +70,7 @@ class FlowHistory:
                 )
             for table, where in _belonging(flow):
                 connection.execute(table.delete().where(where))
+            note(connection, AuditLine(at, by, "history-deleted", flow))
 
 
 def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
@@ -78,6 +81,8 @@ def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
         "run": sa.select(RUNS.c.id).where(RUNS.c.flow == flow),
     }
     for table in METADATA.tables.values():
+        if table is AUDIT:
+            continue
         column = next((name for name in found_by if name in table.c), None)
         if column == "flow" and table not in (RUNS, STREAMS):
             yield table, table.c.flow == flow

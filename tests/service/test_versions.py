@@ -15,6 +15,7 @@ from agent.api import models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import BindRequest, DeployRequest, RollBack
 from agent.api.function_models import FunctionDraft
+from agent.api.rerun_models import RetryPlanChange
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import RunState
@@ -161,6 +162,7 @@ async def test_the_history_of_an_undeployed_processflow_goes_as_a_whole_and_says
     assert "1 version, 1 run, 3 records of Sync Info" in found.text
     assert "reads from the beginning" in found.text
     assert await client.versions.forget("copy") == found
+    assert [one.what for one in (await client.bookmarks.audit(flow="copy")).items] == ["history-deleted"]
     for question in (client.versions.all, client.versions.history, client.versions.log):
         assert isinstance(await refused(question("copy")), NotFoundError)
     assert (await client.runs(flow="copy")).items == []
@@ -280,6 +282,23 @@ async def test_a_deployment_can_be_cancelled_while_an_app_does_not_answer(
     assert (await client.deploy(request(TWICE, bindings={"database": "Database"}))).flow.version == 2
 
 
+async def test_how_records_are_tried_again_is_part_of_the_deployment(client: AgentClient, configured: str) -> None:
+    by_id = COPY.replace("options: {key: id}", 'options: {key: id}, retry_filter: [{key: id, value: "{$}"}]')
+    daily = RetryPlanChange(kind=PlanKind.DAILY, at="04:00", zone="UTC", retries=5)
+    deployed = await client.deploy(request(by_id, retry=daily))
+    assert deployed.lines[-2].endswith("Failed records are tried again: Daily at 04:00, UTC, at most 5 retries")
+    assert (await client.reruns.retry("copy")).plan.at == "04:00"
+    wrong = daily.model_copy(update={"at": "25:00"})
+    assert (await refused(client.deploy(request(TWICE, retry=wrong)))).code in (
+        "retry-policy-invalid",
+        "schedule-invalid",
+    )
+    await client.deploy(request(by_id))
+    assert (await client.reruns.retry("copy")).plan.at == "04:00", "it stays where nothing is said of it"
+    await client.deploy(request(by_id, retry=RetryPlanChange()))
+    assert (await client.reruns.retry("copy")).plan.kind is PlanKind.MANUAL
+
+
 async def test_two_deployments_at_once_do_not_mix(client: AgentClient, configured: str) -> None:
     done = await asyncio.gather(
         *(client.deploy(request(document)) for document in (COPY, TWICE)), return_exceptions=True
@@ -356,6 +375,10 @@ tests:
 WRONG = TESTED.replace("{value: id, type", "{value: id + 1, type")
 
 
+def document(text: str) -> models.DocumentRequest:
+    return models.DocumentRequest(document=text, file="copy.yaml")
+
+
 async def test_a_deployment_runs_the_tests_of_its_document_and_is_refused_where_one_fails(
     client: AgentClient, configured: str
 ) -> None:
@@ -383,7 +406,7 @@ async def test_whoever_says_so_deploys_without_the_tests_and_the_version_remembe
 
 async def test_tests_are_run_without_deploying_and_without_an_environment(shared_inside: Inside) -> None:
     async with shared_inside.client() as client:
-        report = await client.test_flow(request(WRONG))
+        report = await client.test_flow(document(WRONG))
         assert (report.flow, report.passed) == ("copy", False)
         failed, passed = report.results
         assert (failed.name, failed.line, failed.passed) == ("Ids stay as they are", 14, False)
@@ -392,8 +415,8 @@ async def test_tests_are_run_without_deploying_and_without_an_environment(shared
             "write: record 2: “id” is 3, expected 2",
         ]
         assert (passed.passed, passed.differences) == (True, [])
-        assert (await client.test_flow(request(COPY))).results == []
-        assert (await refused(client.test_flow(request("name: x")))).code == "processflow-invalid"
+        assert (await client.test_flow(document(COPY))).results == []
+        assert (await refused(client.test_flow(document("name: x")))).code == "processflow-invalid"
         assert isinstance(await refused(client.test_deployed("copy")), NotFoundError)
 
 
@@ -415,7 +438,7 @@ async def test_a_version_that_goes_back_keeps_the_versions_of_its_functions(
     calling = TESTED.replace("{value: id, type", "{value: $same(id), type")
     await client.deploy(request(calling))
     await client.functions.save(draft.model_copy(update={"body": "$n + 1"}))
-    assert (await client.test_flow(request(calling))).passed is False
+    assert (await client.test_flow(document(calling))).passed is False
     assert (await client.test_deployed("copy")).passed is True, "it runs with the version that it was deployed with"
     await client.deploy(request(calling, without_tests=True))
     assert (await client.flow("copy")).functions == {"same": 2}

@@ -158,6 +158,36 @@ def test_with_a_single_source_it_need_not_be_named_and_another_key_can_be() -> N
     assert found.startswith("record 5 failed")
 
 
+VARIABLES = """\
+variables:
+  greeting: Hello
+  known: {type: integer, default: 3}
+  latest: {type: integer, expression: $max(id)}
+  key: {encrypted: true}
+"""
+
+
+def test_variables_hold_their_defaults_what_the_test_says_and_what_packets_bring() -> None:
+    flow = FLOW.replace("nodes:", VARIABLES + "nodes:", 1).replace(
+        "id: {value: id, type: text, key: true}",
+        "id: {value: '$greeting & $known & $latest & $key', type: text, key: true}",
+    )
+    test = """\
+  - name: Values
+    records: [{id: 5, total: 1}]
+    variables: {known: 4, key: secret}
+    expect: {small: [{id: Hello45secret}]}
+"""
+    loaded = load((flow + test).encode(), file="flow.yaml", apps=APPS)
+    assert [one.differences for one in run_flow_tests(loaded)] == [()]
+    unset = load((flow + test.replace(", key: secret", "")).encode(), file="flow.yaml", apps=APPS)
+    ((difference,),) = [one.differences for one in run_flow_tests(unset)]
+    assert difference.startswith("a run would end here: The variable “key” has no value.")
+    for wrong, code in (("{unknown: 4}", "unknown-variable"), ("{known: many}", "wrong-value")):
+        document = flow + test.replace("{known: 4, key: secret}", wrong)
+        assert [one.code for one in parse(document.encode(), file="flow.yaml").problems] == [code]
+
+
 def test_tests_end_when_nobody_waits_or_the_time_is_up() -> None:
     flow = load((FLOW + FINE.replace("RECORDS", RECORDS)).encode(), file="flow.yaml", apps=APPS)
     for limits in ({"stopped": lambda: True}, {"seconds": -1.0}):

@@ -73,6 +73,6 @@ def flow_history(agent: Agent, name: Name) -> models.FlowHistory:
 @router.delete("/flows/{name}/history")
 def forget_flow(agent: Agent, who: Who, name: Name) -> models.FlowHistory:
     """Delete all that is kept of an undeployed processflow."""
-    forgotten = agent.documents.versions.forget(name)
+    forgotten = agent.documents.versions.forget(name, by=who)
     agent.journal.write("warning", f"{who} deleted its history.", flow=name, detail=forgotten.text)
     return forgotten
