@@ -24,6 +24,7 @@ from agent.api.packages import Packages
 from agent.api.previews import Previews
 from agent.api.records import Records
 from agent.api.reruns import Reruns
+from agent.api.snapshots import Snapshots
 from agent.api.variables import Variables
 from agent.api.versions import DEPLOY_SECONDS, Versions
 from agent.domain.packet import SyncState
@@ -52,7 +53,7 @@ class AgentClient:
         calls = Calls(self._http)
         self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
-        self.reruns, self.previews = Reruns(calls), Previews(calls)
+        self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.versions, self.packages = Versions(calls), Packages(calls)
         self.variables = Variables(calls)

@@ -107,6 +107,11 @@ class Folders:
         return self.temp / "packets"
 
     @property
+    def samples(self) -> Path:
+        """Samples of packets, kept without Diagnosis Mode."""
+        return self.temp / "samples"
+
+    @property
     def searches(self) -> Path:
         """Hits of log searches that are open."""
         return self.temp / "searches"

@@ -17,6 +17,9 @@ from agent.api.lookup_models import (
     LookupTable,
 )
 
+_PATIENCE_SECONDS = 300.0
+"""For large xlsx files on a slow machine."""
+
 
 class Lookups:
     """The lookup tables of a service."""
@@ -51,11 +54,14 @@ class Lookups:
 
     async def import_file(self, name: str, file: LookupImport) -> ImportReport:
         """Import a file; the table is made where there is none. With any bad row nothing is imported."""
-        return await self._calls.send("POST", f"/lookups/{name}/import", ImportReport, file, timeout_seconds=300)
+        return await self._calls.send(
+            "POST", f"/lookups/{name}/import", ImportReport, file, timeout_seconds=_PATIENCE_SECONDS
+        )
 
     async def export_file(self, name: str, file_format: FileFormat) -> LookupFile:
         """All rows as a file that `import_file` reads again."""
-        return await self._calls.get(f"/lookups/{name}/export", LookupFile, format=file_format.value)
+        path, wanted = f"/lookups/{name}/export", file_format.value
+        return await self._calls.send("GET", path, LookupFile, timeout_seconds=_PATIENCE_SECONDS, format=wanted)
 
     async def remove(self, name: str) -> None:
         """Remove a table. Refused while a deployed processflow is bound to it."""

@@ -543,7 +543,7 @@ class SyncRecord(Model):
     Of a failed record, `error_class` is a stable name for the kind of trouble (see `docs/guide/errors.md`; empty where
     nobody recognises it), `error_title` and `cause` say it in words, and `target` is where it is cured:
     `processflow:<name>#<node>`, `app-configuration:<id>`, `lookup:<name>` or `guide:<page>#<heading>`. A record
-    that was `skipped_by_operator` is not written in its present state.
+    that was `skipped_by_operator` is not written in its present state. `tracked` has its tracked columns by header.
     """
 
     flow: str
@@ -561,6 +561,7 @@ class SyncRecord(Model):
     cause: str = ""
     target: str = ""
     skipped_by_operator: bool = False
+    tracked: dict[str, str] = {}
 
 
 class SyncPage(Model):

@@ -90,17 +90,21 @@ def _read(file: Path) -> FunctionDraft:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "the file"
         fail(_refused(f"{file.name}: {place}: {first['msg']}.", "Correct the file."))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         fail(_refused(f"{file} cannot be read: {error}", "Write it as YAML or JSON in UTF-8."))
 
 
 def _parsed(text: str) -> Any:
     from ruamel.yaml import YAML  # imported here: no other command needs it
     from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent
 
     if text.lstrip().startswith("{"):
         return json.loads(text)
     try:
+        # A few aliases can stand for more than any memory holds, or for themselves.
+        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
+            raise ValueError("aliases (*) are not allowed")
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, RecursionError) as error:
         raise ValueError(str(error)) from error

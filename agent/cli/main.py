@@ -22,6 +22,7 @@ from agent.cli import (
     retries,
     runs,
     schedules,
+    snapshots,
     upkeep,
     variables,
 )
@@ -60,6 +61,8 @@ app.command("runs")(runs.runs)
 app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
+app.command("snapshot")(snapshots.snapshot)
+app.command("record")(snapshots.record)
 app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")

@@ -110,12 +110,13 @@ def sync_info(
 
     def text() -> None:
         say("   ".join(f"{one.value}: {count:,}" for one, count in page.counts.items()))
+        headers = list(dict.fromkeys(header for one in page.items for header in one.tracked))
         rows = [
-            (one.state.value, one.source_id, one.destination_id, f"{one.message} {one.remedy}".strip(), one.error_title,
-             one.tries,
-             local(one.updated_at))
+            (one.state.value, one.source_id, *(one.tracked.get(header, "") for header in headers), one.destination_id,
+             f"{one.message} {one.remedy}".strip(), one.error_title, one.tries, local(one.updated_at))
             for one in page.items
         ]  # fmt: skip
-        table(("State", "Source id", "Destination id", "Message", "Kind", "Tries", "Time"), rows, empty="No records.")
+        headings = ("State", "Source id", *headers, "Destination id", "Message", "Kind", "Tries", "Time")
+        table(headings, rows, empty="No records.")
 
     show(page, as_json, text)

@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from agent.domain.app import App, Schema
 from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
 from agent.domain.secret import Secret
+from agent.domain.sent import Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,15 @@ class Connection(Protocol):
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """The last receipt committed for `target.ledger_key`, or None. Always None without `keeps_receipts`."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A connection that tells of what it sends."""
+
+    def tell(self, observer: Observer) -> None:
+        """Tell this observer of every request from now on. Called before the connection is entered."""
         ...
 
 

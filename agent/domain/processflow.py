@@ -113,11 +113,13 @@ class EventSource(GetNode):
 
 @dataclass(frozen=True, slots=True)
 class MapperNode:
-    """Maps one source record to one destination record."""
+    """Maps one source record to one destination record. `track` has an expression for each column that Sync Info shows
+    besides, by its header."""
 
     id: str
     mappings: tuple[AttributeMapping, ...]
     description: str = ""
+    track: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

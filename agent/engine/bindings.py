@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from agent.connectors.contract import Connection, Connector
+from agent.connectors.contract import Connection, Connector, Telling
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import AppNode, Processflow
 from agent.domain.secret import Secret
+from agent.domain.sent import Observer
 from agent.engine.guarded import GuardedConnection
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
 from agent.store.trips import Used
@@ -38,8 +39,16 @@ class Bindings:
         self._secrets = secrets
         self._connectors = connectors
 
-    def connection(self, node: AppNode, flow: Processflow, bindings: Mapping[str, str]) -> Connection:
+    def connection(
+        self, node: AppNode, flow: Processflow, bindings: Mapping[str, str], *, observer: Observer | None = None
+    ) -> Connection:
         """A connection, not yet entered, for the node's credential token.
+
+        Args:
+            node: The node.
+            flow: Its processflow.
+            bindings: Configuration ids by credential token.
+            observer: Told of what the connection sends, where it can tell.
 
         Raises:
             ConfigurationError: code `source-application-not-found`, with the cause and the cure.
@@ -60,9 +69,12 @@ class Bindings:
                     "Open App Configurations, enter it again, then press Validate and Save.",
                 )
             secrets[field] = secret
+        opened = connector.open(configuration.values, secrets)
+        if observer is not None and isinstance(opened, Telling):
+            opened.tell(observer)
         used = Used(configuration.id, configuration.name, configuration.saved_at, configuration.validated_at)
         return GuardedConnection(
-            connector.open(configuration.values, secrets),
+            opened,
             again=lambda: connector.open(configuration.values, secrets),
             used=used,
         )

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.domain.app import Attribute
+from agent.domain.packet import SyncState
 from agent.domain.processflow import DelayNode, HaltNode, MapperNode, MergerNode, PostNode, Stage
+from agent.engine.blame import blaming
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.delays import Delays
@@ -27,13 +29,18 @@ from agent.engine.looping import loop_memory, next_pass
 from agent.engine.preparation import Ready
 from agent.engine.prepared import prepared
 from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
-from agent.store.acknowledgement import Acknowledgement, Move
+from agent.engine.watch import Count, Watch, work_of
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, RecordEnd
 from agent.store.ledger import Cursor, Ledger
+from agent.store.node_work import NodeWork
+from agent.store.tables import to_milliseconds
 from agent.store.variables import StoredValue
 
 DESTINATION_ID = "destination_id"
+_NO_WAY = "It ends here: no way leads on."
 _SHORT_SECONDS = 2.0
 _LOGGED_DROPS = 20
+_FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
 _FILTER_VALUES = "filter"
 """The name in a cursor's memory under which the values lie that the source's filter was rendered with."""
 
@@ -77,6 +84,10 @@ class _Tally:
     answered: set[str] = field(default_factory=set)
     """What has become the answer to the sender of an event."""
     holds: Counter[str] = field(default_factory=Counter)
+    ends: list[RecordEnd] = field(default_factory=list)
+    """What ended where, and why: for the data log."""
+    work: list[NodeWork] = field(default_factory=list)
+    """What nodes did before the packets came here."""
 
 
 class Carrier:
@@ -96,6 +107,7 @@ class Carrier:
         journal: Hears of records that end nowhere.
         inner_done: Whether what is inside a Halt has run to its end.
         answering: Gathers what senders of events are answered with.
+        watch: Sees what is written.
         filter_values: What the source's filter was rendered with when the read began, to be known until its end.
         moves_bookmark: Whether the source's bookmark follows; only in a normal run.
         again: Whether what is at a destination unchanged is written once more.
@@ -118,6 +130,7 @@ class Carrier:
         journal: RunJournal,
         inner_done: Callable[[str], bool],
         answering: Answering,
+        watch: Watch,
         filter_values: Mapping[str, StoredValue | None] | None = None,
         moves_bookmark: bool = True,
         again: bool = False,
@@ -127,7 +140,7 @@ class Carrier:
         self._sinks, self._streams = sinks, streams
         self._ledger, self._run, self._source_stream = ledger, run, source_stream
         self._clock, self._control, self._journal = clock, control, journal
-        self._inner_done, self._answering = inner_done, answering
+        self._inner_done, self._answering, self._watch = inner_done, answering, watch
         self._moves_bookmark, self._again, self._chosen = moves_bookmark, again, chosen
         self._delays = Delays(stage, walker.vocabulary)
         self._number = cursor.number
@@ -135,7 +148,16 @@ class Carrier:
         self._memory = loop or loop_memory(clock())
         self._filter_values = filter_values or {}
         self._tally = _Tally()
+        self._waited_seconds = 0.0
         self._passed_over: dict[str, set[str]] = {}
+
+    def waited(self, seconds: float) -> None:
+        """The source was at work for so long."""
+        self._waited_seconds += seconds
+
+    def unbooked_work(self) -> list[NodeWork]:
+        """How long POSTs were at work since the run's progress was noted the last time."""
+        return [] if self._tally.packets else self._watch.taken()
 
     @property
     def merges(self) -> bool:
@@ -166,6 +188,8 @@ class Carrier:
         self._tally.read += ready.read
         self._tally.unchanged += ready.unchanged
         self._tally.source_ids += ready.load.source_ids
+        self._tally.work += ready.work
+        self._watch.next_packet()
         if ready.actions is not None:
             await self._carry_plainly(ready, ready.actions)
             return
@@ -177,6 +201,7 @@ class Carrier:
         if self._chosen is not None:
             self._chosen.came(ready.load, ready.missing)
         load = ready.load
+        self._walker.watch.next_packet()
         await self._do_all(self._walker.walk(load) if straight_to is None else self._walker.enter(straight_to, load))
         if ready.last:
             while self._walker.holds:
@@ -213,8 +238,16 @@ class Carrier:
         self._tally.touched.update(write.load.source_ids)
         self._tally.reached.update(write.load.source_ids)
         move = self._move(ready)
-        await self._sinks[write.post.id].deliver(prepared(write.load), move)
+        await self._deliver(write, write.load, move)
         self._begin_anew(move)
+
+    async def _deliver(self, write: Write, load: Load, move: Move | None) -> Acknowledgement:
+        post = write.post.id
+        with self._watch.at_work(post):
+            booked = await self._sinks[post].deliver(prepared(load), move)
+        failed = [line.index for line in booked.troubled if line.state == _FAILED and line.index not in load.errors]
+        self._watch.failed_elsewhere(post, load, failed)
+        return booked
 
     async def _do_all(self, actions: Iterator[Action]) -> None:
         for action in actions:
@@ -250,12 +283,14 @@ class Carrier:
                 waiting.append(index)
             elif found.succeeded:
                 arrived[index] = found.destination_id
+                if found.run != self._run:
+                    self._watch.count(post.id).unchanged += 1
             else:
                 stopped[source_id] = found.state
         if waiting:
             part = load.picked(waiting)
             self._tally.touched.update(part.source_ids)
-            booked = await self._sinks[post.id].deliver(prepared(part), None)
+            booked = await self._deliver(action, part, None)
             arrived.update(_arrived(booked, waiting))
             stopped.update((booked.source_ids[line.index], line.state) for line in booked.troubled)
         if self._chosen is not None:
@@ -269,7 +304,8 @@ class Carrier:
             if not self._inner_done(node.id):
                 raise HaltedError(node.id)
             return
-        await self._delay(node, action.load)
+        with blaming(node.id):
+            await self._delay(node, action.load)
 
     async def _delay(self, node: DelayNode, load: Load) -> None:
         occurrence = self._tally.holds[node.id]
@@ -277,7 +313,7 @@ class Carrier:
         now = self._clock()
         until = await asyncio.to_thread(
             self._ledger.hold, run=self._run, node=node.id, packet=f"{self._number}.{occurrence}",
-            until=now + timedelta(seconds=self._delays.seconds(node, load)),
+            until=now + timedelta(seconds=self._delays.seconds(node, load)), at=now, records=len(load),
         )  # fmt: skip
         left = (until - now).total_seconds()
         if left > _SHORT_SECONDS:
@@ -302,6 +338,11 @@ class Carrier:
             self._chosen.ended(load)
         self._tally.ended.update(load.source_ids)
         self._tally.failed.update(load.source_ids[index] for index in load.errors)
+        for index, source_id in enumerate(load.source_ids):
+            if (why := load.errors.get(index)) is not None:
+                self._tally.ends.append(RecordEnd(action.node, source_id, _FAILED, why.message, why.remedy))
+            else:
+                self._tally.ends.append(RecordEnd(action.node, source_id, _SKIPPED, _NO_WAY, ""))
         for index, error in list(load.errors.items())[:_LOGGED_DROPS]:
             self._journal.write(
                 "warning", error.message, node=action.node, record=load.source_ids[index], detail=error.remedy
@@ -339,7 +380,20 @@ class Carrier:
             memory=memory,
             variables=dict(booked.variables),
             kept=list(booked.kept),
+            work=self._work(ready, finished=ready.last and over),
+            ended=[one for one in tally.ends if one.source_id in (tally.failed if one.state == _FAILED else skipped)],
         )
+
+    def _work(self, ready: Ready, *, finished: bool) -> list[NodeWork]:
+        """What the nodes did since the run's progress was noted the last time. A POST says itself what it wrote."""
+        tally, now = self._tally, to_milliseconds(self._clock())
+        count = Count(
+            now, self._waited_seconds, packets_out=tally.packets, records_out=tally.read, unchanged=tally.unchanged
+        )
+        self._waited_seconds = 0.0
+        read = work_of(self._stage.source.id, count, now=now, entry=int(self._memory.get("pass", 1)), done=finished)
+        walked = self._walker.watch.taken() if ready.actions is None else ()
+        return [read, *tally.work, *walked, *self._watch.taken()]
 
     def _forget_older(self, source_ids: Sequence[str]) -> None:
         """Newer states of records replace those that still wait: these would arrive last and stay for ever."""
@@ -380,7 +434,7 @@ def with_ids(load: Load, arrived: Mapping[int, str]) -> Load:
         None if row is None else (*row, arrived[index]) for index, row in zip(indices, part.rows or (), strict=True)
     ]
     attributes = (*part.attributes, Attribute(DESTINATION_ID))
-    return Load(part.source_ids, part.fingerprints, (), attributes, rows, part.errors)
+    return Load(part.source_ids, part.fingerprints, (), attributes, rows, part.errors, part.tracked)
 
 
 def is_plain(stage: Stage) -> bool:

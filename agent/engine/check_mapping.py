@@ -38,6 +38,7 @@ def check_mapping(
     path = ("nodes", mapper.id, "attributes")
     checker = _Checker(document, report, source[0] if source else None, destination[0] if destination else None)
     checker.check(mapper.mappings, path, _known(source), _known(destination))
+    checker.check_tracked(mapper)
     if destination is None:
         return
     post, schema = destination
@@ -84,6 +85,16 @@ class _Checker:
             if mapping.members:
                 members = target_attribute.members if target_attribute is not None else ()
                 self.check(mapping.members, (*here, "attributes"), _together(below), members or None)
+
+    def check_tracked(self, mapper: MapperNode) -> None:
+        for header, expression in mapper.track.items():
+            if (fault := syntax_fault(expression)) is not None:
+                leaf = self._document.find("nodes", mapper.id, "track", header)
+                place = (
+                    leaf.place_at(fault.offset) if isinstance(leaf, Leaf) else self._document.place("nodes", mapper.id)
+                )
+                message = f"The expression of the tracked column {quoted(header)} does not compile: {fault.message}."
+                self._report.add(place, "expression-syntax", message)
 
     def _destination(self, mapping: AttributeMapping, here: tuple[str, ...], target: Known) -> Attribute | None:
         if target is None or self._post is None:

@@ -125,6 +125,7 @@ class Delivery:
             fingerprints=[begun.fingerprints[place] for place in places],
             destination_ids=list(places.values()),
             troubled=[],
+            tracked=[begun.tracked[place] for place in places] if begun.tracked else [],
         )
 
     @property
@@ -165,6 +166,7 @@ class Delivery:
             fingerprints=list(prepared.fingerprints),
             troubled=list(prepared.troubled),
             at=acknowledged_at(self._clock()),
+            tracked=list(prepared.tracked),
         )
 
     async def _write_with_receipt(self, prepared: Prepared, begun: Acknowledgement) -> Acknowledgement:

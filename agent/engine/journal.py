@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from agent.store.kept import KeptKind
+
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -28,13 +30,21 @@ class Journal(Protocol):
         """The run's row has changed."""
         ...
 
-    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
-        """A packet, as JSON, for diagnosis; kept only where Diagnosis Mode is on."""
+    def packet(
+        self, *, run: str, node: str, kind: KeptKind, number: int, piece: int, records: int, shown: int,
+        content: bytes, whole: bool,
+    ) -> None:  # fmt: skip
+        """A packet or a request, as JSON, for a look into it later: a `whole` one for Diagnosis Mode, or a sample."""
         ...
 
     @property
     def wants_packets(self) -> bool:
-        """Whether Diagnosis Mode is on."""
+        """Whether Diagnosis Mode is on: every packet is kept, whole."""
+        ...
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether samples of packets are kept."""
         ...
 
 
@@ -54,11 +64,22 @@ class RunJournal:
         """This run's row has changed."""
         self._journal.progressed(self._run)
 
-    def packet(self, *, node: str, number: int, content: bytes) -> None:
-        """A packet of this run."""
-        self._journal.packet(run=self._run, node=node, number=number, content=content)
+    def packet(
+        self, *, node: str, kind: KeptKind, number: int, piece: int, records: int, shown: int, content: bytes,
+        whole: bool,
+    ) -> None:  # fmt: skip
+        """A packet or a request of this run."""
+        self._journal.packet(
+            run=self._run, node=node, kind=kind, number=number, piece=piece, records=records, shown=shown,
+            content=content, whole=whole,
+        )  # fmt: skip
 
     @property
     def wants_packets(self) -> bool:
-        """Whether Diagnosis Mode is on."""
+        """Whether Diagnosis Mode is on: every packet is kept, whole."""
         return self._journal.wants_packets
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether samples of packets are kept."""
+        return self._journal.wants_samples

@@ -31,6 +31,8 @@ class Load:
     attributes: tuple[Attribute, ...] = ()
     rows: Sequence[Row | None] | None = None
     errors: Mapping[int, RecordError] = field(default_factory=dict)
+    tracked: Sequence[str] | None = None
+    """The tracked columns of each record as JSON text; None where nothing is tracked."""
 
     def __len__(self) -> int:
         return len(self.source_ids)
@@ -49,6 +51,7 @@ class Load:
             attributes=self.attributes,
             rows=[self.rows[index] for index in indices] if self.rows is not None else None,
             errors=errors,
+            tracked=[self.tracked[index] for index in indices] if self.tracked is not None else None,
         )
 
     def newest(self) -> Load:
@@ -71,8 +74,9 @@ class Load:
         if rows is not None:
             rows = [None if index in errors else row for index, row in enumerate(rows)]
         return Load(
-            self.source_ids, self.fingerprints, self.documents, self.attributes, rows, {**self.errors, **errors}
-        )
+            self.source_ids, self.fingerprints, self.documents, self.attributes, rows, {**self.errors, **errors},
+            self.tracked,
+        )  # fmt: skip
 
     def as_documents(self) -> Sequence[bytes]:
         """The records as JSON objects, made out of rows where a Mapper was at work; `{}` for one that failed."""
@@ -99,6 +103,9 @@ def joined(loads: Sequence[Load]) -> Load:
         attributes=loads[0].attributes,
         rows=[row for load in loads for row in load.rows or ()] if mapped else None,
         errors=errors,
+        tracked=[one for load in loads for one in load.tracked or [""] * len(load)]
+        if any(load.tracked is not None for load in loads)
+        else None,
     )
 
 

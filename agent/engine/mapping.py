@@ -6,7 +6,8 @@ at a time; what JSONata needs for each thread is kept by `agent.engine.expressio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.domain.app import Attribute, DataType
@@ -17,11 +18,13 @@ from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.child_records import Trouble
 from agent.engine.expressions import packet_deadline, syntax_fault
 from agent.engine.record_mapping import RecordMapping, required
+from agent.engine.tracking import Tracking
 from agent.engine.vocabulary import PLAIN, Vocabulary
 
 # What is decoded of so many records still lies in the processor's cache when it is converted and put into rows. Whole
 # packets do not: with orders of 7.5 kB, 1,250 at once took a fifth longer. See tests/benchmarks/bench_mapping.py.
 _SLICE_RECORDS = 100
+_LOOKUP = re.compile(r"the lookup “(?P<name>[^”]+)” has no “")
 _CLASSES: Mapping[str, ErrorClass] = {
     "mapping-expression": ErrorClass.EXPRESSION_FAILED,
     "mapping-type": ErrorClass.TYPE_MISMATCH,
@@ -48,9 +51,15 @@ class Mapper:
 
     def __init__(self, node: MapperNode, vocabulary: Vocabulary = PLAIN) -> None:
         _compile(node, node.mappings)
+        _compile(node, [AttributeMapping(header, text, DataType.TEXT) for header, text in node.track.items()])
         self._node = node.id
         self._mapping = RecordMapping(node.mappings, vocabulary=vocabulary)
         self._attributes = tuple(_attribute(mapping) for mapping in node.mappings)
+        self._tracking = Tracking(node.track, vocabulary) if node.track else None
+
+    def tracked(self, documents: Sequence[bytes]) -> Sequence[str] | None:
+        """The tracked columns of records, as JSON texts; None where nothing is tracked."""
+        return self._tracking.texts(documents) if self._tracking is not None else None
 
     def map_packet(self, packet: Packet) -> Mapped:
         """Map every record of the packet."""
@@ -61,8 +70,8 @@ class Mapper:
             index: RecordError(
                 trouble.message,
                 code=trouble.code,
-                error_class=_CLASSES.get(trouble.code, ErrorClass.UNKNOWN),
-                cure=f"node:{self._node}",
+                error_class=_class(trouble),
+                cure=_cure(trouble) or f"node:{self._node}",
                 remedy=trouble.remedy or "Correct the record in the source app: the next run fetches it again.",
                 field=trouble.attribute or None,
             )
@@ -83,7 +92,17 @@ class Mapper:
         return rows, troubles
 
 
-def _compile(node: MapperNode, mappings: tuple[AttributeMapping, ...]) -> None:
+def _class(trouble: Trouble) -> ErrorClass:
+    return ErrorClass.LOOKUP_MISSING if _cure(trouble) else _CLASSES.get(trouble.code, ErrorClass.UNKNOWN)
+
+
+def _cure(trouble: Trouble) -> str:
+    """The lookup that lacks a value. What a function says comes out of JSONata as a text alone."""
+    found = _LOOKUP.search(trouble.message) if trouble.code == "mapping-expression" else None
+    return f"lookup:{found['name']}" if found is not None else ""
+
+
+def _compile(node: MapperNode, mappings: Sequence[AttributeMapping]) -> None:
     for mapping in mappings:
         fault = next((fault for text in mapping.selections if (fault := syntax_fault(text)) is not None), None)
         if fault is not None:

@@ -24,6 +24,7 @@ from agent.engine.fields import Fields, is_nothing
 from agent.engine.filter_forms import filter_parts
 from agent.engine.moments import read_moment
 from agent.engine.report import Place, Report, quoted
+from agent.engine.tracking import MOST_COLUMNS, MOST_EXPRESSION_CHARACTERS, MOST_HEADER_CHARACTERS
 from agent.engine.tree import Branch, Items, Leaf, Tree
 
 _TYPES = tuple(type_.value for type_ in DataType if type_ is not DataType.COLLECTION)
@@ -112,7 +113,7 @@ def _post(node_id: str, fields: Fields, _: Report) -> PostNode:
 def _mapper(node_id: str, fields: Fields, report: Report) -> MapperNode:
     description = fields.text("description")
     attributes = fields.branch("attributes", required=True)
-    node = MapperNode(node_id, _mappings(attributes, report), description)
+    node = MapperNode(node_id, _mappings(attributes, report), description, _tracked(fields, report))
     if not node.mappings and fields.tree("attributes") is not None and not report:
         report.add(attributes.place, "missing-key", f"The mapper {quoted(node_id)} maps no attribute.")
     fields.finish()
@@ -130,6 +131,21 @@ def _moment(leaf: Leaf | None, report: Report) -> datetime | None:
             "Write it like 2020-01-01T00:00:00Z.",
         )  # fmt: skip
         return None
+
+
+def _tracked(fields: Fields, report: Report) -> dict[str, str]:
+    """The tracked columns."""
+    columns = dict(fields.leaves("track"))
+    if len(columns) > MOST_COLUMNS:
+        report.add(fields.branch("track").place, "too-many", f"“track” has more than {MOST_COLUMNS} columns.")
+    for header, leaf in columns.items():
+        if not header.strip() or len(header) > MOST_HEADER_CHARACTERS:
+            message = f"The header of a tracked column has 1 to {MOST_HEADER_CHARACTERS} characters."
+            report.add(leaf.place, "wrong-value", message)
+        if len(leaf.text) > MOST_EXPRESSION_CHARACTERS:
+            message = f"The tracked column {quoted(header)} is longer than {MOST_EXPRESSION_CHARACTERS} characters."
+            report.add(leaf.place, "too-long", message)
+    return {header: leaf.text for header, leaf in columns.items()}
 
 
 def _mappings(attributes: Branch, report: Report) -> tuple[AttributeMapping, ...]:

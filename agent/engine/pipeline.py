@@ -8,12 +8,14 @@ it. A fault travels through the queues behind the packets that preceded it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from agent.connectors.contract import ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
+from agent.engine.blame import blame
 from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
@@ -37,6 +39,7 @@ class Pipeline:
 
     Args:
         source: What to read from: an entered connection, or what reads through one.
+        node: The id of the node that reads.
         preparation: Drops what is unchanged and maps the rest.
         carrier: Writes and books.
         control: The wishes for the run, attached.
@@ -49,6 +52,7 @@ class Pipeline:
         self,
         *,
         source: Readable,
+        node: str,
         preparation: Preparation,
         carrier: Carrier,
         control: RunControl,
@@ -56,7 +60,7 @@ class Pipeline:
         time_is_up: Callable[[], bool],
         cancel_grace_seconds: float = 5.0,
     ) -> None:
-        self._source = source
+        self._source, self._node = source, node
         self._preparation = preparation
         self._carrier = carrier
         self._control = control
@@ -90,7 +94,7 @@ class Pipeline:
         packets = self._source.read(request)
         try:
             # A read has no effect, so a pause need not wait for it: the next slice asks for this packet again.
-            while (packet := await self._control.unless_stopped(_next(packets))) is not None:
+            while (packet := await self._control.unless_stopped(self._next(packets))) is not None:
                 await self._fetched.put(packet)
                 if packet.bookmark is not None:
                     return
@@ -98,10 +102,17 @@ class Pipeline:
                     break
             await self._fetched.put(_Stop())
         except Exception as error:  # noqa: BLE001 - the writer raises it when its turn comes
+            blame(error, self._node)
             await self._fetched.put(_Fault(error))
         finally:
             if (close := getattr(packets, "aclose", None)) is not None:
                 await close()
+
+    async def _next(self, packets: AsyncIterator[Packet]) -> Packet:
+        begun = time.perf_counter()
+        packet = await _next(packets)
+        self._carrier.waited(time.perf_counter() - begun)
+        return packet
 
     async def _map(self) -> None:
         while True:

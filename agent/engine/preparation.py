@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 import xxhash
 
 from agent.domain.packet import Packet
-from agent.engine.journal import RunJournal
 from agent.engine.load import Load
 from agent.engine.variable_values import Booked
-from agent.engine.walking import Action, Walker, Write
+from agent.engine.walking import Action, Walker
 from agent.store.acknowledgement import StoredBookmark
 from agent.store.ledger import Ledger
+from agent.store.node_work import NodeWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Ready:
     `actions` is None where the stage's walk depends on what was written before: the load walks when its turn comes.
     `missing` are the ids of records that were to be read and are not there. `read` and `unchanged` count records; those
     that are unchanged are not in the load, nor is a state of a record after which the same packet holds a newer one.
-    `variables` is what is to be booked of these where the load has walked already.
+    `variables` is what is to be booked of these where the load has walked already, `work` what nodes did with it.
     """
 
     load: Load
@@ -44,6 +44,7 @@ class Ready:
     missing: Sequence[str] = ()
     passed_over: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By POST node: the records whose present state an operator skipped. A POST that nobody skips at is not there."""
+    work: Sequence[NodeWork] = ()
 
     @property
     def last(self) -> bool:
@@ -59,9 +60,6 @@ class Preparation:
         ledger: Knows what was written before.
         stream: The stream of the only POST, where one is all there is; None where each POST compares for itself.
         version: The deployed version of the processflow: another version writes everything anew.
-        journal: Takes packets in Diagnosis Mode.
-        node: The id of the source, for the journal.
-        first_number: The number of the first packet of this slice.
         skippable: The streams, by POST node, in which an operator has skipped records.
     """
 
@@ -72,18 +70,12 @@ class Preparation:
         ledger: Ledger,
         stream: int | None,
         version: int,
-        journal: RunJournal,
-        node: str,
-        first_number: int,
         skippable: Mapping[str, int] | None = None,
     ) -> None:
         self._walker = walker
         self._ledger = ledger
         self._stream = stream
         self._version = version
-        self._journal = journal
-        self._node = node
-        self._number = first_number
         self._skippable = skippable or {}
         self._knows_records = stream is not None and ledger.has_records(stream)
         self._on_their_way: deque[dict[str, int]] = deque()
@@ -106,7 +98,6 @@ class Preparation:
             self._on_their_way.append(dict(zip(load.source_ids, load.fingerprints, strict=True)))
             # In a thread, so that requests to the source go out meanwhile.
             actions = await asyncio.to_thread(self._walked, load, read)
-        self._keep_for_diagnosis(load, actions or ())
         return Ready(
             load=load,
             actions=actions,
@@ -117,9 +108,11 @@ class Preparation:
             variables=self._walker.values.booked,
             missing=packet.missing,
             passed_over=passed_over,
+            work=self._walker.watch.taken() if actions is not None else (),
         )
 
     def _walked(self, load: Load, read: Sequence[bytes]) -> Sequence[Action]:
+        self._walker.watch.next_packet()
         return list(self._walker.walk(load, read=read))
 
     async def _passed_over(self, load: Load) -> dict[str, frozenset[str]]:
@@ -159,24 +152,10 @@ class Preparation:
             known.update(packet)
         return known
 
-    def _keep_for_diagnosis(self, load: Load, actions: Sequence[Action]) -> None:
-        if not self._journal.wants_packets:
-            return
-        self._journal.packet(node=self._node, number=self._number, content=_listed(load.documents))
-        for action in actions:
-            if isinstance(action, Write):
-                content = _listed(action.load.as_documents())
-                self._journal.packet(node=action.post.id, number=self._number, content=content)
-        self._number += 1
-
 
 def fingerprint_of(document: bytes, version: int) -> int:
     """By which a state of a source record is recognised, as a deployed version would write it."""
     return xxhash.xxh3_64_intdigest(document, version) >> 1
-
-
-def _listed(documents: Sequence[bytes]) -> bytes:
-    return b"[" + b",\n".join(bytes(document) for document in documents) + b"]"
 
 
 def _stored(packet: Packet) -> StoredBookmark | None:

@@ -25,6 +25,8 @@ class Prepared:
     source_ids: Sequence[str]
     fingerprints: Sequence[int]
     troubled: Sequence[RecordLine]
+    tracked: Sequence[str] = ()
+    """The tracked columns of each of them, as JSON text; empty where nothing is tracked."""
 
     def only(self, places: Sequence[int]) -> Prepared:
         """Those records alone. Nothing of them is to be written, so that there is no batch to pick from."""
@@ -36,6 +38,7 @@ class Prepared:
             source_ids=[self.source_ids[place] for place in places],
             fingerprints=[self.fingerprints[place] for place in places],
             troubled=[msgspec.structs.replace(lines[place], index=index) for index, place in enumerate(places)],
+            tracked=[self.tracked[place] for place in places] if self.tracked else (),
         )
 
 
@@ -44,7 +47,7 @@ def prepared(load: Load) -> Prepared:
     rows = load.rows or ()
     if not load.errors:
         batch = Batch(load.attributes, load.source_ids, [row for row in rows if row is not None])
-        return Prepared(batch, range(len(load)), load.source_ids, load.fingerprints, ())
+        return Prepared(batch, range(len(load)), load.source_ids, load.fingerprints, (), load.tracked or ())
     places = [index for index, row in enumerate(rows) if row is not None]
     return Prepared(
         batch=Batch(
@@ -56,4 +59,5 @@ def prepared(load: Load) -> Prepared:
         source_ids=load.source_ids,
         fingerprints=load.fingerprints,
         troubled=[RecordLine.failed(index, error) for index, error in sorted(load.errors.items())],
+        tracked=load.tracked or (),
     )

@@ -19,6 +19,7 @@ from agent.domain.errors import AgentError, TransientError
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState
 from agent.engine.bindings import Bindings
+from agent.engine.blame import blamed
 from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
 from agent.engine.event_answers import Answers
@@ -118,9 +119,10 @@ class Runner:
 
     def _faulted(self, row: RunRow, journal: RunJournal, control: RunControl, error: Exception) -> Then:
         """What follows from what ended a slice."""
+        if isinstance(error, ParkedError):
+            return self._park(row, journal, error)
+        self._note_fault(row, error)
         match error:
-            case ParkedError():
-                return self._park(row, journal, error)
             case RefusedError():
                 return self._refused(row, journal, control, error)
             case TransientError():
@@ -129,9 +131,18 @@ class Runner:
                 return self._end_failed(row, journal, error)
         journal.write("error", "Something unexpected went wrong in this run.", detail=_where(error))
         return self._end(
-            row, journal, RunState.FAILED, f"Something unexpected went wrong ({type(error).__name__}).",
+            row, journal, RunState.FAILED, _unexpected(error),
             "Execute it again. If it fails again, send the log to your support.",
         )  # fmt: skip
+
+    def _note_fault(self, row: RunRow, error: Exception) -> None:
+        """Let the snapshot say which node it was."""
+        node = blamed(error)
+        if not node or (isinstance(error, AgentError) and error.code == FENCED):
+            return
+        fault = error.message if isinstance(error, AgentError) else _unexpected(error)
+        with suppress(TransientError):  # where it is the database that cannot be written
+            self._parts.ledger.note_fault(row.id, node, fault=fault, at=self._parts.clock())
 
     async def _slice(self, row: RunRow, journal: RunJournal, control: RunControl, budget_seconds: float) -> bool:
         control.attach()
@@ -244,6 +255,10 @@ async def _sleep(control: RunControl, seconds: float) -> None:
         await control.sleep(seconds)
     finally:
         control.detach()
+
+
+def _unexpected(error: Exception) -> str:
+    return f"Something unexpected went wrong ({type(error).__name__})."
 
 
 def _where(error: Exception) -> str:

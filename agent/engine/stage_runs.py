@@ -16,7 +16,9 @@ from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.domain.run_plan import Normal, Replay, Retry, RuntimeFilter
+from agent.engine.activity import StageActivity
 from agent.engine.bindings import Bindings
+from agent.engine.blame import blaming
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
@@ -104,10 +106,17 @@ class Stages:
             records: list[int] = []
             # One for all: what counts is how many records of the run fail, wherever that is.
             limit = FailureLimit(self.parts.runs.get(row.id).counts)
+            activity = StageActivity(
+                stage=stage, run=row.id, ledger=ledger, journal=self.journal, clock=self.parts.clock,
+                number=self._cursor(stage.source).number,
+            )  # fmt: skip
             for post in stage.posts:
-                connection = await stack.enter_async_context(
-                    self.parts.bindings.connection(post, self.flow, self.bindings)
-                )
+                with blaming(post.id):
+                    connection = await stack.enter_async_context(
+                        self.parts.bindings.connection(
+                            post, self.flow, self.bindings, observer=activity.requests(post.id)
+                        )
+                    )
                 streams[post.id] = self._stream(post)
                 sinks[post.id] = Delivery(
                     destination=connection, target=self._target(post), ledger=ledger, run=row.id,
@@ -115,17 +124,22 @@ class Stages:
                     limit=limit, rivals=[self._stream(other) for other in stage.posts if _rivals(post, other)],
                 )  # fmt: skip
                 ledger.cursor(run=row.id, stream=streams[post.id])
-                await sinks[post.id].settle()
+                with blaming(post.id):
+                    await sinks[post.id].settle()
                 sinks[post.id].continue_from(ledger.cursor(run=row.id, stream=streams[post.id]).number)
                 records.append(connection.packet_records(post.schema, post.action))
             cursor = self._cursor(stage.source)
             if cursor.finished:
                 return True
-            source = await opened(
-                stage, flow=row.flow, normal=isinstance(row.plan, Normal), events=self.parts.events, stack=stack,
-                connect=lambda get: self.parts.bindings.connection(get, self.flow, self.bindings),
-                missing=lambda ids: self._tell_missing(stage.source, ids),
-            )  # fmt: skip
+            activity.begins()
+            with blaming(stage.source.id):
+                source = await opened(
+                    stage, flow=row.flow, normal=isinstance(row.plan, Normal), events=self.parts.events, stack=stack,
+                    connect=lambda get: self.parts.bindings.connection(
+                        get, self.flow, self.bindings, observer=activity.requests(get.id)
+                    ),
+                    missing=lambda ids: self._tell_missing(stage.source, ids),
+                )  # fmt: skip
             plan = row.plan
             values = VariableValues(
                 self.flow.variables, flow=row.flow, run=row.id, store=self.parts.variables, vocabulary=self.vocabulary
@@ -133,31 +147,37 @@ class Stages:
             # A read that goes on asks for what it asked for when it began, whatever its packets have brought since.
             begun = cursor.position is not None
             asked_with = filter_memory(cursor) if begun else values.remembered(filters_of(stage.source, plan))
-            walker = Walker(stage, self.vocabulary, values)
+            walker = Walker(stage, self.vocabulary, values, activity.watch(number=cursor.number))
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
             carrier = Carrier(
                 stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
                 source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
                 journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
                 answering=Answering(self.parts.answers, row.flow, cursor.position),
-                moves_bookmark=isinstance(plan, Normal), again=writes_again(plan), chosen=chosen,
-                filter_values=asked_with,
+                watch=activity.watch(number=cursor.number), moves_bookmark=isinstance(plan, Normal),
+                again=writes_again(plan), chosen=chosen, filter_values=asked_with,
             )  # fmt: skip
             plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
-                version=row.version, journal=self.journal, node=stage.source.id, first_number=cursor.number + 1,
+                version=row.version,
                 # A retry tries what was chosen for it, and that is nothing that anybody skipped.
                 skippable={} if chosen is not None else self._skippable(streams),
             )  # fmt: skip
             texts = values.texts(asked_with)
-            asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS), texts)
+            with blaming(stage.source.id):
+                asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS), texts)
             pipeline = Pipeline(
-                source=self._source(stage, source, texts), preparation=preparation, carrier=carrier,
+                source=self._source(stage, source, texts), node=stage.source.id, preparation=preparation,
+                carrier=carrier,
                 control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return await pipeline.run(asked.request)
+            ended = await pipeline.run(asked.request)
+            ledger.note_work(row.id, carrier.unbooked_work())
+            if ended and self._cursor(stage.source).finished:
+                activity.ended()
+            return ended
 
     def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
         for one in ids:

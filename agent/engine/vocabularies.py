@@ -124,7 +124,7 @@ class Vocabularies:
                 self._kept.move_to_end(table)
                 return self._kept[table][1]
         # A change that comes in between is in the rows but not in the revision: the next slice reads them again.
-        values = {row.source: row.value for row in self._lookups.rows(table)}
+        values = self._lookups.values(table)
         with self._lock:
             self._kept[table] = (revision, values)
             self._kept.move_to_end(table)

@@ -29,6 +29,7 @@ from agent.engine.load import Load, alike, joined
 from agent.engine.mapping import Mapper
 from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.vocabulary import PLAIN, Vocabulary
+from agent.engine.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ class Respond:
     load: Load
 
 
+# What a POST writes and how long a Delay waits is booked when it happens; the watch need not count it.
+_COUNTED_ELSEWHERE = (PostNode, DelayNode)
+
 Action: TypeAlias = Write | Hold | Drop | Respond
 
 
@@ -74,16 +78,24 @@ class Walker:
         stage: The stage; its mappers have types.
         vocabulary: What the expressions of its nodes may name.
         values: The variables, which packets change on their way.
+        watch: Sees every packet that passes a node.
 
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, stage: Stage, vocabulary: Vocabulary = PLAIN, values: VariableValues = NO_VALUES) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        vocabulary: Vocabulary = PLAIN,
+        values: VariableValues = NO_VALUES,
+        watch: Watch | None = None,
+    ) -> None:
         self.vocabulary = vocabulary = replace(vocabulary, variables=values)
         self.values = values
         self._followed = {node for node in stage.nodes if values.follows(node, source=False)}
         self._stage = stage
+        self.watch = watch or Watch()
         nodes = stage.nodes.values()
         self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
         self._conditions = {node.id: Condition(node, vocabulary) for node in nodes if isinstance(node, DecisionNode)}
@@ -109,6 +121,8 @@ class Walker:
     def walk(self, load: Load, *, read: Sequence[bytes] | None = None) -> Iterator[Action]:
         """What is to be done with a packet from the source. `read` are the records as they were read, where some of
         them do not walk any more."""
+        if len(load):
+            self.watch.sent_on(self._stage.source.id, load)
         self.values.leave(self._stage.source.id, load.documents if read is None else read, source=True)
         yield from self._onward(self._stage.source.id, Output.ONLY, load)
 
@@ -118,6 +132,7 @@ class Walker:
 
     def onward(self, post: PostNode, load: Load) -> Iterator[Action]:
         """What is to be done with what was written."""
+        self.watch.sent_on(post.id, load)
         yield from self._onward(post.id, Output.ONLY, load)
 
     def flush(self) -> Iterator[Action]:
@@ -141,25 +156,36 @@ class Walker:
         if not len(load):
             return
         node = self._stage.nodes[node_id]
+        if isinstance(node, _COUNTED_ELSEWHERE):
+            self.watch.arrived(node_id, load)
+        else:
+            self.watch.came(node_id, load)
         match node:
             case PostNode():
                 yield Write(node, load, onward=node_id in self._stage.ways)
             case ReturnNode():
                 yield Respond(node, load)
             case MapperNode():
-                yield from self._onward(node_id, Output.ONLY, self._mapped(node_id, load))
+                yield from self._go(node_id, Output.ONLY, self._mapped(node_id, load))
             case SplitterNode():
                 for piece in load.cut(node.size):
-                    yield from self._onward(node_id, Output.ONLY, piece)
+                    yield from self._go(node_id, Output.ONLY, piece)
             case MergerNode():
                 yield from self._merge(node, load)
             case DecisionNode():
                 yield from self._decide(node, load)
             case DelayNode() | HaltNode():
                 yield Hold(node, load)
-                yield from self._onward(node_id, Output.ONLY, load)
+                yield from self._go(node_id, Output.ONLY, load)
             case _:
-                yield from self._onward(node_id, Output.ONLY, load)
+                yield from self._go(node_id, Output.ONLY, load)
+
+    def _go(self, node_id: str, output: Output, load: Load) -> Iterator[Action]:
+        """Let a load leave a node that was at work on it."""
+        if len(load):
+            elsewhere = isinstance(self._stage.nodes[node_id], _COUNTED_ELSEWHERE)
+            (self.watch.sent_on if elsewhere else self.watch.went)(node_id, load)
+        yield from self._onward(node_id, output, load)
 
     def _mapped(self, node_id: str, load: Load) -> Load:
         """The load after a Mapper. Records that failed before are not mapped."""
@@ -168,14 +194,27 @@ class Walker:
         source_ids: Sequence[str] = load.source_ids
         if load.errors:
             documents, source_ids = [documents[index] for index in fine], [source_ids[index] for index in fine]
-        found = self._mappers[node_id].map_packet(Packet(source_ids, documents, {}))
+<<<<<<< HEAD
+        mapper = self._mappers[node_id]
+        found = mapper.map_packet(Packet(source_ids, documents, {}))
+        tracked = load.tracked
+        if (texts := mapper.tracked(documents)) is not None:
+            of_fine = dict(zip(fine, texts, strict=True))
+            tracked = [of_fine.get(index) or (tracked[index] if tracked else "") for index in range(len(load))]
+=======
+        with self.watch.at_work(node_id):
+            found = self._mappers[node_id].map_packet(Packet(source_ids, documents, {}))
+        self.watch.failed(node_id, load, [fine[place] for place in found.failures])
+>>>>>>> main
         if not found.failures and not load.errors:
-            return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, found.batch.rows)
+            return Load(
+                load.source_ids, load.fingerprints, (), found.batch.attributes, found.batch.rows, tracked=tracked
+            )
         errors: dict[int, RecordError] = dict(load.errors)
         errors.update({fine[place]: error for place, error in found.failures.items()})
         rows = iter(found.batch.rows)
         filled = [None if index in errors else next(rows) for index in range(len(load))]
-        return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, filled, errors)
+        return Load(load.source_ids, load.fingerprints, (), found.batch.attributes, filled, errors, tracked)
 
     def _merge(self, node: MergerNode, load: Load) -> Iterator[Action]:
         held = self._held.setdefault(node.id, [])
@@ -187,13 +226,15 @@ class Walker:
             yield from self._release(node.id)
 
     def _release(self, node_id: str) -> Iterator[Action]:
-        yield from self._onward(node_id, Output.ONLY, joined(self._held.pop(node_id)))
+        yield from self._go(node_id, Output.ONLY, joined(self._held.pop(node_id)))
 
     def _decide(self, node: DecisionNode, load: Load) -> Iterator[Action]:
-        decided = self._conditions[node.id].decide(load)
+        with self.watch.at_work(node.id):
+            decided = self._conditions[node.id].decide(load)
+        self.watch.failed(node.id, load, decided.errors)
         load = load.failed(decided.errors)
-        yield from self._onward(node.id, Output.THEN, load.picked(decided.then))
-        yield from self._onward(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
+        yield from self._go(node.id, Output.THEN, load.picked(decided.then))
+        yield from self._go(node.id, Output.OTHERWISE, load.picked(decided.otherwise))
 
 
 def _fine(load: Load) -> Sequence[bytes]:

@@ -52,6 +52,8 @@ def _expressions(flow: Processflow) -> Iterator[tuple[tuple[str, ...], str]]:
         if isinstance(node, MapperNode):
             for mapping in node.mappings:
                 yield from _mapped(mapping, ("nodes", node.id, "attributes", mapping.attribute))
+            for header, expression in node.track.items():
+                yield ("nodes", node.id, "track", header), expression
         elif isinstance(node, DecisionNode):
             yield ("nodes", node.id, "when"), node.condition
         elif isinstance(node, DelayNode) and node.expression:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from functools import partial
 
 import httpcore
 import httpx
 import truststore
 
 from agent import __version__
+from agent.domain.sent import Observer
+from agent.http.told import ToldClient
 
 USER_AGENT = f"OP-Agent/{__version__}"
 CONNECT_SECONDS = 10.0
@@ -27,6 +30,7 @@ def http_client(
     read_seconds: float = READ_SECONDS,
     auth: httpx.Auth | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    observer: Observer | None = None,
 ) -> httpx.AsyncClient:
     """A client that follows no redirect: a token must never travel to a host that nobody chose.
 
@@ -36,8 +40,10 @@ def http_client(
         read_seconds: How long to wait for an answer, and for each further piece of it.
         auth: Adds the credentials to each request.
         transport: Takes the place of the network, in tests.
+        observer: Told of every request, without the credentials.
     """
-    return httpx.AsyncClient(
+    make = httpx.AsyncClient if observer is None else partial(ToldClient, observer)
+    return make(
         auth=auth,
         # The system's own certificate store: companies add their proxy's authority there.
         verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),

@@ -37,6 +37,7 @@ from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
+from agent.service.housekeeping import Housekeeping
 from agent.service.journal import LogHandler, ServiceJournal
 from agent.service.late_binding import LateBinding
 from agent.service.log_access import LogAccess
@@ -54,6 +55,7 @@ from agent.service.scheduler import Scheduler, hindrance_of
 from agent.service.schedules import Schedules
 from agent.service.secrets import Secrets
 from agent.service.settings_desk import SettingsDesk
+from agent.service.snapshots import Snapshots
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.variables import Variables
@@ -81,6 +83,7 @@ from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.sealing import Sealer
 from agent.store.settings import Settings
+from agent.store.snapshots import Snapshots as SnapshotStore
 from agent.store.sync_edits import SyncEdits
 from agent.store.sync_info import SyncInfo
 from agent.store.trips import TripStore
@@ -146,8 +149,10 @@ class AgentParts:
         variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
-            self.settings, default_folder=folders.packets, redactor=redactor, failed=self._packets_failed
-        )
+            self.settings, default_folder=folders.packets, samples_folder=folders.samples, redactor=redactor,
+            failed=self._packets_failed,
+        )  # fmt: skip
+        self._ending.callback(self.diagnosis.close)
         self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
         found = connectors()
         compiled = CompiledFlows(configurations, found)
@@ -187,9 +192,14 @@ class AgentParts:
             secrets_ready=self._secrets_ready,
             changed=self.environment_changed,
         )
+        self.housekeeping = Housekeeping(
+            database=self.database, diagnosis=self.diagnosis, settings=self.settings, journal=self.journal,
+            clock=self._clock,
+        )  # fmt: skip
         self.desk = SettingsDesk(
-            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub
-        )
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
+            housekeeping=self.housekeeping,
+        )  # fmt: skip
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.late_binding = LateBinding(
             deployments=deployments, configurations=configurations, journal=self.journal, hub=self.hub,
@@ -227,7 +237,13 @@ class AgentParts:
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
             clock=self._clock,
         )  # fmt: skip
-        self.records = Records(sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs)
+        self.records = Records(
+            sync_info=sync_info,
+            cures=Cures(deployments, compiled),
+            jobs=jobs,
+            deployments=deployments,
+            compiled=compiled,
+        )
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
@@ -246,6 +262,10 @@ class AgentParts:
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self._hindrances, journal=self.journal,
             retries=self.retrying.look,
+        )  # fmt: skip
+        self.snapshots = Snapshots(
+            store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
+            diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
         self.variables = Variables(
             store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
@@ -287,6 +307,7 @@ class AgentParts:
             if self._starting.ident is not None:
                 self._starting.join()
             self.scheduler.stop()
+            self.housekeeping.stop()
             self.records.jobs.stop()
             self.environment.stop()
             self.previews.close()
@@ -343,6 +364,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.housekeeping.start()
 
     def _tripped(self, configuration_id: str) -> None:
         self.configurations.tripped(configuration_id)

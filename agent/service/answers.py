@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from agent.api import models
 from agent.domain import app as domain_app
 from agent.domain.error_classes import CLASSES
@@ -133,8 +135,13 @@ def sync_record(flow: str, row: SyncRow, *, target: str) -> models.SyncRecord:
         message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
         error_class=row.error_class.value, error_title=explained.title if explained else "",
         cause=explained.cause if explained else "", target=target,
-        skipped_by_operator=row.skipped_by_operator,
+        skipped_by_operator=row.skipped_by_operator, tracked=tracked(row),
     )  # fmt: skip
+
+
+def tracked(row: SyncRow) -> dict[str, str]:
+    """The tracked columns of a record, by header."""
+    return msgspec.json.decode(row.tracked, type=dict[str, str]) if row.tracked else {}
 
 
 def log_entry(entry: LogEntry) -> models.LogEntry:

@@ -1,7 +1,7 @@
 """Clear Temp and Clear Cache: what would go, and letting it go. Safe while runs are going on.
 
-Temp holds packets that only diagnosis needs, and previews. Cache holds what can be made again: compiled processflows,
-and whatever lies in the cache folder.
+Temp holds packets and samples that only diagnosis needs, and previews. Cache holds what can be made again: compiled
+processflows, and whatever lies in the cache folder.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Clearing:
     def _clear(self, target: models.ClearTarget, *, dry_run: bool) -> Iterator[tuple[str, tuple[int, int]]]:
         if target is models.ClearTarget.TEMP:
             yield "Packets kept for diagnosis", self._diagnosis.packets.clear(dry_run=dry_run)
+            yield "Samples of packets", self._diagnosis.samples.clear(dry_run=dry_run)
             yield "Previews that have ended", self._previews.clear(dry_run=dry_run)
         else:
             yield "Compiled processflows", self._compiled.clear(dry_run=dry_run)

@@ -29,6 +29,7 @@ from agent.service.routes import (
     reruns,
     schedules,
     service,
+    snapshots,
     variables,
     versions,
 )
@@ -59,7 +60,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.prove = prove
     routes = (
         service, apps, bookmarks, flows, versions, packages, records, schedules, functions, lookups,
-        reruns, previews, variables, log,
+        reruns, previews, snapshots, variables, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

@@ -1,4 +1,4 @@
-"""Diagnosis Mode: whether packets are kept, and where. Follows the settings."""
+"""What is kept of packets: samples always, everything in Diagnosis Mode, and where. Follows the settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.store.packets import PacketBudget, PacketStore
 from agent.store.redaction import Redactor
+from agent.store.samples import SampleBudget, Samples
 from agent.store.settings import Settings
 
 _MEGABYTE = 1_000_000
 _FOLDER = "op-agent-packets"
+_SAMPLES_SHARE = 4
 
 
 class Diagnosis:
@@ -21,23 +23,35 @@ class Diagnosis:
     Args:
         settings: Mode, path and budget.
         default_folder: Where packets lie when no path is set.
+        samples_folder: Where samples lie.
         redactor: Sees every packet before it is written.
-        failed: Told once when packets can no longer be written.
+        failed: Told once when packets or samples can no longer be written.
     """
 
     def __init__(
-        self, settings: Settings, *, default_folder: Path, redactor: Redactor, failed: Callable[[AgentError], None]
+        self,
+        settings: Settings,
+        *,
+        default_folder: Path,
+        samples_folder: Path,
+        redactor: Redactor,
+        failed: Callable[[AgentError], None],
     ) -> None:
         self._settings, self._default = settings, default_folder
         self._redactor, self._failed = redactor, failed
         self._lock = threading.Lock()
         self._folder = self._wanted_folder()
         self.packets = self._store()
+        self.samples = Samples(samples_folder, redactor, budget=self._samples_budget(), failed=failed)
 
     @property
     def on(self) -> bool:
-        """Whether packets are kept."""
+        """Whether packets are kept, all of them."""
         return self._settings.switch("diagnosis_mode")
+
+    def close(self) -> None:
+        """Write what is waiting, and end."""
+        self.samples.close()
 
     def refuse_unusable(self, path: str) -> None:
         """Make sure that packets could be written there.
@@ -67,6 +81,12 @@ class Diagnosis:
                 self.packets = self._store()
             else:
                 self.packets.set_budget(self._budget())
+            self.samples.set_budget(self._samples_budget())
+
+    def enforce(self) -> None:
+        """Remove what is over the budgets."""
+        self.packets.enforce()
+        self.samples.enforce()
 
     def _store(self) -> PacketStore:
         return PacketStore(self._folder, self._redactor, budget=self._budget(), failed=self._failed)
@@ -78,4 +98,10 @@ class Diagnosis:
 
     def _budget(self) -> PacketBudget:
         settings = self._settings
-        return PacketBudget(settings.number("temp_days"), settings.number("temp_megabytes") * _MEGABYTE)
+        size = settings.number("temp_megabytes") * _MEGABYTE
+        return PacketBudget(settings.number("temp_days"), size - size // _SAMPLES_SHARE)
+
+    def _samples_budget(self) -> SampleBudget:
+        settings = self._settings
+        size = settings.number("temp_megabytes") * _MEGABYTE // _SAMPLES_SHARE
+        return SampleBudget(settings.number("temp_days"), size if settings.switch("packet_samples") else 0)

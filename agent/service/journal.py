@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from agent.engine.journal import Level
 from agent.service.diagnosis import Diagnosis
+from agent.store.kept import Kept, KeptKind
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
 
@@ -40,15 +41,32 @@ class ServiceJournal:
         """The run's row has changed."""
         self._run_changed(run)
 
-    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
-        """A packet for diagnosis."""
-        if self._diagnosis.on:
-            self._diagnosis.packets.write(run=run, node=node, number=number, content=content)
+    def packet(
+        self, *, run: str, node: str, kind: KeptKind, number: int, piece: int, records: int, shown: int,
+        content: bytes, whole: bool,
+    ) -> None:  # fmt: skip
+        """A packet or a request for a look into it later."""
+        if whole:
+            self._diagnosis.packets.write(
+                run=run, node=node, kind=kind, number=number, piece=piece, content=content
+            )  # fmt: skip
+            return
+        self._diagnosis.samples.append(
+            Kept(
+                run=run, node=node, kind=kind, number=number, piece=piece, records=records, shown=shown,
+                at=datetime.now(UTC), content=content,
+            )
+        )  # fmt: skip
 
     @property
     def wants_packets(self) -> bool:
-        """Whether Diagnosis Mode is on."""
+        """Whether Diagnosis Mode is on: every packet is kept, whole."""
         return self._diagnosis.on
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether samples of packets are kept."""
+        return self._diagnosis.samples.on
 
 
 class LogHandler(logging.Handler):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -19,6 +18,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
+from agent.service import answers
 from agent.store.sync_info import SyncRow
 
 _HEADINGS = (
@@ -70,10 +70,10 @@ def xlsx_pieces(rows: Iterable[SyncRow], tracked: Sequence[str]) -> Iterator[byt
 
 
 def _cells(row: SyncRow, tracked: Sequence[str], moment: Callable[[datetime], Cell]) -> list[Cell]:
-    found = json.loads(row.tracked) if tracked and row.tracked else {}
+    found = answers.tracked(row) if tracked else {}
     return [
         row.node, row.source_id, row.destination_id, row.state.value, row.error_class.value, row.message, row.remedy,
-        row.tries, row.run, moment(row.updated_at), *(str(found.get(header, "")) for header in tracked),
+        row.tries, row.run, moment(row.updated_at), *(found.get(header, "") for header in tracked),
     ]  # fmt: skip
 
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from agent.api import models
 from agent.api.record_models import ExportFormat, RecordChoice, RecordGroup, RecordJob, SkipRequest, Wanted
 from agent.domain.error_classes import ErrorClass
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.processflow import MapperNode
 from agent.service import answers
+from agent.service.compiled import CompiledFlows
 from agent.service.cures import Cures
 from agent.service.record_export import csv_pieces, xlsx_pieces
 from agent.service.record_jobs import RecordJobs
+from agent.store.deployments import DeploymentStore
 from agent.store.sync_edits import Chosen, Deed
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
@@ -20,8 +23,17 @@ from agent.store.sync_info import SyncInfo
 class Records:
     """The records of every processflow."""
 
-    def __init__(self, *, sync_info: SyncInfo, cures: Cures, jobs: RecordJobs) -> None:
+    def __init__(
+        self,
+        *,
+        sync_info: SyncInfo,
+        cures: Cures,
+        jobs: RecordJobs,
+        deployments: DeploymentStore,
+        compiled: CompiledFlows,
+    ) -> None:
         self._sync_info, self._cures, self.jobs = sync_info, cures, jobs
+        self._deployments, self._compiled = deployments, compiled
 
     def page(self, flow: str, wanted: Wanted, *, after: str, limit: int) -> models.SyncPage:
         """Records of a processflow, the latest touched first.
@@ -57,8 +69,8 @@ class Records:
 
     def export(self, flow: str, wanted: Wanted, format_: ExportFormat) -> Iterator[bytes]:
         """The records as a file, in pieces. Raises as `page`, before the first piece."""
-        rows = self._sync_info.every(flow, _filter(wanted))
-        return csv_pieces(rows, ()) if format_ is ExportFormat.CSV else xlsx_pieces(rows, ())
+        rows, headers = self._sync_info.every(flow, _filter(wanted)), self._headers(flow)
+        return csv_pieces(rows, headers) if format_ is ExportFormat.CSV else xlsx_pieces(rows, headers)
 
     def skip(self, flow: str, request: SkipRequest, *, by: str) -> RecordJob:
         """Skip records as they are now. Those that have arrived are left alone. Raises as `delete`."""
@@ -76,6 +88,15 @@ class Records:
             ConflictError: as `RecordJobs.begin`.
         """
         return self.jobs.begin(_chosen(flow, choice), Deed("delete", by=by))
+
+    def _headers(self, flow: str) -> list[str]:
+        """The tracked columns that a processflow has now; none where it is not deployed."""
+        try:
+            compiled = self._compiled.get(self._deployments.get(flow))
+        except AgentError:
+            return []
+        mappers = [node for stage in compiled.all_stages for node in stage.nodes.values()]
+        return list(dict.fromkeys(header for one in mappers if isinstance(one, MapperNode) for header in one.track))
 
 
 def _filter(wanted: Wanted) -> RecordFilter:

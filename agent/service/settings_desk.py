@@ -8,6 +8,7 @@ from agent.service import answers
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
+from agent.service.housekeeping import Housekeeping
 from agent.store.log_entries import least_kept
 from agent.store.logs import LogBudget, LogStore
 from agent.store.settings import Settings
@@ -19,10 +20,17 @@ class SettingsDesk:
     """The settings, and those who follow them."""
 
     def __init__(
-        self, settings: Settings, *, environment: Environment, logs: LogStore, diagnosis: Diagnosis, hub: Hub
+        self,
+        settings: Settings,
+        *,
+        environment: Environment,
+        logs: LogStore,
+        diagnosis: Diagnosis,
+        hub: Hub,
+        housekeeping: Housekeeping,
     ) -> None:
         self._settings, self._environment = settings, environment
-        self._logs, self._diagnosis, self._hub = logs, diagnosis, hub
+        self._logs, self._diagnosis, self._hub, self._housekeeping = logs, diagnosis, hub, housekeeping
         self._apply_log()
 
     def all(self) -> list[models.Setting]:
@@ -44,8 +52,10 @@ class SettingsDesk:
             self._environment.follow()
         elif name.startswith("log_") or name == "severity_level":
             self._apply_log()
-        elif name.startswith(("diagnosis_", "temp_")):
+        elif name.startswith(("diagnosis_", "temp_")) or name == "packet_samples":
             self._diagnosis.follow_settings()
+        elif name.startswith("snapshot_"):
+            self._housekeeping.wake()
         return answer
 
     def _apply_log(self) -> None:

@@ -62,7 +62,9 @@ def read_csv(content: bytes) -> Iterator[Line]:
 
 
 def read_xlsx(content: bytes) -> Iterator[Line]:
-    """The lines of the first sheet of an xlsx file. Formulas, and cells that hold an error, come as `BadCell`.
+    """The lines of the first sheet of an xlsx file, as wide as its first line.
+
+    Formulas, and cells that hold an error, come as `BadCell`.
 
     Raises:
         ConfigurationError: code `file-unreadable`.
@@ -75,7 +77,11 @@ def read_xlsx(content: bytes) -> Iterator[Line]:
             warnings.simplefilter("ignore")  # about what it leaves out: styles, pictures, validation
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_vba=False, keep_links=False)
             try:
-                for number, cells in enumerate(book.worksheets[0].iter_rows(max_col=_MOST_COLUMNS), 1):
+                sheet = book.worksheets[0]
+                # A row is filled up to the last column asked for, and most sheets need only a few.
+                first = next(sheet.iter_rows(max_row=1, max_col=_MOST_COLUMNS), ())
+                columns = max((place for place, cell in enumerate(first, 1) if cell.value is not None), default=1)
+                for number, cells in enumerate(sheet.iter_rows(max_col=columns), 1):
                     texts = [_cell_text(cell) for cell in cells]
                     if any(text.strip() for text in texts):
                         yield number, texts
@@ -101,14 +107,15 @@ def write_xlsx(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:31] or "Rows")
+    cells: list[Any] = []  # used again for each row, as a cell that says it is text takes long to make
     for row in rows:
-        cells = []
-        for text in row:
-            cell = WriteOnlyCell(sheet, text)
+        while len(cells) < len(row):
+            cells.append(WriteOnlyCell(sheet))
+            cells[-1].number_format = "@"
+        for cell, text in zip(cells, row, strict=False):
+            cell.value = text
             cell.data_type = "s"
-            cell.number_format = "@"
-            cells.append(cell)
-        sheet.append(cells)
+        sheet.append(cells[: len(row)])
     written = io.BytesIO()
     book.save(written)
     return written.getvalue()

@@ -10,6 +10,7 @@ import msgspec
 
 from agent.domain.errors import RecordError
 from agent.domain.packet import SyncState
+from agent.store.node_work import NodeWork
 from agent.store.tables import to_milliseconds
 
 STATE_NUMBERS: Mapping[SyncState, int] = {
@@ -41,6 +42,16 @@ class RecordLine(msgspec.Struct, frozen=True, array_like=True):
         return RecordLine(index, failed, error.message, error.remedy, error.error_class.value, error.cure)
 
 
+class RecordEnd(msgspec.Struct, frozen=True, array_like=True):
+    """A record that ended at a node without having come to a POST, and why."""
+
+    node: str
+    source_id: str
+    state: int
+    message: str
+    remedy: str
+
+
 class StoredBookmark(msgspec.Struct, frozen=True):
     """A bookmark as it is kept."""
 
@@ -55,6 +66,7 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     `unchanged` had nothing to write; `failed` and `skipped` ended without having reached a POST. `position` is None
     where reading begins anew; `memory` is the engine's own. `variables` are the values that the run's packets gave to
     variables, as they are stored, and `kept` the names of those that the next run knows: they move with the bookmark.
+    `work` is what nodes did meanwhile, `ended` which records are among `failed` and `skipped`: for the snapshot.
     """
 
     stream: int
@@ -70,6 +82,8 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     memory: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     kept: list[str] = []
+    work: list[NodeWork] = []
+    ended: list[RecordEnd] = []
 
     def held_back(self) -> Move:
         """Without the bookmark, and not at the end: what was read since the last one is read again by another run."""
@@ -78,7 +92,7 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
     def only(self, *, read: int) -> Move:
         """Held back, and with no more records than those: of the others nobody knows what became of them."""
         held_back = self.held_back()
-        return msgspec.structs.replace(held_back, read=read, unchanged=0, failed=0, skipped=0)
+        return msgspec.structs.replace(held_back, read=read, unchanged=0, failed=0, skipped=0, work=[], ended=[])
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
@@ -86,6 +100,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
 
     `troubled` holds the records that failed or were skipped; all others succeeded. `number` counts the packets that the
     run has written into the stream, from 1. `move` is booked with it where nothing else has to be written first.
+    `tracked` has the tracked columns of each record as JSON text; it is empty where nothing is tracked.
     """
 
     run: str
@@ -97,6 +112,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     fingerprints: list[int]
     troubled: list[RecordLine]
     at: int
+    tracked: list[str] = []
 
     def pack(self) -> bytes:
         """As bytes, for a receipt or an intent."""

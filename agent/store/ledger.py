@@ -16,12 +16,22 @@ import sqlalchemy as sa
 
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
-from agent.store import skips, sync_rows, variables
+from agent.store import data_log, node_work, skips, sync_rows, variables
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, StoredBookmark
 from agent.store.database import Database
+from agent.store.node_work import NodeWork
 from agent.store.skips import Skipped
 from agent.store.sync_rows import Known
-from agent.store.tables import CURSORS, HOLDS, INTENTS, RUNS, STREAMS, SYNC_INFO, from_milliseconds
+from agent.store.tables import (
+    CURSORS,
+    HOLDS,
+    INTENTS,
+    RUNS,
+    STREAMS,
+    SYNC_INFO,
+    from_milliseconds,
+    to_milliseconds,
+)
 
 FENCED = "fenced"
 """The code of the error that a worker meets whose run another one has taken over."""
@@ -57,6 +67,7 @@ class Ledger:
     def __init__(self, database: Database, *, redact: Callable[[str], str] = str) -> None:
         self._database = database
         self._redact = redact
+        self._nodes: dict[int, str] = {}
 
     def stream(self, *, flow: str, node: str) -> int:
         """The number of the stream that this node reads or receives; made when it is new."""
@@ -121,13 +132,14 @@ class Ledger:
         with self._database.read() as connection:
             return skips.skipped(connection, stream, source_ids)
 
-    def hold(self, *, run: str, node: str, packet: str, until: datetime) -> datetime:
-        """Until when a packet is held back: what was decided the first time, else this."""
+    def hold(self, *, run: str, node: str, packet: str, until: datetime, at: datetime, records: int) -> datetime:
+        """Until when a packet with so many records is held back: what was decided the first time, else this."""
         with self._database.write() as connection:
             where = sa.and_(HOLDS.c.run == run, HOLDS.c.node == node, HOLDS.c.packet == packet)
             decided: datetime | None = connection.execute(sa.select(HOLDS.c.until).where(where)).scalar()
             if decided is None:
                 connection.execute(HOLDS.insert().values(run=run, node=node, packet=packet, until=until))
+                node_work.put_hold(connection, run, node, at=at, until=until, records=records)
         return decided or until
 
     def announce(self, acknowledgement: Acknowledgement, payload: bytes, *, at: datetime) -> None:
@@ -182,11 +194,11 @@ class Ledger:
                 .where(CURSORS.c.run == booked.run, CURSORS.c.stream == booked.stream)
                 .values(number=booked.number)
             )
-            sync_rows.put(connection, self._redacted(booked))
+            self._note_records(connection, self._redacted(booked))
             sync_rows.forget_others(connection, booked, rivals)
             connection.execute(_counted(booked))
             if booked.move is not None:
-                _go_on(connection, booked.run, booked.move, at=from_milliseconds(booked.at))
+                self._go_on(connection, booked.run, booked.move, at=from_milliseconds(booked.at))
             connection.execute(_own_intent(booked.stream, booked.run, booked.number))
         return True
 
@@ -197,7 +209,51 @@ class Ledger:
             FatalError: code `fenced`: another worker has gone on with this run meanwhile.
         """
         with self._database.write() as connection:
-            _go_on(connection, run, move, at=at)
+            self._go_on(connection, run, move, at=at)
+
+    def note_work(self, run: str, work: Sequence[NodeWork]) -> None:
+        """Add to what the nodes of a run did, where no move of the run can tell it."""
+        if work:
+            with self._database.write() as connection:
+                node_work.put(connection, run, work)
+
+    def entries(self, run: str) -> list[NodeWork]:
+        """What the nodes of a run did until now."""
+        with self._database.read() as connection:
+            return [entry.work for entry in node_work.entries(connection, run)]
+
+    def note_fault(self, run: str, node: str, *, fault: str, at: datetime) -> None:
+        """Note what stopped a node. It is forgotten when the node has done something again."""
+        with self._database.write() as connection:
+            node_work.put_fault(connection, run, node, at=to_milliseconds(at), fault=self._redact(fault))
+
+    def _note_records(self, connection: sa.Connection, booked: Acknowledgement) -> None:
+        """Write what became of a packet's records into Sync Info, the data log and the POST's count."""
+        tried = data_log.has_troubled(connection, booked.stream)
+        sync_rows.put(connection, booked)
+        tries = sync_rows.tries(connection, booked.stream, booked.source_ids) if tried else {}
+        node = self._node(connection, booked.stream)
+        data_log.put(connection, booked, node=node, tries=tries)
+        node_work.put(connection, booked.run, [_posted(booked, node)])
+
+    def _node(self, connection: sa.Connection, stream: int) -> str:
+        """The node of a stream: it never changes."""
+        if stream not in self._nodes:
+            query = sa.select(STREAMS.c.node).where(STREAMS.c.id == stream)
+            self._nodes[stream] = connection.execute(query).scalar() or ""
+        return self._nodes[stream]
+
+    def _go_on(self, connection: sa.Connection, run: str, move: Move, *, at: datetime) -> None:
+        _go_on(connection, run, move, at=at)
+        node_work.put(connection, run, move.work)
+        if move.ended:
+            ended = [
+                msgspec.structs.replace(one, message=self._redact(one.message), remedy=self._redact(one.remedy))
+                for one in move.ended
+            ]
+            data_log.put_ended(
+                connection, ended, run=run, stream=move.stream, number=move.number, at=to_milliseconds(at)
+            )
 
     def _redacted(self, booked: Acknowledgement) -> Acknowledgement:
         if not booked.troubled:
@@ -242,6 +298,16 @@ def _go_on(connection: sa.Connection, run: str, move: Move, *, at: datetime) -> 
             **({"variables": move.variables} if move.variables else {}),
         )
     )
+
+
+def _posted(booked: Acknowledgement, node: str) -> NodeWork:
+    """What a POST did with a packet."""
+    failed = sum(line.state == STATE_NUMBERS[SyncState.FAILED] for line in booked.troubled)
+    written = len(booked.source_ids) - len(booked.troubled)
+    return NodeWork(
+        node, entry=1, began_at=booked.at, last_at=booked.at, packets_in=1, records_in=len(booked.source_ids),
+        packets_out=int(written > 0), records_out=written, failed=failed, skipped=len(booked.troubled) - failed,
+    )  # fmt: skip
 
 
 def _number(connection: sa.Connection, run: str, stream: int) -> int | None:

@@ -140,6 +140,17 @@ class LookupStore:
         """All rows of a table, by source value: `domain.lookup.MOST_ROWS` at most."""
         return self.page(name, limit=MOST_ROWS)
 
+    def values(self, name: str) -> dict[str, str | int | float | bool]:
+        """The destination values of a table by source value, as expressions get them."""
+        columns = (LOOKUP_ROWS.c.source, LOOKUP_ROWS.c.destination, LOOKUP_ROWS.c.type)
+        text = LookupType.TEXT.value
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(*columns).where(LOOKUP_ROWS.c.table_name == name))
+            return {
+                source: destination if type_ == text else LookupRow(source, destination, LookupType(type_)).value
+                for source, destination, type_ in found
+            }
+
     def revisions(self, names: Iterable[str]) -> dict[str, int]:
         """The revisions of these tables; those that do not exist are left out."""
         query = sa.select(LOOKUP_TABLES.c.name, LOOKUP_TABLES.c.revision)

@@ -1,4 +1,4 @@
-"""Packets on disk, for diagnosis: `<run>/<node>-<number>.json.zst`, redacted, compressed, within a budget.
+"""Packets in Diagnosis Mode: plain files, `<run>/<node>-<kind>-<number>-<piece>.json`, redacted, within a budget.
 
 Nothing depends on them, so a failure to write is told once and never reaches the run. The budget counts at every write:
 over it the oldest packets go first, and space is given back at once. A packet larger than the whole budget is not kept.
@@ -6,6 +6,7 @@ over it the oldest packets go first, and space is given back at once. A packet l
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,16 +16,14 @@ from operator import attrgetter
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import zstandard
-
 from agent.domain.errors import AgentError, NotFoundError
+from agent.store.kept import KeptKind
 from agent.store.private_files import unwritable, write_private
 from agent.store.redaction import Redactor
 
-_SUFFIX = ".json.zst"
-_LEVEL = 3
+_SUFFIX = ".json"
 _MEGABYTE = 1_000_000
-_LARGEST = 512 * _MEGABYTE
+_NAME = re.compile(rf"(.+)-({'|'.join(KeptKind)})-([0-9]{{1,18}})-([0-9]{{1,18}})\{_SUFFIX}")
 # Clearing down to a little below the budget keeps most writes from having to look at every file.
 _CLEAR_TO = 0.9
 
@@ -39,11 +38,13 @@ class PacketBudget:
 
 @dataclass(frozen=True, slots=True)
 class StoredPacket:
-    """One packet on disk; `bytes` is its compressed size."""
+    """One packet on disk; `bytes` is its size. `number` and `piece` are those of `agent.store.kept.Kept`."""
 
     run: str
     node: str
+    kind: KeptKind
     number: int
+    piece: int
     at: datetime
     bytes: int
     path: Path
@@ -77,13 +78,12 @@ class PacketStore:
         self._oldest: datetime | None = None
         self._failing = False
 
-    def write(self, *, run: str, node: str, number: int, content: bytes) -> None:
+    def write(self, *, run: str, node: str, kind: KeptKind, number: int, piece: int, content: bytes) -> None:
         """Keep a packet, given as JSON. Never raises."""
         try:
             text = self._redactor.redact(content.decode("utf-8", "replace"))
-            packed = zstandard.ZstdCompressor(level=_LEVEL).compress(text.encode("utf-8", "replace"))
             with self._lock:
-                self._write(self._path(run, node, number), packed)
+                self._write(self._path(run, node, kind, number, piece), text.encode("utf-8", "replace"))
         except Exception as error:  # noqa: BLE001 - diagnosis must not break what it looks at
             self._tell(error)
         else:
@@ -91,18 +91,17 @@ class PacketStore:
 
     def packets(self, run: str = "") -> list[StoredPacket]:
         """What is kept, of one run or of all, the oldest first."""
-        return sorted(self._scan(run), key=attrgetter("at", "node", "number"))
+        return sorted(self._scan(run), key=attrgetter("at", "number", "node", "kind", "piece"))
 
-    def read(self, *, run: str, node: str, number: int) -> bytes:
+    def read(self, packet: StoredPacket) -> bytes:
         """A packet as JSON.
 
         Raises:
             NotFoundError: code `packet-gone`.
         """
         try:
-            packed = self._path(run, node, number).read_bytes()
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=_LARGEST)
-        except (OSError, zstandard.ZstdError) as error:
+            return packet.path.read_bytes()
+        except OSError as error:
             raise NotFoundError(
                 "This packet is not kept any more.",
                 code="packet-gone",
@@ -130,19 +129,19 @@ class PacketStore:
             self._remove_leftovers()
             return _remove(found)
 
-    def _write(self, path: Path, packed: bytes) -> None:
-        if len(packed) > self._budget.bytes:
+    def _write(self, path: Path, content: bytes) -> None:
+        if len(content) > self._budget.bytes:
             return
         if self._used is None:
             self._enforce()
         assert self._used is not None
         too_old = self._oldest is not None and self._oldest < self._clock() - timedelta(days=self._budget.days)
-        if too_old or self._used + len(packed) > self._budget.bytes:
-            self._enforce(coming=len(packed))
+        if too_old or self._used + len(content) > self._budget.bytes:
+            self._enforce(coming=len(content))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = _size(path)
-        write_private(path, packed, durable=False)
-        self._used += len(packed) - before
+        write_private(path, content, durable=False)
+        self._used += len(content) - before
         self._oldest = self._oldest or self._clock()
 
     def _enforce(self, coming: int = 0) -> tuple[int, int]:
@@ -165,12 +164,14 @@ class PacketStore:
     def _scan(self, run: str) -> Iterator[StoredPacket]:
         pattern = f"{_file_name(run)}/*{_SUFFIX}" if run else f"*/*{_SUFFIX}"
         for path in self._folder.glob(pattern):
-            node, _, number = path.name.removesuffix(_SUFFIX).rpartition("-")
+            name = _NAME.fullmatch(path.name)
             with suppress(OSError):
-                found = path.stat()
-                if number.isdecimal():
-                    at = datetime.fromtimestamp(found.st_mtime, UTC)
-                    yield StoredPacket(unquote(path.parent.name), unquote(node), int(number), at, found.st_size, path)
+                if name is not None:
+                    found = path.stat()
+                    yield StoredPacket(
+                        unquote(path.parent.name), unquote(name[1]), KeptKind(name[2]), int(name[3]), int(name[4]),
+                        datetime.fromtimestamp(found.st_mtime, UTC), found.st_size, path,
+                    )  # fmt: skip
 
     def _remove_leftovers(self) -> None:
         """What a killed service was about to write; the lock is held, so nobody is writing now."""
@@ -178,8 +179,8 @@ class PacketStore:
             with suppress(OSError):
                 leftover.unlink()
 
-    def _path(self, run: str, node: str, number: int) -> Path:
-        return self._folder / _file_name(run) / f"{_file_name(node)}-{number}{_SUFFIX}"
+    def _path(self, run: str, node: str, kind: KeptKind, number: int, piece: int) -> Path:
+        return self._folder / _file_name(run) / f"{_file_name(node)}-{kind}-{number}-{piece}{_SUFFIX}"
 
     def _tell(self, error: Exception) -> None:
         first, self._failing = not self._failing, True

@@ -23,23 +23,31 @@ _FORGET = "UPDATE sync_info SET fingerprint = -1 WHERE stream = {0} AND source_i
 _UPSERT = """
 INSERT INTO sync_info
     (stream, source_id, destination_id, state, message, remedy, tries, fingerprint, run, updated_at, error_class, cure,
-     shape)
-VALUES ({0}, {0}, {0}, {0}, {0}, {0}, 1, {0}, {0}, {0}, {0}, {0}, {0})
+     shape{tracked})
+VALUES ({0}, {0}, {0}, {0}, {0}, {0}, 1, {0}, {0}, {0}, {0}, {0}, {0}{place})
 ON CONFLICT (stream, source_id) DO UPDATE SET
     destination_id = CASE WHEN excluded.destination_id = '' THEN sync_info.destination_id
                           ELSE excluded.destination_id END,
     state = excluded.state, message = excluded.message, remedy = excluded.remedy,
     tries = CASE WHEN sync_info.state = 1 THEN 1 ELSE sync_info.tries + 1 END,
     fingerprint = excluded.fingerprint, run = excluded.run, updated_at = excluded.updated_at,
-    error_class = excluded.error_class, cure = excluded.cure, shape = excluded.shape, skipped = {1}
+    error_class = excluded.error_class, cure = excluded.cure, shape = excluded.shape, skipped = {1}{change}
 """
+_PLAIN = _UPSERT.replace("{tracked}", "").replace("{place}", "").replace("{change}", "")
+_TRACKED = (
+    _UPSERT.replace("{tracked}", ", tracked").replace("{place}", ", {0}")
+    .replace("{change}", ", tracked = excluded.tracked")
+)  # fmt: skip
 
 
 def put(connection: sa.Connection, booked: Acknowledgement) -> None:
     """Write what became of a packet's records, in the caller's transaction."""
     if booked.source_ids:
         _count_states(connection, booked)
-        connection.exec_driver_sql(_placed(connection, _UPSERT), _rows(booked))
+        rows = _rows(booked)
+        if booked.tracked:
+            rows = [(*row, tracked) for row, tracked in zip(rows, booked.tracked, strict=True)]
+        connection.exec_driver_sql(_placed(connection, _TRACKED if booked.tracked else _PLAIN), rows)
 
 
 def forget_others(connection: sa.Connection, booked: Acknowledgement, streams: Sequence[int]) -> None:
@@ -57,6 +65,11 @@ def acknowledged_fingerprints(connection: sa.Connection, stream: int, source_ids
     """The fingerprints of those records whose last try succeeded."""
     found = _known(connection, "source_id, fingerprint", stream, source_ids, f"AND state = {_SUCCESS}")
     return {row[0]: row[1] for row in found}
+
+
+def tries(connection: sa.Connection, stream: int, source_ids: Sequence[str]) -> dict[str, int]:
+    """How often records were tried, of those that were tried more than once."""
+    return {row[0]: row[1] for row in _known(connection, "source_id, tries", stream, source_ids, "AND tries > 1")}
 
 
 class Known(NamedTuple):

@@ -7,6 +7,8 @@ the destination takes rows and forgets them, with receipts or, as an API, withou
 thing: mapping, fingerprints, ledger, the agent's database with a full sync for each packet.
 
 `--again` runs a second time over the same orders: all of them are unchanged then.
+
+`--shares ROUNDS` says how much of a run's processor time goes into snapshots and into Sync Info.
 """
 
 from __future__ import annotations
@@ -14,15 +16,19 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
+import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import psutil
 import xxhash
@@ -42,6 +48,7 @@ from agent.engine.journal import Level
 from agent.engine.loading import load
 from agent.engine.mapping import Mapper
 from agent.engine.runner import Parts, Runner, Then
+from agent.store import data_log, node_work, sync_rows
 from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
@@ -169,7 +176,7 @@ class MemoryConnector:
 class Quiet:
     """A journal that keeps only how runs end, and a vault that is empty."""
 
-    wants_packets = False
+    wants_packets = wants_samples = False
 
     def write(
         self, level: Level, message: str, *, flow: str = "", run: str = "", node: str = "", record: str = "",
@@ -181,7 +188,7 @@ class Quiet:
     def progressed(self, run: str) -> None:
         assert run
 
-    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
+    def packet(self, **_: object) -> None:
         raise NotImplementedError
 
     def get(self, name: str) -> Secret | None:
@@ -271,6 +278,52 @@ def alone(folder: Path, orders: int, flow_bench: Bench) -> None:
         _say(f"  {name:<22}{taken:8.2f} s {taken / orders * 1e6:8.2f} µs per order")
 
 
+class Clocked:
+    """How much processor time some functions take, in the threads that call them."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+
+    def clock(self, stack: ExitStack, what: str, module: ModuleType, name: str) -> None:
+        """Count the time of a function for what it is part of."""
+        inner = getattr(module, name)
+
+        def timed(*arguments: object, **named: object) -> object:
+            begin = time.thread_time()
+            try:
+                return inner(*arguments, **named)
+            finally:
+                self.seconds[what] += time.thread_time() - begin
+
+        stack.enter_context(patch.object(module, name, timed))
+
+
+def shares(orders: int, rounds: int, *, receipts: bool) -> None:
+    """What snapshots and Sync Info take of a run's processor time: measured inside it, beside whatever else goes on."""
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        clocked = Clocked()
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            for name in ("put", "put_ended", "has_troubled"):
+                clocked.clock(stack, "snapshots", data_log, name)
+            clocked.clock(stack, "snapshots", node_work, "put")
+            clocked.clock(stack, "Sync Info", sync_rows, "put")
+            bench = Bench(Path(folder), orders, receipts=receipts)
+            begin = time.process_time()
+            bench.execute()
+            clocked.seconds["the run"] = time.process_time() - begin
+            with bench.database.read() as connection:
+                size = connection.exec_driver_sql("SELECT sum(size) FROM data_log").scalar_one()
+            bench.close()
+        for what, seconds in clocked.seconds.items():
+            found.setdefault(what, []).append(seconds)
+        _say(f"  {dict(clocked.seconds)}   data log {size / orders:.1f} bytes per order")
+    whole = statistics.median(found.pop("the run"))
+    for what, seconds in found.items():
+        taken = statistics.median(seconds)
+        _say(f"{what:<12}{taken / whole:8.1%} of the processor time, {taken / orders * 1e6:.2f} µs per order")
+
+
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description="Measure the engine.")
@@ -279,11 +332,15 @@ def main() -> None:
     parser.add_argument("--intents", action="store_true", help="a destination without receipts")
     parser.add_argument("--again", action="store_true", help="run twice; the second time nothing has changed")
     parser.add_argument("--usual-collector", action="store_true", help="leave Python's collector of cycles as it is")
+    parser.add_argument("--shares", type=int, metavar="ROUNDS", default=0, help="what snapshots and Sync Info cost")
     parser.add_argument("--alone", action="store_true", help="each piece by itself as well")
     arguments = parser.parse_args()
     if not arguments.usual_collector:
         collect_less_often()  # as the service does
     _say(f"{arguments.orders:,} orders of {len(order(50_000)):,} bytes")
+    if arguments.shares:
+        shares(arguments.orders, arguments.shares, receipts=not arguments.intents)
+        return
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), arguments.orders, receipts=not arguments.intents)
         before = _megabytes()

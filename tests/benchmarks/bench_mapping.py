@@ -1,4 +1,5 @@
-"""How long mapping takes for each order: plain paths alone, and with one expression that joins two names.
+"""How long mapping takes for each order: plain paths alone, with one expression that joins two names, and with
+functions and a lookup.
 
 Run it: `.venv/bin/python -m tests.benchmarks.bench_mapping [orders]`.
 """
@@ -15,6 +16,7 @@ from agent.domain.app import DataType
 from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.mapping import Mapper
+from agent.engine.vocabulary import Definition, Lookup, Vocabulary
 
 _PACKET = 1_250  # as the SQL connector takes them
 
@@ -103,9 +105,20 @@ def order(number: int) -> bytes:
     }).encode()  # fmt: skip
 
 
+_UPPER = AttributeMapping("city_upper", "$uppercase(billing_address.city)", DataType.TEXT)
+_GENERIC = AttributeMapping("city_title", "$titleCase(billing_address.city)", DataType.TEXT)
+_DATE = AttributeMapping("day", '$formatDate(date_created, "dd.MM.yyyy", "Europe/Berlin")', DataType.TEXT)
+_LOOKED_UP = AttributeMapping("customer", '$lookupValue("customer", customer_id)', DataType.TEXT)
+_LIBRARY = AttributeMapping("net", "$net($number(total_inc_tax))", DataType.DECIMAL)
+_VOCABULARY = Vocabulary(
+    {"net": Definition("net", ("gross",), "$round($gross / 1.19, 2)")},
+    {"customer": Lookup("customers", {str(number): f"C{number:06}" for number in range(100_000)})},
+)
+
+
 def measure(name: str, mappings: Iterable[AttributeMapping], packets: list[Packet]) -> None:
     """Map all packets, three times over, and print how long one order took in the best round."""
-    mapper = Mapper(MapperNode("map-orders", tuple(mappings)))
+    mapper = Mapper(MapperNode("map-orders", tuple(mappings)), _VOCABULARY)
     mapper.map_packet(packets[0])
     seconds = float("inf")
     for _ in range(3):
@@ -138,6 +151,11 @@ def main() -> None:
     measure("20 plain attributes + 2 lines of 6", (*_PLAIN, _LINES), packets)
     measure("the same, lines from four places", (*_PLAIN, _ALL_LINES), packets)
     measure("the same + one expression", (*_PLAIN, _ALL_LINES, _NAME), packets)
+    measure("20 plain attributes + $uppercase", (*_PLAIN, _UPPER), packets)
+    measure("20 plain attributes + $titleCase", (*_PLAIN, _GENERIC), packets)
+    measure("20 plain attributes + $formatDate", (*_PLAIN, _DATE), packets)
+    measure("20 plain attributes + a lookup of 100,000 rows", (*_PLAIN, _LOOKED_UP), packets)
+    measure("20 plain attributes + a library function", (*_PLAIN, _LIBRARY), packets)
 
 
 if __name__ == "__main__":

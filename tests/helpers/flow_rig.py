@@ -30,6 +30,7 @@ from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
 from agent.store.events import Delivery, EventStore
+from agent.store.kept import KeptKind
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
@@ -76,14 +77,28 @@ class Line(NamedTuple):
     detail: str
 
 
+class KeptPacket(NamedTuple):
+    """A packet that was to be kept."""
+
+    node: str
+    kind: KeptKind
+    number: int
+    piece: int
+    records: int
+    shown: int
+    content: bytes
+    whole: bool
+
+
 @dataclass
 class RecordingJournal:
     """Keeps what a run tells."""
 
     lines: list[Line] = field(default_factory=list)
-    packets: list[tuple[str, int, bytes]] = field(default_factory=list)
+    packets: list[KeptPacket] = field(default_factory=list)
     progress: int = 0
     wants_packets: bool = False
+    wants_samples: bool = False
 
     def write(
         self,
@@ -103,9 +118,12 @@ class RecordingJournal:
         assert run
         self.progress += 1
 
-    def packet(self, *, run: str, node: str, number: int, content: bytes) -> None:
+    def packet(
+        self, *, run: str, node: str, kind: KeptKind, number: int, piece: int, records: int, shown: int,
+        content: bytes, whole: bool,
+    ) -> None:  # fmt: skip
         assert run
-        self.packets.append((node, number, content))
+        self.packets.append(KeptPacket(node, kind, number, piece, records, shown, content, whole))
 
     def said(self, text: str) -> int:
         """How many lines hold this text."""
@@ -135,9 +153,9 @@ class WatchedLedger(Ledger):
         super().move(run, move, at=at)
         self._steps.reach("moved")
 
-    def hold(self, *, run: str, node: str, packet: str, until: datetime) -> datetime:
+    def hold(self, *, run: str, node: str, packet: str, until: datetime, at: datetime, records: int) -> datetime:
         self._steps.reach("before holding")
-        decided = super().hold(run=run, node=node, packet=packet, until=until)
+        decided = super().hold(run=run, node=node, packet=packet, until=until, at=at, records=records)
         self._steps.reach("held")
         return decided
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain.app import Action, ActionKind, App, Attribute, DataType, Schema
+from agent.domain.app import Action, ActionKind, App, Attribute, Combining, DataType, Schema
 
 _ADDRESS = (
     Attribute("first_name"),
@@ -75,7 +75,13 @@ DATABASE = App(
     template=Schema(
         "",
         actions=(
-            Action("GET", ActionKind.READ, any_filter=True, options={"key": "Key", "query": "Query"}),
+            Action(
+                "GET",
+                ActionKind.READ,
+                any_filter=True,
+                combining=Combining.TREE,
+                options={"key": "Key", "query": "Query"},
+            ),
             Action("UPSERT", ActionKind.WRITE),
         ),
         open_attributes=True,

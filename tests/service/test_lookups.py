@@ -111,6 +111,7 @@ async def executed(client: AgentClient) -> RunState:
     run = await client.execute("copy")
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=20)
+    assert run.state is not RunState.FAILED, run.message
     return run.state
 
 

@@ -20,6 +20,7 @@ from agent.engine.runner import Then
 from agent.store.database import Database
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, moment_of
+from tests.helpers.snapshot_facts import check_snapshot, whole_log
 
 _MOST_STARTS = 300
 _names = itertools.count()
@@ -105,6 +106,10 @@ def check(rig: Rig, story: Story) -> None:
     """Everything is where it belongs."""
     rig.steps.revive()
     (run,) = rig.runs.page(flow=rig.flow, before="", limit=9)
+    check_snapshot(rig.database, run, sources={"get"}, posts={"post"})
+    if not story.changes:
+        tried = {one.source_id for one in whole_log(rig.database, run.id)}
+        assert tried == set(rig.source.records)
     if story.changes:
         rig.execute()  # what changed after the last packet was read is for the next run
     bad = {f"r{number}" for number in story.refused | story.skipped | story.unmappable}

@@ -182,7 +182,6 @@ def test_a_fault_of_a_node_is_found_at_its_line_and_column(form: str, fault: str
         ("loop: {for: ever}", "8:80 wrong-value", "Write it like"),
         ("loop: {times: 5, until_now: x}", "8:85 unknown-key", "until"),
         ("loop: 5", "8:74 wrong-type", "must be a mapping"),
-        ("retry_filter: [{key: id, value: '{$}'}]", "8:68 unknown-key", "has no “retry_filter”"),
     ],
 )
 def test_a_fault_of_a_get_is_found_at_its_line_and_column(form: str, fault: str, words: str) -> None:

@@ -35,6 +35,7 @@ from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.random_graphs import DELAYS, Fate, Fates, Flow, Row, Stage, flows
 from tests.helpers.scripted_apps import Crash, outage
+from tests.helpers.snapshot_facts import check_snapshot
 
 _MOST_STARTS = 300
 _names = itertools.count()
@@ -214,6 +215,11 @@ def check(database: Database, story: Story) -> None:
     run = tell(told)
     rig.steps.revive()
     rig.steps.actions.clear()
+    stages = story.flow.all_stages
+    check_snapshot(
+        rig.database, run, sources={stage.id for stage in stages},
+        posts={post for stage in stages for post in _posts(stage)},
+    )  # fmt: skip
     for destination in rig.destinations.values():
         destination.script.clear()
     if story.quiet:

@@ -22,6 +22,7 @@ from agent.engine.pipeline import Pipeline
 from agent.engine.preparation import Preparation
 from agent.engine.verdict import FailureLimit
 from agent.engine.walking import Walker
+from agent.engine.watch import Watch
 from agent.store.database import Database
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import ScriptedConnection, outage
@@ -52,17 +53,16 @@ class Stage:
             limit=FailureLimit(Counts()),
         )  # fmt: skip
         self.pipeline = Pipeline(
-            source=ScriptedConnection(rig.steps, source=rig.source),
+            source=ScriptedConnection(rig.steps, source=rig.source), node="get",
             preparation=Preparation(
-                walker=walker, ledger=rig.ledger, stream=rig.stream, version=1, journal=journal, node="get",
-                first_number=1,
+                walker=walker, ledger=rig.ledger, stream=rig.stream, version=1,
             ),
             carrier=Carrier(
                 stage=stage, walker=walker, sinks={"post": delivery}, streams={"post": rig.stream}, ledger=rig.ledger,
                 run=self.run_id, source_stream=rig.source_stream,
                 cursor=rig.ledger.cursor(run=self.run_id, stream=rig.source_stream), clock=rig.clock.utc,
                 control=self.control, journal=journal, inner_done=lambda _: True,
-                answering=Answering(NoAnswers(), "flow", None),
+                answering=Answering(NoAnswers(), "flow", None), watch=Watch(),
             ),
             control=self.control, journal=journal, time_is_up=time_is_up, cancel_grace_seconds=grace_seconds,
         )  # fmt: skip

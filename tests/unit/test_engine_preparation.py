@@ -11,9 +11,11 @@ import pytest
 
 from agent.domain.packet import Bookmark, Packet
 from agent.engine.journal import RunJournal
+from agent.engine.packet_look import PacketLook
 from agent.engine.preparation import Preparation, Ready
 from agent.engine.prepared import Prepared, prepared
 from agent.engine.walking import Walker, Write
+from agent.engine.watch import Watch
 from agent.store.acknowledgement import Acknowledgement, RecordLine
 from agent.store.database import Database
 from tests.helpers.flow_rig import Rig
@@ -36,10 +38,11 @@ class Line:
         self.run_id = active[0].id if active else rig.queue()
         self.number = rig.ledger.cursor(run=self.run_id, stream=rig.stream).number
         (stage,) = rig.parse(rig.deploy()).stages
+        journal = RunJournal(rig.journal, flow="flow", run=self.run_id)
+        watch = Watch(look=PacketLook(journal, number=0, sampled=()))
         self.preparation = Preparation(
-            walker=Walker(stage), ledger=rig.ledger, stream=rig.stream, version=version,
-            journal=RunJournal(rig.journal, flow="flow", run=self.run_id), node="get", first_number=1,
-        )  # fmt: skip
+            walker=Walker(stage, watch=watch), ledger=rig.ledger, stream=rig.stream, version=version
+        )
 
     async def prepare(self, *records: tuple[str, Any]) -> Ready:
         documents = [msgspec.json.encode({"id": key, "version": 1, "total": total}) for key, total in records]
@@ -160,12 +163,10 @@ async def test_packets_are_kept_only_in_diagnosis_mode(rig: Rig) -> None:
     rig.journal.wants_packets = True
     await line.prepare(("b", 2), ("c", 3))
     await line.prepare(("d", 4))
-    assert [(node, number) for node, number, _ in rig.journal.packets] == [
-        ("get", 1),
-        ("post", 1),
-        ("get", 2),
-        ("post", 2),
+    places = [("get", "after"), ("map", "before"), ("map", "after"), ("post", "before")]
+    assert [(kept.node, kept.kind, kept.number) for kept in rig.journal.packets] == [
+        (node, kind, number) for number in (2, 3) for node, kind in places
     ]
-    fetched, mapped = (msgspec.json.decode(content) for _, _, content in rig.journal.packets[:2])
+    fetched, _, mapped, _ = (msgspec.json.decode(kept.content) for kept in rig.journal.packets[:4])
     assert fetched == [{"id": "b", "version": 1, "total": 2}, {"id": "c", "version": 1, "total": 3}]
     assert mapped == [{"id": "b", "version": 1, "total": 2}, {"id": "c", "version": 1, "total": 3}]

@@ -284,13 +284,17 @@ def test_what_another_stream_has_written_over_is_known_no_more(books: Books) -> 
 
 
 def test_until_when_a_packet_is_held_back_is_decided_once_and_forgotten_when_the_run_ends(books: Books) -> None:
-    hold, later = books.ledger.hold, NOW + timedelta(hours=1)
-    assert hold(run=books.run, node="delay", packet="0.0", until=later) == later
-    assert hold(run=books.run, node="delay", packet="0.0", until=later + timedelta(minutes=5)) == later
-    assert hold(run=books.run, node="delay", packet="0.1", until=NOW) == NOW
-    assert hold(run=books.run, node="other", packet="0.0", until=NOW) == NOW
+    later = NOW + timedelta(hours=1)
+
+    def hold(node: str, packet: str, until: datetime) -> datetime:
+        return books.ledger.hold(run=books.run, node=node, packet=packet, until=until, at=NOW, records=1)
+
+    assert hold("delay", "0.0", later) == later
+    assert hold("delay", "0.0", later + timedelta(minutes=5)) == later
+    assert hold("delay", "0.1", NOW) == NOW
+    assert hold("other", "0.0", NOW) == NOW
     RunStore(books.database).end(books.run, state=RunState.SUCCESS, message="", remedy="", at=NOW)
-    assert hold(run=books.run, node="delay", packet="0.0", until=NOW) == NOW
+    assert hold("delay", "0.0", NOW) == NOW
 
 
 def test_an_intent_is_kept_until_its_packet_is_booked(books: Books) -> None:

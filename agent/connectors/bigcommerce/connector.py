@@ -34,6 +34,7 @@ from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
+from agent.domain.sent import Observer
 from agent.http.factory import READ_SECONDS, http_client
 from agent.http.pacing import Gates
 from agent.http.retry import Random, Retry, RetryPolicy, Sleep
@@ -102,9 +103,14 @@ class BigCommerceConnection:
         self._http: list[httpx.AsyncClient] = []
         self._client: StoreClient | None = None
         self._stock: Stock | None = None
+        self._observer: Observer | None = None
 
     def __repr__(self) -> str:
         return f"<BigCommerceConnection {self._account.name}>"
+
+    def tell(self, observer: Observer) -> None:
+        """Tell of every request from now on."""
+        self._observer = observer
 
     async def __aenter__(self) -> Self:
         self._client = self._made_client(self._account)
@@ -174,6 +180,7 @@ class BigCommerceConnection:
             read_seconds=around.read_seconds,
             auth=StoreAuth(account=account, username=self._username, token=self._token),
             transport=around.transport,
+            observer=self._observer,
         )
         self._http.append(http)
         retry = Retry(

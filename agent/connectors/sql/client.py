@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
 from agent.connectors.sql.failures import translated
 from agent.domain.errors import AgentError, TransientError
+from agent.domain.sent import Observer, Sent
 
 _Result = TypeVar("_Result")
 Work = Callable[[sa.Connection], _Result]
@@ -29,10 +30,24 @@ class Client:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.observer: Observer | None = None
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
         self._turn = asyncio.Lock()
         self._stop = threading.Event()
+
+    def tell(self, method: str, statement: str, *, rows: int, since: float) -> None:
+        """Tell who listens of a statement that was carried out, without its values.
+
+        Args:
+            method: What it is for, in a word.
+            statement: The statement.
+            rows: How many rows it carried or gave.
+            since: When it was sent, by `time.perf_counter`.
+        """
+        if self.observer is not None:
+            place, seconds = self.dialect.place, time.perf_counter() - since
+            self.observer(Sent(method, place, body=statement.encode(), rows=rows, seconds=seconds))
 
     def stopped(self) -> bool:
         """Whether the work that is being done was cancelled."""

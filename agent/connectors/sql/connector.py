@@ -21,6 +21,7 @@ from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
+from agent.domain.sent import Observer
 
 _RECORDS = 2_500
 """Measured by tests/benchmarks/bench_sql.py: more gain little and keep locks for longer."""
@@ -63,6 +64,10 @@ class SqlConnection:
 
     def __repr__(self) -> str:
         return f"<SqlConnection {self._client.dialect.place}>"
+
+    def tell(self, observer: Observer) -> None:
+        """Tell of every statement that reads or writes records, from now on."""
+        self._client.observer = observer
 
     async def __aenter__(self) -> Self:
         return self

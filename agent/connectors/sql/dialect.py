@@ -208,8 +208,10 @@ class Dialect(Protocol):
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> None:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Send rows; `again` when rows for the same table were sent in this transaction and rolled back.
+
+        Returns the statement that put them into the table.
 
         Raises UnfitError, or what the driver raises.
         """

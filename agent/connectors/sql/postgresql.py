@@ -192,14 +192,15 @@ class PostgresDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> None:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Copy rows in."""
         check_digits(load, rows)
         driver = _driver(connection)
         names = ", ".join(self.quote(column.name) for column in load.columns)
         if not load.key and not load.table.guarded:
-            _copy(driver, f"COPY {load.table.quoted} ({names}) FROM STDIN", rows)
-            return
+            copied = f"COPY {load.table.quoted} ({names}) FROM STDIN"
+            _copy(driver, copied, rows)
+            return copied
         staged = self._staged(driver, load, names)
         if again:
             _execute(driver, f"TRUNCATE {staged}")
@@ -211,6 +212,7 @@ class PostgresDialect:
             then = f"UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in others)}" if others else "NOTHING"
             statement += f" ON CONFLICT ({', '.join(self.quote(column.name) for column in load.key)}) DO {then}"
         _execute(driver, statement)
+        return statement
 
     def _staged(self, driver: psycopg.Connection[Any], load: Load, names: str) -> str:
         """The temporary table for a load: of the same types, without the rules, empty after each transaction."""

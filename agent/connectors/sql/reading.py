@@ -8,6 +8,7 @@ their key: first the rows that have no value in it, then those from somewhat bef
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -109,7 +110,7 @@ class Reader:
 
     async def _page(self, source: Source, state: _State, lower: JsonValue, records: int) -> _Page:
         return await self._client.read(
-            lambda connection: _fetched(connection, self._client.dialect, source, state, lower=lower, records=records)
+            lambda connection: _fetched(connection, self._client, source, state, lower=lower, records=records)
         )
 
 
@@ -140,11 +141,14 @@ def _statement(
 
 
 def _fetched(
-    connection: sa.Connection, dialect: Dialect, source: Source, state: _State, *, lower: JsonValue, records: int
+    connection: sa.Connection, client: Client, source: Source, state: _State, *, lower: JsonValue, records: int
 ) -> _Page:
+    dialect = client.dialect
     at_once = records * (_SORTED_AT_ONCE if source.sorted_anew else 1)
     statement, parameters = _statement(dialect, source, state, lower, at_once)
+    begun = time.perf_counter()
     rows = dialect.rows(connection, statement, parameters)
+    client.tell("READ", statement, rows=len(rows), since=begun)
     ordered = len(source.key) + (source.changed is not None and not state.empty)
     keys = [row[ordered - len(source.key) : ordered] for row in rows]
     if len(set(keys)) < len(keys):

@@ -219,7 +219,7 @@ class SqliteDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> None:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Insert or update rows, with one prepared statement."""
         check_digits(load, rows)
         names = [self.quote(column.name) for column in load.columns]
@@ -231,6 +231,7 @@ class SqliteDialect:
             then = f"UPDATE SET {', '.join(f'{one}=excluded.{one}' for one in others)}" if others else "NOTHING"
             statement += f" ON CONFLICT ({', '.join(self.quote(one.name) for one in load.key)}) DO {then}"
         connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
+        return statement
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""

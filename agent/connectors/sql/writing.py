@@ -7,13 +7,14 @@ records that do not fit stand alone; they fail, and all others are written.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from agent.connectors.contract import Seal, WriteTarget
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Dialect, Fault, Load, Refusal, StoppedError, cause
+from agent.connectors.sql.dialect import Fault, Load, Refusal, StoppedError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
@@ -91,7 +92,7 @@ class Writer:
         the_plan = planned()
         if not self._receipts_ready and dialect.table(connection, RECEIPTS) is None:
             define(connection, dialect, RECEIPTS, dialect.receipts_table)
-        report = _Sending(connection, dialect, the_plan, batch.rows, self._client.stopped).report()
+        report = _Sending(connection, self._client, the_plan, batch.rows).report()
         dialect.keep_receipt(connection, ledger_key, seal(report))
         return report, the_plan
 
@@ -138,16 +139,14 @@ class _Sending:
     def __init__(
         self,
         connection: sa.Connection,
-        dialect: Dialect,
+        client: Client,
         planned: Plan,
         rows: Sequence[Row],
-        stopped: Callable[[], bool],
     ) -> None:
         self._connection = connection
-        self._dialect = dialect
+        self._client, self._dialect = client, client.dialect
         self._plan = planned
         self._rows = rows
-        self._stopped = stopped
         self._refusals: dict[int, RecordError] = {}
         self._again = False
         self._load: Load = planned.load
@@ -169,7 +168,7 @@ class _Sending:
         return WriteReport(ids, dict(sorted(self._refusals.items())))
 
     def _send(self, indices: Sequence[int]) -> None:
-        if self._stopped():
+        if self._client.stopped():
             raise StoppedError
         self._connection.exec_driver_sql("SAVEPOINT opagent_batch")
         try:
@@ -210,7 +209,9 @@ class _Sending:
 
     def _into(self, load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
         self._load, self._sent = load, rows
-        self._dialect.load(self._connection, load, rows, again=self._again)
+        begun = time.perf_counter()
+        statement = self._dialect.load(self._connection, load, rows, again=self._again)
+        self._client.tell("WRITE", statement, rows=len(rows), since=begun)
 
     def _refused(self, error: BaseException) -> RecordError:
         load = self._load
