@@ -194,18 +194,14 @@ class Walker:
         source_ids: Sequence[str] = load.source_ids
         if load.errors:
             documents, source_ids = [documents[index] for index in fine], [source_ids[index] for index in fine]
-<<<<<<< HEAD
         mapper = self._mappers[node_id]
-        found = mapper.map_packet(Packet(source_ids, documents, {}))
+        with self.watch.at_work(node_id):
+            found = mapper.map_packet(Packet(source_ids, documents, {}))
+        self.watch.failed(node_id, load, [fine[place] for place in found.failures])
         tracked = load.tracked
         if (texts := mapper.tracked(documents)) is not None:
             of_fine = dict(zip(fine, texts, strict=True))
             tracked = [of_fine.get(index) or (tracked[index] if tracked else "") for index in range(len(load))]
-=======
-        with self.watch.at_work(node_id):
-            found = self._mappers[node_id].map_packet(Packet(source_ids, documents, {}))
-        self.watch.failed(node_id, load, [fine[place] for place in found.failures])
->>>>>>> main
         if not found.failures and not load.errors:
             return Load(
                 load.source_ids, load.fingerprints, (), found.batch.attributes, found.batch.rows, tracked=tracked
