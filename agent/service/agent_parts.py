@@ -141,6 +141,7 @@ class AgentParts:
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
         schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
+        sync_info, audit = SyncInfo(self.database), Audit(self.database)
         self._runs, self._configurations, self._deployments = runs, configurations, deployments
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
@@ -155,8 +156,7 @@ class AgentParts:
         self._ending.callback(self.diagnosis.close)
         self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
         found = connectors()
-        compiled = CompiledFlows(configurations, found)
-        sync_info = SyncInfo(self.database)
+        compiled, choice = CompiledFlows(configurations, found), BindingChoice(configurations, deployments, found)
         bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
@@ -218,7 +218,6 @@ class AgentParts:
             changed=self._wake_scheduler,
         )  # fmt: skip
         companions = Companions(self.functions, self.lookups)
-        choice = BindingChoice(configurations=configurations, deployments=deployments, connectors=found)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
             schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
@@ -229,10 +228,6 @@ class AgentParts:
             queue=self.worker, environment=self.environment, hub=self.hub, require_bound=choice.require,
             clock=self._clock,
         )  # fmt: skip
-        audit = Audit(self.database)
-        jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
-        )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
             clock=self._clock,
@@ -240,7 +235,9 @@ class AgentParts:
         self.records = Records(
             sync_info=sync_info,
             cures=Cures(deployments, compiled),
-            jobs=jobs,
+            jobs=RecordJobs(
+                edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact
+            ),
             deployments=deployments,
             compiled=compiled,
         )

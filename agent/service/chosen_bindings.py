@@ -27,7 +27,7 @@ class BindingChoice:
     """Chooses App Configurations for credential tokens."""
 
     def __init__(
-        self, *, configurations: ConfigurationStore, deployments: DeploymentStore, connectors: Mapping[str, Connector]
+        self, configurations: ConfigurationStore, deployments: DeploymentStore, connectors: Mapping[str, Connector]
     ) -> None:
         self._configurations, self._deployments, self._connectors = configurations, deployments, connectors
 

@@ -197,6 +197,6 @@ def _what_goes(flow: str, extent: Extent) -> str:
     ]
     return (
         f"Of {flow}, {', '.join(goes)} and its deployment log go for ever; log and audit trail stay. "
-        "If it is deployed again, it starts with version 1 and reads from the beginning: what it had written is compared "
-        "with nothing."
+        "If it is deployed again, it starts with version 1 and reads from the beginning: what it had written is "
+        "compared with nothing."
     )
