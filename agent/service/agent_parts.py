@@ -203,7 +203,7 @@ class AgentParts:
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.late_binding = LateBinding(
             deployments=deployments, configurations=configurations, journal=self.journal, hub=self.hub,
-            clock=self._clock, changed=self._wake_scheduler,
+            clock=self._clock, faults=choice.faults, changed=self._wake_scheduler,
         )  # fmt: skip
         self.trips = Trips(
             store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError, ConflictError
+from agent.engine.check import check
+from agent.engine.document import parse
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
 from agent.store.deployments import Deployment, DeploymentStore
 
+_NOT_ASKED = frozenset({"unbound-credential", "unknown-function", "unknown-lookup-table", "unknown-lookup"})
 UNBOUND = "Source Application Not Found: it waits for an App Configuration"
 """Why what waits for one does not run, in a sentence with what did not happen."""
 
@@ -101,6 +104,14 @@ class BindingChoice:
                     field=token,
                 )
         return Chosen(bound, waits_for, lines)
+
+    def faults(self, deployment: Deployment, more: Mapping[str, ConfigurationRow]) -> str:
+        """What is wrong with a deployment once these configurations are bound as well: an account may offer less."""
+        rows = {row.id: row for row in self._configurations.all()}
+        bound = {token: rows[one] for token, one in deployment.bindings.items() if one in rows} | dict(more)
+        document = parse(deployment.document.encode(), file=deployment.file)
+        # Functions and lookups were found right when it was deployed, and are pinned.
+        return next((str(one) for one in check(document, self._connectors, bound) if one.code not in _NOT_ASKED), "")
 
     def require(self, deployment: Deployment) -> None:
         """Refuse to run what waits for App Configurations.

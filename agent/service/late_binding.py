@@ -23,6 +23,7 @@ class LateBinding:
     """Looks at what waits whenever a configuration was proven. Thread-safe.
 
     Args:
+        faults: What keeps a deployment from being bound to these configurations; empty where nothing does.
         changed: Called when a processflow can run that could not before.
     """
 
@@ -34,10 +35,13 @@ class LateBinding:
         journal: ServiceJournal,
         hub: Hub,
         clock: Callable[[], datetime],
+        faults: Callable[[Deployment, Mapping[str, ConfigurationRow]], str],
         changed: Callable[[], None],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
-        self._journal, self._hub, self._clock, self._changed = journal, hub, clock, changed
+        self._journal, self._hub, self._clock = journal, hub, clock
+        self._faults, self._changed = faults, changed
+        self._told: set[tuple[str, int]] = set()
         self._looking, self._lock = threading.Lock(), threading.Lock()
         self._left_alone: set[str] = set()
 
@@ -69,6 +73,11 @@ class LateBinding:
     def _look_at(self, waiting: Deployment) -> None:
         found = self._found(waiting.waits_for)
         if not found:
+            return
+        if fault := self._faults(waiting, found):
+            if (waiting.flow, waiting.version) not in self._told:
+                self._told.add((waiting.flow, waiting.version))
+                self._journal.write("warning", f"It could not be bound. {fault}", flow=waiting.flow)
             return
         said = ", ".join(f"{token} to “{row.name}”" for token, row in found.items())
         bound = self._deployments.add(

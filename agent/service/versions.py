@@ -124,7 +124,10 @@ class Versions:
 
     def history(self, flow: str) -> models.FlowHistory:
         """How much is kept of a processflow. Raises NotFoundError."""
-        deployed = any(one.active for one in self._known(flow))
+        versions = self._deployments.versions(flow)
+        if not versions and not self._log.page(flow, limit=1):
+            raise _never_deployed(flow)
+        deployed = any(one.active for one in versions)
         extent = self._history.extent(flow)
         return models.FlowHistory(
             name=flow, deployed=deployed, versions=extent.versions, runs=extent.runs, records=extent.records,
@@ -145,15 +148,19 @@ class Versions:
     def _known(self, flow: str) -> list[Deployment]:
         found = self._deployments.versions(flow)
         if not found:
-            raise NotFoundError(
-                f"There is and was no deployed processflow named “{flow}”.",
-                code="flow-not-found",
-                remedy="Look at the list of processflows.",
-            )
+            raise _never_deployed(flow)
         return found
 
     def _names(self) -> dict[str, str]:
         return {row.id: row.name for row in self._configurations.all()}
+
+
+def _never_deployed(flow: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is and was no deployed processflow named “{flow}”.",
+        code="flow-not-found",
+        remedy="Look at the list of processflows.",
+    )
 
 
 def _version(one: Deployment, names: Mapping[str, str]) -> dict[str, Any]:
@@ -196,7 +203,7 @@ def _what_goes(flow: str, extent: Extent) -> str:
         if count
     ]
     return (
-        f"Of {flow}, {', '.join(goes)} and its deployment log go for ever; log and audit trail stay. "
+        f"Of {flow}, {', '.join([*goes, 'the deployment log'])} will be gone for ever; log and audit trail stay. "
         "If it is deployed again, it starts with version 1 and reads from the beginning: what it had written is "
         "compared with nothing."
     )

@@ -66,7 +66,7 @@ def test_from_the_first_deployment_to_the_last_line_of_its_history(
     assert "copy" in answered(quickly("flow", "past"))
     asked = quickly("flow", "forget", "copy")
     assert asked.returncode == 1
-    assert "Of copy, 4 versions, 1 schedule and its deployment log go for ever" in asked.stderr
+    assert "Of copy, 4 versions, 1 schedule, the deployment log will be gone for ever" in asked.stderr
     assert answered(quickly("flow", "forget", "copy", "--yes")) == "The history of copy is deleted.\n"
     assert "Every processflow that there was is deployed." in answered(quickly("flow", "past"))
 

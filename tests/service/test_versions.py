@@ -14,7 +14,7 @@ import pytest
 from agent.api import models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import BindRequest, DeployRequest, RollBack
-from agent.api.function_models import FunctionDraft
+from agent.api.function_models import FunctionDraft, FunctionExample
 from agent.api.rerun_models import RetryPlanChange
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -409,7 +409,7 @@ async def test_tests_are_run_without_deploying_and_without_an_environment(shared
         report = await client.test_flow(document(WRONG))
         assert (report.flow, report.passed) == ("copy", False)
         failed, passed = report.results
-        assert (failed.name, failed.line, failed.passed) == ("Ids stay as they are", 14, False)
+        assert (failed.name, failed.line, failed.passed) == ("Ids stay as they are", 15, False)
         assert failed.differences == [
             "write: record 1: “id” is 2, expected 1",
             "write: record 2: “id” is 3, expected 2",
@@ -433,11 +433,12 @@ async def test_what_a_sample_brings_along_is_there_for_its_tests_before_it_is_de
 async def test_a_version_that_goes_back_keeps_the_versions_of_its_functions(
     client: AgentClient, configured: str
 ) -> None:
-    draft = FunctionDraft(name="same", parameters=["n"], body="$n")
+    draft = FunctionDraft(name="same", parameters=["n"], body="$n", examples=[FunctionExample(arguments=[2], result=2)])
     await client.functions.save(draft)
     calling = TESTED.replace("{value: id, type", "{value: $same(id), type")
     await client.deploy(request(calling))
-    await client.functions.save(draft.model_copy(update={"body": "$n + 1"}))
+    more = [FunctionExample(arguments=[2], result=3)]
+    await client.functions.save(draft.model_copy(update={"body": "$n + 1", "examples": more}))
     assert (await client.test_flow(document(calling))).passed is False
     assert (await client.test_deployed("copy")).passed is True, "it runs with the version that it was deployed with"
     await client.deploy(request(calling, without_tests=True))
