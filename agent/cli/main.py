@@ -11,6 +11,7 @@ from agent.api import models
 from agent.cli import (
     apps,
     bookmarks,
+    events,
     flows,
     functions,
     log,
@@ -47,6 +48,7 @@ app.add_typer(flows.flow, name="flow")
 app.add_typer(packages.package, name="package")
 app.add_typer(packages.library, name="library")
 app.add_typer(schedules.schedule, name="schedule")
+app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
@@ -62,7 +64,7 @@ app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
 app.command("snapshot")(snapshots.snapshot)
-app.command("record")(snapshots.record)
+records.record.command("runs")(snapshots.runs_of_record)
 app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")

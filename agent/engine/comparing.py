@@ -20,8 +20,10 @@ from agent.engine.prepared import Prepared, prepared
 from agent.engine.verdict import FailureLimit
 from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.store.past import Past
+from agent.store.sync_rows import Known
 
 ALREADY_WRITTEN = "An earlier run has written the record in this state."
+PASSED_OVER = "An operator skipped the record in this state."
 SAME_VALUES = "The destination holds the same values."
 STAND_IN = "The destination makes the ids of new records. What follows was previewed with a stand-in for them."
 TOO_MANY_FAIL = "So many records fail that a run would be stopped here."
@@ -81,6 +83,7 @@ class Comparing:
         self._walker, self._delays, self._plain = walker, Delays(stage, walker.vocabulary), is_plain(stage)
         self._ended: dict[str, str] = {}
         self._reached: set[str] = set()
+        self._passed_over: dict[str, set[str]] = {}
 
     async def carry(self, packet: Packet) -> None:
         """Let a packet walk."""
@@ -91,10 +94,11 @@ class Comparing:
         if self._walker.holds:
             # Newer states of records replace those that still wait, as in a run.
             self._walker.let_go(frozenset(load.source_ids))
+        await self._note_passed_over(load)
         if self._plain:
             # What is unchanged is not even mapped.
             (post,) = self._stage.posts
-            load, _ = await self._without_written(post, load)
+            load, _, _ = await self._to_be_written(post, load)
         await self._do_all(self._walker.walk(load, read=read))
         self._tell_of_skipped()
 
@@ -132,8 +136,7 @@ class Comparing:
         arrived: dict[int, str] = {}
         rest, places = load, list(range(len(load)))
         if not self._plain:
-            rest, arrived = await self._without_written(post, load)
-            places = [index for index in places if index not in arrived]
+            rest, places, arrived = await self._to_be_written(post, load)
         ready = prepared(rest)
         records = [_failed(post.id, rest.source_ids[index], error) for index, error in sorted(rest.errors.items())]
         if ready.batch.rows:
@@ -155,23 +158,43 @@ class Comparing:
         if action.onward and arrived:
             await self._do_all(self._walker.onward(post, with_ids(load, arrived)))
 
-    async def _without_written(self, post: PostNode, load: Load) -> tuple[Load, dict[int, str]]:
-        """Those records that no earlier run has written in this state, and the ids of the others by index."""
-        if self._version is None:
-            return load, {}
-        known = await asyncio.to_thread(self._past.known, post.id, load.source_ids)
+    async def _note_passed_over(self, load: Load) -> None:
+        """Find out which records an operator skipped in exactly this state, whichever version it was met by."""
+        for post in self._stage.posts:
+            skipped = await asyncio.to_thread(self._past.skipped, post.id, load.source_ids)
+            passed_over = self._passed_over.setdefault(post.id, set())
+            passed_over.difference_update(load.source_ids)
+            if skipped:
+                passed_over.update(
+                    source_id
+                    for source_id, document in zip(load.source_ids, load.documents, strict=True)
+                    if (one := skipped.get(source_id)) is not None
+                    and one.fingerprint == fingerprint_of(document, one.version or self._version or 0)
+                )
+
+    async def _to_be_written(self, post: PostNode, load: Load) -> tuple[Load, list[int], dict[int, str]]:
+        """Those records that a run would write, and where they are in the load; and of those that an earlier run has
+        written in this state, the ids that they have at the destination, by index."""
+        passed_over = self._passed_over[post.id]
+        known: Mapping[str, Known] = {}
+        if self._version is not None:
+            known = await asyncio.to_thread(self._past.known, post.id, load.source_ids)
+        records: list[PreviewedRecord] = []
+        places: list[int] = []
         written: dict[int, str] = {}
         for index, (source_id, fingerprint) in enumerate(zip(load.source_ids, load.fingerprints, strict=True)):
             found = known.get(source_id)
-            if found is not None and found.succeeded and found.fingerprint == fingerprint:
+            if source_id in passed_over:
+                records.append(PreviewedRecord(post.id, source_id, "", Outcome.SKIPPED, message=PASSED_OVER))
+            elif found is not None and found.succeeded and found.fingerprint == fingerprint:
                 written[index] = found.destination_id
-        if not written:
-            return load, written
-        self._audience.take([
-            PreviewedRecord(post.id, load.source_ids[index], destination_id, Outcome.LEFT, message=ALREADY_WRITTEN)
-            for index, destination_id in written.items()
-        ])  # fmt: skip
-        return load.picked([index for index in range(len(load)) if index not in written]), written
+                records.append(
+                    PreviewedRecord(post.id, source_id, found.destination_id, Outcome.LEFT, message=ALREADY_WRITTEN)
+                )
+            else:
+                places.append(index)
+        self._audience.take(records)
+        return load.picked(places), places, written
 
     def _drop(self, action: Drop) -> None:
         """Records end here. Those that failed say so at once; of the others, another way may lead on."""

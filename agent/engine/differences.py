@@ -24,6 +24,8 @@ def differences(attributes: Sequence[Attribute], held: Row | None, given: Row) -
 
     An empty result means that nothing would change.
     """
+    if held == given:
+        return ()
     found: list[FieldChange] = []
     for change in _row(attributes, held, given, ""):
         if len(found) == _MOST_CHANGES:

@@ -25,6 +25,7 @@ from agent.service.routes import (
     lookups,
     packages,
     previews,
+    real_time,
     records,
     reruns,
     schedules,
@@ -60,7 +61,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.prove = prove
     routes = (
         service, apps, bookmarks, flows, versions, packages, records, schedules, functions, lookups,
-        reruns, previews, snapshots, variables, log,
+        reruns, previews, snapshots, real_time, variables, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

@@ -225,7 +225,9 @@ class Deploying:
             lines.add(f"The function ${name} is used in version {version}")
         schedule = None
         if request.schedule is not None:
-            schedule = self._schedules.prepare(flow.name, request.schedule, by=attempt.by)
+            schedule = self._schedules.prepare(
+                flow.name, request.schedule, by=attempt.by, by_events=bool(flow.event_sources)
+            )
         retry = None
         if request.retry is not None:
             retry = self._retrying.prepare(flow.name, flow, request.retry, by=attempt.by)

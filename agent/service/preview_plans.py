@@ -23,6 +23,7 @@ from agent.service.asked_plans import replay, runtime_filter
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
+from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationRow
 from agent.store.deployments import DeploymentStore
 from agent.store.variables import VariableStore
@@ -43,6 +44,7 @@ class PreviewParts:
     bind: Bind
     vocabularies: Vocabularies
     companions: Companions
+    trips: Trips
     variables: VariableStore
 
 
@@ -50,7 +52,8 @@ def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
     """What is to be previewed.
 
     Raises:
-        ConflictError: code `environment-not-enabled`, or `environment-starting` while the vault is not open.
+        ConflictError: code `environment-not-enabled`, `environment-starting` while the vault is not open, or
+            `configuration-tripped`.
         NotFoundError: code `flow-not-found`.
         ConfigurationError: code `preview-unclear`, `processflow-invalid`, or what is wrong with a binding, with
             the filter or with the window.
@@ -66,6 +69,7 @@ def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
             parts.compiled.get(deployment), deployment.bindings, deployment.version,
             vocabulary=parts.vocabularies.of(deployment),
         )  # fmt: skip
+    parts.trips.require_bindings(what.bindings)
     for stage in what.flow.all_stages:
         nodes = stage.posts if isinstance(stage.source, EventSource) else (stage.source, *stage.posts)
         for node in nodes:

@@ -48,6 +48,7 @@ class Schedules:
     Args:
         zone: The time zone where none is given.
         changed: Called when a schedule was changed, so that the scheduler looks at once.
+        by_events: Whether events start a deployed processflow.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class Schedules:
         clock: Callable[[], datetime],
         zone: str,
         changed: Callable[[], None],
+        by_events: Callable[[str], bool],
     ) -> None:
         self._store, self._deployments, self._hub, self._clock = store, deployments, hub, clock
-        self._zone, self._changed = zone, changed
+        self._zone, self._changed, self._by_events = zone, changed, by_events
 
     def get(self, flow: str) -> models.Schedule:
         """The schedule of a processflow, deployed or not. Raises NotFoundError."""
@@ -75,10 +77,11 @@ class Schedules:
 
         Raises:
             NotFoundError: code `flow-not-found`.
-            ConfigurationError: code `schedule-invalid`, `schedule-never` or `zone-unknown`, with the field at fault.
+            ConfigurationError: code `schedule-invalid`, `schedule-never` or `zone-unknown`, with the field at fault;
+                `event-triggered` where events start it.
         """
         self._deployments.get(flow)
-        prepared = self.prepare(flow, change, by=by)
+        prepared = self.prepare(flow, change, by=by, by_events=self._by_events(flow))
         if prepared.plan is None:
             return self.clear(flow)
         if prepared.row is not None:
@@ -86,8 +89,14 @@ class Schedules:
             self.tell(flow)
         return self._answer(flow, self._store.find(flow))
 
-    def prepare(self, flow: str, change: models.SchedulePlan, *, by: str) -> Prepared:
+    def prepare(self, flow: str, change: models.SchedulePlan, *, by: str, by_events: bool) -> Prepared:
         """A change that is to be written together with something else. The processflow need not be deployed yet.
+
+        Args:
+            flow: The processflow.
+            change: The plan.
+            by: Who asked for it.
+            by_events: Whether events start it, and not a schedule.
 
         Raises:
             ConfigurationError: as `put`.
@@ -95,6 +104,12 @@ class Schedules:
         plan = self._plan(change)
         if plan is None:
             return Prepared(MANUAL, None, None)
+        if by_events:
+            raise ConfigurationError(
+                f"{flow} has no schedule: it runs when an event arrives.",
+                code="event-triggered",
+                remedy="Send it events, or execute it by hand. For a schedule, deploy it with trigger: polling.",
+            )
         row, now = self._store.find(flow), self._clock()
         if row is not None and _goes_on(row, plan):
             return Prepared(plan.text, row.plan, None)

@@ -61,7 +61,7 @@ class Trips:
             return {}
         found: dict[str, str] = {}
         for deployment in self._deployments.active():
-            trip = self._of(deployment, trips)
+            trip = self._of(deployment.bindings, trips)
             if trip is not None:
                 found[deployment.flow] = f"the App Configuration “{trip.name}” is refused by its app"
         return found
@@ -72,7 +72,11 @@ class Trips:
         Raises:
             ConflictError: code `configuration-tripped`, with the cause and the way out.
         """
-        trip = self._of(deployment, self._store.all())
+        self.require_bindings(deployment.bindings)
+
+    def require_bindings(self, bindings: Mapping[str, str]) -> None:
+        """The same for configurations by credential token. Raises ConflictError."""
+        trip = self._of(bindings, self._store.all())
         if trip is not None:
             raise ConflictError(
                 f"The App Configuration “{trip.name}” is refused by its app: {trip.message}",
@@ -90,6 +94,6 @@ class Trips:
         self._changed()
 
     @staticmethod
-    def _of(deployment: Deployment, trips: Mapping[str, Trip]) -> Trip | None:
-        found = [trips[one] for one in deployment.bindings.values() if one in trips]
+    def _of(bindings: Mapping[str, str], trips: Mapping[str, Trip]) -> Trip | None:
+        found = [trips[one] for one in bindings.values() if one in trips]
         return min(found, key=lambda trip: trip.since) if found else None

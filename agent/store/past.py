@@ -10,6 +10,7 @@ from agent.domain.packet import Bookmark
 from agent.store.database import Database
 from agent.store.events import EventStore
 from agent.store.ledger import Ledger
+from agent.store.skips import Skipped
 from agent.store.sync_rows import Known
 from agent.store.tables import STREAMS
 
@@ -31,6 +32,13 @@ class Past:
         """What became of records at a POST node the last time."""
         stream = self._stream(node) if source_ids else None
         return self._ledger.known(stream, source_ids) if stream is not None else {}
+
+    def skipped(self, node: str, source_ids: Sequence[str]) -> dict[str, Skipped]:
+        """Those of these records that an operator skipped at a POST node, and in which state."""
+        stream = self._stream(node) if source_ids else None
+        if stream is None or not self._ledger.has_skips(stream):
+            return {}
+        return self._ledger.skipped(stream, source_ids)
 
     def _stream(self, node: str) -> int | None:
         query = sa.select(STREAMS.c.id).where(STREAMS.c.flow == self.flow, STREAMS.c.node == node)

@@ -281,7 +281,7 @@ async def test_a_preview_beside_a_run_of_the_same_flow_is_told_as_it_goes_and_ca
         assert going_on.state is PreviewState.RUNNING
         cancelled = await client.previews.stop(going_on.id)
         assert cancelled.state is PreviewState.CANCELLED
-        kinds = []
+        kinds: list[str] = []
         while not kinds or kinds[-1] != "Cancelled":
             event = await listener.next(20)
             assert event is not None

@@ -19,12 +19,13 @@ from agent.domain.packet import Batch
 from agent.domain.preview import FieldChange, Outcome, PreviewedRecord
 from agent.domain.run_plan import NORMAL, RunPlan, RuntimeFilter
 from agent.engine.bindings import Bindings
-from agent.engine.comparing import ALREADY_WRITTEN, SAME_VALUES, STAND_IN, TOO_MANY_FAIL
+from agent.engine.comparing import ALREADY_WRITTEN, PASSED_OVER, SAME_VALUES, STAND_IN, TOO_MANY_FAIL
 from agent.engine.loading import load
 from agent.engine.previewing import Previewed, Previewing
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.past import Past
+from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import TOKENS, NoSecrets, Rig
 from tests.helpers.scripted_apps import Destination, outage, scripted_app
@@ -179,6 +180,30 @@ def test_a_document_that_is_not_deployed_counts_on_nothing_written_before(rig: R
     assert [change.new for change in changed["r0"].changes] == ["1"]
     assert len(changed) == 4
     assert DeploymentStore(rig.database).get(rig.flow).version == 1
+
+
+@pytest.mark.parametrize("way", ["start get map post", "start get map cut post"], ids=["plain", "cut"])
+def test_what_an_operator_skipped_is_passed_over_until_it_changes(rig: Rig, way: str) -> None:
+    rig.deploy(document(way, **({"cut": "{type: splitter, size: 2}"} if "cut" in way else {})))
+    rig.source.overlap = 1_000
+    rig.source.fill(3)
+    rig.destination.refused = {"r1": "No."}
+    rig.execute()
+    chosen = Chosen(rig.flow, [("post", "r1")], None)
+    list(SyncEdits(rig.database).batches(chosen, Deed("skip", reason="A test.", by="greta"), at=rig.clock.utc()))
+
+    found = preview(rig)
+    assert found.of(Outcome.SKIPPED)["r1"].message == PASSED_OVER
+    assert set(found.of(Outcome.LEFT)) == {"r0", "r2"}
+    assert set(preview(rig, rig_text(rig)).of(Outcome.SKIPPED)) == {"r1"}
+
+    rig.source.put("r1", total=5)
+    assert set(preview(rig).of(Outcome.FAILED)) == {"r1"}
+
+
+def rig_text(rig: Rig) -> str:
+    """The document that is deployed, as if it were not."""
+    return DeploymentStore(rig.database).get(rig.flow).document
 
 
 # -- how it goes through a processflow -------------------------------------------------------------------------------

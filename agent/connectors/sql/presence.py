@@ -121,14 +121,12 @@ class _Looking:
                         error_class=ERROR_CLASSES["value-unfit"],
                     )  # fmt: skip
 
-    def _level(self, stands: Standing, given: Sequence[Row], roots: Sequence[_Key]) -> list[list[Value]]:
+    def _level(self, stands: Standing, given: Sequence[Row], roots: Sequence[_Key]) -> list[list[Any]]:
         """The rows of one table that belong to the records with these keys, children included, in the layout's form."""
         layout_ = stands.layout
         if stands.table is None or not roots:
             return []
-        found = [self._in_form(stands, roots[number], raw) for number, raw in self._beside(stands, roots)]
-        if layout_.inherited:
-            found.sort(key=lambda row: [_rank(row[place]) for place in layout_.key_places])
+        found = self._in_form(stands, roots)
         self._match(stands, given, found)
         if layout_.children and found:
             self._fill(stands, given, found, len(roots[0]))
@@ -157,29 +155,47 @@ class _Looking:
         answers = self._halving(list(enumerate(roots)), ask, refuse)
         return [row for _, answer in answers for row in answer]
 
-    def _in_form(self, stands: Standing, root: _Key, raw: tuple[Any, ...]) -> list[Value]:
-        layout_ = stands.layout
-        last = max((*layout_.places, *(place for place, _ in layout_.children)))
-        row: list[Value] = [None] * (last + 1)
-        values = iter(raw)
-        for place, wanted in zip(layout_.places, layout_.columns, strict=True):
-            if wanted.name in stands.columns:
-                row[place] = canonical(wanted.type, next(values))
-        # The record's own key, however the database writes it: that is how it was found.
-        places = range(len(root)) if layout_.inherited else layout_.key_places
-        for place, part in zip(places, root, strict=True):
-            row[place] = part  # type: ignore[call-overload]  # a part of a row's key is a value of a row
-        return row
+    def _in_form(self, stands: Standing, roots: Sequence[_Key]) -> list[list[Any]]:
+        """The rows of a table in the layout's form: their keys as in a packet, the other values as the driver has them.
 
-    def _match(self, stands: Standing, given: Sequence[Row], found: Sequence[list[Value]]) -> None:
-        """Give values back as they are given where the database would keep them as what it holds."""
+        The record's own key is the one by which it was found, however the database writes it.
+        """
         layout_ = stands.layout
-        by_key = dict(zip(_marks(layout_, given), given, strict=True))
-        pairs = [
-            (row, mine)
-            for row, key in zip(found, _marks(layout_, found), strict=True)
-            if (mine := by_key.get(key)) is not None
+        width = 1 + max((*layout_.places, *(place for place, _ in layout_.children)))
+        there = [
+            (place, wanted)
+            for place, wanted in zip(layout_.places, layout_.columns, strict=True)
+            if wanted.name in stands.columns
         ]
+        places = [place for place, _ in there]
+        of_root = range(len(roots[0])) if layout_.inherited else layout_.key_places
+        keys = [(place, wanted.type) for place, wanted in there if wanted.primary and place not in of_root]
+        found = []
+        for number, raw in self._beside(stands, roots):
+            row: list[Any] = [None] * width
+            for place, value in zip(places, raw, strict=True):
+                row[place] = value
+            for place, part in zip(of_root, roots[number], strict=True):
+                row[place] = part
+            for place, kind in keys:
+                row[place] = canonical(kind, row[place])
+            found.append(row)
+        return found
+
+    def _match(self, stands: Standing, given: Sequence[Row], found: list[list[Any]]) -> None:
+        """Bring values into the form of a packet, and give those back as they are given that the database would keep as
+        what it holds. Rows come in the order in which they are given, then those that are not."""
+        layout_ = stands.layout
+        order = {key: number for number, key in enumerate(_marks(layout_, given))}
+        by_number: dict[int, list[Any]] = {}
+        others: list[list[Any]] = []
+        for row, key in zip(found, _marks(layout_, found), strict=True):
+            number = order.get(key)
+            if number is None or number in by_number:
+                others.append(row)
+            else:
+                by_number[number] = row
+        pairs = [(by_number[number], given[number]) for number in sorted(by_number)]
         for place, wanted in zip(layout_.places, layout_.columns, strict=True):
             column = stands.columns.get(wanted.name)
             if column is None:
@@ -187,16 +203,24 @@ class _Looking:
             kind = DataType.JSON if column.family is Family.JSON else wanted.type
             differing = []
             for row, mine in pairs:
-                if wanted.primary or same(kind, row[place], mine[place]):
-                    row[place] = mine[place]
-                elif row[place] is not None and mine[place] is not None:
+                held, value = row[place], mine[place]
+                if held == value and held.__class__ is value.__class__:
+                    continue
+                row[place] = held = canonical(kind, held)
+                if wanted.primary or same(kind, held, value):
+                    row[place] = value
+                elif held is not None and value is not None:
                     differing.append((row, mine))
+            for row in others:
+                row[place] = canonical(kind, row[place])
             self._settle(column, kind, place, differing)
+        others.sort(key=lambda row: [_rank(row[place]) for place in layout_.key_places])
+        found[:] = [row for row, _ in pairs] + others
 
-    def _settle(self, column: Column, kind: DataType, place: int, differing: Sequence[tuple[list[Value], Row]]) -> None:
+    def _settle(self, column: Column, kind: DataType, place: int, differing: Sequence[tuple[list[Any], Row]]) -> None:
         """Ask the database how it would keep what differs: it may round it, or write it in its own way."""
 
-        def ask(pairs: Sequence[tuple[list[Value], Row]]) -> Sequence[Any] | None:
+        def ask(pairs: Sequence[tuple[list[Any], Row]]) -> Sequence[Any] | None:
             return self._dialect.settled(self._connection, column, [_text(mine[place]) for _, mine in pairs])
 
         for pairs, answer in self._halving(differing, ask, lambda _: None):
@@ -204,7 +228,7 @@ class _Looking:
                 if same(kind, canonical(kind, kept), row[place]):
                     row[place] = mine[place]
 
-    def _fill(self, stands: Standing, given: Sequence[Row], found: Sequence[list[Value]], root_parts: int) -> None:
+    def _fill(self, stands: Standing, given: Sequence[Row], found: Sequence[list[Any]], root_parts: int) -> None:
         """Put the child rows into the collections of their parents."""
         layout_ = stands.layout
         keys = [_root_key(layout_, row, root_parts) for row in found]

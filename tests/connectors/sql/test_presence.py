@@ -82,7 +82,7 @@ async def test_child_records_that_changed_came_or_went_are_told_apart(place: Pla
         found = await present(connection, "orders", ORDER, [(1, "Ann", "10.0", lines, [("first",), ("changed",)])])
     row = found.rows[0]
     assert row is not None
-    assert row[3] == [(1, "A", [("eco", "0.1"), ("vat", "1.90")]), (2, "B", [])]
+    assert row[3] == [(2, "B", []), (1, "A", [("eco", "0.1"), ("vat", "1.90")])]
     assert row[4] == [("first",), ("second",)]
 
 
