@@ -18,6 +18,7 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
 from agent.engine.journal import Level
 from agent.engine.schedule_look import MISFIRES_UNTIL_ALERT
+from agent.service.chosen_bindings import UNBOUND
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.service.runs import Runs
@@ -102,7 +103,7 @@ class Stand:
         )  # fmt: skip
         self.scheduler = Scheduler(
             store=self.store, deployments=self.deployments, runs=self.runs, rows=self.rows, hub=self.hub,
-            clock=self.clock, state=lambda: self.state, hindrances=self.trips.hindrances, journal=self.journal,
+            clock=self.clock, state=lambda: self.state, hindrances=self.hindrances, journal=self.journal,
         )  # fmt: skip
         self.schedules = Schedules(
             store=self.store, deployments=self.deployments, hub=self.hub, clock=self.clock, zone="Europe/Berlin",
@@ -111,6 +112,9 @@ class Stand:
 
     def clock(self) -> datetime:
         return self.now
+
+    def hindrances(self) -> dict[str, str]:
+        return {**self.trips.hindrances(), **dict.fromkeys(self.deployments.waiting(), UNBOUND)}
 
     def at(self, time: str) -> float:
         """Look at that time of the day."""
