@@ -31,6 +31,7 @@ from agent.service.cures import Cures
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.events import Hub
+from agent.service.filter_templates import FilterTemplates
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
@@ -62,6 +63,7 @@ from agent.store.configurations import ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.events import EventStore
+from agent.store.filter_templates import FilterTemplateStore
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
@@ -236,7 +238,16 @@ class AgentParts:
             deployments=deployments,
             compiled=compiled,
         )
-        self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.variables, self.filter_templates = (
+            Variables(
+                store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+            ),
+            FilterTemplates(store=FilterTemplateStore(self.database), connectors=found, clock=self._clock),
+        )
+        self.reruns = Reruns(
+            runs=self.runs, deployments=deployments, compiled=compiled, connectors=found,
+            templates=self.filter_templates,
+        )  # fmt: skip
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
             hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
@@ -252,9 +263,6 @@ class AgentParts:
             store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
             diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
-        self.variables = Variables(
-            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
-        )
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,

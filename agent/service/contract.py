@@ -19,6 +19,7 @@ from agent.service.openapi import describe, names
 from agent.service.routes import (
     apps,
     bookmarks,
+    filter_templates,
     flows,
     functions,
     log,
@@ -58,7 +59,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.prove = prove
     routes = (
         service, apps, bookmarks, flows, records, schedules, functions, lookups,
-        reruns, previews, snapshots, variables, log,
+        reruns, previews, snapshots, variables, filter_templates, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)
