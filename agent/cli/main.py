@@ -11,6 +11,7 @@ from agent.api import models
 from agent.cli import (
     apps,
     bookmarks,
+    events,
     filter_templates,
     flows,
     functions,
@@ -45,6 +46,7 @@ app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
+app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
 app.add_typer(filter_templates.filter_template, name="filter-template")
 app.add_typer(retries.retry, name="retry")

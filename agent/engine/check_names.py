@@ -9,9 +9,9 @@ from typing import Final
 from agent.engine.document import Document
 from agent.engine.host_functions import HOST_FUNCTIONS, LOOKUP_FUNCTIONS
 from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
-from agent.engine.names import Use, uses
+from agent.engine.names import Use, named, uses
 from agent.engine.report import Report, closest, quoted
-from agent.engine.vocabulary import Definition
+from agent.engine.vocabulary import Definition, in_order
 from agent.engine.written_expressions import Written, written_expressions
 
 BUILT_IN: Final = JSONATA_FUNCTIONS | HOST_FUNCTIONS.keys()
@@ -45,9 +45,23 @@ def check_names(document: Document, known: Known, report: Report, *, bound: Mapp
                 f"There is no lookup table {quoted(table)}, which the lookup {quoted(name)} needs.",
                 f"Did you mean “{close}”? Otherwise i{import_it}" if close else f"I{import_it}",
             )  # fmt: skip
+    _check_clashes(document, document.flow.variables, known, report)
     for written in written_expressions(document):
         for use in uses(written.text):
             _check_use(use, written, document.flow.lookups, known, report)
+
+
+def _check_clashes(document: Document, variables: Collection[str], known: Known, report: Report) -> None:
+    """Note variables of the same name as a function that is used, perhaps by another function."""
+    wanted = frozenset().union(*(named(written.text) for written in written_expressions(document)))
+    functions = known.functions
+    used = in_order(wanted, lambda name: functions[name].names if name in functions else None)
+    for name in set(used).intersection(variables):
+        report.add(
+            document.key_place("variables", name), "name-clash",
+            f"The function library has ${name}, too: which of the two an expression means is not clear.",
+            "Give the variable another name.",
+        )  # fmt: skip
 
 
 def unknown_functions(expression: str, known: Collection[str]) -> list[Use]:

@@ -82,8 +82,11 @@ class VariableStore:
         with self._database.write() as connection:
             _refuse_while_running(connection, flow)
             before = _value(connection, flow, name)
-            note(connection, AuditLine(new.at, new.by, "variable-set", flow, reason=new.reason,
-                                       before=_told_value(name, before), after=_told_value(name, new.value)))  # fmt: skip
+            line = AuditLine(
+                new.at, new.by, "variable-set", flow, reason=new.reason, before=_told_value(name, before),
+                after=_told_value(name, new.value),
+            )  # fmt: skip
+            note(connection, line)
             _put(connection, flow, name, value=new.value, changed_at=new.at, changed_by=new.by, run="",
                  reason=new.reason)  # fmt: skip
         return self.all(flow)[name]

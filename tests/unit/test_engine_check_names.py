@@ -88,6 +88,19 @@ def test_a_missing_table_is_reported_with_the_way_to_it() -> None:
     assert problems(countries="Currencies")[0].suggestion.startswith("Did you mean “currencies”?")
 
 
+def test_a_variable_of_the_same_name_as_a_function_that_is_used_is_reported() -> None:
+    variables = {"lookups:": "variables: {net: 1}\nlookups:"}
+    assert problems("total", **variables) == []
+    clashing = problems("$net(total)", **variables)
+    assert [(problem.code, problem.line, problem.column) for problem in clashing] == [("name-clash", 4, 13)]
+
+
+def test_the_expressions_of_variables_are_checked_too() -> None:
+    variables = {"lookups:": "variables: {newest: {expression: $nett(1)}}\nlookups:"}
+    (problem,) = problems(**variables)
+    assert (problem.code, problem.line, problem.column) == ("unknown-function", 4, 34)
+
+
 def test_a_table_must_have_a_name() -> None:
     document = parse(DOCUMENT.replace("country: countries", "country: ''").encode(), file="rows.yaml")
     assert [(problem.code, problem.line) for problem in document.problems] == [("wrong-value", 4)]
