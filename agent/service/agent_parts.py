@@ -22,6 +22,7 @@ from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.alerts import AlertDesk
 from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
@@ -56,6 +57,7 @@ from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.variables import Variables
 from agent.service.worker import Worker
+from agent.store.alerts import AlertStore
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
@@ -221,20 +223,8 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
             queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        audit = Audit(self.database)
-        jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
-        )  # fmt: skip
-        self.bookmarks = Bookmarks(
-            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
-            clock=self._clock,
-        )  # fmt: skip
-        self.records = Records(
-            sync_info=sync_info,
-            cures=Cures(deployments, compiled),
-            jobs=jobs,
-            deployments=deployments,
-            compiled=compiled,
+        self._assemble_desks(
+            redactor, deployments=deployments, runs=runs, schedules=schedules, sync_info=sync_info, compiled=compiled
         )
         self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
         self.retrying = Retrying(
@@ -270,6 +260,34 @@ class AgentParts:
         )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
+    def _assemble_desks(
+        self,
+        redactor: Redactor,
+        *,
+        deployments: DeploymentStore,
+        runs: RunStore,
+        schedules: ScheduleStore,
+        sync_info: SyncInfo,
+        compiled: CompiledFlows,
+    ) -> None:
+        """What operators look into and set right by hand."""
+        audit = Audit(self.database)
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact
+        )
+        self.alerts = AlertDesk(
+            store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
+            sync_info=sync_info, hub=self.hub, clock=self._clock,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
+        )  # fmt: skip
+        self.records = Records(
+            sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs, deployments=deployments,
+            compiled=compiled,
+        )  # fmt: skip
+
     def start(self) -> None:
         """Take up runs and open the vault, in the background: the contract answers meanwhile."""
         self.journal.write("info", f"The service has started: version {__version__}, process {self.pid}.")
@@ -290,6 +308,7 @@ class AgentParts:
             self.scheduler.stop()
             self.housekeeping.stop()
             self.records.jobs.stop()
+            self.alerts.stop()
             self.environment.stop()
             self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
@@ -345,6 +364,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.alerts.start()
         self.housekeeping.start()
 
     def _tripped(self, configuration_id: str) -> None:
@@ -353,6 +373,7 @@ class AgentParts:
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()
+        self.alerts.wake()
 
     def _open_vault(self) -> None:
         """Open a vault that needs nobody; one with a passphrase waits for its operator."""
