@@ -12,6 +12,7 @@ from agent.cli import (
     alerts,
     apps,
     bookmarks,
+    events,
     flows,
     functions,
     log,
@@ -45,6 +46,7 @@ app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
+app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
