@@ -151,8 +151,7 @@ class OnceDialog(Dialog):
             self.filter_chosen.emit(Filtered(clauses, str(self.source.currentData() or "")))
             return
         since, until = (
-            datetime.fromtimestamp(one.dateTime().toSecsSinceEpoch()).astimezone()
-            for one in (self.since, self.until)
+            datetime.fromtimestamp(one.dateTime().toSecsSinceEpoch()).astimezone() for one in (self.since, self.until)
         )
         self.window_chosen.emit(ReplayWindow(since=since, until=until, again=self.again.isChecked()))
 
