@@ -20,6 +20,7 @@ from agent.service.routes import (
     alerts,
     apps,
     bookmarks,
+    corrections,
     flows,
     functions,
     log,
@@ -59,7 +60,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.stop = stop
     application.state.prove = prove
     routes = (
-        service, apps, alerts, bookmarks, flows, records, schedules, functions, lookups,
+        service, apps, alerts, bookmarks, flows, records, corrections, schedules, functions, lookups,
         reruns, previews, snapshots, real_time, variables, log,
     )  # fmt: skip
     for part in routes:
