@@ -20,6 +20,7 @@ from agent.api.endpoint import Endpoint
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
 from agent.api.previews import Previews
+from agent.api.real_time import RealTime
 from agent.api.records import Records
 from agent.api.reruns import Reruns
 from agent.api.snapshots import Snapshots
@@ -51,6 +52,7 @@ class AgentClient:
         self.records, self.bookmarks = Records(calls), Bookmarks(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
+        self.real_time = RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.variables = Variables(calls)
 

@@ -11,6 +11,7 @@ from agent.api import models
 from agent.cli import (
     apps,
     bookmarks,
+    events,
     flows,
     functions,
     log,
@@ -44,6 +45,7 @@ app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
+app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")

@@ -51,6 +51,19 @@ def read_secrets(
     return secrets
 
 
+def read_secret(label: str, *, from_stdin: bool, descriptor: int | None) -> str:
+    """One secret: the first line of what is read, or typed.
+
+    Raises:
+        ConfigurationError: code `secrets-unreadable`, or `no-terminal` where there is nobody to ask.
+    """
+    if descriptor is not None or from_stdin:
+        return _given(descriptor).split("\n", 1)[0].removesuffix("\r")
+    if not has_terminal():
+        raise _no_terminal(label, "--secret-stdin or --secret-fd")
+    return hidden(label)
+
+
 def read_passphrase(*, from_stdin: bool, descriptor: int | None, new: bool) -> SecretStr:
     """A passphrase: the first line of what is read, or typed, twice if it is a new one.
 

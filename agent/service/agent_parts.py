@@ -18,7 +18,6 @@ from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
 from agent.engine.bindings import Bindings
-from agent.engine.event_answers import NoAnswers
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
@@ -30,6 +29,8 @@ from agent.service.configurations import Configurations
 from agent.service.cures import Cures
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
+from agent.service.event_answers import EventAnswers
+from agent.service.event_parts import EventParts
 from agent.service.events import Hub
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
@@ -150,15 +151,14 @@ class AgentParts:
         )  # fmt: skip
         self._ending.callback(self.diagnosis.close)
         self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
-        found = connectors()
+        found, sync_info = connectors(), SyncInfo(self.database)
         compiled = CompiledFlows(configurations, found)
-        sync_info = SyncInfo(self.database)
         bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
         self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
         self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
-        trips = TripStore(self.database, redact=redactor.redact, changed=self._tripped)
+        trips, senders = TripStore(self.database, redact=redactor.redact, changed=self._tripped), EventAnswers()
         runner = Runner(
             Parts(
                 deployments=deployments,
@@ -170,7 +170,7 @@ class AgentParts:
                 clock=self._clock,
                 parse=compiled.get,
                 events=EventStore(self.database),
-                answers=NoAnswers(),
+                answers=senders,
                 vocabulary=vocabularies.of,
                 variables=variables,
             )
@@ -192,10 +192,6 @@ class AgentParts:
             database=self.database, diagnosis=self.diagnosis, settings=self.settings, journal=self.journal,
             clock=self._clock,
         )  # fmt: skip
-        self.desk = SettingsDesk(
-            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
-            housekeeping=self.housekeeping,
-        )  # fmt: skip
         self.operators = Operators(OperatorStore(self.database), Passwords())
         self.trips = Trips(
             store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
@@ -208,6 +204,7 @@ class AgentParts:
         self.schedules = Schedules(
             store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
+            by_events=lambda flow: compiled.get(deployments.get(flow)).start.event is not None,
         )  # fmt: skip
         companions = Companions(self.functions, self.lookups)
         self.flows = Flows(
@@ -247,6 +244,15 @@ class AgentParts:
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
             state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
             retries=self.retrying.look,
+        )  # fmt: skip
+        self.events = EventParts(
+            database=self.database, answers=senders, deployments=deployments, parse=compiled.get, rows=runs,
+            runs=self.runs, trips=self.trips, environment=self.environment, secrets=self.secrets,
+            settings=self.settings, journal=self.journal, clock=self._clock,
+        )  # fmt: skip
+        self.desk = SettingsDesk(
+            self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
+            events=self.events, housekeeping=self.housekeeping,
         )  # fmt: skip
         self.snapshots = Snapshots(
             store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
@@ -291,6 +297,7 @@ class AgentParts:
         try:
             if self._starting.ident is not None:
                 self._starting.join()
+            self.events.stop()
             self.scheduler.stop()
             self.housekeeping.stop()
             self.records.jobs.stop()
@@ -349,6 +356,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.events.start()
         self.housekeeping.start()
 
     def _tripped(self, configuration_id: str) -> None:
@@ -357,6 +365,7 @@ class AgentParts:
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()
+        self.events.wake()
 
     def _open_vault(self) -> None:
         """Open a vault that needs nobody; one with a passphrase waits for its operator."""

@@ -24,6 +24,7 @@ from agent.service.routes import (
     log,
     lookups,
     previews,
+    real_time,
     records,
     reruns,
     schedules,
@@ -58,7 +59,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.prove = prove
     routes = (
         service, apps, bookmarks, flows, records, schedules, functions, lookups,
-        reruns, previews, snapshots, variables, log,
+        reruns, previews, snapshots, real_time, variables, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

@@ -17,7 +17,7 @@ from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.service.trips import Trips
-from agent.store.deployments import DeploymentStore
+from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.plan_records import Choice
 from agent.store.retry_policies import RetryPolicies, RetryProgress, RetryRow
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
@@ -117,6 +117,20 @@ class Runs:
         if changed is not None:
             self._hand_over(run.id)
         return changed, run.id
+
+    def start_by_event(self, deployment: Deployment) -> None:
+        """Start the run of a processflow for which events wait.
+
+        Raises:
+            ConflictError: code `already-running`.
+            AgentError: the run could not be queued; it has failed.
+        """
+        at = self._clock()
+        run = NewRun(
+            id=new_run_id(at), flow=deployment.flow, version=deployment.version, trigger=Trigger.EVENT,
+            requested_by="event", at=at,
+        )  # fmt: skip
+        self._hand_over(self._store.add(run).id)
 
     def _hand_over(self, run_id: str) -> None:
         """Let the worker have a run that is written down. After a crash before it, the next start does so."""

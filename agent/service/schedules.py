@@ -35,6 +35,7 @@ class Schedules:
     Args:
         zone: The time zone where none is given.
         changed: Called when a schedule was changed, so that the scheduler looks at once.
+        by_events: Whether events start a deployed processflow.
     """
 
     def __init__(
@@ -46,9 +47,10 @@ class Schedules:
         clock: Callable[[], datetime],
         zone: str,
         changed: Callable[[], None],
+        by_events: Callable[[str], bool],
     ) -> None:
         self._store, self._deployments, self._hub, self._clock = store, deployments, hub, clock
-        self._zone, self._changed = zone, changed
+        self._zone, self._changed, self._by_events = zone, changed, by_events
 
     def get(self, flow: str) -> models.Schedule:
         """The schedule of a processflow, deployed or not. Raises NotFoundError."""
@@ -62,12 +64,19 @@ class Schedules:
 
         Raises:
             NotFoundError: code `flow-not-found`.
-            ConfigurationError: code `schedule-invalid`, `schedule-never` or `zone-unknown`, with the field at fault.
+            ConfigurationError: code `schedule-invalid`, `schedule-never` or `zone-unknown`, with the field at fault;
+                `event-triggered` where events start it.
         """
         self._deployments.get(flow)
         plan = self._plan(change)
         if plan is None:
             return self.clear(flow)
+        if self._by_events(flow):
+            raise ConfigurationError(
+                f"{flow} has no schedule: it runs when an event arrives.",
+                code="event-triggered",
+                remedy="Send it events, or execute it by hand. For a schedule, deploy it with trigger: polling.",
+            )
         row, now = self._store.find(flow), self._clock()
         if row is None or not _goes_on(row, plan):
             anchor, progress = self._begin(plan, row, now)

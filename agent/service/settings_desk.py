@@ -7,8 +7,10 @@ from agent.domain import settings as declared
 from agent.service import answers
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
+from agent.service.event_parts import EventParts
 from agent.service.events import Hub
 from agent.service.housekeeping import Housekeeping
+from agent.service.real_time import SETTINGS as REAL_TIME
 from agent.store.log_entries import least_kept
 from agent.store.logs import LogBudget, LogStore
 from agent.store.settings import Settings
@@ -27,9 +29,10 @@ class SettingsDesk:
         logs: LogStore,
         diagnosis: Diagnosis,
         hub: Hub,
+        events: EventParts,
         housekeeping: Housekeeping,
     ) -> None:
-        self._settings, self._environment = settings, environment
+        self._settings, self._environment, self._events = settings, environment, events
         self._logs, self._diagnosis, self._hub, self._housekeeping = logs, diagnosis, hub, housekeeping
         self._apply_log()
 
@@ -54,6 +57,8 @@ class SettingsDesk:
             self._apply_log()
         elif name.startswith(("diagnosis_", "temp_")) or name == "packet_samples":
             self._diagnosis.follow_settings()
+        elif name in REAL_TIME:
+            self._events.follow_settings()
         elif name.startswith("snapshot_"):
             self._housekeeping.wake()
         return answer
