@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,8 @@ def test_records_are_found_by_outcome_and_node_in_the_order_in_which_they_came(f
 
 
 def test_secrets_never_reach_the_disk(file: PreviewFile, tmp_path: Path) -> None:
-    changes = {"note": f"It is {TOKEN}.", "password": "open sesame, please", "lines[1].api_key": "17", "city": "Köln"}
+    changes: dict[str, Any] = {"note": f"It is {TOKEN}.", "password": "open sesame, please"}
+    changes |= {"lines[1].api_key": "17", "city": "Köln"}
     file.append([record(1, **changes), PreviewedRecord("post", "r2", "", Outcome.FAILED, (), f"No {TOKEN}", "")])
 
     (_, first), (_, second) = file.page(outcome=None, node="", after=0, limit=9)[0]
