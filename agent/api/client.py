@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from agent.api import models
 from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
+from agent.api.corrections import Corrections
 from agent.api.endpoint import Endpoint
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
@@ -54,7 +55,7 @@ class AgentClient:
         self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
         self.real_time = RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
-        self.variables = Variables(calls)
+        self.variables, self.corrections = Variables(calls), Corrections(calls)
 
     async def __aenter__(self) -> Self:
         return self

@@ -26,6 +26,7 @@ from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configurations import Configurations
+from agent.service.correcting import Correcting, Reading
 from agent.service.cures import Cures
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
@@ -60,6 +61,7 @@ from agent.service.worker import Worker
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
+from agent.store.corrections import Corrections
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.events import EventStore
@@ -233,7 +235,16 @@ class AgentParts:
             deployments=deployments,
             compiled=compiled,
         )
-        self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.reruns, self.correcting = (
+            Reruns(runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found),
+            Correcting(
+                Reading(
+                    deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
+                    variables=variables, past=partial(Past, self.database), sync_info=sync_info,
+                ),
+                store=Corrections(self.database), runs=self.runs, rows=runs,
+            ),
+        )  # fmt: skip
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
             hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),

@@ -19,6 +19,7 @@ from agent.service.openapi import describe, names
 from agent.service.routes import (
     apps,
     bookmarks,
+    corrections,
     flows,
     functions,
     log,
@@ -58,7 +59,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.stop = stop
     application.state.prove = prove
     routes = (
-        service, apps, bookmarks, flows, records, schedules, functions, lookups,
+        service, apps, bookmarks, flows, records, corrections, schedules, functions, lookups,
         reruns, previews, snapshots, real_time, variables, log,
     )  # fmt: skip
     for part in routes:

@@ -16,13 +16,15 @@ from agent.service.compiled import CompiledFlows
 from agent.service.runs import Runs
 from agent.store.deployments import DeploymentStore
 from agent.store.plan_records import Choice
+from agent.store.runs import RunStore
 
 
 class Reruns:
     """Starts such runs.
 
     Args:
-        runs: Writes a run down and hands it to the worker.
+        runs: Starts runs.
+        rows: Writes a retry down with its records.
         deployments: What is deployed.
         compiled: The processflows.
         connectors: Names the apps.
@@ -32,11 +34,18 @@ class Reruns:
         self,
         *,
         runs: Runs,
+        rows: RunStore,
         deployments: DeploymentStore,
         compiled: CompiledFlows,
         connectors: Mapping[str, Connector],
     ) -> None:
-        self._runs, self._deployments, self._compiled, self._connectors = runs, deployments, compiled, connectors
+        self._runs, self._rows, self._deployments, self._compiled, self._connectors = (
+            runs,
+            rows,
+            deployments,
+            compiled,
+            connectors,
+        )
 
     def resync(self, name: str, which: Resync, *, by: str) -> models.Run:
         """Try records again.
@@ -65,7 +74,7 @@ class Reruns:
             search=which.search.strip(),
         )
         try:
-            return self._runs.start(name, Retry({}), by=by, choice=choice)
+            return self._runs.start(name, Retry({}), by=by, write=lambda run: self._rows.retry(run, choice))
         except ConfigurationError as error:
             # Those that would fit may all be where nothing can be read by id.
             if refusal is not None and error.code in {"nothing-to-retry", "record-unknown"}:

@@ -220,6 +220,26 @@ PLAN_RECORDS = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Mapped records that a person corrected and sent: both versions, for good.
+CORRECTIONS = sa.Table(
+    "corrections",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.BigInteger, nullable=False),
+    sa.Column("original", sa.JSON, nullable=False),
+    sa.Column("edited", sa.JSON, nullable=False),
+    # What is sent, with its types.
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Index("corrections_by_record", "flow", "source_id", "id"),
+)
+
 # Until when a Delay holds a packet back: decided once, and still known after a restart.
 HOLDS = sa.Table(
     "holds",
