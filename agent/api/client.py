@@ -18,6 +18,7 @@ from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.corrections import Corrections
 from agent.api.endpoint import Endpoint
+from agent.api.filter_templates import FilterTemplates
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
 from agent.api.previews import Previews
@@ -56,6 +57,7 @@ class AgentClient:
         self.real_time = RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.variables, self.corrections = Variables(calls), Corrections(calls)
+        self.filter_templates = FilterTemplates(calls)
 
     async def __aenter__(self) -> Self:
         return self

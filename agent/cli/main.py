@@ -12,6 +12,7 @@ from agent.cli import (
     apps,
     bookmarks,
     events,
+    filter_templates,
     flows,
     functions,
     log,
@@ -47,6 +48,7 @@ app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
+app.add_typer(filter_templates.filter_template, name="filter-template")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")

@@ -33,6 +33,7 @@ from agent.service.environment import Environment
 from agent.service.event_answers import EventAnswers
 from agent.service.event_parts import EventParts
 from agent.service.events import Hub
+from agent.service.filter_templates import FilterTemplates
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
@@ -65,6 +66,7 @@ from agent.store.corrections import Corrections
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.events import EventStore
+from agent.store.filter_templates import FilterTemplateStore
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
@@ -235,8 +237,17 @@ class AgentParts:
             deployments=deployments,
             compiled=compiled,
         )
+        self.variables, self.filter_templates = (
+            Variables(
+                store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+            ),
+            FilterTemplates(store=FilterTemplateStore(self.database), connectors=found, clock=self._clock),
+        )
         self.reruns, self.correcting = (
-            Reruns(runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found),
+            Reruns(
+                runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found,
+                templates=self.filter_templates,
+            ),
             Correcting(
                 Reading(
                     deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
@@ -269,9 +280,6 @@ class AgentParts:
             store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
             diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
-        self.variables = Variables(
-            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
-        )
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,

@@ -20,6 +20,7 @@ from agent.service.routes import (
     apps,
     bookmarks,
     corrections,
+    filter_templates,
     flows,
     functions,
     log,
@@ -60,7 +61,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.prove = prove
     routes = (
         service, apps, bookmarks, flows, records, corrections, schedules, functions, lookups,
-        reruns, previews, snapshots, real_time, variables, log,
+        reruns, previews, snapshots, real_time, variables, filter_templates, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

@@ -485,3 +485,16 @@ LOOKUP_ROWS = sa.Table(
     sa.Column("description", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Clauses of a filter under a name, for one action.
+FILTER_TEMPLATES = sa.Table(
+    "filter_templates",
+    METADATA,
+    sa.Column("app", sa.Text, primary_key=True),
+    sa.Column("schema", sa.Text, primary_key=True),
+    sa.Column("action", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("clauses", sa.JSON, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Column("saved_by", sa.Text, nullable=False),
+)
