@@ -14,6 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 from agent.api import models
+from agent.api.alerts import AlertCalls
 from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.corrections import Corrections
@@ -51,7 +52,7 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
-        self.records, self.bookmarks = Records(calls), Bookmarks(calls)
+        self.records, self.bookmarks, self.alerts = Records(calls), Bookmarks(calls), AlertCalls(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
         self.real_time = RealTime(calls)

@@ -9,6 +9,7 @@ import typer
 from agent import __version__
 from agent.api import models
 from agent.cli import (
+    alerts,
     apps,
     bookmarks,
     events,
@@ -53,6 +54,7 @@ app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
 app.command("audit")(bookmarks.audit)
+app.command("alerts")(alerts.alerts)
 app.add_typer(functions.function, name="function")
 app.add_typer(lookups.lookup, name="lookup")
 app.command("run")(reruns.execute)

@@ -21,6 +21,7 @@ from agent.engine.bindings import Bindings
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.alerts import AlertDesk
 from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
@@ -59,6 +60,7 @@ from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.variables import Variables
 from agent.service.worker import Worker
+from agent.store.alerts import AlertStore
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
@@ -222,20 +224,8 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
             queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        audit = Audit(self.database)
-        jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
-        )  # fmt: skip
-        self.bookmarks = Bookmarks(
-            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
-            clock=self._clock,
-        )  # fmt: skip
-        self.records = Records(
-            sync_info=sync_info,
-            cures=Cures(deployments, compiled),
-            jobs=jobs,
-            deployments=deployments,
-            compiled=compiled,
+        self._assemble_desks(
+            redactor, deployments=deployments, runs=runs, schedules=schedules, sync_info=sync_info, compiled=compiled
         )
         self.variables, self.filter_templates = (
             Variables(
@@ -299,6 +289,34 @@ class AgentParts:
         )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
+    def _assemble_desks(
+        self,
+        redactor: Redactor,
+        *,
+        deployments: DeploymentStore,
+        runs: RunStore,
+        schedules: ScheduleStore,
+        sync_info: SyncInfo,
+        compiled: CompiledFlows,
+    ) -> None:
+        """What operators look into and set right by hand."""
+        audit = Audit(self.database)
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact
+        )
+        self.alerts = AlertDesk(
+            store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
+            sync_info=sync_info, hub=self.hub, clock=self._clock,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
+        )  # fmt: skip
+        self.records = Records(
+            sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs, deployments=deployments,
+            compiled=compiled,
+        )  # fmt: skip
+
     def start(self) -> None:
         """Take up runs and open the vault, in the background: the contract answers meanwhile."""
         self.journal.write("info", f"The service has started: version {__version__}, process {self.pid}.")
@@ -320,6 +338,7 @@ class AgentParts:
             self.scheduler.stop()
             self.housekeeping.stop()
             self.records.jobs.stop()
+            self.alerts.stop()
             self.environment.stop()
             self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
@@ -375,6 +394,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.alerts.start()
         self.events.start()
         self.housekeeping.start()
 
@@ -384,6 +404,7 @@ class AgentParts:
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()
+        self.alerts.wake()
         self.events.wake()
 
     def _open_vault(self) -> None:

@@ -17,6 +17,7 @@ from agent.service.agent_parts import AgentParts
 from agent.service.guard import PREFIX
 from agent.service.openapi import describe, names
 from agent.service.routes import (
+    alerts,
     apps,
     bookmarks,
     corrections,
@@ -60,7 +61,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.stop = stop
     application.state.prove = prove
     routes = (
-        service, apps, bookmarks, flows, records, corrections, schedules, functions, lookups,
+        service, apps, alerts, bookmarks, flows, records, corrections, schedules, functions, lookups,
         reruns, previews, snapshots, real_time, variables, filter_templates, log,
     )  # fmt: skip
     for part in routes:
