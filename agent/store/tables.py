@@ -343,6 +343,17 @@ AUDIT = sa.Table(
     sa.Column("after", sa.JSON(none_as_null=True)),
 )
 
+# Since when alerts are there, and who has seen them; what causes them is told by other tables.
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("acknowledged_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("acknowledged_at", Moment),
+    sa.Column("measure", sa.Text, nullable=False, server_default=""),
+)
+
 # How many rows of Sync Info are in each state: counting them would take longer the more there are.
 SYNC_COUNTS = sa.Table(
     "sync_counts",
@@ -484,4 +495,17 @@ LOOKUP_ROWS = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Clauses of a filter under a name, for one action.
+FILTER_TEMPLATES = sa.Table(
+    "filter_templates",
+    METADATA,
+    sa.Column("app", sa.Text, primary_key=True),
+    sa.Column("schema", sa.Text, primary_key=True),
+    sa.Column("action", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("clauses", sa.JSON, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Column("saved_by", sa.Text, nullable=False),
 )
