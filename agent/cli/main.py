@@ -9,13 +9,16 @@ import typer
 from agent import __version__
 from agent.api import models
 from agent.cli import (
+    alerts,
     apps,
     bookmarks,
     events,
+    filter_templates,
     flows,
     functions,
     log,
     lookups,
+    packages,
     previews,
     records,
     reruns,
@@ -44,13 +47,17 @@ sandbox = typer.Typer(no_args_is_help=True, help="A BigCommerce-compatible store
 app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
+app.add_typer(packages.package, name="package")
+app.add_typer(packages.library, name="library")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
+app.add_typer(filter_templates.filter_template, name="filter-template")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
 app.command("audit")(bookmarks.audit)
+app.command("alerts")(alerts.alerts)
 app.add_typer(functions.function, name="function")
 app.add_typer(lookups.lookup, name="lookup")
 app.command("run")(reruns.execute)

@@ -71,6 +71,10 @@ def stored(rig: Rig) -> Mapping[str, StoredVariable]:
     return rig.variables.all(rig.flow)
 
 
+def reset(rig: Rig) -> bool:
+    return rig.variables.reset(rig.flow, "last", by="me", reason="why", at=rig.clock.utc())
+
+
 def total_of(rig: Rig, identity: str) -> object:
     return rig.at_destination()[identity][1]
 
@@ -228,15 +232,15 @@ def test_nothing_is_set_while_a_run_may_be_at_work_with_it(database: Database) -
     run_id = rig.queue()
     for change in (
         lambda: rig.variables.set(rig.flow, "last", NewValue(7, by="me", reason="", at=rig.clock.utc())),
-        lambda: rig.variables.reset(rig.flow, "last"),
+        lambda: reset(rig),
     ):
         with pytest.raises(ConflictError) as raised:
             change()
         assert raised.value.code == "already-running"
     rig.execute(run_id)
     rig.variables.set(rig.flow, "last", NewValue(7, by="me", reason="", at=rig.clock.utc()))
-    assert rig.variables.reset(rig.flow, "last")
-    assert not rig.variables.reset(rig.flow, "last")
+    assert reset(rig)
+    assert not reset(rig)
 
 
 def test_a_value_of_another_type_than_now_is_refused_with_the_way_out(database: Database) -> None:
