@@ -41,8 +41,8 @@ class Vocabularies:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[int, Mapping[str, object]]] = OrderedDict()
 
-    def of(self, deployment: Deployment) -> Vocabulary:
-        """What the expressions of a deployment may name.
+    def of(self, deployment: Deployment | Pins) -> Vocabulary:
+        """What the expressions of a deployment may name, or of one that is to be made.
 
         Raises:
             ConfigurationError: code `function-missing` or `lookup-not-found`: something was lost since it was deployed.
@@ -102,10 +102,13 @@ class Vocabularies:
         used = in_order(wanted, lambda name: definitions[name].names if name in definitions else None)
         return Pins({name: current[name].version for name in used}, dict(lookups))
 
-    def clear(self) -> None:
-        """Forget the tables in memory."""
+    def clear(self, *, dry_run: bool) -> tuple[int, int]:
+        """Forget the tables in memory; returns how many, and about how many bytes their values have."""
         with self._lock:
-            self._kept.clear()
+            tables = [values for _, values in self._kept.values()]
+            if not dry_run:
+                self._kept.clear()
+        return len(tables), sum(len(source) + len(str(value)) for values in tables for source, value in values.items())
 
     def _tables(self, lookups: Mapping[str, str]) -> dict[str, Lookup]:
         revisions = self._lookups.revisions(set(lookups.values()))
