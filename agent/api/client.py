@@ -14,9 +14,12 @@ import httpx
 from pydantic import SecretStr
 
 from agent.api import models
+from agent.api.alerts import AlertCalls
 from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
+from agent.api.corrections import Corrections
 from agent.api.endpoint import Endpoint
+from agent.api.filter_templates import FilterTemplates
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
 from agent.api.previews import Previews
@@ -49,12 +52,13 @@ class AgentClient:
             base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
         )
         calls = Calls(self._http)
-        self.records, self.bookmarks = Records(calls), Bookmarks(calls)
+        self.records, self.bookmarks, self.alerts = Records(calls), Bookmarks(calls), AlertCalls(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
         self.real_time = RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
-        self.variables = Variables(calls)
+        self.variables, self.corrections = Variables(calls), Corrections(calls)
+        self.filter_templates = FilterTemplates(calls)
 
     async def __aenter__(self) -> Self:
         return self

@@ -695,6 +695,7 @@ class EventKind(StrEnum):
     CONFIGURATION = "configuration"  # Configuration, or its id alone when it was removed
     FLOW = "flow"  # name of the processflow
     SETTING = "setting"  # Setting
+    ALERTS = "alerts"  # Alerts
     PREVIEW = "preview"  # Preview
 
 

@@ -36,10 +36,12 @@ class Execution(Request):
     Attributes:
         filter: Clauses that all have to hold, in the place of the action filter, for this run alone.
         node: The GET node that they are for; it may be left out where there is one.
+        template: The name of a filter template of that GET's action, whose clauses have to hold as well.
     """
 
     filter: Annotated[list[FilterClause], Field(max_length=200)] | None = None
     node: NodeId = ""
+    template: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")] = ""
 
 
 class Resync(Request):

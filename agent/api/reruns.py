@@ -26,9 +26,12 @@ class Reruns:
         """Try records again: they are read at their source by id, and the bookmark stays."""
         return await self._calls.send("POST", f"/flows/{flow}/resync", models.Run, which)
 
-    async def filtered(self, flow: str, clauses: Sequence[FilterClause], *, node: str = "") -> models.Run:
-        """Run once with a filter in the place of the action filter; the bookmark stays."""
-        execution = Execution(filter=list(clauses), node=node)
+    async def filtered(
+        self, flow: str, clauses: Sequence[FilterClause], *, node: str = "", template: str = ""
+    ) -> models.Run:
+        """Run once with a filter in the place of the action filter; the bookmark stays. The clauses of a filter
+        template have to hold as well."""
+        execution = Execution(filter=list(clauses), node=node, template=template)
         return await self._calls.send("POST", f"/flows/{flow}/runs", models.Run, execution)
 
     async def replay(self, flow: str, window: ReplayWindow) -> models.Run:

@@ -24,12 +24,13 @@ def log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing new lines until interrupted.")] = False,
     level: Annotated[models.LogLevel | None, typer.Option("--level", "-l", help="The least level shown.")] = None,
     flow: Annotated[str, typer.Option("--flow", help="Only this processflow.")] = "",
+    run: Annotated[str, typer.Option("--run", "-r", help="Only this run.")] = "",
     search: Annotated[str, typer.Option("--search", "-s", help="Text to look for in the whole log.")] = "",
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=10_000, help="How many of the newest.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """The log, newest lines last. With --json, one object a line."""
-    wanted = models.LogSearch(level=level, flow=flow, text=search)
+    wanted = models.LogSearch(level=level, flow=flow, run=run, text=search)
 
     async def question(client: AgentClient) -> None:
         hits = await client.search_log(wanted)

@@ -9,9 +9,11 @@ import typer
 from agent import __version__
 from agent.api import models
 from agent.cli import (
+    alerts,
     apps,
     bookmarks,
     events,
+    filter_templates,
     flows,
     functions,
     log,
@@ -47,10 +49,12 @@ app.add_typer(flows.flow, name="flow")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
+app.add_typer(filter_templates.filter_template, name="filter-template")
 app.add_typer(retries.retry, name="retry")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
 app.command("audit")(bookmarks.audit)
+app.command("alerts")(alerts.alerts)
 app.add_typer(functions.function, name="function")
 app.add_typer(lookups.lookup, name="lookup")
 app.command("run")(reruns.execute)
@@ -61,7 +65,7 @@ app.command("preview")(previews.preview)
 app.command("cancel")(runs.cancel)
 app.command("sync-info")(runs.sync_info)
 app.command("snapshot")(snapshots.snapshot)
-app.command("record")(snapshots.record)
+records.record.command("runs")(snapshots.runs_of_record)
 app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # it brings httpx along
 
     from agent.api.client import AgentClient
 
-record = typer.Typer(no_args_is_help=True, help="Records of Sync Info: groups, skip, unskip, delete, export.")
+record = typer.Typer(no_args_is_help=True, help="Records of Sync Info: groups, skip, unskip, delete, export; runs.")
 
 NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
 IdOption = Annotated[list[str] | None, typer.Option("--id", help="The source id of a record; may be given often.")]

@@ -72,21 +72,24 @@ def execute(
             "given several times; all have to hold. The bookmark stays.",
         ),
     ] = None,
+    template: Annotated[
+        str, typer.Option("--template", "-t", help="A filter template of the GET's action, besides clauses or alone.")
+    ] = "",
     node: Annotated[str, typer.Option("--node", "-n", help="The GET node that the filter is for.")] = "",
     wait: WaitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Execute a processflow now."""
-    start(name, _execution(name, filters, node), wait=wait, as_json=as_json)
+    start(name, _execution(name, filters, template, node), wait=wait, as_json=as_json)
 
 
-def _execution(name: str, filters: list[str] | None, node: str) -> Begin:
-    if filters is None:
+def _execution(name: str, filters: list[str] | None, template: str, node: str) -> Begin:
+    if filters is None and not template:
         if node:
             fail(_refused("--node says which GET node a filter is for, and there is none.", "Give --filter too."))
         return lambda client: client.execute(name)
-    clauses = [clause(text) for text in filters]
-    return lambda client: client.reruns.filtered(name, clauses, node=node)
+    clauses = [clause(text) for text in filters or ()]
+    return lambda client: client.reruns.filtered(name, clauses, node=node, template=template)
 
 
 def clause(text: str) -> FilterClause:

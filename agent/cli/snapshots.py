@@ -1,4 +1,4 @@
-"""`opagent snapshot` and `record`: what a run did, node by node and record by record, and which runs had a record."""
+"""`opagent snapshot` and `record runs`: what a run did, node by node, record by record, and which runs had a record."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def snapshot(
         _nodes(run, node, as_json)
 
 
-def record(
+def runs_of_record(
     flow: Annotated[str, typer.Argument(help="The processflow's name.")],
     source_id: Annotated[str, typer.Argument(help="The record's id at its source.")],
     limit: LimitOption = 50,

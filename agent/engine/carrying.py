@@ -379,7 +379,8 @@ class Carrier:
             skipped=len(skipped),
             memory=memory,
             variables=dict(booked.variables),
-            kept=list(booked.kept),
+            # What only the next run is to know is as a bookmark: runs that do something else leave it alone.
+            kept=list(booked.kept) if self._moves_bookmark else [],
             work=self._work(ready, finished=ready.last and over),
             ended=[one for one in tally.ends if one.source_id in (tally.failed if one.state == _FAILED else skipped)],
         )

@@ -35,7 +35,7 @@ class Intended(msgspec.Struct, frozen=True, array_like=True):
         return Batch(
             attributes=tuple(self.attributes),
             source_ids=[source_ids[place] for place in self.places],
-            rows=[_row(row) for row in self.rows],
+            rows=[unpacked_row(row) for row in self.rows],
         )
 
     def pack(self) -> bytes:
@@ -52,10 +52,10 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Intended)
 
 
-def _row(values: list[object]) -> Row:
+def unpacked_row(values: list[object]) -> Row:
     """A row as it was: collections come back as lists of lists."""
     row = (
-        [_row(member) for member in value if isinstance(member, list)] if isinstance(value, list) else value
+        [unpacked_row(member) for member in value if isinstance(member, list)] if isinstance(value, list) else value
         for value in values
     )
     return cast("Row", tuple(row))

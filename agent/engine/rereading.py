@@ -12,10 +12,33 @@ from dataclasses import replace
 from agent.connectors.contract import ReadRequest, SentClause, SentPart
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, Packet
+from agent.domain.processflow import GetNode
+from agent.engine.filters import render
 from agent.engine.reading import Readable
 from agent.engine.record_ids import LISTED_AT_ONCE, sent_clauses, takes_lists, with_ids
+from agent.engine.variable_values import FilterTexts
 
 _MOST_AT_ONCE = 500
+
+
+def retry_clauses(get: GetNode, variables: FilterTexts) -> Sequence[SentPart]:
+    """The retry filter of a GET node, rendered but for the ids.
+
+    Raises:
+        ConfigurationError: code `filter-function` or `unknown-variable`.
+    """
+    return render(
+        get.retry_filters, moment=None, start_from=get.start_from, variables=variables.texts,
+        secret_variables=variables.secret,
+    ).clauses  # fmt: skip
+
+
+async def read_again(
+    source: Readable, clauses: Sequence[SentPart], request: ReadRequest, source_id: str
+) -> bytes | None:
+    """One record by its id; None where it is not there."""
+    found = await Rereading(source, clauses, lambda _after, _limit: ()).documents(request, [source_id])
+    return found.get(source_id)
 
 
 class Rereading:
@@ -43,7 +66,7 @@ class Rereading:
             found = await asyncio.to_thread(self._chosen, after, size + 1)
             ids, more = found[:size], len(found) > size
             after = ids[-1] if ids else after
-            documents = await self._documents(request, ids)
+            documents = await self.documents(request, ids)
             there = [one for one in ids if one in documents]
             yield Packet(
                 source_ids=there,
@@ -55,7 +78,8 @@ class Rereading:
             if not more:
                 return
 
-    async def _documents(self, request: ReadRequest, ids: Sequence[str]) -> dict[str, bytes]:
+    async def documents(self, request: ReadRequest, ids: Sequence[str]) -> dict[str, bytes]:
+        """Some records, as far as they are there."""
         wanted = frozenset(ids)
         documents: dict[str, bytes] = {}
         for one in self._requests(request, ids):

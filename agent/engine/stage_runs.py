@@ -15,26 +15,28 @@ from agent.connectors.contract import WriteTarget
 from agent.domain.errors import FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
-from agent.domain.run_plan import Normal, Replay, Retry, RuntimeFilter
+from agent.domain.run_plan import Normal, Replay, Resend, Retry, RuntimeFilter
 from agent.engine.activity import StageActivity
 from agent.engine.bindings import Bindings
 from agent.engine.blame import blaming
 from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
+from agent.engine.correcting import unpacked
 from agent.engine.delivery import Delivery
 from agent.engine.event_answers import Answering, Answers
-from agent.engine.filters import render
 from agent.engine.journal import RunJournal
+from agent.engine.load import Load
 from agent.engine.pipeline import Pipeline
 from agent.engine.plans import Asked, ask, check_by_id, filters_of, planned, takes_part, writes_again
-from agent.engine.preparation import Preparation
+from agent.engine.preparation import Preparation, Ready
 from agent.engine.reading import Readable, opened
-from agent.engine.rereading import Rereading
-from agent.engine.variable_values import FilterTexts, VariableValues
+from agent.engine.rereading import Rereading, retry_clauses
+from agent.engine.variable_values import Booked, FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
+from agent.store.acknowledgement import StoredBookmark
 from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -132,14 +134,6 @@ class Stages:
             if cursor.finished:
                 return True
             activity.begins()
-            with blaming(stage.source.id):
-                source = await opened(
-                    stage, flow=row.flow, normal=isinstance(row.plan, Normal), events=self.parts.events, stack=stack,
-                    connect=lambda get: self.parts.bindings.connection(
-                        get, self.flow, self.bindings, observer=activity.requests(get.id)
-                    ),
-                    missing=lambda ids: self._tell_missing(stage.source, ids),
-                )  # fmt: skip
             plan = row.plan
             values = VariableValues(
                 self.flow.variables, flow=row.flow, run=row.id, store=self.parts.variables, vocabulary=self.vocabulary
@@ -157,6 +151,16 @@ class Stages:
                 watch=activity.watch(number=cursor.number), moves_bookmark=isinstance(plan, Normal),
                 again=writes_again(plan), chosen=chosen, filter_values=asked_with,
             )  # fmt: skip
+            if isinstance(plan, Resend):
+                return await self._send(stage, plan, carrier, activity)
+            with blaming(stage.source.id):
+                source = await opened(
+                    stage, flow=row.flow, normal=isinstance(plan, Normal), events=self.parts.events, stack=stack,
+                    connect=lambda get: self.parts.bindings.connection(
+                        get, self.flow, self.bindings, observer=activity.requests(get.id)
+                    ),
+                    missing=lambda ids: self._tell_missing(stage.source, ids),
+                )  # fmt: skip
             plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
@@ -173,11 +177,27 @@ class Stages:
                 control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            ended = await pipeline.run(asked.request)
-            ledger.note_work(row.id, carrier.unbooked_work())
-            if ended and self._cursor(stage.source).finished:
-                activity.ended()
-            return ended
+            return self._worked(stage, carrier, activity, ended=await pipeline.run(asked.request))
+
+    def _worked(self, stage: Stage, carrier: Carrier, activity: StageActivity, *, ended: bool) -> bool:
+        """Note what was worked on a stage in this slice; returns whether its read came to its end."""
+        self.parts.ledger.note_work(self.row.id, carrier.unbooked_work())
+        if ended and self._cursor(stage.source).finished:
+            activity.ended()
+        return ended
+
+    async def _send(self, stage: Stage, plan: Resend, carrier: Carrier, activity: StageActivity) -> bool:
+        """Carry a corrected record straight to its POST and on. Nothing is read. Returns whether it is done."""
+        post = next(post for post in stage.posts if post.id == plan.node)
+        self._note(stage)
+        sent = self.parts.runs.correction(plan.edit)
+        attributes, row = unpacked(sent.payload)
+        load = Load([sent.source_id], [sent.fingerprint], (), attributes, [row])
+        ready = Ready(
+            load, None, read=0, unchanged=0, position={}, bookmark=StoredBookmark(None, {}), variables=Booked()
+        )
+        await self.control.unless_cancelled(carrier.carry(ready, straight_to=post))
+        return self._worked(stage, carrier, activity, ended=not self.control.cancelled())
 
     def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
         for one in ids:
@@ -207,12 +227,8 @@ class Stages:
             return source
         get, posts = stage.source, [post.id for post in stage.posts]
         check_by_id(get)
-        rendered = render(
-            get.retry_filters, moment=None, start_from=get.start_from, variables=variables.texts,
-            secret_variables=variables.secret,
-        )  # fmt: skip
         return Rereading(
-            source, rendered.clauses,
+            source, retry_clauses(get, variables),
             lambda after, limit: self.parts.runs.chosen(self.row.id, posts, after=after, limit=limit),
         )  # fmt: skip
 

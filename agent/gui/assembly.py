@@ -20,6 +20,8 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
+from agent.gui.previews.opening import open_preview
+from agent.gui.reruns.opening import open_once
 from agent.gui.schedules.opening import open_schedule
 from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
@@ -61,6 +63,7 @@ class Shell(QObject):
     ) -> None:
         super().__init__()
         self.bridge, self.theme, self._memory, self._welcome = bridge, chosen, memory, welcome
+        self._now = now
         self.ways = Ways()
         self.catalog = Catalog(bridge.scope())
         parts = panels.Parts(bridge, self.catalog, self.ways, now)
@@ -108,6 +111,19 @@ class Shell(QObject):
         dialog.closed.connect(lambda: presenter.close())  # noqa: PLW0108 - signals hold methods weakly, this holds it
         presenter.open()
         dialog.open()
+
+    def open_preview(self, flow: str) -> None:
+        """Show the Preview dialog."""
+        self._show(self.flows)
+        title = self.catalog.flow_title(flow)
+        open_preview(self.bridge, flow, title, execute=self._execute, say=self.window.say, parent=self.window)
+
+    def open_once(self, name: str) -> None:
+        """Show the Execute once dialog."""
+        flow = self.catalog.flow(name)
+        if flow is not None:
+            self._show(self.flows)
+            open_once(self.bridge, flow, self._now(), self.window)
 
     def open_schedule(self, flow: str) -> None:
         """Show the Schedule dialog."""
@@ -169,6 +185,8 @@ class Shell(QObject):
         ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
+        ways.to_preview = self.open_preview
+        ways.to_once = self.open_once
         ways.to_schedule = self.open_schedule
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log

@@ -20,6 +20,8 @@ class Ways:
     to_configuration: Callable[[str], object] = field(default=_nowhere)
     to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
+    to_preview: Callable[[str], object] = field(default=_nowhere)
+    to_once: Callable[[str], object] = field(default=_nowhere)
     to_schedule: Callable[[str], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
@@ -43,6 +45,14 @@ class Ways:
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog."""
         self.to_deploy(flow)
+
+    def open_preview(self, flow: str) -> None:
+        """Show the Preview dialog."""
+        self.to_preview(flow)
+
+    def open_once(self, flow: str) -> None:
+        """Show the Execute once dialog."""
+        self.to_once(flow)
 
     def open_schedule(self, flow: str) -> None:
         """Show the Schedule dialog."""

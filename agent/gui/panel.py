@@ -64,6 +64,12 @@ class Navigator(Protocol):
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog, for a new processflow or to redeploy one."""
 
+    def open_preview(self, flow: str) -> None:
+        """Show what a run of a processflow would do."""
+
+    def open_once(self, flow: str) -> None:
+        """Show the dialog that executes a processflow once with a filter, or over a window of time."""
+
     def open_schedule(self, flow: str) -> None:
         """Show the dialog that says when a processflow runs by itself."""
 

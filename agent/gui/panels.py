@@ -72,6 +72,8 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.records_clicked.connect(presenter.show_records)
     view.log_clicked.connect(presenter.show_log)
     view.schedule_clicked.connect(presenter.schedule)
+    view.once_clicked.connect(presenter.once)
+    view.preview_clicked.connect(presenter.preview)
     view.searched.connect(presenter.search)
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from agent.api.models import AppStatus, ConfigurationState, EnvironmentState, LogLevel
 from agent.domain.packet import SyncState
+from agent.domain.preview import Outcome
 from agent.domain.run import RunState
 
 
@@ -29,6 +30,13 @@ RUN = {
     RunState.PARTIAL: Tone.WARN,
     RunState.FAILED: Tone.ERROR,
     RunState.CANCELLED: Tone.IDLE,
+}
+PREVIEW = {
+    Outcome.CREATED: Tone.OK,
+    Outcome.CHANGED: Tone.INFO,
+    Outcome.LEFT: Tone.IDLE,
+    Outcome.SKIPPED: Tone.IDLE,
+    Outcome.FAILED: Tone.ERROR,
 }
 SYNC = {
     SyncState.UNPROCESSED: Tone.WARN,

@@ -21,17 +21,20 @@ from agent.engine.bindings import Bindings
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
+from agent.service.alerts import AlertDesk
 from agent.service.bookmarks import Bookmarks
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
 from agent.service.configurations import Configurations
+from agent.service.correcting import Correcting, Reading
 from agent.service.cures import Cures
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.event_answers import EventAnswers
 from agent.service.event_parts import EventParts
 from agent.service.events import Hub
+from agent.service.filter_templates import FilterTemplates
 from agent.service.flows import Flows
 from agent.service.functions import FunctionLibrary
 from agent.service.history import History
@@ -57,12 +60,15 @@ from agent.service.trips import Trips
 from agent.service.validations import Validations
 from agent.service.variables import Variables
 from agent.service.worker import Worker
+from agent.store.alerts import AlertStore
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
+from agent.store.corrections import Corrections
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.events import EventStore
+from agent.store.filter_templates import FilterTemplateStore
 from agent.store.functions import FunctionStore
 from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
@@ -218,22 +224,28 @@ class AgentParts:
             store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
             queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
         )  # fmt: skip
-        audit = Audit(self.database)
-        jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact,
-        )  # fmt: skip
-        self.bookmarks = Bookmarks(
-            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
-            clock=self._clock,
-        )  # fmt: skip
-        self.records = Records(
-            sync_info=sync_info,
-            cures=Cures(deployments, compiled),
-            jobs=jobs,
-            deployments=deployments,
-            compiled=compiled,
+        self._assemble_desks(
+            redactor, deployments=deployments, runs=runs, schedules=schedules, sync_info=sync_info, compiled=compiled
         )
-        self.reruns = Reruns(runs=self.runs, deployments=deployments, compiled=compiled, connectors=found)
+        self.variables, self.filter_templates = (
+            Variables(
+                store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
+            ),
+            FilterTemplates(store=FilterTemplateStore(self.database), connectors=found, clock=self._clock),
+        )
+        self.reruns, self.correcting = (
+            Reruns(
+                runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found,
+                templates=self.filter_templates,
+            ),
+            Correcting(
+                Reading(
+                    deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
+                    variables=variables, past=partial(Past, self.database), sync_info=sync_info,
+                ),
+                store=Corrections(self.database), runs=self.runs, rows=runs,
+            ),
+        )  # fmt: skip
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
             hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
@@ -258,9 +270,6 @@ class AgentParts:
             store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
             diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
-        self.variables = Variables(
-            store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
-        )
         self.previews = Previews(
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
@@ -275,6 +284,34 @@ class AgentParts:
             diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
         )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
+
+    def _assemble_desks(
+        self,
+        redactor: Redactor,
+        *,
+        deployments: DeploymentStore,
+        runs: RunStore,
+        schedules: ScheduleStore,
+        sync_info: SyncInfo,
+        compiled: CompiledFlows,
+    ) -> None:
+        """What operators look into and set right by hand."""
+        audit = Audit(self.database)
+        jobs = RecordJobs(
+            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact
+        )
+        self.alerts = AlertDesk(
+            store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
+            sync_info=sync_info, hub=self.hub, clock=self._clock,
+        )  # fmt: skip
+        self.bookmarks = Bookmarks(
+            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
+            clock=self._clock,
+        )  # fmt: skip
+        self.records = Records(
+            sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs, deployments=deployments,
+            compiled=compiled,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Take up runs and open the vault, in the background: the contract answers meanwhile."""
@@ -297,6 +334,7 @@ class AgentParts:
             self.scheduler.stop()
             self.housekeeping.stop()
             self.records.jobs.stop()
+            self.alerts.stop()
             self.environment.stop()
             self.previews.close()
             drained = self.worker.stop(timeout_seconds=drain_seconds)
@@ -352,6 +390,7 @@ class AgentParts:
         self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
+        self.alerts.start()
         self.events.start()
         self.housekeeping.start()
 
@@ -361,6 +400,7 @@ class AgentParts:
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()
+        self.alerts.wake()
         self.events.wake()
 
     def _open_vault(self) -> None:

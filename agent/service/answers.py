@@ -81,7 +81,7 @@ def schema(one: domain_app.Schema) -> models.Schema:
         for action in one.actions
     ]
     return models.Schema(
-        name=one.name, description=one.description, attributes=[_attribute(each) for each in one.attributes],
+        name=one.name, description=one.description, attributes=[attribute(each) for each in one.attributes],
         actions=actions,
     )  # fmt: skip
 
@@ -183,8 +183,9 @@ def _source(report: SourceReport) -> models.VaultSource:
     )  # fmt: skip
 
 
-def _attribute(one: domain_app.Attribute) -> models.Attribute:
+def attribute(one: domain_app.Attribute) -> models.Attribute:
+    """One field of a schema, or of a mapped record."""
     return models.Attribute(
         name=one.name, type=one.type, required=one.required, primary=one.primary, description=one.description,
-        members=[_attribute(member) for member in one.members],
+        members=[attribute(member) for member in one.members],
     )  # fmt: skip

@@ -26,8 +26,8 @@ def runtime_filter(
         NotFoundError: code `node-unknown`.
         ConfigurationError: code `node-needed`, `runtime-filter-empty`, or what is wrong with a clause.
     """
-    get = _chosen_get(flow, node)
-    clauses = tuple(_clause(clause, number) for number, clause in enumerate(given))
+    get = chosen_get(flow, node)
+    clauses = tuple(clause_of(clause, number) for number, clause in enumerate(given))
     _check(flow, get, clauses, connectors)
     return RuntimeFilter({get.id: clauses})
 
@@ -71,7 +71,13 @@ def _check(flow: Processflow, get: GetNode, clauses: Sequence[Clause], connector
         )
 
 
-def _chosen_get(flow: Processflow, node: str) -> GetNode:
+def chosen_get(flow: Processflow, node: str) -> GetNode:
+    """The GET node of that name; the only one where none is named.
+
+    Raises:
+        NotFoundError: code `node-unknown`.
+        ConfigurationError: code `node-needed`.
+    """
     gets = {stage.source.id: stage.source for stage in flow.all_stages}
     if node:
         if node not in gets:
@@ -87,7 +93,12 @@ def _chosen_get(flow: Processflow, node: str) -> GetNode:
     return next(iter(gets.values()))
 
 
-def _clause(clause: FilterClause, number: int) -> Clause:
+def clause_of(clause: FilterClause, number: int) -> Clause:
+    """A clause that was given as the one of that number.
+
+    Raises:
+        ConfigurationError: code `runtime-filter-empty` or `unknown-operator`.
+    """
     key, value = clause.key.strip(), clause.value.strip()
     if not key or not value:
         raise _empty_filter()

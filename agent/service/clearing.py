@@ -15,7 +15,7 @@ from agent.service.compiled import CompiledFlows
 from agent.service.diagnosis import Diagnosis
 from agent.service.previews import Previews
 
-KEPT = "Credentials, deployments, bookmarks, Sync Info, runs and the log stay as they are."
+KEPT = "Credentials, deployments, bookmarks, Sync Info, runs, snapshots and the log stay as they are."
 
 
 class Clearing:

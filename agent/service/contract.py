@@ -17,8 +17,11 @@ from agent.service.agent_parts import AgentParts
 from agent.service.guard import PREFIX
 from agent.service.openapi import describe, names
 from agent.service.routes import (
+    alerts,
     apps,
     bookmarks,
+    corrections,
+    filter_templates,
     flows,
     functions,
     log,
@@ -58,8 +61,8 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.stop = stop
     application.state.prove = prove
     routes = (
-        service, apps, bookmarks, flows, records, schedules, functions, lookups,
-        reruns, previews, snapshots, real_time, variables, log,
+        service, apps, alerts, bookmarks, flows, records, corrections, schedules, functions, lookups,
+        reruns, previews, snapshots, real_time, variables, filter_templates, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

@@ -11,32 +11,40 @@ from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import Processflow, Stage
 from agent.domain.run_plan import Retry
 from agent.engine.plans import check_by_id, reads_by_id
-from agent.service.asked_plans import replay, runtime_filter, unknown_node
+from agent.service.asked_plans import chosen_get, replay, runtime_filter, unknown_node
 from agent.service.compiled import CompiledFlows
+from agent.service.filter_templates import FilterTemplates
 from agent.service.runs import Runs
 from agent.store.deployments import DeploymentStore
+from agent.store.filter_templates import TemplateKey
 from agent.store.plan_records import Choice
+from agent.store.runs import RunStore
 
 
 class Reruns:
     """Starts such runs.
 
     Args:
-        runs: Writes a run down and hands it to the worker.
+        runs: Starts runs.
+        rows: Writes a retry down with its records.
         deployments: What is deployed.
         compiled: The processflows.
         connectors: Names the apps.
+        templates: Filter templates.
     """
 
     def __init__(
         self,
         *,
         runs: Runs,
+        rows: RunStore,
         deployments: DeploymentStore,
         compiled: CompiledFlows,
         connectors: Mapping[str, Connector],
+        templates: FilterTemplates,
     ) -> None:
-        self._runs, self._deployments, self._compiled, self._connectors = runs, deployments, compiled, connectors
+        self._runs, self._rows, self._templates = runs, rows, templates
+        self._deployments, self._compiled, self._connectors = deployments, compiled, connectors
 
     def resync(self, name: str, which: Resync, *, by: str) -> models.Run:
         """Try records again.
@@ -65,7 +73,7 @@ class Reruns:
             search=which.search.strip(),
         )
         try:
-            return self._runs.start(name, Retry({}), by=by, choice=choice)
+            return self._runs.start(name, Retry({}), by=by, write=lambda run: self._rows.retry(run, choice))
         except ConfigurationError as error:
             # Those that would fit may all be where nothing can be read by id.
             if refusal is not None and error.code in {"nothing-to-retry", "record-unknown"}:
@@ -76,13 +84,18 @@ class Reruns:
         """Run now, with a runtime filter where one is given.
 
         Raises:
-            NotFoundError: code `flow-not-found` or `node-unknown`.
+            NotFoundError: code `flow-not-found`, `node-unknown` or `template-not-found`.
             ConfigurationError: code `node-needed`, `runtime-filter-empty`, or what is wrong with a clause.
             ConflictError: as `Runs.start`.
         """
-        if execution is None or execution.filter is None:
+        if execution is None or (execution.filter is None and not execution.template):
             return self._runs.start(name, by=by)
-        plan = runtime_filter(self._flow(name), execution.filter, node=execution.node, connectors=self._connectors)
+        flow, given = self._flow(name), list(execution.filter or ())
+        if execution.template:
+            get = chosen_get(flow, execution.node)
+            app = flow.credentials.get(get.credential, "")
+            given = [*self._templates.clauses(TemplateKey(app, get.schema, get.action, execution.template)), *given]
+        plan = runtime_filter(flow, given, node=execution.node, connectors=self._connectors)
         return self._runs.start(name, plan, by=by)
 
     def replay(self, name: str, window: ReplayWindow, *, by: str) -> models.Run:

@@ -52,19 +52,21 @@ class Runs:
         self._retries = retries
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
 
-    def start(self, flow: str, plan: RunPlan = NORMAL, *, by: str, choice: Choice | None = None) -> models.Run:
+    def start(
+        self, flow: str, plan: RunPlan = NORMAL, *, by: str, write: Callable[[NewRun], object] | None = None
+    ) -> models.Run:
         """Start a run now.
 
         Args:
             flow: The processflow.
             plan: What the run is to do.
             by: Who asked for it.
-            choice: The records of a retry.
+            write: Writes the run down together with what belongs to its plan; without it, the run alone.
 
         Raises:
             ConflictError: code `environment-not-enabled`, `configuration-tripped` or `already-running`.
             NotFoundError: code `flow-not-found`.
-            ConfigurationError: of a retry, code `record-unknown` or `nothing-to-retry`.
+            AgentError: whatever `write` raises.
         """
         deployment = self._deployments.get(flow)
         self._environment.require()
@@ -74,9 +76,9 @@ class Runs:
             id=new_run_id(at), flow=flow, version=deployment.version, trigger=trigger_of(plan), requested_by=by, at=at,
             plan=plan,
         )  # fmt: skip
-        row = self._store.add(run) if choice is None else self._store.retry(run, choice)
-        self._hand_over(row.id)
-        return answers.run(row)
+        (write or self._store.add)(run)
+        self._hand_over(run.id)
+        return answers.run(self._store.get(run.id))
 
     def start_planned(
         self, row: ScheduleRow, progress: Progress, *, planned_for: datetime

@@ -62,7 +62,7 @@ class Variables:
             ConflictError: code `already-running`.
         """
         variable = self._variable(flow, name)
-        if self._store.reset(flow, name):
+        if self._store.reset(flow, name, by=by, reason=request.reason, at=self._clock()):
             self._journal.write("info", f"{by} reset the variable “{name}”: {request.reason}", flow=flow)
         return _shown(variable, None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from agent.store.private_files import unwritable
 from agent.store.redaction import DOTS, Redactor
 
 MEGABYTE = 1_000_000
-_PIECE_RECORDS = 200
+_PIECE_RECORDS = 100
 _LEVEL = 3
 _MOST_NAMES = 10_000
 _SUFFIX = ".preview"
@@ -35,13 +34,13 @@ _DECODER = msgspec.msgpack.Decoder(list[PreviewedRecord])
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Where some records lie in the file: those from `first` on, and how many of each kind there are."""
+    """Where some records lie in the file: those from `first` on. `kinds` are the nodes and outcomes among them."""
 
     offset: int
     size: int
     first: int
     count: int
-    kinds: Counter[tuple[str, Outcome]]
+    kinds: frozenset[tuple[str, Outcome]]
 
 
 class PreviewFile:
@@ -60,6 +59,7 @@ class PreviewFile:
         self.path, self._redactor, self._most_bytes = path, redactor, most_bytes
         self._lock = threading.Lock()
         self._pieces: list[_Piece] = []
+        self._waiting: list[PreviewedRecord] = []
         self._secret_names: dict[str, bool] = {}
         self.bytes = self.count = 0
         self.full = False
@@ -75,18 +75,16 @@ class PreviewFile:
         Raises:
             AgentError: the disk does not take them.
         """
-        for start in range(0, len(records), _PIECE_RECORDS):
-            some = [self._redacted(record) for record in records[start : start + _PIECE_RECORDS]]
-            packed = zstandard.ZstdCompressor(level=_LEVEL).compress(_ENCODER.encode(some))
-            with self._lock:
-                self.full = self.full or self.bytes + len(packed) > self._most_bytes
-                if self.full:
-                    return
-                self._write(packed)
-                kinds = Counter((record.node, record.outcome) for record in some)
-                self._pieces.append(_Piece(self.bytes, len(packed), self.count, len(some), kinds))
-                self.bytes += len(packed)
-                self.count += len(some)
+        redacted = [self._redacted(record) for record in records]
+        with self._lock:
+            if self._file.closed:
+                raise unwritable(self.path, OSError("closed"))
+            if self.full:
+                return
+            self._waiting += redacted
+            self.count += len(redacted)
+            while len(self._waiting) >= _PIECE_RECORDS and not self.full:
+                self._write_piece()
 
     def page(
         self, *, outcome: Outcome | None, node: str, after: int, limit: int
@@ -103,19 +101,18 @@ class PreviewFile:
         """Forget everything."""
         with self._lock:
             self._file.close()
-            self._pieces, self.bytes, self.count = [], 0, 0
+            self._pieces, self._waiting, self.bytes, self.count = [], [], 0, 0
         with suppress(OSError):
             self.path.unlink()
 
     def _records(self, outcome: Outcome | None, node: str, after: int) -> Iterator[tuple[int, PreviewedRecord]]:
         with self._lock:
-            pieces = list(self._pieces)
+            pieces, waiting, first = list(self._pieces), list(self._waiting), self.count - len(self._waiting)
         for piece in pieces:
             if piece.first + piece.count <= after or not _holds(piece, outcome, node):
                 continue
-            for number, record in enumerate(self._read(piece), piece.first):
-                if number >= after and outcome in (None, record.outcome) and node in ("", record.node):
-                    yield number, record
+            yield from _fitting(self._read(piece), piece.first, outcome, node, after)
+        yield from _fitting(waiting, first, outcome, node, after)
 
     def _read(self, piece: _Piece) -> list[PreviewedRecord]:
         with self._lock:
@@ -125,14 +122,24 @@ class PreviewFile:
             packed = self._file.read(piece.size)
         return _DECODER.decode(zstandard.ZstdDecompressor().decompress(packed))
 
-    def _write(self, packed: bytes) -> None:
+    def _write_piece(self) -> None:
+        """Write the first of the records that wait. Where they are too much, the file takes no more."""
+        some, first = self._waiting[:_PIECE_RECORDS], self.count - len(self._waiting)
+        packed = zstandard.ZstdCompressor(level=_LEVEL).compress(_ENCODER.encode(some))
+        if self.bytes + len(packed) > self._most_bytes:
+            self.full, self.count, self._waiting = True, first, []
+            return
         try:
             self._file.seek(self.bytes)
             self._file.write(packed)
             self._file.flush()
-        except (OSError, ValueError) as error:
-            self.full = True
-            raise unwritable(self.path, error if isinstance(error, OSError) else OSError()) from error
+        except OSError as error:
+            self.full, self.count, self._waiting = True, first, []
+            raise unwritable(self.path, error) from error
+        kinds = frozenset((record.node, record.outcome) for record in some)
+        self._pieces.append(_Piece(self.bytes, len(packed), first, len(some), kinds))
+        self.bytes += len(packed)
+        del self._waiting[:_PIECE_RECORDS]
 
     def _redacted(self, record: PreviewedRecord) -> PreviewedRecord:
         """Most records hold no secret, which one look at all their values tells."""
@@ -197,6 +204,14 @@ class PreviewFolder:
 
 def _holds(piece: _Piece, outcome: Outcome | None, node: str) -> bool:
     return any(node in ("", at) and outcome in (None, kind) for at, kind in piece.kinds)
+
+
+def _fitting(
+    records: Sequence[PreviewedRecord], first: int, outcome: Outcome | None, node: str, after: int
+) -> Iterator[tuple[int, PreviewedRecord]]:
+    for number, record in enumerate(records, first):
+        if number >= after and outcome in (None, record.outcome) and node in ("", record.node):
+            yield number, record
 
 
 def _or_none(value: str | None, redact: Callable[[str], str]) -> str | None:

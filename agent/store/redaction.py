@@ -49,6 +49,8 @@ class Redactor:
         self._known: tuple[str, ...] = ()
         self._short: tuple[str, ...] = ()
         self._short_words: re.Pattern[str] | None = None
+        self.registered = 0
+        """How often a secret was registered: what was redacted before the last time may show it."""
 
     def register(self, secret: Secret) -> None:
         """Never let this secret through again. Registering it twice is fine."""
@@ -56,6 +58,7 @@ class Redactor:
         if not text.strip():
             return
         with self._lock:
+            self.registered += 1
             if len(text) < _SHORT:
                 # Taken out inside words, a short one would make the log unreadable, and would be told by its gaps.
                 self._short = tuple(sorted({*self._short, text}, key=len, reverse=True))

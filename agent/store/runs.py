@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
-from agent.domain.run_plan import NORMAL, Retry, RunPlan, parse_run_plan, plan_form
-from agent.store import plan_records
+from agent.domain.run_plan import NORMAL, Resend, Retry, RunPlan, parse_run_plan, plan_form
+from agent.store import corrections, plan_records
+from agent.store.corrections import NewCorrection, Sent
 from agent.store.database import Database
 from agent.store.plan_records import Choice
 from agent.store.tables import HOLDS, PLAN_RECORDS, RUNS, to_milliseconds
@@ -157,6 +158,24 @@ class RunStore:
         with self._database.write() as connection:
             insert_retry(connection, run, choice)
         return self.get(run.id)
+
+    def correct(self, run: NewRun, correction: NewCorrection) -> RunRow:
+        """Write down a new run that sends a correction, in state Queued, and the correction. `run.plan` is a `Resend`.
+
+        Raises:
+            ConflictError: code `already-running` or `record-changed`.
+        """
+        with self._database.write() as connection:
+            number = corrections.add(
+                connection, correction, run=run.id, flow=run.flow, made_by=run.requested_by, made_at=run.at
+            )
+            insert_run(connection, replace(run, plan=Resend(number, correction.node, correction.source_id)))
+        return self.get(run.id)
+
+    def correction(self, number: int) -> Sent:
+        """What a correction sends. Raises NotFoundError."""
+        with self._database.read() as connection:
+            return corrections.sent(connection, number)
 
     def would_retry(self, choice: Choice) -> bool:
         """Whether there is any record that a choice would find."""

@@ -94,6 +94,17 @@ class SyncInfo:
             ]
         return heapq.nlargest(limit, found, key=_place)
 
+    def record(self, flow: str, node: str, source_id: str) -> SyncRow | None:
+        """One record at one POST node."""
+        query = (
+            sa.select(SYNC_INFO)
+            .join(STREAMS, STREAMS.c.id == SYNC_INFO.c.stream)
+            .where(STREAMS.c.flow == flow, STREAMS.c.node == node, SYNC_INFO.c.source_id == source_id)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return _sync_row(row, node) if row is not None else None
+
     def every(self, flow: str, wanted: RecordFilter = ALL) -> Iterator[SyncRow]:
         """All records that fit, as they are at one moment, for as long as it takes; not held in memory together."""
         with self._database.read() as connection:

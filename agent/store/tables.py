@@ -220,6 +220,26 @@ PLAN_RECORDS = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Mapped records that a person corrected and sent: both versions, for good.
+CORRECTIONS = sa.Table(
+    "corrections",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.BigInteger, nullable=False),
+    sa.Column("original", sa.JSON, nullable=False),
+    sa.Column("edited", sa.JSON, nullable=False),
+    # What is sent, with its types.
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Index("corrections_by_record", "flow", "source_id", "id"),
+)
+
 # Until when a Delay holds a packet back: decided once, and still known after a restart.
 HOLDS = sa.Table(
     "holds",
@@ -321,6 +341,17 @@ AUDIT = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("before", sa.JSON(none_as_null=True)),
     sa.Column("after", sa.JSON(none_as_null=True)),
+)
+
+# Since when alerts are there, and who has seen them; what causes them is told by other tables.
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("acknowledged_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("acknowledged_at", Moment),
+    sa.Column("measure", sa.Text, nullable=False, server_default=""),
 )
 
 # How many rows of Sync Info are in each state: counting them would take longer the more there are.
@@ -464,4 +495,17 @@ LOOKUP_ROWS = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Clauses of a filter under a name, for one action.
+FILTER_TEMPLATES = sa.Table(
+    "filter_templates",
+    METADATA,
+    sa.Column("app", sa.Text, primary_key=True),
+    sa.Column("schema", sa.Text, primary_key=True),
+    sa.Column("action", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("clauses", sa.JSON, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Column("saved_by", sa.Text, nullable=False),
 )

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.secret import Secret
 from agent.domain.variables import VariableValue
+from agent.store.audit import AuditLine, note
 from agent.store.database import Database
+from agent.store.redaction import DOTS
 from agent.store.sealing import Sealer
 from agent.store.tables import RUNS, VARIABLES
 
@@ -79,11 +81,17 @@ class VariableStore:
         """
         with self._database.write() as connection:
             _refuse_while_running(connection, flow)
+            before = _value(connection, flow, name)
+            line = AuditLine(
+                new.at, new.by, "variable-set", flow, reason=new.reason, before=_told_value(name, before),
+                after=_told_value(name, new.value),
+            )  # fmt: skip
+            note(connection, line)
             _put(connection, flow, name, value=new.value, changed_at=new.at, changed_by=new.by, run="",
                  reason=new.reason)  # fmt: skip
         return self.all(flow)[name]
 
-    def reset(self, flow: str, name: str) -> bool:
+    def reset(self, flow: str, name: str, *, by: str, reason: str, at: datetime) -> bool:
         """Forget what is stored. Returns whether there was anything.
 
         Raises:
@@ -91,8 +99,13 @@ class VariableStore:
         """
         with self._database.write() as connection:
             _refuse_while_running(connection, flow)
-            gone = connection.execute(VARIABLES.delete().where(_where(flow, name)))
-        return bool(gone.rowcount)
+            before = _value(connection, flow, name)
+            if before is None:
+                return False
+            line = AuditLine(at, by, "variable-reset", flow, reason=reason, before=_told_value(name, before))
+            note(connection, line)
+            connection.execute(VARIABLES.delete().where(_where(flow, name)))
+        return True
 
     def sealed_any(self) -> bool:
         """Whether anything is stored that only an open vault can open."""
@@ -146,6 +159,16 @@ def keep(connection: sa.Connection, run: str, values: Mapping[str, StoredValue],
     for name, value in values.items():
         if flow is not None and (name not in known or known[name] != value):
             _put(connection, flow, name, value=value, changed_at=at, changed_by="", run=run, reason="")
+
+
+def _value(connection: sa.Connection, flow: str, name: str) -> StoredValue | None:
+    value: StoredValue | None = connection.execute(sa.select(VARIABLES.c.value).where(_where(flow, name))).scalar()
+    return value
+
+
+def _told_value(name: str, value: StoredValue | None) -> dict[str, Any] | None:
+    """A value for the audit trail."""
+    return None if value is None else {"variable": name, "value": DOTS if is_sealed(value) else value}
 
 
 def _put(connection: sa.Connection, flow: str, name: str, **values: Any) -> None:

@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -282,7 +282,7 @@ class Clocked:
     """How much processor time some functions take, in the threads that call them."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def clock(self, stack: ExitStack, what: str, module: ModuleType, name: str) -> None:
         """Count the time of a function for what it is part of."""
@@ -319,8 +319,8 @@ def shares(orders: int, rounds: int, *, receipts: bool) -> None:
             found.setdefault(what, []).append(seconds)
         _say(f"  {dict(clocked.seconds)}   data log {size / orders:.1f} bytes per order")
     whole = statistics.median(found.pop("the run"))
-    for what, seconds in found.items():
-        taken = statistics.median(seconds)
+    for what, each in found.items():
+        taken = statistics.median(each)
         _say(f"{what:<12}{taken / whole:8.1%} of the processor time, {taken / orders * 1e6:.2f} µs per order")
 
 

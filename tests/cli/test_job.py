@@ -178,6 +178,33 @@ def test_a_run_is_waited_for_and_its_status_counts(agent: RunningService, quickl
     assert f"Success: {shop.options.orders}" in succeeded(quickly("sync-info", FLOW))
 
 
+def test_what_a_run_did_is_told_by_node_by_record_and_by_packet(
+    agent: RunningService, shop: RunningSandbox, quickly: Run
+) -> None:
+    run = as_json(quickly("runs", "--flow", FLOW, "--json"))["items"][-1]["id"]
+    told = succeeded(agent.opagent("snapshot", run))
+    assert [line.split()[:2] for line in told.splitlines()[2:]] == [
+        ["get-orders", "get"], ["map-orders", "mapper"], ["post-orders", "post"],
+    ]  # fmt: skip
+    assert "Success (manual)" in told
+    assert "map-orders" not in succeeded(quickly("snapshot", run, "--node", "get-orders")).split("\n", 1)[1]
+    page = as_json(quickly("snapshot", run, "--records", "--limit", "3", "--json"))
+    assert len(page["items"]) == 3
+    assert "There are more" in succeeded(quickly("snapshot", run, "--records", "--limit", "3"))
+    assert "No records." in succeeded(quickly("snapshot", run, "--state", "failed"))
+    record = page["items"][0]["source_id"]
+    assert run in succeeded(quickly("record", "runs", FLOW, record))
+    assert "No records." in succeeded(quickly("record", "runs", FLOW, "nobody has this one"))
+    packets = as_json(quickly("snapshot", run, "--packets", "--json"))
+    request = next(one["id"] for one in packets if (one["node"], one["kind"]) == ("get-orders", "request"))
+    content = succeeded(quickly("snapshot", run, "--packet", request))
+    assert json.loads(content)["method"] == "GET"
+    assert shop.options.token not in content
+    assert "Starting data pulling" in succeeded(quickly("log", "--run", run))
+    refused(quickly("snapshot", "nothing"), "nothing")
+    refused(quickly("snapshot", run, "--packet", "nothing"), "not kept")
+
+
 def test_tables_keep_one_line_for_each_row(quickly: Run) -> None:
     lines = succeeded(quickly("runs")).splitlines()
     assert len(lines) == 3

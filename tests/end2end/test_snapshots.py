@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent.api import models
-from agent.api.snapshot_models import KeptKind, NodeState
+from agent.api.client import AgentClient
+from agent.api.snapshot_models import KeptKind, KeptPacketContent, NodeState
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from tests.helpers.shop import Shop, open_shop
@@ -58,9 +60,7 @@ def test_yesterdays_run_shows_nodes_records_packets_and_requests(stage: Stage, s
         ("get-orders", KeptKind.REQUEST), ("get-orders", KeptKind.AFTER), ("map-orders", KeptKind.BEFORE),
         ("map-orders", KeptKind.AFTER), ("post-orders", KeptKind.BEFORE), ("post-orders", KeptKind.REQUEST),
     }  # fmt: skip
-    contents = {
-        kept.id: stage.ask(lambda client, kept=kept: client.snapshots.packet(run.id, kept.id)) for kept in packets
-    }
+    contents = {kept.id: stage.ask(partial(_content, run.id, kept.id)) for kept in packets}
     assert all(json.loads(content.content) for content in contents.values())
     assert all(shop.token not in content.content for content in contents.values())
     asked = next(one for one in contents.values() if (one.packet.node, one.packet.kind) == ("get-orders", "request"))
@@ -108,3 +108,7 @@ def test_diagnosis_mode_writes_plain_files_and_clearing_while_runs_go_on_harms_n
     assert {one.file for one in kept if one.file} == {str(path) for path in files}
     (count,) = stage.rows("SELECT count(*) FROM orders")[0]
     assert count == stage.records(FLOW).counts[SyncState.SUCCESS]
+
+
+async def _content(run: str, packet: str, client: AgentClient) -> KeptPacketContent:
+    return await client.snapshots.packet(run, packet)

@@ -14,6 +14,7 @@ from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.previews.dialog import PreviewDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
 from tests.helpers.fake_client import FakeClient, vault_in_state
@@ -178,6 +179,14 @@ def _schedule(flow: str) -> Steps:
     return lambda shell, _: [partial(shell.open_schedule, flow)]
 
 
+def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    def select() -> None:
+        dialog = shell.window.findChildren(PreviewDialog)[-1]
+        dialog.table.setCurrentIndex(dialog.model.index(5, 0))
+
+    return [partial(shell.open_preview, "orders-to-database"), lambda: None, select]
+
+
 def _clear(*buttons: str) -> Steps:
     def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
         def press(name: str) -> None:
@@ -208,6 +217,8 @@ def _last(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
 SCENES: dict[str, Scene] = {
     "schedule": Scene(_schedule("orders-to-database")),
     "schedule-alert": Scene(_schedule("stock-to-store")),
+    "preview": Scene(_preview),
+    "once": Scene(lambda shell, _: [partial(shell.open_once, "orders-to-database")]),
     "sign-in": Scene(signed_in=False),
     "sign-in-wrong": Scene(_wrong, signed_in=False),
     "first-start": Scene(prepare=_first_start, signed_in=False),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -22,12 +22,22 @@ from agent.api.models import (
     LogLevel,
     ValidationState,
 )
+from agent.api.preview_models import (
+    Preview,
+    PreviewChange,
+    PreviewedRecord,
+    PreviewPage,
+    PreviewRequest,
+    PreviewState,
+    PreviewTotals,
+)
 from agent.api.record_models import ExportFormat, RecordChoice, RecordJob, RecordJobState, SkipRequest, Wanted
-from agent.api.rerun_models import Resync
+from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
 from agent.domain.plan_form import parse_plan, plan_form
+from agent.domain.preview import Outcome
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
@@ -416,6 +426,11 @@ class FakeClient:
         return FakeReruns(self)
 
     @property
+    def previews(self) -> FakePreviews:
+        """What runs would do."""
+        return FakePreviews(self)
+
+    @property
     def records(self) -> FakeRecords:
         """What is done to many records."""
         return FakeRecords(self)
@@ -573,6 +588,16 @@ class FakeReruns:
     def __init__(self, client: FakeClient) -> None:
         self._client = client
 
+    async def filtered(self, flow: str, clauses: Sequence[FilterClause], *, node: str = "") -> models.Run:
+        await self._client._enter("filtered")
+        self._client.asked.append(Execution(filter=list(clauses), node=node))
+        return run(flow, RunState.QUEUED, self._client.now, identity="r-filtered")
+
+    async def replay(self, flow: str, window: ReplayWindow) -> models.Run:
+        await self._client._enter("replay")
+        self._client.asked.append(window)
+        return run(flow, RunState.QUEUED, self._client.now, identity="r-replay")
+
     async def resync(self, flow: str, which: Resync) -> models.Run:
         await self._client._enter("resync")
         self._client.asked.append(which)
@@ -581,6 +606,49 @@ class FakeReruns:
             {"state": SyncState.SUCCESS, "message": "", "remedy": ""},
         )
         return run(flow, RunState.QUEUED, self._client.now, identity="r-retry")
+
+
+class FakePreviews:
+    """`agent.api.previews.Previews` of a pretended service: 1,000 records of more, most of them as they are."""
+
+    def __init__(self, client: FakeClient) -> None:
+        self._client = client
+
+    async def start(self, request: PreviewRequest) -> Preview:
+        await self._client._enter("start_preview")
+        self._client.asked.append(request)
+        return self._preview(request.flow, PreviewState.RUNNING, request.limit)
+
+    async def get(self, preview_id: str, *, wait_seconds: float = 0) -> Preview:
+        await self._client._enter("preview")
+        flow, _, limit = preview_id.partition(":")
+        return self._preview(flow, PreviewState.DONE, int(limit))
+
+    async def stop(self, preview_id: str) -> Preview:
+        await self._client._enter("stop_preview")
+        flow, _, limit = preview_id.partition(":")
+        return self._preview(flow, PreviewState.CANCELLED, int(limit))
+
+    async def records(
+        self, preview_id: str, *, outcome: Outcome | None = None, node: str = "", after: str = "", limit: int = 100
+    ) -> PreviewPage:
+        await self._client._enter("preview_records")
+        found = [one for one in previewed_records() if outcome in (None, one.outcome)]
+        start = int(after or 0)
+        following = str(start + limit) if start + limit < len(found) else None
+        return PreviewPage(items=found[start : start + limit], next=following)
+
+    def _preview(self, flow: str, state: PreviewState, limit: int) -> Preview:
+        read = 420 if state is PreviewState.RUNNING else limit or 1_480
+        totals = PreviewTotals(
+            node="post", title="Write orders", created=64, changed=36, left=read - 108, skipped=3, failed=5,
+            notes=["The column “channel” would be added to the table “orders”."],
+        )  # fmt: skip
+        return Preview(
+            id=f"{flow}:{limit}", flow=flow, title=flow, version=3, state=state, requested_by="anna",
+            started_at=self._client.now, limit=limit, read=read, more=bool(limit) and state is PreviewState.DONE,
+            totals=[totals], records=read, activity="Reading orders",
+        )  # fmt: skip
 
 
 class FakeRecords:
@@ -849,6 +917,31 @@ def schedules(now: datetime) -> dict[str, models.Schedule]:
         "orders-to-database": planned_schedule("orders-to-database", quarter, now, runs=412, misfires=3),
         "stock-to-store": planned_schedule("stock-to-store", hourly, now, runs=96, missed=9, alert=ALERT),
     }
+
+
+def previewed_records() -> list[PreviewedRecord]:
+    """What a preview found: 64 would be created, 36 changed, some left, three skipped, five fail."""
+    outcomes = [Outcome.FAILED] * 5 + [Outcome.CHANGED] * 36 + [Outcome.CREATED] * 64 + [Outcome.SKIPPED] * 3
+    outcomes += [Outcome.LEFT] * 200
+    changes = [
+        PreviewChange(attribute="status", old="Awaiting Payment", new="Shipped"),
+        PreviewChange(attribute="total", old="129.90", new="119.90"),
+        PreviewChange(attribute="lines[7].quantity", old=None, new="2"),
+    ]
+    words = {
+        Outcome.FAILED: ("The attribute email has no value.", "Enter the customer's e-mail address in the store."),
+        Outcome.SKIPPED: ("Skipped by anna: a test order.", ""),
+        Outcome.LEFT: ("It is there already, with the same values.", ""),
+    }
+    return [
+        PreviewedRecord(
+            number=number, node="post", source_id=str(100 + number), destination_id=str(100 + number),
+            outcome=outcome, changes=changes if outcome is Outcome.CHANGED else [],
+            message=words.get(outcome, ("", ""))[0], remedy=words.get(outcome, ("", ""))[1],
+            stand_in=outcome is Outcome.CREATED,
+        )
+        for number, outcome in enumerate(outcomes)
+    ]  # fmt: skip
 
 
 def sync_records(now: datetime, count: int = 240) -> list[models.SyncRecord]:

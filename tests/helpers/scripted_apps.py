@@ -16,12 +16,17 @@ from typing import Any, Self
 
 import msgspec
 
-from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, SentClause, WriteTarget
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.errors import AmbiguousWriteError, RecordError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet, Row, WriteReport
 from agent.domain.secret import Secret
 from tests.helpers.virtual_clock import START
+
+
+def clauses_of(request: ReadRequest) -> list[SentClause]:
+    """The clauses of a read that stand by themselves."""
+    return [part for part in request.clauses if isinstance(part, SentClause)]
 
 
 class Crash(BaseException):
@@ -122,12 +127,12 @@ class Source:
     async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
         """Packets of what changed after the bookmark, from the position on."""
         self.reads.append(request)
-        if request.ids or "id" in {clause.key for clause in request.clauses}:
+        if request.ids or "id" in {clause.key for clause in clauses_of(request)}:
             yield self._chosen(request)
             return
         begin = request.bookmark.detail.get("change", 0) if request.bookmark is not None else 0
         end = self.changes + 1_000_000
-        sent = {clause.key: clause.value for clause in request.clauses}
+        sent = {clause.key: clause.value for clause in clauses_of(request)}
         if "until" in sent:
             begin, end = _change_at(sent["since"]) - 1, _change_at(sent["until"])
         after: Any = request.position["change"] if request.position is not None else begin
@@ -156,7 +161,7 @@ class Source:
     def _chosen(self, request: ReadRequest) -> Packet:
         """Those of the records with these ids that are there, as an app gives them that can be asked so."""
         self.steps.reach("read by id")
-        given = [clause.value for clause in request.clauses if clause.key == "id"]
+        given = [clause.value for clause in clauses_of(request) if clause.key == "id"]
         ids = request.ids or [one for value in given for one in value.split(",")]
         there = [one for one in ids if one in self.records]
         documents = [msgspec.json.encode(self.records[one][1]) for one in there]

@@ -51,9 +51,9 @@ async def test_a_node_and_a_processflow_that_are_not_there_are_named(deployed: I
         with pytest.raises(NotFoundError) as caught:
             await client.bookmarks.set(FLOW, "post-orders", None, reason="x")
         assert (caught.value.code, caught.value.remedy) == ("node-not-found", "It has get-orders.")
-        with pytest.raises(AgentError) as caught:
+        with pytest.raises(AgentError) as unheard:
             await client.bookmarks.all("unheard-of")
-        assert caught.value.code == "flow-not-found"
+        assert unheard.value.code == "flow-not-found"
 
 
 async def test_a_reason_is_demanded(deployed: Inside) -> None:

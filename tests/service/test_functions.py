@@ -104,14 +104,16 @@ async def test_a_change_that_breaks_a_function_that_calls_it_is_refused(inside: 
         assert (await client.functions.save(NET)).function.version == 2
 
 
-async def test_a_deployment_keeps_the_versions_that_it_was_deployed_with(inside: Inside) -> None:
+async def test_a_deployment_keeps_the_versions_that_it_was_deployed_with(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document = COPY.replace("value: id,", "value: '$half(id)',")
     half = FunctionDraft(
         name="half", parameters=["a"], body="$floor($a / 2)", examples=[FunctionExample(arguments=[4], result=2)]
     )
     async with inside.client() as client:
         await client.save_configuration(database_draft(inside.parts.folders.data / "shop.db"))
-        inside.parts.environment.require = lambda: None  # type: ignore[method-assign]
+        monkeypatch.setattr(inside.parts.environment, "require", lambda **_: None)
         result = await client.check_flow(DocumentRequest(document=document))
         assert [problem.code for problem in result.problems] == ["unknown-function"]
         await client.functions.save(half)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from agent.api import models
 from agent.api.client import AgentClient
@@ -111,6 +112,30 @@ def store_state(shop: RunningSandbox) -> object:
         return changes, dict(store.inventory._quantities), store.inventory.version, dict(store.inventory.writes)
 
 
+_STOCK = "CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER); INSERT INTO stock VALUES " + ", ".join(
+    f"('SKU-{number:06}', {400 + number})" for number in range(1, 11)
+)
+_INVOICES = (
+    "CREATE TABLE invoices (id INTEGER PRIMARY KEY, state TEXT, total DECIMAL(10, 2), currency TEXT, "
+    "changed_at DATETIME);"
+    "INSERT INTO invoices VALUES (1, 'open', 5, 'EUR', '2026-01-01T00:00:00Z'), "
+    "(2, 'paid', 5000, 'EUR', '2026-01-02T00:00:00Z'), (3, 'paid', 5, 'EUR', '2026-01-03T00:00:00Z')"
+)
+SOURCES = {"stock-to-store.yaml": _STOCK, "stock-in-portions.yaml": _STOCK, "invoices-to-check.yaml": _INVOICES}
+"""What samples read that do not read from the store."""
+
+CHANGES = dict.fromkeys(SOURCES, "UPDATE stock SET inventory_level = 3 WHERE sku = 'SKU-000009'") | {
+    "invoices-to-check.yaml": "UPDATE invoices SET state = 'overdue', changed_at = '2026-01-04T00:00:00Z' WHERE id = 1"
+}
+
+
+def fill(path: Path, script: str) -> None:
+    """Run statements on a database."""
+    if script:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(script)
+
+
 class Everything:
     """All that a preview could change, as it is now."""
 
@@ -140,11 +165,7 @@ class Everything:
 async def test_a_preview_of_a_sample_changes_nothing_anywhere_and_says_what_the_run_does(
     client: AgentClient, running_inside: Inside, shop: RunningSandbox, target: Path, name: str
 ) -> None:
-    if name.startswith("stock"):
-        levels = [(f"SKU-{number:06}", 400 + number) for number in range(1, 11)]
-        with closing(sqlite3.connect(target)) as connection, connection:
-            connection.execute("CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER)")
-            connection.executemany("INSERT INTO stock VALUES (?, ?)", levels)
+    fill(target, SOURCES.get(name, ""))
 
     everything = Everything(running_inside, shop, target)
     first = await previewed(client, PreviewRequest(document=document(name)))
@@ -158,12 +179,9 @@ async def test_a_preview_of_a_sample_changes_nothing_anywhere_and_says_what_the_
     assert (run.state, run.counts.failed, run.counts.skipped) == (RunState.SUCCESS, sums[4], sums[3])
     assert run.counts.written == sum(sums[:3])
 
-    if name.startswith("stock"):
-        with closing(sqlite3.connect(target)) as connection, connection:
-            connection.execute("UPDATE stock SET inventory_level = 3 WHERE sku = 'SKU-000009'")
-    else:
-        shop.store.edit_order(7, status_id=2)
-        shop.store.edit_customer(3, last_name="Changed")
+    fill(target, CHANGES.get(name, ""))
+    shop.store.edit_order(7, status_id=2)
+    shop.store.edit_customer(3, last_name="Changed")
     everything = Everything(running_inside, shop, target)
     again = await previewed(client, PreviewRequest(flow=flow))
     everything.is_unchanged()
@@ -281,7 +299,7 @@ async def test_a_preview_beside_a_run_of_the_same_flow_is_told_as_it_goes_and_ca
         assert going_on.state is PreviewState.RUNNING
         cancelled = await client.previews.stop(going_on.id)
         assert cancelled.state is PreviewState.CANCELLED
-        kinds = []
+        kinds: list[str] = []
         while not kinds or kinds[-1] != "Cancelled":
             event = await listener.next(20)
             assert event is not None
@@ -358,6 +376,25 @@ async def test_what_cannot_be_previewed_is_refused_at_once(client: AgentClient, 
     with pytest.raises(ConflictError) as off:
         await client.previews.start(PreviewRequest(document=fine))
     assert (off.value.code, off.value.message) == ("environment-not-enabled", "Environment is not enabled")
+
+
+async def test_while_the_vault_is_locked_it_says_how_to_unlock_it(tmp_path: Path, shop: RunningSandbox) -> None:
+    before = Inside(tmp_path / "agent")
+    async with before.client() as client:
+        await client.set_up_vault(models.VaultSetUp(kind="passphrase", passphrase=SecretStr("open sesame, please")))
+        await client.change_setting("enable_environment", "true")
+        await client.save_configuration(store_draft(shop))
+        await client.save_configuration(database_draft(tmp_path / "target.db"))
+    before.close()
+    after = Inside(tmp_path / "agent")
+    after.parts.start()
+    try:
+        async with after.client() as client:
+            with pytest.raises(ConflictError) as locked:
+                await client.previews.start(PreviewRequest(document=document("orders-to-database.yaml")))
+    finally:
+        after.close()
+    assert (locked.value.code, "unlock" in locked.value.remedy) == ("environment-starting", True)
 
 
 async def test_without_an_app_configuration_it_says_what_is_missing(running_inside: Inside, tmp_path: Path) -> None:

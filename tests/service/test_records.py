@@ -152,8 +152,8 @@ async def test_a_file_holds_what_fits_and_runs_nothing(inside: Inside) -> None:
     cells = list(book.worksheets[0].iter_rows())
     assert len(cells) == 10
     assert {row[1].data_type for row in cells} == {"s"}
-    assert cells[1][1].value.startswith("=cmd")
-    assert cells[1][9].is_date
+    assert str(cells[1][1].value).startswith("=cmd")
+    assert isinstance(cells[1][9].value, datetime)
 
 
 async def test_an_empty_file_has_its_headings(inside: Inside) -> None:

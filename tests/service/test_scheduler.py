@@ -106,7 +106,7 @@ class Stand:
         )  # fmt: skip
         self.schedules = Schedules(
             store=self.store, deployments=self.deployments, hub=self.hub, clock=self.clock, zone="Europe/Berlin",
-            changed=self.scheduler.wake,
+            changed=self.scheduler.wake, by_events=lambda _: False,
         )  # fmt: skip
 
     def clock(self) -> datetime:

@@ -81,6 +81,14 @@ async def test_a_variable_is_shown_set_and_reset_and_a_run_moves_it(running_insi
         assert (await ran(client)).counts.read == 3
         bounds = await client.log_bounds()
         lines = (await client.log_page(bounds.first, 256)).items
+        trail = (await client.bookmarks.audit(flow="copy")).items
+    assert [(line.what, line.reason) for line in trail] == [
+        ("variable-reset", "from the beginning"),
+        ("variable-set", "read two again"),
+        ("variable-set", "from the supplier"),
+    ]
+    assert "••••" in trail[-1].after
+    assert "1" in trail[1].after
     told = [line.message for line in lines if "the variable" in line.message]
     assert [line.partition(" ")[2] for line in told if "“key” has" not in line] == [
         "set the variable “key” to another value: from the supplier",

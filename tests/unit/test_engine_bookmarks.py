@@ -17,6 +17,7 @@ from agent.store.bookmarks import BookmarkRow, BookmarkStore
 from agent.store.database import Database
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.flow_rig import Rig
+from tests.helpers.scripted_apps import clauses_of
 
 MOMENT = datetime(2026, 1, 31, 9, 15, tzinfo=UTC)
 
@@ -62,7 +63,7 @@ def test_a_set_bookmark_is_what_the_next_run_asks_from_and_what_it_then_moves_on
     run = rig.execute()
     request = rig.source.reads[-1]
     assert request.bookmark == moved.bookmark
-    assert [clause.value for clause in request.clauses if clause.key == "since"] == ["2026-01-31T09:15:00Z"]
+    assert [clause.value for clause in clauses_of(request) if clause.key == "since"] == ["2026-01-31T09:15:00Z"]
     row = next(row for row in BookmarkStore(rig.database).all(rig.flow) if row.node == "get")
     assert (row.run, row.set_by) == (run.id, "")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import jsonatapy
 import pytest
 
@@ -42,10 +44,14 @@ KNOWN = Known({"net": Definition("net", ("gross",), "$gross")}, {"countries", "c
 
 
 def problems(
-    total: str = "total", condition: str = "true", known: Known | None = KNOWN, **changed: str
+    total: str = "total",
+    condition: str = "true",
+    known: Known | None = KNOWN,
+    more: Mapping[str, str] | None = None,
+    **changed: str,
 ) -> list[Problem]:
     text = DOCUMENT.replace("TOTAL", total).replace("CONDITION", condition)
-    for before, after in changed.items():
+    for before, after in {**changed, **(more or {})}.items():
         text = text.replace(before, after)
     document = parse(text.encode(), file="rows.yaml")
     assert document.problems == ()
@@ -90,14 +96,14 @@ def test_a_missing_table_is_reported_with_the_way_to_it() -> None:
 
 def test_a_variable_of_the_same_name_as_a_function_that_is_used_is_reported() -> None:
     variables = {"lookups:": "variables: {net: 1}\nlookups:"}
-    assert problems("total", **variables) == []
-    clashing = problems("$net(total)", **variables)
+    assert problems("total", more=variables) == []
+    clashing = problems("$net(total)", more=variables)
     assert [(problem.code, problem.line, problem.column) for problem in clashing] == [("name-clash", 4, 13)]
 
 
 def test_the_expressions_of_variables_are_checked_too() -> None:
     variables = {"lookups:": "variables: {newest: {expression: $nett(1)}}\nlookups:"}
-    (problem,) = problems(**variables)
+    (problem,) = problems(more=variables)
     assert (problem.code, problem.line, problem.column) == ("unknown-function", 4, 34)
 
 

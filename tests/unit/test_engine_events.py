@@ -25,7 +25,7 @@ from agent.engine.event_answers import Answer
 from agent.engine.runner import Then
 from agent.store.database import Database
 from tests.helpers.flow_rig import QuickControl, Rig
-from tests.helpers.scripted_apps import Crash, Source, scripted_app
+from tests.helpers.scripted_apps import Crash, Source, clauses_of, scripted_app
 
 _names = itertools.count()
 
@@ -100,7 +100,7 @@ class Catalogue(Source):
     async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
         self.reads.append(request)
         self.steps.reach("read")
-        wanted = request.clauses[0].value.split(",")
+        wanted = clauses_of(request)[0].value.split(",")
         found = [one for one in wanted if one in self.records]
         after: Any = request.position["after"] if request.position is not None else 0
         for index in range(after, len(found)):
@@ -114,8 +114,8 @@ class Catalogue(Source):
 
 def catalogue(rig: Rig) -> Catalogue:
     """Put a catalogue behind the token `from`."""
-    rig.sources["records"] = Catalogue(rig.steps)
-    return rig.sources["records"]
+    found = rig.sources["records"] = Catalogue(rig.steps)
+    return found
 
 
 def test_events_reach_the_destination_in_order_and_only_once(database: Database) -> None:
@@ -230,7 +230,7 @@ def test_a_get_fetches_what_events_name_many_at_once_where_the_filter_is_a_list(
     for identity in ("r0", "r1", "r1", "r2"):
         rig.receive((identity, b"{}"))
     rig.execute()
-    assert [request.clauses[0].value for request in source.reads] == ["r0,r1,r2"]
+    assert [clauses_of(request)[0].value for request in source.reads] == ["r0,r1,r2"]
     assert set(rig.at_destination()) == {"r0", "r1", "r2"}
 
 
@@ -241,7 +241,7 @@ def test_a_get_fetches_what_events_name_one_by_one_where_the_filter_takes_one(da
     for identity in ("r0", "r1"):
         rig.receive((identity, b"{}"))
     rig.execute()
-    assert [request.clauses[0].value for request in source.reads] == ["r0", "r1"]
+    assert [clauses_of(request)[0].value for request in source.reads] == ["r0", "r1"]
     assert set(rig.at_destination()) == {"r0", "r1"}
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import tracemalloc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from agent.connectors.contract import Present, WriteTarget
+from agent.connectors.contract import Present, ReadRequest, WriteTarget
 from agent.domain.clauses import Clause
 from agent.domain.errors import AgentError, TransientError
-from agent.domain.packet import Batch
+from agent.domain.packet import Batch, Bookmark, Packet
 from agent.domain.preview import FieldChange, Outcome, PreviewedRecord
 from agent.domain.run_plan import NORMAL, RunPlan, RuntimeFilter
 from agent.engine.bindings import Bindings
@@ -28,7 +29,7 @@ from agent.store.past import Past
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import TOKENS, NoSecrets, Rig
-from tests.helpers.scripted_apps import Destination, outage, scripted_app
+from tests.helpers.scripted_apps import Destination, Source, outage, scripted_app
 
 
 @dataclass
@@ -384,3 +385,58 @@ def test_where_a_run_would_stop_because_so_much_fails_it_is_said(rig: Rig) -> No
 
     assert found.totals() == {Outcome.FAILED: 600}
     assert ("post", TOO_MANY_FAIL) in found.notes
+
+
+# -- events and memory -------------------------------------------------------------------------------------------------
+
+
+def test_events_that_wait_are_previewed_and_go_on_waiting(rig: Rig, tmp_path: Path) -> None:
+    rig.deploy(document("start map post", start="{type: start, trigger: event, id: id}"))
+    rig.receive(("a", b'{"id": "a", "total": 1}'), ("b", b'{"id": "b", "total": "many"}'))
+    before = contents(tmp_path)
+
+    for _ in range(2):
+        found = preview(rig)
+        assert (set(found.of(Outcome.CREATED)), set(found.of(Outcome.FAILED))) == ({"a"}, {"b"})
+
+    assert contents(tmp_path) == before
+    run = rig.execute()
+    assert (run.counts.written, run.counts.failed) == (1, 1)
+
+
+class Counting(Listener):
+    """Lets records go once they are counted."""
+
+    kept = 0
+
+    def take(self, records: Sequence[PreviewedRecord]) -> None:
+        self.kept += len(records)
+
+
+class Stream(Source):
+    """So many records, made when they are read."""
+
+    length = 0
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
+        for start in range(0, self.length, request.packet_records):
+            numbers = range(start, min(start + request.packet_records, self.length))
+            documents = [f'{{"id": "r{number}", "version": 1, "total": {number}}}'.encode() for number in numbers]
+            last = numbers.stop == self.length
+            ids = [f"r{number}" for number in numbers]
+            yield Packet(ids, documents, {}, Bookmark() if last else None)
+
+
+def test_memory_does_not_grow_with_the_number_of_records(database: Database) -> None:
+    rig = Rig(database)
+    rig.sources["records"] = stream = Stream(rig.steps)
+    rig.destination.packet_size = 100
+    peaks = []
+    for stream.length in (500, 3_000, 12_000):
+        listener = Counting()
+        tracemalloc.start()
+        preview(rig, listener=listener)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert listener.kept == stream.length
+    assert peaks[2] < peaks[1] * 1.5

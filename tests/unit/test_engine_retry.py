@@ -13,7 +13,7 @@ from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState, Trigger
 from agent.store.database import Database
 from tests.helpers.flow_rig import DOCUMENT, Rig
-from tests.helpers.scripted_apps import Crash, outage
+from tests.helpers.scripted_apps import Crash, clauses_of, outage
 
 REFUSED = "It has no price."
 
@@ -214,7 +214,7 @@ def test_a_written_retry_filter_is_used(database: Database, clause: str, sent: l
     rig.destination.refused.clear()
     assert rig.execute(rig.queue_retry("r2", "r3")).counts == Counts(read=2, written=2)
     requests = rig.source.reads[reads:]
-    assert [[clause.value for clause in request.clauses] for request in requests] == [[one] for one in sent]
+    assert [[clause.value for clause in clauses_of(request)] for request in requests] == [[one] for one in sent]
     assert all(not request.ids for request in requests)
 
 

@@ -247,8 +247,13 @@ def _totals(destination: Destination) -> dict[str, object]:
 
 def test_states_and_tries_are_those_of_the_model(database: Database, request: pytest.FixtureRequest) -> None:
     courses = max(request.config.getoption("--cases") // 50, 1)
+
+    class CourseHere(Course):
+        def __init__(self) -> None:
+            super().__init__(database)
+
     run_state_machine_as_test(
-        lambda: Course(database),
+        CourseHere,
         settings=settings(
             max_examples=courses, stateful_step_count=15, deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -18,7 +18,7 @@ from agent.engine.control import RunControl
 from agent.engine.runner import Then
 from agent.store.database import Database
 from tests.helpers.flow_rig import DOCUMENT, QuickControl, RecordingJournal, Rig
-from tests.helpers.scripted_apps import Crash, moment_of, outage, unanswered
+from tests.helpers.scripted_apps import Crash, clauses_of, moment_of, outage, unanswered
 
 SEVERAL = """\
   get-2: {type: get, credential: from, schema: records, action: GET}
@@ -69,7 +69,7 @@ def test_the_next_run_reads_what_changed_and_nothing_else(rig: Rig) -> None:
     run = rig.execute()
     assert (run.message, run.counts) == ("1 record written.", Counts(read=1, written=1))
     assert rig.at_destination() == rig.expected()
-    sent = [clause.value for read in rig.source.reads for clause in read.clauses]
+    sent = [clause.value for read in rig.source.reads for clause in clauses_of(read)]
     assert sent == ["2026-11-24T09:00:08Z"] * 2
 
 

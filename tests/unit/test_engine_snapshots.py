@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def came_and_went(work: NodeWork) -> tuple[int, int, int, int, int]:
     return work.packets_in, work.records_in, work.packets_out, work.records_out, work.failed
 
 
-def kept(rig: Rig, node: str, kind: KeptKind) -> list[object]:
+def kept(rig: Rig, node: str, kind: KeptKind) -> list[Any]:
     return [json.loads(one.content) for one in rig.journal.packets if (one.node, one.kind) == (node, kind)]
 
 
@@ -182,8 +183,8 @@ def test_the_data_log_is_searched_and_filtered_page_by_page(rig: Rig) -> None:
     snapshots = Snapshots(rig.database)
 
     def page(**wanted: object) -> list[str]:
-        asked = {"node": "", "state": None, "search": "", "after": "", "limit": 100} | wanted
-        return [one.source_id for one in snapshots.records(run.id, **asked)]  # type: ignore[arg-type]
+        asked: dict[str, Any] = {"node": "", "state": None, "search": "", "after": "", "limit": 100} | wanted
+        return [one.source_id for one in snapshots.records(run.id, **asked)]
 
     assert page(state=SyncState.FAILED) == page(search="TOO LONG") == ["r7", "r21"]
     assert page(search="dr2", limit=3) == ["r2", "r20", "r22"]
@@ -232,11 +233,11 @@ def test_a_sample_shows_the_first_records_at_each_node_and_those_that_failed(rig
     rig.source.put("r70", total="many")
     rig.destination.refused["r60"] = "Refused."
     rig.execute(budget_seconds=0)
-    assert [len(one) for one in kept(rig, "get", KeptKind.AFTER)] == [10]  # type: ignore[arg-type]
-    assert [len(one) for one in kept(rig, "map", KeptKind.BEFORE)] == [10]  # type: ignore[arg-type]
-    assert [len(one) for one in kept(rig, "post", KeptKind.BEFORE)] == [10]  # type: ignore[arg-type]
-    ((unmappable,),) = kept(rig, "map", KeptKind.FAILED)  # type: ignore[misc]
-    ((refused,),) = kept(rig, "post", KeptKind.FAILED)  # type: ignore[misc]
+    assert [len(one) for one in kept(rig, "get", KeptKind.AFTER)] == [10]
+    assert [len(one) for one in kept(rig, "map", KeptKind.BEFORE)] == [10]
+    assert [len(one) for one in kept(rig, "post", KeptKind.BEFORE)] == [10]
+    ((unmappable,),) = kept(rig, "map", KeptKind.FAILED)
+    ((refused,),) = kept(rig, "post", KeptKind.FAILED)
     assert (unmappable["id"], unmappable["total"]) == ("r70", "many")
     assert (refused["id"], refused["total"]) == ("r60", 60)
     assert not any(one.whole for one in rig.journal.packets)
@@ -253,10 +254,10 @@ def test_diagnosis_mode_keeps_every_packet_of_every_kind_of_stage_whole(rig: Rig
     rig.add_destination("too", receipts=rig.receipts)
     rig.source.fill(7)
     rig.execute()
-    assert [len(one) for one in kept(rig, "get", KeptKind.AFTER)] == [5, 2]  # type: ignore[arg-type]
+    assert [len(one) for one in kept(rig, "get", KeptKind.AFTER)] == [5, 2]
     for node in ("map", "post", "map-too", "post-too"):
-        assert [len(one) for one in kept(rig, node, KeptKind.BEFORE)] == [2, 2, 1, 2]  # type: ignore[arg-type]
-    assert all("destination_id" in one for batch in kept(rig, "post", KeptKind.AFTER) for one in batch)  # type: ignore[attr-defined]
+        assert [len(one) for one in kept(rig, node, KeptKind.BEFORE)] == [2, 2, 1, 2]
+    assert all("destination_id" in one for batch in kept(rig, "post", KeptKind.AFTER) for one in batch)
     names = [(one.node, one.kind, one.number, one.piece) for one in rig.journal.packets if one.whole]
     assert len(set(names)) == len(names)
 

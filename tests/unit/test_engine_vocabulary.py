@@ -152,4 +152,4 @@ def test_a_use_says_where_it_stands_and_what_its_first_argument_is() -> None:
 
 def test_functions_look_at_their_arguments_alone() -> None:
     assert needed_names("$net(total, 0.19)") is None
-    assert needed_names("$net(total, 0.19)", {"$net"}) == {"total"}
+    assert needed_names("$net(total, 0.19)", {"$net"}) == frozenset({"total"})

@@ -30,7 +30,7 @@ def workbook(*rows: Sequence[Any]) -> bytes:
     book = Workbook()
     assert book.active is not None
     for row in rows:
-        book.active.append(row)
+        book.active.append(list(row))
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()

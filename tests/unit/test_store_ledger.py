@@ -30,6 +30,8 @@ from agent.store.acknowledgement import (
 from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
+from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
+from agent.store.snapshots import Snapshots
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo, SyncRow
 from agent.store.sync_rows import Known
@@ -444,3 +446,23 @@ def test_whatever_is_booked_each_record_ends_as_its_last_try_and_the_counts_add_
     assert SyncInfo(shared).counts(books.flow) == {state: totals[number] for state, number in STATE_NUMBERS.items()}
     assert SyncInfo(shared).failed().get(books.flow, 0) == totals[FAILED]
     assert books.counts() == Counts(read=read.total(), written=read[1], failed=read[FAILED], skipped=read[SKIPPED])
+
+
+def test_a_booked_packet_leads_from_its_records_to_the_run_and_counts_at_its_node(books: Books) -> None:
+    first = books.run
+    books.ledger.acknowledge(books.packet(1, ["a", "b/c", "ü"]))
+    books.run = books.new_run()
+    books.ledger.acknowledge(books.packet(1, ["b/c", "d"]))
+    snapshots = Snapshots(books.database)
+    found = [one.run for one in snapshots.runs_of("orders", "b/c", before=None, limit=9)]
+    assert found == [books.run, first]
+    assert [one.run for one in snapshots.runs_of("orders", "ü", before=None, limit=9)] == [first]
+    assert snapshots.runs_of("orders", "e", before=None, limit=9) == []
+    assert (snapshots.logged(first), snapshots.logged(books.run)) == (3, 2)
+    (entry,) = snapshots.nodes(first)
+    assert (entry.work.node, entry.work.records_in, entry.work.records_out) == ("post", 3, 3)
+    page = snapshots.records(first, node="post", state=SyncState.SUCCESS, search="B/", after="", limit=9)
+    assert [one.source_id for one in page] == ["b/c"]
+    keeper = SnapshotKeeper(books.database, budget=SnapshotBudget(bytes=0))
+    assert keeper.enforce().packets == 2
+    assert snapshots.logged(first) == 0

@@ -82,6 +82,17 @@ def test_secrets_are_taken_out_before_anything_is_on_disk(packets: PacketStore, 
     assert DOTS in text
 
 
+def test_a_secret_that_becomes_known_is_taken_out_of_the_same_packet_too(
+    packets: PacketStore, redactor: Redactor
+) -> None:
+    content = b'["unmistakable-secret"]'
+    write(packets, 1, content)
+    write(packets, 2, content)
+    redactor.register(Secret("unmistakable-secret"))
+    write(packets, 3, content)
+    assert [b"unmistakable" in packets.read(one) for one in packets.packets()] == [True, True, False]
+
+
 @posix
 def test_only_the_owner_can_read_them(packets: PacketStore) -> None:
     write(packets, 1)

@@ -140,7 +140,8 @@ def test_clearing_says_first_what_would_go_and_samples_are_kept_afterwards(stand
     assert (count, stand.numbers()) == (3, [0, 1, 2])
     assert size > 0
     assert stand.samples.clear(dry_run=False)[0] == 3
-    assert stand.numbers() == list(stand.folder.iterdir()) == []
+    assert stand.numbers() == []
+    assert list(stand.folder.iterdir()) == []
     stand.keep(number=9)
     assert stand.numbers() == [9]
 

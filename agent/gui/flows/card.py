@@ -26,6 +26,8 @@ class FlowCard(Card):
     records_clicked = Signal(str)
     log_clicked = Signal(str)
     schedule_clicked = Signal(str)
+    once_clicked = Signal(str)
+    preview_clicked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,6 +158,9 @@ class FlowCard(Card):
 
     def _build_menu(self) -> QMenu:
         menu = QMenu(self)
+        menu.addAction("Execute once…", lambda: self.once_clicked.emit(self._name))
+        menu.addAction("Preview…", lambda: self.preview_clicked.emit(self._name))
+        menu.addSeparator()
         menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()

@@ -161,6 +161,14 @@ class FlowsPresenter(Presenter):
         """Deploy the same processflow again, with another version or other configurations."""
         self._go.open_deploy(name)
 
+    def preview(self, name: str) -> None:
+        """What a run would do."""
+        self._go.open_preview(name)
+
+    def once(self, name: str) -> None:
+        """Execute it once, out of turn."""
+        self._go.open_once(name)
+
     def schedule(self, name: str) -> None:
         """When it runs by itself."""
         self._go.open_schedule(name)

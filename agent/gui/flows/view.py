@@ -38,6 +38,8 @@ class FlowsPage(Page):
     records_clicked = Signal(str)
     log_clicked = Signal(str)
     schedule_clicked = Signal(str)
+    once_clicked = Signal(str)
+    preview_clicked = Signal(str)
     searched = Signal(str)
     standing_chosen = Signal(object)
     more_clicked = Signal()
@@ -167,6 +169,8 @@ class FlowsPage(Page):
             (card.records_clicked, self.records_clicked),
             (card.log_clicked, self.log_clicked),
             (card.schedule_clicked, self.schedule_clicked),
+            (card.once_clicked, self.once_clicked),
+            (card.preview_clicked, self.preview_clicked),
         ):
             mine.connect(ours)
         return card

@@ -1,0 +1,1 @@
+"""Runs that read something out of turn: the Execute once dialog."""

@@ -1,0 +1,193 @@
+"""One list of what needs a person, made out of what is wrong now. Nothing has to be cleared: causes go, alerts go.
+
+A thread looks when something may have changed, so that listeners hear of it, and now and then in any case.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.api.alert_models import Alert, AlertCode, Alerts
+from agent.api.models import EventKind
+from agent.domain.errors import NotFoundError
+from agent.domain.run import RunState
+from agent.service.events import Hub
+from agent.service.trips import Trips
+from agent.store.alerts import AlertStore, Noted
+from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.runs import RunStore
+from agent.store.schedules import ScheduleStore
+from agent.store.sync_info import SyncInfo
+
+_LOOK_SECONDS = 30.0
+_LEAST_SECONDS = 0.5
+_STOP_SECONDS = 30.0
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Something that is wrong. `measure` is how much of it: an acknowledgement is for that much."""
+
+    code: AlertCode
+    subject: str
+    text: str
+    remedy: str
+    target: str
+    flow: str = ""
+    since: datetime | None = None
+    measure: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.code.value}:{self.subject}"
+
+    def covered_by(self, noted: Noted) -> bool:
+        """Whether what was acknowledged is all there is."""
+        if noted.acknowledged_at is None:
+            return False
+        if self.code is AlertCode.RECORDS_FAILED:
+            return int(self.measure) <= int(noted.measure)
+        return self.measure == noted.measure
+
+
+class AlertDesk:
+    """The alerts of this agent. Thread-safe.
+
+    Args:
+        store: Remembers since when, and who acknowledged.
+        trips: App Configurations that are refused.
+        deployments: Only what is deployed needs anybody.
+        schedules: What should have run and did not.
+        runs: How runs ended.
+        sync_info: How many records failed.
+        hub: Told when the list changes.
+        clock: Gives the present, aware and in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: AlertStore,
+        trips: Trips,
+        deployments: DeploymentStore,
+        schedules: ScheduleStore,
+        runs: RunStore,
+        sync_info: SyncInfo,
+        hub: Hub,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store, self._trips, self._deployments, self._schedules = store, trips, deployments, schedules
+        self._runs, self._sync_info, self._hub, self._clock = runs, sync_info, hub, clock
+        self._looking = threading.Lock()
+        self._told: Alerts | None = None
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._look_until_stopped, name="alerts", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def wake(self) -> None:
+        """Something may have changed. Callable from any thread."""
+        self._wake.set()
+
+    def all(self) -> Alerts:
+        """Everything that needs a person now; whoever listens hears of what is new."""
+        with self._looking:
+            causes = {cause.id: cause for cause in self._causes()}
+            now = self._clock()
+            noted = self._store.follow({key: cause.since or now for key, cause in causes.items()})
+            items = [_alert(cause, noted[key]) for key, cause in causes.items()]
+            items.sort(key=lambda alert: alert.since, reverse=True)
+            items.sort(key=lambda alert: alert.acknowledged_at is not None)
+            found = Alerts(items=items, unacknowledged=sum(alert.acknowledged_at is None for alert in items))
+            if found != self._told:
+                self._told = found
+                self._hub.publish(EventKind.ALERTS, found)
+        return found
+
+    def acknowledge(self, alert_id: str, *, by: str) -> Alerts:
+        """Note that somebody has seen it. Raises NotFoundError where it is gone."""
+        self.all()
+        cause = next((one for one in self._causes() if one.id == alert_id), None)
+        measure = cause.measure if cause is not None else ""
+        if not self._store.acknowledge(alert_id, by=by, at=self._clock(), measure=measure):
+            raise NotFoundError("This alert is gone.", code="alert-not-found", remedy="Its cause was mended.")
+        return self.all()
+
+    def _causes(self) -> Iterator[_Cause]:
+        deployed = {one.flow: one for one in self._deployments.active()}
+        held_up = self._trips.hindrances()
+        yield from self._tripped(deployed)
+        for row in self._schedules.all():
+            # Where a configuration has tripped, that is what has to be mended.
+            if row.progress.alert and row.flow in deployed and row.flow not in held_up:
+                yield _Cause(
+                    AlertCode.SCHEDULE_HELD, row.flow, f"{row.flow}: {row.progress.alert}",
+                    "Look at its schedule, and at what kept it from running.", f"schedule:{row.flow}", row.flow,
+                    measure=row.progress.alert,
+                )  # fmt: skip
+        failed = self._sync_info.failed()
+        for flow in deployed:
+            run = self._runs.latest(flow)
+            if run is not None and run.state is RunState.FAILED:
+                yield _Cause(
+                    AlertCode.RUN_FAILED, flow, f"The last run of {flow} failed. {run.message}", run.remedy,
+                    f"run:{run.id}", flow, run.ended_at, run.id,
+                )  # fmt: skip
+            if count := failed.get(flow, 0):
+                yield _Cause(
+                    AlertCode.RECORDS_FAILED, flow, f"{count:,} record{'' if count == 1 else 's'} of {flow} failed.",
+                    "Sync Info says of each why, and what to do; “opagent record groups” counts equal ones together.",
+                    f"sync-info:{flow}", flow, measure=str(count),
+                )  # fmt: skip
+
+    def _tripped(self, deployed: Mapping[str, Deployment]) -> Iterator[_Cause]:
+        waiting = self._trips.waiting()
+        for trip in self._trips.all().values():
+            flows = sorted(one.flow for one in deployed.values() if trip.configuration in one.bindings.values())
+            count = waiting.get(trip.configuration, 0)
+            runs = {0: "", 1: " 1 run waits."}.get(count, f" {count:,} runs wait.")
+            held = f" It holds up {', '.join(flows)}." if flows else ""
+            yield _Cause(
+                AlertCode.CONFIGURATION_TRIPPED, trip.configuration,
+                f"The App Configuration “{trip.name}” is refused by its app: {trip.message}{held}{runs}",
+                f"{trip.remedy} Correct it under App Configurations and press Validate.",
+                f"app-configuration:{trip.configuration}", since=trip.since, measure=trip.since.isoformat(),
+            )  # fmt: skip
+
+    def _look_until_stopped(self) -> None:
+        failing = False
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self.all()
+            except Exception as error:
+                if not failing:
+                    _logger.warning("What needs a person cannot be found out now; trying again.", exc_info=error)
+                failing = True
+            else:
+                failing = False
+            self._stopping.wait(_LEAST_SECONDS)
+            self._wake.wait(_LOOK_SECONDS)
+
+
+def _alert(cause: _Cause, noted: Noted) -> Alert:
+    seen = cause.covered_by(noted)
+    return Alert(
+        id=cause.id, code=cause.code, flow=cause.flow, since=noted.since, text=cause.text, remedy=cause.remedy,
+        target=cause.target, acknowledged_by=noted.acknowledged_by if seen else "",
+        acknowledged_at=noted.acknowledged_at if seen else None,
+    )  # fmt: skip
