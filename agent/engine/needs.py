@@ -28,7 +28,7 @@ _PURE: Final = frozenset(
     {
         "$abs", "$average", "$boolean", "$ceil", "$contains", "$count", "$distinct", "$exists", "$floor", "$fromMillis",
         "$join", "$length", "$lowercase", "$max", "$min", "$not", "$number", "$pad", "$power", "$replace", "$reverse",
-        "$round", "$split", "$sqrt", "$string", "$substring", "$substringAfter", "$substringBefore", "$sum",
+        "$round", "$sort", "$split", "$sqrt", "$string", "$substring", "$substringAfter", "$substringBefore", "$sum",
         "$toMillis", "$trim", "$uppercase",
     }
 )  # fmt: skip

@@ -102,10 +102,13 @@ class Vocabularies:
         used = in_order(wanted, lambda name: definitions[name].names if name in definitions else None)
         return Pins({name: current[name].version for name in used}, dict(lookups))
 
-    def clear(self) -> None:
-        """Forget the tables in memory."""
+    def clear(self, *, dry_run: bool) -> tuple[int, int]:
+        """Forget the tables in memory; returns how many, and about how many bytes their values have."""
         with self._lock:
-            self._kept.clear()
+            tables = [values for _, values in self._kept.values()]
+            if not dry_run:
+                self._kept.clear()
+        return len(tables), sum(len(source) + len(str(value)) for values in tables for source, value in values.items())
 
     def _tables(self, lookups: Mapping[str, str]) -> dict[str, Lookup]:
         revisions = self._lookups.revisions(set(lookups.values()))

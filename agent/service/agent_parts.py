@@ -281,7 +281,11 @@ class AgentParts:
         )  # fmt: skip
         self.log = LogAccess(self.logs)
         self.clearing = Clearing(
-            diagnosis=self.diagnosis, previews=self.previews, compiled=compiled, cache_folder=folders.cache
+            diagnosis=self.diagnosis,
+            previews=self.previews,
+            compiled=compiled,
+            vocabularies=vocabularies,
+            cache_folder=folders.cache,
         )
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 

@@ -1,7 +1,7 @@
 """Clear Temp and Clear Cache: what would go, and letting it go. Safe while runs are going on.
 
 Temp holds packets and samples that only diagnosis needs, and previews. Cache holds what can be made again: compiled
-processflows, and whatever lies in the cache folder.
+processflows, lookup tables in memory, and whatever lies in the cache folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.api import models
+from agent.engine.vocabularies import Vocabularies
 from agent.service.compiled import CompiledFlows
 from agent.service.diagnosis import Diagnosis
 from agent.service.previews import Previews
@@ -22,10 +23,16 @@ class Clearing:
     """What can be cleared without fear."""
 
     def __init__(
-        self, *, diagnosis: Diagnosis, previews: Previews, compiled: CompiledFlows, cache_folder: Path
+        self,
+        *,
+        diagnosis: Diagnosis,
+        previews: Previews,
+        compiled: CompiledFlows,
+        vocabularies: Vocabularies,
+        cache_folder: Path,
     ) -> None:
         self._diagnosis, self._previews = diagnosis, previews
-        self._compiled, self._cache_folder = compiled, cache_folder
+        self._compiled, self._vocabularies, self._cache_folder = compiled, vocabularies, cache_folder
 
     def report(self, target: models.ClearTarget, *, dry_run: bool) -> models.ClearReport:
         """What would go, or went."""
@@ -45,6 +52,7 @@ class Clearing:
             yield "Previews that have ended", self._previews.clear(dry_run=dry_run)
         else:
             yield "Compiled processflows", self._compiled.clear(dry_run=dry_run)
+            yield "Lookup tables in memory", self._vocabularies.clear(dry_run=dry_run)
             yield "Cached files", _clear_folder(self._cache_folder, dry_run=dry_run)
 
 

@@ -54,6 +54,7 @@ class Samples:
         clock: The present moment, aware.
         failed: Told once when writing begins to fail, and again only after it worked in between.
         again_seconds: How long nothing is tried after a failure.
+        most_waiting_bytes: What may wait to be written; what is over it is dropped.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Samples:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         failed: Callable[[AgentError], None] = lambda _: None,
         again_seconds: float = _AGAIN_SECONDS,
+        most_waiting_bytes: int = _MOST_WAITING_BYTES,
     ) -> None:
         self._folder, self._redactor = folder, redactor
         self._budget = budget or SampleBudget()
         self._clock, self._failed, self._again_seconds = clock, failed, again_seconds
+        self._most_waiting_bytes = most_waiting_bytes
         self._condition = threading.Condition()
         self._waiting: deque[Kept] = deque()
         self._waiting_bytes = 0
@@ -89,7 +92,7 @@ class Samples:
     def append(self, kept: Kept) -> None:
         """Take a sample; never waits for the disk and never raises. Those that come too fast are dropped."""
         with self._condition:
-            if self._closing or not self.on or self._waiting_bytes + len(kept.content) > _MOST_WAITING_BYTES:
+            if self._closing or not self.on or self._waiting_bytes + len(kept.content) > self._most_waiting_bytes:
                 return
             self._waiting.append(kept)
             self._waiting_bytes += len(kept.content)

@@ -119,6 +119,14 @@ def test_a_secret_variable_is_sent_and_not_shown_wherever_it_stands() -> None:
     assert sent.text == "(x = p-••••-q | a = A) & header Y = ••••"
 
 
+def test_clauses_of_a_body_are_sent_as_such_also_in_groups() -> None:
+    group = Group(Join.ANY, tuple(replace(clause, place=FilterPlace.BODY) for clause in (A, B)))
+    sent = rendered(group, Clause("limit", "=", "5"))
+    assert sent.text == "(body a = A | body b = B) & limit = 5"
+    a, b = (SentClause(name, "=", name.upper(), FilterPlace.BODY) for name in "ab")
+    assert sent.clauses[0] == SentGroup(Join.ANY, (a, b))
+
+
 ACTION = Action("GET", ActionKind.READ, filters=frozenset("abcd"))
 NESTED = Group(Join.ANY, (A, Group(Join.ALL, (B, C))))
 

@@ -26,6 +26,9 @@ from agent.engine.needs import Reduction, needed_names
         ("a ? 'x' : b", {"a", "b"}),
         ("/* all */ a", {"a"}),
         ("'a.b'", set()),
+        ("$sort(a.b)[-1]", {"a"}),
+        ("$sort(a, function($x, $y) {$x > b})", None),
+        ("a + $v", None),
         ("$", None),
         ("$$", None),
         ("$.a", None),
@@ -48,6 +51,11 @@ from agent.engine.needs import Reduction, needed_names
 )
 def test_needed_names_errs_on_the_safe_side(expression: str, names: set[str] | None) -> None:
     assert needed_names(expression) == names
+
+
+def test_a_variable_looks_at_nothing_of_the_record() -> None:
+    assert needed_names("a + $v & $string($v)", {"$v"}) == {"a"}
+    assert needed_names("($v := $; $v.a)", {"$v"}) is None
 
 
 def test_documents_are_cut_down_to_what_is_needed() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -55,8 +55,9 @@ class Books:
                 data_log.put(connection, self._packet(run_id, number, NOW, records), node="post", tries={})
 
     def _packet(self, run_id: str, number: int, at: datetime, records: int) -> Acknowledgement:
-        # Ids that look random, as UUIDs do: they can hardly be packed.
-        ids = [f"{crc32(f'{run_id} {number} {one}'.encode()):08x}-{one}" for one in range(records)]
+        # Random ids, as UUIDs are: they can hardly be packed.
+        digits = random.Random(f"{run_id} {number}").randbytes(8 * records).hex()
+        ids = [digits[16 * one : 16 * one + 16] for one in range(records)]
         return Acknowledgement(
             run=run_id, stream=self.stream, number=number, move=None, source_ids=ids, destination_ids=ids,
             fingerprints=[1] * records, troubled=[], at=to_milliseconds(at),
@@ -121,15 +122,15 @@ def test_what_is_counted_is_about_what_the_disk_holds(books: Books) -> None:
 
 
 def test_the_space_is_given_back_to_the_file_system(books: Books, path: Path) -> None:
-    books.log("run", packets=600, records=5_000)
+    books.log("run", packets=400, records=5_000)
     _checkpoint(books.database)
     before = path.stat().st_size
     used = books.keeper.used()
-    assert used > 25_000_000
+    assert used > 15_000_000
     books.keeper.budget = SnapshotBudget(bytes=1_000_000)
     removed = books.keeper.enforce()
     _checkpoint(books.database)
-    assert removed.bytes > 10_000_000
+    assert removed.bytes > 7_000_000
     assert path.stat().st_size <= before - removed.bytes + 1_000_000
 
 
@@ -147,11 +148,11 @@ def test_packets_are_booked_while_snapshots_are_removed(books: Books) -> None:
 
     removing = threading.Thread(target=remove)
     removing.start()
-    while not over.is_set() or not booked:
+    while not over.is_set() and booked < 500:
         booked += 1
         books.book(run_id, booked, NOW)
     removing.join()
-    assert books.logged(run_id) == booked
+    assert books.logged(run_id) == booked > 0
     assert books.keeper.used() > 0
 
 
