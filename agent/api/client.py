@@ -20,14 +20,17 @@ from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.corrections import Corrections
 from agent.api.endpoint import Endpoint
 from agent.api.filter_templates import FilterTemplates
+from agent.api.flow_test_models import FlowTestReport
 from agent.api.functions import Functions
 from agent.api.lookups import Lookups
+from agent.api.packages import Packages
 from agent.api.previews import Previews
 from agent.api.real_time import RealTime
 from agent.api.records import Records
 from agent.api.reruns import Reruns
 from agent.api.snapshots import Snapshots
 from agent.api.variables import Variables
+from agent.api.versions import DEPLOY_SECONDS, Versions
 from agent.domain.packet import SyncState
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -57,6 +60,7 @@ class AgentClient:
         self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
         self.real_time = RealTime(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
+        self.versions, self.packages = Versions(calls), Packages(calls)
         self.variables, self.corrections = Variables(calls), Corrections(calls)
         self.filter_templates = FilterTemplates(calls)
 
@@ -149,9 +153,17 @@ class AgentClient:
         """Check a document without executing anything."""
         return await self._send("POST", "/flows/check", models.CheckResult, request)
 
+    async def test_flow(self, request: models.DocumentRequest) -> FlowTestReport:
+        """Run the tests of a document; no app is asked."""
+        return await self._send("POST", "/flows/test", FlowTestReport, request, timeout_seconds=DEPLOY_SECONDS)
+
+    async def test_deployed(self, name: str) -> FlowTestReport:
+        """Run the tests of a deployed processflow; no app is asked."""
+        return await self._send("POST", f"/flows/{name}/test", FlowTestReport, timeout_seconds=DEPLOY_SECONDS)
+
     async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
-        """Deploy or redeploy a document."""
-        return await self._send("POST", "/flows", models.Deployed, request)
+        """Deploy or redeploy a document; a `DeployRequest` says more. Cancelling the task cancels the deployment."""
+        return await self._send("POST", "/flows", models.Deployed, request, timeout_seconds=DEPLOY_SECONDS)
 
     async def flows(self) -> list[models.Flow]:
         """Every deployed processflow."""

@@ -398,7 +398,8 @@ class Flow(Model):
     """A deployed processflow.
 
     `schedule` is for people: "Manual", or "Every 15 minutes, Europe/Berlin". `alert` says why nothing ran though it
-    should have; it is empty when all is well.
+    should have; it is empty when all is well. `waits_for` maps credential tokens that nothing is bound to yet to their
+    apps: it cannot run before. `note` says why this version was deployed.
     """
 
     name: str
@@ -415,6 +416,8 @@ class Flow(Model):
     failed_records: int
     schedule: str = ""
     alert: str = ""
+    waits_for: dict[str, str] = {}
+    note: str = ""
 
 
 class FlowDetail(Flow):

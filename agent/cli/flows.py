@@ -1,4 +1,4 @@
-"""`opagent flow …`: check, deploy, list, show and undeploy processflows."""
+"""`opagent flow …`: check, deploy, list, show and undeploy processflows. Their versions are in `versions`."""
 
 from __future__ import annotations
 
@@ -8,61 +8,25 @@ from typing import Annotated
 import typer
 
 from agent.api import models
+from agent.api.deployment_models import DeployRequest
+from agent.cli import versions
 from agent.cli.connecting import ask
+from agent.cli.flow_files import (
+    AnywayOption,
+    BindOption,
+    FileArgument,
+    LookupOption,
+    NameArgument,
+    NoteOption,
+    WithoutTestsOption,
+    read_document,
+)
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, stdout, table
 from agent.cli.questions import confirm
+from agent.cli.schedules import CronOption, DailyOption, EveryOption, ZoneOption, plan_of
 from agent.domain.errors import ConfigurationError
 
-flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy.")
-
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]
-NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
-BindOption = Annotated[
-    list[str] | None, typer.Option("--bind", "-b", help="Bind a credential token: token=configuration name or id.")
-]
-LookupOption = Annotated[
-    list[str] | None, typer.Option("--lookup", help="Let a lookup use another table: lookup=table.")
-]
-MAX_BYTES = 5_000_000
-
-
-def read_document(
-    path: Path, bind: list[str], note: str = "", *, lookups: list[str] | None = None
-) -> models.DocumentRequest:
-    """A document from a file, with its bindings and the tables of its lookups.
-
-    Raises:
-        ConfigurationError: code `document-unreadable` or `binding-invalid`.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(
-                f"{path} is larger than {MAX_BYTES:,} bytes.", code="document-unreadable", remedy="Split it."
-            )
-        document = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as UTF-8 text.",
-            code="document-unreadable",
-            remedy="Check the path, its permissions and its encoding.",
-            detail=type(error).__name__,
-        ) from error
-    return models.DocumentRequest(
-        document=document, file=path.name, bindings=_pairs(bind, "token=configuration"),
-        lookups=_pairs(lookups or [], "lookup=table"), note=note,
-    )  # fmt: skip
-
-
-def _pairs(written: list[str], form: str) -> dict[str, str]:
-    pairs = {}
-    for pair in written:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise ConfigurationError(
-                f"“{pair}” is not of the form {form}.", code="binding-invalid", remedy="Write it so."
-            )
-        pairs[name] = value
-    return pairs
+flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy, go back.")
 
 
 def _read(
@@ -96,24 +60,64 @@ def check(
         raise typer.Exit(1)
 
 
+@flow.command("test")
+def run_tests(
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="A document, or the name of a deployed processflow.")
+    ],
+    bind: BindOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the tests of a document: its records are mapped and compared. No app is asked."""
+    if Path(what).suffix or Path(what).exists():
+        request = _read(Path(what), bind)
+        report = ask(lambda client: client.test_flow(request))
+    else:
+        report = ask(lambda client: client.test_deployed(what))
+
+    def text() -> None:
+        for result in report.results:
+            say(f"{'passed' if result.passed else 'FAILED'}  {result.name}", "green" if result.passed else "bold red")
+            for difference in result.differences:
+                say(f"        {difference}")
+        if not report.results:
+            say(f"{report.flow} has no tests.")
+
+    show(report, as_json, text)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
 @flow.command("deploy")
 def deploy(
     file: FileArgument,
     bind: BindOption = None,
     lookup: LookupOption = None,
-    reason: Annotated[str, typer.Option("--note", help="Why, for the history.")] = "",
+    reason: NoteOption = "",
+    anyway: AnywayOption = False,
+    bind_later: Annotated[
+        bool, typer.Option("--bind-later", help="Deploy although a token has no App Configuration yet.")
+    ] = False,
+    without_tests: WithoutTestsOption = False,
+    every: EveryOption = "",
+    daily: DailyOption = "",
+    cron: CronOption = "",
+    zone: ZoneOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a processflow runnable here, or replace its version."""
-    request = _read(file, bind, reason, lookups=lookup)
-    deployed = ask(lambda client: client.deploy(request))
-
-    def text() -> None:
-        for line in deployed.lines:
-            say(line)
-        say(f"{deployed.flow.name} version {deployed.flow.version} is deployed.", "bold green")
-
-    show(deployed, as_json, text)
+    """Make a processflow runnable here, or replace its version. Without a new schedule it keeps the one it has."""
+    document = _read(file, bind, reason, lookups=lookup)
+    plan = None
+    if every or daily or cron:
+        try:
+            plan = plan_of(every=every, daily=daily, cron=cron, zone=zone)
+        except ConfigurationError as error:
+            fail(error)
+    request = DeployRequest(
+        **document.model_dump(), schedule=plan, anyway=anyway, bind_later=bind_later, without_tests=without_tests
+    )
+    deployed = ask(lambda client: client.deploy(request), interrupted=versions.CANCELLED)
+    show(deployed, as_json, lambda: versions.tell(deployed))
 
 
 @flow.command("list")
@@ -169,8 +173,11 @@ def undeploy(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Withdraw a processflow. Its history, bookmarks and Sync Info stay."""
+    """Withdraw a processflow. Its versions, runs, bookmarks and Sync Info stay."""
     if not yes:
-        confirm(f"Undeploy {name}? Its history, bookmarks and Sync Info stay.")
+        confirm(f"Undeploy {name}? Its versions, runs, bookmarks and Sync Info stay.")
     answer = ask(lambda client: client.undeploy(name))
     show(answer, as_json, lambda: say(answer.message))
+
+
+versions.add_to(flow)

@@ -18,6 +18,7 @@ from agent.cli import (
     functions,
     log,
     lookups,
+    packages,
     previews,
     records,
     reruns,
@@ -46,6 +47,8 @@ sandbox = typer.Typer(no_args_is_help=True, help="A BigCommerce-compatible store
 app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
 app.add_typer(flows.flow, name="flow")
+app.add_typer(packages.package, name="package")
+app.add_typer(packages.library, name="library")
 app.add_typer(schedules.schedule, name="schedule")
 app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")

@@ -24,7 +24,7 @@ from agent.api.preview_models import (
 )
 from agent.api.rerun_models import ReplayWindow
 from agent.cli.connecting import ask
-from agent.cli.flows import BindOption, read_document
+from agent.cli.flow_files import BindOption, read_document
 from agent.cli.output import JsonOption, explain, fail, json_text, say, stderr, stdout, table
 from agent.cli.reruns import MOMENTS, clause
 from agent.domain.errors import AgentError, ConfigurationError

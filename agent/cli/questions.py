@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Collection
 
 import typer
 
@@ -23,6 +24,16 @@ def confirm(question: str) -> None:
     if _answer(f"{question} [y/N]: ").strip().casefold() not in ("y", "yes"):
         note("Nothing was done.")
         raise typer.Exit(1)
+
+
+def choose(question: str, options: Collection[str] | None) -> str:
+    """Ask until the answer is one of these letters; without any, until it is not empty."""
+    while True:
+        answer = _answer(question).strip()
+        if options is None and answer:
+            return answer
+        if options is not None and answer.casefold() in options:
+            return answer.casefold()
 
 
 def hidden(label: str) -> str:

@@ -17,6 +17,10 @@ from agent.domain.schedule import DEFAULT_CAP, MissedTimes, PlanEnd, PlanKind
 schedule = typer.Typer(no_args_is_help=True, help="When a processflow runs by itself: show, set, clear.")
 
 NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
+EveryOption = Annotated[str, typer.Option("--every", help="An interval: 15m (1–59 minutes) or 2h (1–23 hours).")]
+DailyOption = Annotated[str, typer.Option("--daily", metavar="HH:MM", help="Once a day, at that time.")]
+CronOption = Annotated[str, typer.Option("--cron", help="A cron expression: “30 6 * * mon-fri”.")]
+ZoneOption = Annotated[str, typer.Option("--zone", help="A time zone, such as Europe/Berlin; else the machine's.")]
 _INTERVAL = re.compile(r"([0-9]{1,6})\s*([mh])")
 
 
@@ -30,10 +34,10 @@ def show_schedule(name: NameArgument, as_json: JsonOption = False) -> None:
 @schedule.command("set")
 def set_schedule(
     name: NameArgument,
-    every: Annotated[str, typer.Option("--every", help="An interval: 15m (1–59 minutes) or 2h (1–23 hours).")] = "",
-    daily: Annotated[str, typer.Option("--daily", metavar="HH:MM", help="Once a day, at that time.")] = "",
-    cron: Annotated[str, typer.Option("--cron", help="A cron expression: “30 6 * * mon-fri”.")] = "",
-    zone: Annotated[str, typer.Option("--zone", help="A time zone, such as Europe/Berlin; else the machine's.")] = "",
+    every: EveryOption = "",
+    daily: DailyOption = "",
+    cron: CronOption = "",
+    zone: ZoneOption = "",
     end_after: Annotated[int | None, typer.Option("--end-after", metavar="N", help="End after so many runs.")] = None,
     end_on: Annotated[
         datetime | None, typer.Option("--end-on", formats=["%Y-%m-%d"], metavar="DATE", help="The last day.")
@@ -48,7 +52,7 @@ def set_schedule(
 ) -> None:
     """Let a processflow run by itself; takes effect at once. Give one of --every, --daily and --cron."""
     try:
-        plan = _plan(every=every, daily=daily, cron=cron, zone=zone, end_after=end_after, end_on=end_on)
+        plan = plan_of(every=every, daily=daily, cron=cron, zone=zone, end_after=end_after, end_on=end_on)
     except ConfigurationError as error:
         fail(error)
     plan = plan.model_copy(update={"missed": missed, "missed_cap": missed_cap})
@@ -63,9 +67,20 @@ def clear_schedule(name: NameArgument, as_json: JsonOption = False) -> None:
     show(cleared, as_json, lambda: _tell(cleared))
 
 
-def _plan(
-    *, every: str, daily: str, cron: str, zone: str, end_after: int | None, end_on: datetime | None
+def plan_of(
+    *,
+    every: str,
+    daily: str,
+    cron: str,
+    zone: str,
+    end_after: int | None = None,
+    end_on: datetime | None = None,
 ) -> models.ScheduleChange:
+    """A plan as it is written on the command line.
+
+    Raises:
+        ConfigurationError: code `schedule-invalid`.
+    """
     if sum(map(bool, (every, daily, cron))) != 1:
         raise _refused("Say when it is to run, in one way.", "Give one of --every, --daily and --cron.")
     if end_after is not None and end_on is not None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from agent.domain.app import Action, DataType
 from agent.domain.clauses import FilterPart
 from agent.domain.event_trigger import DEFAULT_WAIT_SECONDS, EventTrigger
+from agent.domain.flow_test import FlowTest
 from agent.domain.variables import Variable
 
 
@@ -249,11 +250,12 @@ class Processflow:
     start: StartNode
     stages: tuple[Stage, ...]
     lookups: Mapping[str, str] = field(default_factory=dict)
+    tests: tuple[FlowTest, ...] = ()
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:
         """Every stage, those inside a Halt after the one that they belong to."""
-        return tuple(_unfolded(self.stages))
+        return tuple(unfolded(self.stages))
 
     @property
     def event_sources(self) -> tuple[GetNode, ...]:
@@ -267,11 +269,12 @@ class Processflow:
         return tuple(found.values())
 
 
-def _unfolded(stages: Iterable[Stage]) -> Iterator[Stage]:
+def unfolded(stages: Iterable[Stage]) -> Iterator[Stage]:
+    """These stages and those inside their Halts, each after the one that it belongs to."""
     for stage in stages:
         yield stage
         for inner in stage.inner.values():
-            yield from _unfolded(inner)
+            yield from unfolded(inner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.domain.processflow import Problem, Processflow, StartNode
+from agent.domain.processflow import Problem, Processflow, StartNode, unfolded
 from agent.engine import variable_forms
 from agent.engine.fields import Fields
+from agent.engine.flow_test_forms import flow_tests
 from agent.engine.graph import graph
 from agent.engine.node_forms import Formed, form_node
 from agent.engine.report import Place, Report, quoted
@@ -92,8 +93,10 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
     lookups = _pairs(fields, "lookups", _IDENTIFIER, report)
     nodes, complete = _nodes(fields.branch("nodes", required=True), report)
     links = fields.items("links", required=True)
+    tests = fields.items("tests")
     fields.finish()
     found = graph(root, nodes, links, report, complete=complete)
+    made = stages(found, report) if found is not None else ()
     return Processflow(
         name=name,
         title=title,
@@ -101,8 +104,9 @@ def _flow(root: Branch, report: Report) -> Processflow | None:
         credentials=credentials,
         variables=variables,
         start=found.start.node if found is not None and isinstance(found.start.node, StartNode) else StartNode(""),
-        stages=stages(found, report) if found is not None else (),
+        stages=made,
         lookups=lookups,
+        tests=flow_tests(tests, tuple(unfolded(made)), variables, report),
     )
 
 

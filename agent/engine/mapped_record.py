@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from agent.connectors.contract import Connection
 from agent.domain.app import Attribute
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Row
@@ -15,6 +14,7 @@ from agent.engine.carrying import with_ids
 from agent.engine.load import Load
 from agent.engine.plans import ask, check_by_id, planned
 from agent.engine.preparation import fingerprint_of
+from agent.engine.reading import Readable
 from agent.engine.rereading import read_again, retry_clauses
 from agent.engine.variable_values import VariableValues
 from agent.engine.vocabulary import Vocabulary
@@ -39,7 +39,7 @@ async def mapped_record(
     *,
     flow: Processflow,
     version: int,
-    source: Connection,
+    source: Readable,
     vocabulary: Vocabulary,
     variables: VariableStore,
     past: Past,
@@ -52,7 +52,7 @@ async def mapped_record(
         source_id: The record's id at the source.
         flow: The processflow.
         version: Its deployed version.
-        source: The entered connection to read from.
+        source: What to read from, entered.
         vocabulary: What its expressions may name.
         variables: What is stored for its variables.
         past: What became of the record at POSTs before this one.

@@ -111,7 +111,7 @@ class Runner:
         if self._patience.healed(run_id):
             journal.write("info", "It works again.")
         if done:
-            state, message, remedy = conclusion(parts.runs.get(run_id).counts)
+            state, message, remedy = conclusion(parts.runs.get(run_id).counts, row.plan)
             return self._end(row, journal, state, message, remedy)
         if control.cancelled():
             return self._end_cancelled(row, journal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.domain.errors import FatalError
 from agent.domain.run import Counts, RunState
+from agent.domain.run_plan import NORMAL, RunPlan
 
 _LEAST_FAILURES = 500
 _SHARE = 0.5
@@ -42,8 +43,8 @@ class FailureLimit:
             )
 
 
-def conclusion(counts: Counts) -> tuple[RunState, str, str]:
-    """State, message and remedy of a run that read everything there was."""
+def conclusion(counts: Counts, plan: RunPlan = NORMAL) -> tuple[RunState, str, str]:
+    """State, message and remedy of a run that read everything there was, or all that its plan told it to."""
     skipped = f", {counts.skipped:,} skipped" if counts.skipped else ""
     if counts.failed:
         state = RunState.PARTIAL if counts.written or counts.unchanged or counts.skipped else RunState.FAILED
@@ -51,6 +52,11 @@ def conclusion(counts: Counts) -> tuple[RunState, str, str]:
         return state, message, "Open Sync Info to see why each one failed and what to do."
     if counts.written or counts.skipped:
         return RunState.SUCCESS, f"{_records(counts.written)} written{skipped}.", ""
+    if plan != NORMAL:
+        found = (
+            f"{_records(counts.read)} found, unchanged at the destination." if counts.read else "No record was found."
+        )
+        return RunState.SUCCESS, found, ""
     return RunState.SUCCESS, "Nothing new at the source.", ""
 
 

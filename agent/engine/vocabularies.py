@@ -41,8 +41,8 @@ class Vocabularies:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[int, Mapping[str, object]]] = OrderedDict()
 
-    def of(self, deployment: Deployment) -> Vocabulary:
-        """What the expressions of a deployment may name.
+    def of(self, deployment: Deployment | Pins) -> Vocabulary:
+        """What the expressions of a deployment may name, or of one that is to be made.
 
         Raises:
             ConfigurationError: code `function-missing` or `lookup-not-found`: something was lost since it was deployed.

@@ -23,12 +23,15 @@ from agent.engine.vocabularies import Vocabularies
 from agent.service import answers
 from agent.service.alerts import AlertDesk
 from agent.service.bookmarks import Bookmarks
+from agent.service.chosen_bindings import UNBOUND, BindingChoice
 from agent.service.clearing import Clearing
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
+from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.configurations import Configurations
 from agent.service.correcting import Correcting, Reading
 from agent.service.cures import Cures
+from agent.service.deployment_parts import DeploymentParts
 from agent.service.diagnosis import Diagnosis
 from agent.service.environment import Environment
 from agent.service.event_answers import EventAnswers
@@ -40,6 +43,7 @@ from agent.service.functions import FunctionLibrary
 from agent.service.history import History
 from agent.service.housekeeping import Housekeeping
 from agent.service.journal import LogHandler, ServiceJournal
+from agent.service.late_binding import LateBinding
 from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
@@ -144,7 +148,8 @@ class AgentParts:
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
         schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
-        self._runs, self._configurations = runs, configurations
+        sync_info = SyncInfo(self.database)
+        self._runs, self._configurations, self._deployments = runs, configurations, deployments
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
@@ -157,13 +162,15 @@ class AgentParts:
         )  # fmt: skip
         self._ending.callback(self.diagnosis.close)
         self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
-        found, sync_info = connectors(), SyncInfo(self.database)
-        compiled = CompiledFlows(configurations, found)
+        found = connectors()
+        compiled, choice = CompiledFlows(configurations, found), BindingChoice(configurations, deployments, found)
         bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
         library, lookups = FunctionStore(self.database), LookupStore(self.database)
         vocabularies = Vocabularies(library, lookups)
-        self.functions = FunctionLibrary(store=library, deployments=deployments, clock=self._clock)
-        self.lookups = LookupTables(store=lookups, deployments=deployments, clock=self._clock)
+        self.functions, self.lookups = (
+            FunctionLibrary(store=library, deployments=deployments, clock=self._clock),
+            LookupTables(store=lookups, deployments=deployments, clock=self._clock),
+        )
         trips, senders = TripStore(self.database, redact=redactor.redact, changed=self._tripped), EventAnswers()
         runner = Runner(
             Parts(
@@ -199,12 +206,16 @@ class AgentParts:
             clock=self._clock,
         )  # fmt: skip
         self.operators = Operators(OperatorStore(self.database), Passwords())
+        self.late_binding = LateBinding(
+            deployments=deployments, configurations=configurations, journal=self.journal, hub=self.hub,
+            clock=self._clock, faults=choice.faults, changed=self._wake_scheduler,
+        )  # fmt: skip
         self.trips = Trips(
             store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
         )
         self.configurations = Configurations(
             store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, trips=self.trips,
-            hub=self.hub, clock=self._clock,
+            hub=self.hub, clock=self._clock, proven=self.late_binding.look,
         )  # fmt: skip
         self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
         self.schedules = Schedules(
@@ -215,14 +226,13 @@ class AgentParts:
         companions = Companions(self.functions, self.lookups)
         self.flows = Flows(
             deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
-            schedules=self.schedules, connectors=found, compiled=compiled, trips=self.trips,
-            environment=self.environment, vocabularies=vocabularies, library=self.functions,
-            companions=companions, hub=self.hub,
-            clock=self._clock,
+            schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
+            vocabularies=vocabularies, library=self.functions, companions=companions, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.runs = Runs(
             store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
-            queue=self.worker, environment=self.environment, hub=self.hub, clock=self._clock,
+            queue=self.worker, environment=self.environment, hub=self.hub, require_bound=choice.require,
+            clock=self._clock,
         )  # fmt: skip
         self._assemble_desks(
             redactor, deployments=deployments, runs=runs, schedules=schedules, sync_info=sync_info, compiled=compiled
@@ -248,13 +258,20 @@ class AgentParts:
         )  # fmt: skip
         self.retrying = Retrying(
             store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
-            hindrance=lambda flow: hindrance_of(self.environment.state) or self.trips.hindrances().get(flow, ""),
+            hindrance=lambda flow: hindrance_of(self.environment.state) or self._hindrances().get(flow, ""),
             journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
             changed=self._wake_scheduler,
         )  # fmt: skip
+        self.documents = DeploymentParts(
+            self.database, deployments=deployments, configurations=configurations, choice=choice,
+            checks=ConfigurationChecks(self.validations, self.secrets), connectors=found, compiled=compiled,
+            vocabularies=vocabularies, companions=companions, functions=self.functions, lookups=self.lookups,
+            schedules=self.schedules, retrying=self.retrying, environment=self.environment,
+            late=self.late_binding, hub=self.hub, clock=self._clock, describe=self.flows.describe,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
-            state=lambda: self.environment.state, hindrances=self.trips.hindrances, journal=self.journal,
+            state=lambda: self.environment.state, hindrances=self._hindrances, journal=self.journal,
             retries=self.retrying.look,
         )  # fmt: skip
         self.events = EventParts(
@@ -320,6 +337,10 @@ class AgentParts:
     def start(self) -> None:
         """Take up runs and open the vault, in the background: the contract answers meanwhile."""
         self.journal.write("info", f"The service has started: version {__version__}, process {self.pid}.")
+        for flow in self.documents.log.settle(at=self._clock()):
+            self.journal.write(
+                "warning", "The service ended in the middle of a deployment. Nothing was changed.", flow=flow
+            )
         last = self.history.last_end
         if last is not None and not last.clean:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
@@ -401,6 +422,10 @@ class AgentParts:
     def _tripped(self, configuration_id: str) -> None:
         self.configurations.tripped(configuration_id)
         self._wake_scheduler()
+
+    def _hindrances(self) -> dict[str, str]:
+        """Why processflows cannot run, of those that cannot."""
+        return {**self.trips.hindrances(), **dict.fromkeys(self._deployments.waiting(), UNBOUND)}
 
     def _wake_scheduler(self) -> None:
         self.scheduler.wake()

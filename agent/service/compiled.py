@@ -38,7 +38,8 @@ class CompiledFlows:
             if row is not None:
                 bound[token] = row
         states = tuple(sorted((token, row.id, row.saved_at) for token, row in bound.items()))
-        key = (deployment.flow, deployment.version, states)
+        # The time as well: where a history was deleted, versions begin with 1 again.
+        key = (deployment.flow, deployment.version, deployment.deployed_at, states)
         with self._lock:
             if key in self._flows:
                 self._flows.move_to_end(key)

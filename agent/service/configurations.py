@@ -19,6 +19,7 @@ from agent.service.secrets import Secrets
 from agent.service.trips import Trips
 from agent.store.configurations import (
     SAVED,
+    VALIDATED,
     ConfigurationRow,
     ConfigurationStore,
     secret_name,
@@ -47,6 +48,7 @@ class Configurations:
         trips: What is held up, and goes on once a configuration is proven.
         hub: Told of every change.
         clock: Gives the present, aware and in UTC.
+        proven: Called when the values of a configuration are stored and known to work.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Configurations:
         trips: Trips,
         hub: Hub,
         clock: Callable[[], datetime],
+        proven: Callable[[], None],
     ) -> None:
         self._store, self._deployments, self._secrets = store, deployments, secrets
-        self._connectors, self._trips, self._hub, self._clock = connectors, trips, hub, clock
+        self._connectors, self._trips, self._hub = connectors, trips, hub
+        self._clock, self._proven = clock, proven
         self._changing = threading.Lock()  # vault and store change together
 
     def apps(self) -> list[models.App]:
@@ -147,7 +151,10 @@ class Configurations:
             ConfigurationError: the vault is not open.
         """
         with self._changing:
-            return self._save(draft, prepared, proof)
+            saved = self._save(draft, prepared, proof)
+        if saved.configuration.state is models.ConfigurationState.VALIDATED:
+            self._proven()
+        return saved
 
     def _save(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof | None) -> models.Saved:
         before = self._stored(draft)
@@ -213,6 +220,8 @@ class Configurations:
             )
             noted = self._store.get(row.id)
         self._hub.publish(models.EventKind.CONFIGURATION, self._told(noted, released))
+        if proof.state == VALIDATED:
+            self._proven()
 
     def tripped(self, configuration_id: str) -> None:
         """Tell that a configuration has tripped."""

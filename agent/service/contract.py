@@ -26,6 +26,7 @@ from agent.service.routes import (
     functions,
     log,
     lookups,
+    packages,
     previews,
     real_time,
     records,
@@ -34,6 +35,7 @@ from agent.service.routes import (
     service,
     snapshots,
     variables,
+    versions,
 )
 
 _logger = logging.getLogger(__name__)
@@ -61,8 +63,8 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.stop = stop
     application.state.prove = prove
     routes = (
-        service, apps, alerts, bookmarks, flows, records, corrections, schedules, functions, lookups,
-        reruns, previews, snapshots, real_time, variables, filter_templates, log,
+        service, apps, alerts, bookmarks, flows, versions, packages, records, corrections, schedules, functions,
+        lookups, reruns, previews, snapshots, real_time, variables, filter_templates, log,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

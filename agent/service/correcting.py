@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from agent.engine.bindings import Bindings
 from agent.engine.correcting import corrected, packed, shown
 from agent.engine.mapped_record import MappedRecord as Mapped
 from agent.engine.mapped_record import mapped_record
+from agent.engine.reading import opened
 from agent.engine.vocabulary import Vocabulary
 from agent.service import answers
 from agent.service.asked_plans import unknown_node
@@ -149,15 +151,17 @@ class Correcting:
     async def _mapped(
         self, deployment: Deployment, flow: Processflow, stage: Stage, post: PostNode, source_id: str
     ) -> Mapped:
-        reading = self._reading
+        reading, past = self._reading, self._reading.past(flow.name)
         try:
-            async with asyncio.timeout(_MOST_SECONDS):
-                async with reading.connections.connection(stage.source, flow, deployment.bindings) as source:
-                    return await mapped_record(
-                        stage, post, source_id, flow=flow, version=deployment.version, source=source,
-                        vocabulary=reading.vocabulary(deployment), variables=reading.variables,
-                        past=reading.past(flow.name),
-                    )  # fmt: skip
+            async with asyncio.timeout(_MOST_SECONDS), AsyncExitStack() as stack:
+                source = await opened(
+                    stage, flow=flow.name, normal=False, events=past.events, stack=stack, missing=lambda _: None,
+                    connect=lambda get: reading.connections.connection(get, flow, deployment.bindings),
+                )  # fmt: skip
+                return await mapped_record(
+                    stage, post, source_id, flow=flow, version=deployment.version, source=source,
+                    vocabulary=reading.vocabulary(deployment), variables=reading.variables, past=past,
+                )  # fmt: skip
         except TimeoutError:
             raise TransientError(
                 "The source application did not give the record in time.",

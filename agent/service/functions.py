@@ -108,6 +108,26 @@ class FunctionLibrary:
             examples=found.examples,
         )  # fmt: skip
 
+    def require_together(self, drafts: Sequence[models.FunctionDraft]) -> None:
+        """Refuse functions that would not do as their examples say once all of them are here, or that break others.
+
+        Raises:
+            ConfigurationError: code `function-invalid` or `example-failed`.
+        """
+        rows = self._store.current()
+        library = {**_definitions(rows), **{draft.name: _definition(draft) for draft in drafts}}
+        new = {draft.name for draft in drafts}
+        for draft in drafts:
+            examples = _examples(draft)
+            problems = faults(_definition(draft), library)
+            results = [] if problems else _results(library[draft.name], examples, library)
+            for name in [] if problems else callers(draft.name, library):
+                if name not in new:
+                    theirs = [Example(one["arguments"], one["result"]) for one in rows[name].examples]
+                    results += _results(library[name], theirs, library)
+            ok = all(one.passed for one in results)
+            self._require(models.FunctionTest(ok=ok and not problems, problems=problems, results=results), draft.name)
+
     def remove(self, name: str) -> None:
         """Take a function out of the library.
 

@@ -57,7 +57,7 @@ class LookupTables:
             NotFoundError: there is no such table.
             ConfigurationError: code `lookup-row-invalid` or `lookup-too-large`.
         """
-        put = {row.source: row for row in map(_checked, change.put)}
+        put = {row.source: row for row in map(checked_row, change.put)}
         with self._changing:
             if put and self._store.find(name) is None:
                 self._store.create(name, "", by=by, at=self._clock())
@@ -113,7 +113,7 @@ class LookupTables:
         Raises:
             ConfigurationError: code `lookup-row-invalid` or `lookup-too-large`.
         """
-        rows = {row.source: row for row in map(_checked, content.rows)}
+        rows = {row.source: row for row in map(checked_row, content.rows)}
         with self._changing:
             if self._store.find(content.name) is not None:
                 return False
@@ -150,7 +150,8 @@ class LookupTables:
         return _table(table, self._users().get(table.name, ()))
 
 
-def _checked(row: models.LookupRow) -> LookupRow:
+def checked_row(row: models.LookupRow) -> LookupRow:
+    """A row as it is kept. Raises ConfigurationError, code `lookup-row-invalid`."""
     try:
         return lookup_row(row.source, row.destination, row.type.value, row.description)
     except ValueError as error:

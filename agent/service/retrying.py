@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from agent.api import models
 from agent.api.rerun_models import RetryPlan, RetryPlanChange, RetrySchedule
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import SyncState
+from agent.domain.processflow import Processflow
 from agent.domain.retry_policy import RetryPolicy, parse_retry_policy, retry_policy_form
 from agent.engine.journal import Level
 from agent.engine.plans import check_by_id, reads_by_id
@@ -33,6 +34,14 @@ class Journal(Protocol):
     """The log, as far as it is needed here."""
 
     def write(self, level: Level, message: str, *, flow: str = "", run: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRetry:
+    """A change of a policy that is still to be written: for people, and the row; None where it is taken away."""
+
+    text: str
+    row: RetryRow | None
 
 
 class Retrying:
@@ -79,24 +88,35 @@ class Retrying:
                 `retry-filter-missing` where nothing of the processflow can be read again by id.
         """
         deployment = self._deployments.get(flow)
+        prepared = self.prepare(flow, self._compiled.get(deployment), change, by=by)
+        if prepared.row is None:
+            return self.clear(flow)
+        row = self._store.put(prepared.row)
+        self.tell(flow)
+        return self._answer(flow, row)
+
+    def prepare(self, flow: str, compiled: Processflow, change: RetryPlan, *, by: str) -> PreparedRetry:
+        """A change that is to be written together with something else.
+
+        Raises:
+            ConfigurationError: as `put`.
+        """
         policy = parse_retry_policy(change.model_dump(), default_zone=self._zone)
         if policy is None:
-            return self.clear(flow)
-        stages = [stage for stage in self._compiled.get(deployment).all_stages if stage.posts]
+            return PreparedRetry(MANUAL, None)
+        stages = [stage for stage in compiled.all_stages if stage.posts]
         if stages and not any(reads_by_id(stage.source) for stage in stages):
             check_by_id(stages[0].source)
         now = self._clock()
         anchor = anchor_of(policy.plan, now)
-        row = self._store.put(
-            RetryRow(flow, "", retry_policy_form(policy), anchor, now, by, first_retry(policy, anchor, now))
-        )
-        self._tell(flow)
-        return self._answer(flow, row)
+        form = retry_policy_form(policy)
+        row = RetryRow(flow, "", form, anchor, now, by, first_retry(policy, anchor, now))
+        return PreparedRetry(policy.text, row)
 
     def clear(self, flow: str) -> RetrySchedule:
         """Let records be tried again by hand alone. Raises NotFoundError."""
         if self._store.remove(flow):
-            self._tell(flow)
+            self.tell(flow)
         else:
             self._deployments.get(flow)
         return self._answer(flow, None)
@@ -163,7 +183,8 @@ class Retrying:
         self._journal.write("warning", f"Its retry policy cannot be used. {message}", flow=row.flow)
         return self._store.advance(row, replace(row.progress, alert=message)) or row
 
-    def _tell(self, flow: str) -> None:
+    def tell(self, flow: str) -> None:
+        """A policy was changed: it is looked at, and listeners hear of it."""
         self._changed()
         self._hub.publish(models.EventKind.FLOW, {"name": flow})
 

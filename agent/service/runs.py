@@ -33,7 +33,11 @@ class Queue(Protocol):
 
 
 class Runs:
-    """The runs of this agent."""
+    """The runs of this agent.
+
+    Args:
+        require_bound: Refuses what waits for App Configurations.
+    """
 
     def __init__(
         self,
@@ -46,11 +50,13 @@ class Runs:
         queue: Queue,
         environment: Environment,
         hub: Hub,
+        require_bound: Callable[[Deployment], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._deployments, self._schedules, self._trips = store, deployments, schedules, trips
         self._retries = retries
         self._queue, self._environment, self._hub, self._clock = queue, environment, hub, clock
+        self._require_bound = require_bound
 
     def start(
         self, flow: str, plan: RunPlan = NORMAL, *, by: str, write: Callable[[NewRun], object] | None = None
@@ -64,11 +70,13 @@ class Runs:
             write: Writes the run down together with what belongs to its plan; without it, the run alone.
 
         Raises:
-            ConflictError: code `environment-not-enabled`, `configuration-tripped` or `already-running`.
+            ConflictError: code `environment-not-enabled`, `configuration-tripped`, `already-running`, or
+                `source-application-not-found` where an App Configuration is still missing.
             NotFoundError: code `flow-not-found`.
             AgentError: whatever `write` raises.
         """
         deployment = self._deployments.get(flow)
+        self._require_bound(deployment)
         self._environment.require()
         self._trips.require(deployment)
         at = self._clock()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from agent.api import models
 from agent.domain.errors import ConfigurationError
@@ -14,7 +15,7 @@ from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
 from agent.service.events import Hub
 from agent.store.deployments import DeploymentStore
-from agent.store.schedules import ScheduleRow, ScheduleStore
+from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 
 _SHOWN = 5
 MANUAL = "Manual"
@@ -27,6 +28,18 @@ class Brief:
     text: str = MANUAL
     next_at: datetime | None = None
     alert: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change of a schedule that is still to be written.
+
+    `plan` is None where the schedule is taken away, `row` where nothing is put: the plan goes on as it is, or goes.
+    """
+
+    text: str
+    plan: Mapping[str, Any] | None
+    row: ScheduleRow | None
 
 
 class Schedules:
@@ -68,28 +81,51 @@ class Schedules:
                 `event-triggered` where events start it.
         """
         self._deployments.get(flow)
+        prepared = self.prepare(flow, change, by=by, by_events=self._by_events(flow))
+        if prepared.plan is None:
+            return self.clear(flow)
+        if prepared.row is not None:
+            self._store.put(prepared.row)
+            self.tell(flow)
+        return self._answer(flow, self._store.find(flow))
+
+    def prepare(self, flow: str, change: models.SchedulePlan, *, by: str, by_events: bool) -> Prepared:
+        """A change that is to be written together with something else. The processflow need not be deployed yet.
+
+        Args:
+            flow: The processflow.
+            change: The plan.
+            by: Who asked for it.
+            by_events: Whether events start it, and not a schedule.
+
+        Raises:
+            ConfigurationError: as `put`.
+        """
         plan = self._plan(change)
         if plan is None:
-            return self.clear(flow)
-        if self._by_events(flow):
+            return Prepared(MANUAL, None, None)
+        if by_events:
             raise ConfigurationError(
                 f"{flow} has no schedule: it runs when an event arrives.",
                 code="event-triggered",
                 remedy="Send it events, or execute it by hand. For a schedule, deploy it with trigger: polling.",
             )
         row, now = self._store.find(flow), self._clock()
-        if row is None or not _goes_on(row, plan):
-            anchor, progress = self._begin(plan, row, now)
-            row = self._store.put(
-                flow=flow, plan=plan_form(plan), anchor=anchor, since=now, changed_by=by, progress=progress
-            )
-            self._tell(flow)
-        return self._answer(flow, row)
+        if row is not None and _goes_on(row, plan):
+            return Prepared(plan.text, row.plan, None)
+        anchor, progress = self._begin(plan, row, now)
+        new = new_schedule(flow=flow, plan=plan_form(plan), anchor=anchor, since=now, changed_by=by, progress=progress)
+        return Prepared(plan.text, new.plan, new)
+
+    def plan(self, flow: str) -> Mapping[str, Any] | None:
+        """The plan that a processflow has now, as a form."""
+        row = self._store.find(flow)
+        return row.plan if row is not None else None
 
     def clear(self, flow: str) -> models.Schedule:
         """Take it away: the processflow is started by hand. Raises NotFoundError."""
         if self._store.remove(flow):
-            self._tell(flow)
+            self.tell(flow)
         else:
             self._deployments.get(flow)
         return self._answer(flow, None)
@@ -141,7 +177,8 @@ class Schedules:
             )
         return anchor, progress
 
-    def _tell(self, flow: str) -> None:
+    def tell(self, flow: str) -> None:
+        """A schedule was changed: the scheduler looks, and listeners hear of it."""
         self._changed()
         self._hub.publish(models.EventKind.FLOW, {"name": flow})
 

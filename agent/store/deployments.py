@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from agent.domain.errors import NotFoundError
+from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.database import Database
 from agent.store.tables import DEPLOYMENTS
 
@@ -19,8 +19,17 @@ _NOTHING: Final[Mapping[str, str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployed version. `bindings` maps credential tokens to configuration ids, `functions` library functions to
-    their versions, `lookups` the names of lookups to their tables."""
+    """One deployed version.
+
+    Attributes:
+        bindings: From credential tokens to configuration ids.
+        functions: The versions of the library functions that it uses, by name.
+        lookups: The lookup table behind each lookup.
+        waits_for: Credential tokens that nothing is bound to yet, with their apps; it cannot run before.
+        schedule: The plan of its schedule when it was deployed, in the form of `domain.plan_form`.
+        restored_from: The version that it is a copy of, where somebody rolled back.
+        remarks: What whoever deployed it chose to pass over.
+    """
 
     flow: str
     version: int
@@ -34,6 +43,14 @@ class Deployment:
     active: bool
     functions: Mapping[str, int] = field(default_factory=dict)
     lookups: Mapping[str, str] = field(default_factory=dict)
+    waits_for: Mapping[str, str] = field(default_factory=dict)
+    schedule: Mapping[str, Any] | None = None
+    restored_from: int | None = None
+    remarks: Sequence[str] = ()
+
+
+Together = Callable[[sa.Connection, int], None]
+"""Writes more in the transaction that makes a version; it is told the version's number."""
 
 
 class DeploymentStore:
@@ -55,22 +72,64 @@ class DeploymentStore:
         log: Sequence[str],
         functions: Mapping[str, int] = _NONE,
         lookups: Mapping[str, str] = _NOTHING,
+        waits_for: Mapping[str, str] | None = None,
+        schedule: Mapping[str, Any] | None = None,
+        restored_from: int | None = None,
+        remarks: Sequence[str] = (),
+        after: int | None = None,
+        together: Sequence[Together] = (),
     ) -> Deployment:
-        """Make a new version and let it replace the active one, in one transaction."""
+        """Make a new version and let it replace the active one, in one transaction.
+
+        Args:
+            after: The newest version that the new one was made with in mind; None where that does not matter.
+            together: What has to be written with the version, or not at all.
+
+        Raises:
+            ConflictError: code `deployment-overtaken`: there is a newer version meanwhile. Nothing was changed.
+        """
         with self._database.write() as connection:
-            newest = connection.execute(
-                sa.select(sa.func.coalesce(sa.func.max(DEPLOYMENTS.c.version), 0)).where(DEPLOYMENTS.c.flow == flow)
-            ).scalar_one()
+            newest = _newest(connection, flow)
+            if after is not None and newest != after:
+                raise ConflictError(
+                    f"{flow} was deployed by somebody else meanwhile: version {newest}.",
+                    code="deployment-overtaken",
+                    remedy="Look at that version, then deploy again if yours is still wanted.",
+                )
             connection.execute(DEPLOYMENTS.update().where(DEPLOYMENTS.c.flow == flow).values(active=False))
-            version = int(newest) + 1
+            version = newest + 1
             connection.execute(
                 DEPLOYMENTS.insert().values(
                     flow=flow, version=version, document=document, file=file, bindings=dict(bindings), note=note,
                     deployed_at=deployed_at, deployed_by=deployed_by, log=list(log), active=True,
                     functions=dict(functions), lookups=dict(lookups),
+                    waits_for=dict(waits_for or {}), schedule=dict(schedule) if schedule is not None else None,
+                    restored_from=restored_from, remarks=list(remarks),
                 )
             )  # fmt: skip
+            for write in together:
+                write(connection, version)
         return self.version(flow, version)
+
+    def newest(self, flow: str) -> int:
+        """The number of the newest version of a processflow, active or not; 0 where there is none."""
+        with self._database.read() as connection:
+            return _newest(connection, flow)
+
+    def versions(self, flow: str) -> list[Deployment]:
+        """Every version of a processflow, the newest first."""
+        query = sa.select(DEPLOYMENTS).where(DEPLOYMENTS.c.flow == flow).order_by(DEPLOYMENTS.c.version.desc())
+        with self._database.read() as connection:
+            return [_deployment(row) for row in connection.execute(query)]
+
+    def withdrawn(self) -> list[Deployment]:
+        """The newest version of each processflow that is not deployed any more, by name."""
+        other = DEPLOYMENTS.alias()
+        deployed = sa.exists().where(other.c.flow == DEPLOYMENTS.c.flow, other.c.active)
+        newest = sa.select(sa.func.max(other.c.version)).where(other.c.flow == DEPLOYMENTS.c.flow).scalar_subquery()
+        query = sa.select(DEPLOYMENTS).where(~deployed, DEPLOYMENTS.c.version == newest).order_by(DEPLOYMENTS.c.flow)
+        with self._database.read() as connection:
+            return [_deployment(row) for row in connection.execute(query)]
 
     def active(self) -> list[Deployment]:
         """The active version of each processflow, by name."""
@@ -82,6 +141,12 @@ class DeploymentStore:
         """The processflows that have an active version: without reading their documents, for whoever asks often."""
         with self._database.read() as connection:
             return set(connection.execute(sa.select(DEPLOYMENTS.c.flow).where(DEPLOYMENTS.c.active)).scalars())
+
+    def waiting(self) -> dict[str, Mapping[str, str]]:
+        """The processflows whose active version waits for App Configurations: the tokens and their apps."""
+        query = sa.select(DEPLOYMENTS.c.flow, DEPLOYMENTS.c.waits_for).where(DEPLOYMENTS.c.active)
+        with self._database.read() as connection:
+            return {flow: waits_for for flow, waits_for in connection.execute(query) if waits_for}
 
     def get(self, flow: str) -> Deployment:
         """The active version of a processflow. Raises NotFoundError."""
@@ -103,15 +168,24 @@ class DeploymentStore:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(
-                f"Version {version} of {flow} does not exist.", code="flow-not-found", remedy="Deploy it again."
+                f"Version {version} of {flow} does not exist.",
+                code="version-not-found",
+                remedy="Look at the list of its versions.",
             )
         return _deployment(row)
 
-    def withdraw(self, flow: str) -> None:
+    def withdraw(self, flow: str, *, together: Sequence[Together] = ()) -> None:
         """Undeploy: no version is active any more. Raises NotFoundError."""
-        self.get(flow)
+        version = self.get(flow).version
         with self._database.write() as connection:
             connection.execute(DEPLOYMENTS.update().where(DEPLOYMENTS.c.flow == flow).values(active=False))
+            for write in together:
+                write(connection, version)
+
+
+def _newest(connection: sa.Connection, flow: str) -> int:
+    query = sa.select(sa.func.coalesce(sa.func.max(DEPLOYMENTS.c.version), 0)).where(DEPLOYMENTS.c.flow == flow)
+    return int(connection.execute(query).scalar_one())
 
 
 def _deployment(row: sa.Row[Any]) -> Deployment:
@@ -119,4 +193,5 @@ def _deployment(row: sa.Row[Any]) -> Deployment:
         flow=row.flow, version=row.version, document=row.document, file=row.file, bindings=row.bindings, note=row.note,
         deployed_at=row.deployed_at, deployed_by=row.deployed_by, log=tuple(row.log), active=row.active,
         functions=row.functions, lookups=row.lookups,
+        waits_for=row.waits_for, schedule=row.schedule, restored_from=row.restored_from, remarks=tuple(row.remarks),
     )  # fmt: skip

@@ -3,7 +3,7 @@ the newest kind get."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,20 +69,10 @@ class FunctionStore:
     ) -> FunctionRow:
         """Make a new version, which is the current one from now on."""
         with self._database.write() as connection:
-            newest = connection.execute(
-                sa.select(sa.func.coalesce(sa.func.max(FUNCTIONS.c.version), 0)).where(FUNCTIONS.c.name == name)
-            ).scalar_one()
-            connection.execute(FUNCTIONS.update().where(FUNCTIONS.c.name == name).values(current=False))
-            row = FunctionRow(
-                name, int(newest) + 1, tuple(parameters), body, description, list(examples), saved_at, saved_by, True
-            )
-            connection.execute(
-                FUNCTIONS.insert().values(
-                    name=name, version=row.version, parameters=list(parameters), body=body, description=description,
-                    examples=list(examples), saved_at=saved_at, saved_by=saved_by, current=True,
-                )
+            return _add(
+                connection, name=name, parameters=parameters, body=body, description=description, examples=examples,
+                saved_at=saved_at, saved_by=saved_by,
             )  # fmt: skip
-        return row
 
     def withdraw(self, name: str) -> None:
         """Take a function out of the library; its versions stay for deployments that were made with them.
@@ -98,6 +88,54 @@ class FunctionStore:
                     code="function-not-found",
                     remedy="Look at the list of functions.",
                 )
+
+
+def adding(
+    *,
+    name: str,
+    parameters: Sequence[str],
+    body: str,
+    description: str,
+    examples: Sequence[Mapping[str, Any]],
+    saved_at: datetime,
+    saved_by: str,
+) -> Callable[[sa.Connection], None]:
+    """Makes a new version in a transaction of somebody else."""
+
+    def add(connection: sa.Connection) -> None:
+        _add(
+            connection, name=name, parameters=parameters, body=body, description=description, examples=examples,
+            saved_at=saved_at, saved_by=saved_by,
+        )  # fmt: skip
+
+    return add
+
+
+def _add(
+    connection: sa.Connection,
+    *,
+    name: str,
+    parameters: Sequence[str],
+    body: str,
+    description: str,
+    examples: Sequence[Mapping[str, Any]],
+    saved_at: datetime,
+    saved_by: str,
+) -> FunctionRow:
+    newest = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.max(FUNCTIONS.c.version), 0)).where(FUNCTIONS.c.name == name)
+    ).scalar_one()
+    connection.execute(FUNCTIONS.update().where(FUNCTIONS.c.name == name).values(current=False))
+    row = FunctionRow(
+        name, int(newest) + 1, tuple(parameters), body, description, list(examples), saved_at, saved_by, True
+    )
+    connection.execute(
+        FUNCTIONS.insert().values(
+            name=name, version=row.version, parameters=list(parameters), body=body, description=description,
+            examples=list(examples), saved_at=saved_at, saved_by=saved_by, current=True,
+        )
+    )  # fmt: skip
+    return row
 
 
 def _function(row: sa.Row[Any]) -> FunctionRow:

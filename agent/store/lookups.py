@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -159,6 +159,24 @@ class LookupStore:
                 row.name: row.revision
                 for row in connection.execute(query.where(LOOKUP_TABLES.c.name.in_(list(names))))
             }  # fmt: skip
+
+
+def replacing(
+    name: str, description: str, rows: Sequence[LookupRow], *, by: str, at: datetime
+) -> Callable[[sa.Connection], None]:
+    """Lets a table hold these rows and no others, in a transaction of somebody else; made where there is none."""
+
+    def replace(connection: sa.Connection) -> None:
+        said = {"changed_at": at, "changed_by": by, "description": description}
+        here = LOOKUP_TABLES.c.name == name
+        raised = LOOKUP_TABLES.update().where(here).values(revision=LOOKUP_TABLES.c.revision + 1, **said)
+        if not connection.execute(raised).rowcount:
+            connection.execute(LOOKUP_TABLES.insert().values(name=name, revision=1, **said))
+        connection.execute(LOOKUP_ROWS.delete().where(LOOKUP_ROWS.c.table_name == name))
+        if rows:
+            connection.execute(LOOKUP_ROWS.insert(), [_values(name, row) for row in rows])
+
+    return replace
 
 
 def _counted() -> sa.Select[Any]:

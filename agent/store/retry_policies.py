@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConfigurationError, ConflictError
 from agent.store.database import Database
+from agent.store.deployments import Together
 from agent.store.plan_records import NOTHING_TO_RETRY, Choice
 from agent.store.runs import NewRun, insert_retry
 from agent.store.tables import DEPLOYMENTS, RETRY_POLICIES
@@ -70,21 +71,13 @@ class RetryPolicies:
 
     def put(self, row: RetryRow) -> RetryRow:
         """Give a processflow a policy, in the place of the one before."""
-        row = replace(row, stamp=_new_stamp())
-        values = {
-            "stamp": row.stamp, "policy": dict(row.policy), "anchor": row.anchor, "since": row.since,
-            "changed_by": row.changed_by, **_values(row.progress),
-        }  # fmt: skip
         with self._database.write() as connection:
-            update = RETRY_POLICIES.update().where(RETRY_POLICIES.c.flow == row.flow)
-            if not connection.execute(update.values(values)).rowcount:
-                connection.execute(RETRY_POLICIES.insert().values(flow=row.flow, **values))
-        return row
+            return _put(connection, row)
 
     def remove(self, flow: str) -> bool:
         """Take the policy of a processflow away; returns whether there was one."""
         with self._database.write() as connection:
-            return bool(connection.execute(RETRY_POLICIES.delete().where(RETRY_POLICIES.c.flow == flow)).rowcount)
+            return _remove(connection, flow)
 
     def advance(self, row: RetryRow, progress: RetryProgress) -> RetryRow | None:
         """Write down how far a policy has got; None where somebody else was faster."""
@@ -110,6 +103,40 @@ class RetryPolicies:
                 raise
             return None
         return changed
+
+
+def putting(row: RetryRow) -> Together:
+    """Gives a processflow a policy, together with a version."""
+
+    def put(connection: sa.Connection, _: int) -> None:
+        _put(connection, row)
+
+    return put
+
+
+def removing(flow: str) -> Together:
+    """Takes a policy away, together with a version."""
+
+    def remove(connection: sa.Connection, _: int) -> None:
+        _remove(connection, flow)
+
+    return remove
+
+
+def _put(connection: sa.Connection, row: RetryRow) -> RetryRow:
+    row = replace(row, stamp=_new_stamp())
+    values = {
+        "stamp": row.stamp, "policy": dict(row.policy), "anchor": row.anchor, "since": row.since,
+        "changed_by": row.changed_by, **_values(row.progress),
+    }  # fmt: skip
+    update = RETRY_POLICIES.update().where(RETRY_POLICIES.c.flow == row.flow)
+    if not connection.execute(update.values(values)).rowcount:
+        connection.execute(RETRY_POLICIES.insert().values(flow=row.flow, **values))
+    return row
+
+
+def _remove(connection: sa.Connection, flow: str) -> bool:
+    return bool(connection.execute(RETRY_POLICIES.delete().where(RETRY_POLICIES.c.flow == flow)).rowcount)
 
 
 def _advanced(

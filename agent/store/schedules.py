@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from agent.domain.errors import ConflictError
 from agent.domain.schedule import Progress
 from agent.store.database import Database
+from agent.store.deployments import Together
 from agent.store.runs import NewRun, insert_run
 from agent.store.tables import DEPLOYMENTS, SCHEDULES, from_milliseconds, to_milliseconds
 
@@ -51,31 +52,16 @@ class ScheduleStore:
             row = connection.execute(sa.select(SCHEDULES).where(SCHEDULES.c.flow == flow)).first()
         return _schedule(row) if row is not None else None
 
-    def put(
-        self,
-        *,
-        flow: str,
-        plan: Mapping[str, Any],
-        anchor: datetime,
-        since: datetime,
-        changed_by: str,
-        progress: Progress,
-    ) -> ScheduleRow:
+    def put(self, row: ScheduleRow) -> ScheduleRow:
         """Give a processflow a schedule, in the place of the one before. What a scheduler was about to do is off."""
-        row = ScheduleRow(flow, _new_stamp(), dict(plan), anchor, since, changed_by, progress)
-        values = {
-            "stamp": row.stamp, "plan": row.plan, "anchor": anchor, "since": since, "changed_by": changed_by,
-            **_values(progress),
-        }  # fmt: skip
         with self._database.write() as connection:
-            if not connection.execute(SCHEDULES.update().where(SCHEDULES.c.flow == flow).values(values)).rowcount:
-                connection.execute(SCHEDULES.insert().values(flow=flow, **values))
+            _put(connection, row)
         return row
 
     def remove(self, flow: str) -> bool:
         """Take the schedule of a processflow away; returns whether there was one."""
         with self._database.write() as connection:
-            return bool(connection.execute(SCHEDULES.delete().where(SCHEDULES.c.flow == flow)).rowcount)
+            return _remove(connection, flow)
 
     def advance(self, row: ScheduleRow, progress: Progress, *, run: NewRun | None = None) -> ScheduleRow | None:
         """Write down how far a schedule has got, and the run that starts with it.
@@ -99,8 +85,42 @@ class ScheduleStore:
         return changed
 
 
+def new_schedule(
+    *, flow: str, plan: Mapping[str, Any], anchor: datetime, since: datetime, changed_by: str, progress: Progress
+) -> ScheduleRow:
+    """A schedule that is still to be put."""
+    return ScheduleRow(flow, _new_stamp(), dict(plan), anchor, since, changed_by, progress)
+
+
 def _new_stamp() -> str:
     return secrets.token_hex(8)
+
+
+def putting(row: ScheduleRow) -> Together:
+    """Puts a schedule in the place of the one before, together with a version."""
+    return lambda connection, _: _put(connection, row)
+
+
+def removing(flow: str) -> Together:
+    """Takes a schedule away, together with a version."""
+
+    def remove(connection: sa.Connection, _: int) -> None:
+        _remove(connection, flow)
+
+    return remove
+
+
+def _put(connection: sa.Connection, row: ScheduleRow) -> None:
+    values = {
+        "stamp": row.stamp, "plan": dict(row.plan), "anchor": row.anchor, "since": row.since,
+        "changed_by": row.changed_by, **_values(row.progress),
+    }  # fmt: skip
+    if not connection.execute(SCHEDULES.update().where(SCHEDULES.c.flow == row.flow).values(values)).rowcount:
+        connection.execute(SCHEDULES.insert().values(flow=row.flow, **values))
+
+
+def _remove(connection: sa.Connection, flow: str) -> bool:
+    return bool(connection.execute(SCHEDULES.delete().where(SCHEDULES.c.flow == flow)).rowcount)
 
 
 def _deployed(run: NewRun) -> sa.ColumnElement[bool]:

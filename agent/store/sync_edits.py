@@ -98,7 +98,13 @@ class SyncEdits:
                     SYNC_INFO.c.stream == stream, SYNC_INFO.c.source_id.in_(meant)
                 )  # fmt: skip
                 before = _states(connection, keys)
+                # By their ids: SQLite would look through all skips for those of a query on Sync Info.
+                old = sa.and_(SKIPS.c.stream == stream, SKIPS.c.source_id.in_(meant))
+                if deed.name != "unskip":
+                    connection.execute(SKIPS.delete().where(old))
                 _DEEDS[deed.name].work(connection, keys, deed, now)
+                if deed.name == "unskip":
+                    connection.execute(SKIPS.delete().where(old))
                 change = _states(connection, keys)
                 change.subtract(before)
                 count_changes(connection, stream, change)
@@ -108,7 +114,6 @@ class SyncEdits:
 
 def _skip(connection: sa.Connection, keys: sa.ColumnElement[bool], deed: Deed, now: int) -> None:
     version = sa.select(RUNS.c.version).where(RUNS.c.id == SYNC_INFO.c.run).scalar_subquery()
-    _forget_skips(connection, keys)
     columns = ["stream", "source_id", "fingerprint", "version", "skipped_by", "skipped_at", *_KEPT]
     values = (
         SYNC_INFO.c.stream, SYNC_INFO.c.source_id, SYNC_INFO.c.fingerprint, version, sa.literal(deed.by),
@@ -140,17 +145,10 @@ def _unskip(connection: sa.Connection, keys: sa.ColumnElement[bool], _deed: Deed
     own = sa.and_(SKIPS.c.stream == SYNC_INFO.c.stream, SKIPS.c.source_id == SYNC_INFO.c.source_id)
     before: dict[str, Any] = {name: sa.select(SKIPS.c[name]).where(own).scalar_subquery() for name in _KEPT}
     connection.execute(SYNC_INFO.update().where(keys).values(**before, skipped=False, updated_at=now))
-    _forget_skips(connection, keys)
 
 
 def _delete(connection: sa.Connection, keys: sa.ColumnElement[bool], _deed: Deed, _now: int) -> None:
-    _forget_skips(connection, keys)
     connection.execute(SYNC_INFO.delete().where(keys))
-
-
-def _forget_skips(connection: sa.Connection, keys: sa.ColumnElement[bool]) -> None:
-    chosen = sa.select(SYNC_INFO.c.stream, SYNC_INFO.c.source_id).where(keys)
-    connection.execute(SKIPS.delete().where(sa.tuple_(SKIPS.c.stream, SKIPS.c.source_id).in_(chosen)))
 
 
 @dataclass(frozen=True, slots=True)

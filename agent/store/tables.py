@@ -97,6 +97,14 @@ DEPLOYMENTS = sa.Table(
     # The versions of library functions that it uses, and the lookup table behind each name, as they were found then.
     sa.Column("functions", sa.JSON, nullable=False),
     sa.Column("lookups", sa.JSON, nullable=False),
+    # Credential tokens that no App Configuration is bound to yet, with their apps: until then it cannot run.
+    sa.Column("waits_for", sa.JSON, nullable=False),
+    # The plan of its schedule as it was when the version was deployed, in the form of domain.plan_form.
+    sa.Column("schedule", sa.JSON),
+    # The version that it is a copy of, where somebody rolled back.
+    sa.Column("restored_from", sa.Integer),
+    # What whoever deployed it chose to pass over, in sentences for people.
+    sa.Column("remarks", sa.JSON, nullable=False),
     # The one version of a processflow that new runs use; none when it was undeployed.
     sa.Column("active", sa.Boolean, nullable=False),
 )
@@ -508,4 +516,36 @@ FILTER_TEMPLATES = sa.Table(
     sa.Column("clauses", sa.JSON, nullable=False),
     sa.Column("saved_at", Moment, nullable=False),
     sa.Column("saved_by", sa.Text, nullable=False),
+)
+
+# Documents that wait to be deployed: what packages brought.
+LIBRARY = sa.Table(
+    "library",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+    sa.Column("added_by", sa.Text, nullable=False),
+)
+
+# Every deployment that was asked for, those that failed as well, and every undeployment.
+DEPLOYMENT_LOG = sa.Table(
+    "deployment_log",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("flow", sa.Text, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    # The version that it made, or withdrew.
+    sa.Column("version", sa.Integer),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("lines", sa.JSON, nullable=False),
+    sa.Index("deployment_log_by_flow", "flow", "id"),
 )

@@ -49,7 +49,7 @@ def test_what_was_selected_arrives_over_kills_and_the_next_run_goes_on_from_ther
 
     run = stage.execute("invoices-to-check")
     chance = random.Random(3)
-    for _ in range(3):
+    for _ in range(2):
         threading.Event().wait(chance.uniform(0.05, 0.5))
         stage.kill()
         stage.start()

@@ -202,6 +202,7 @@ def test_a_run_that_reaches_no_checkpoint_does_not_hold_the_end_up_and_goes_on_l
         await client.save_configuration(database_draft(tmp_path / "shop.db"))
         (sample,) = [one for one in await client.samples() if one.file == "stock-to-store.yaml"]
         await client.deploy(models.DocumentRequest(document=sample.document, file=sample.file))
+        shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, method="PUT"))
         return (await client.execute("stock-to-store")).id
 
     with closing(sqlite3.connect(tmp_path / "shop.db")) as connection, connection:
@@ -214,7 +215,6 @@ def test_a_run_that_reaches_no_checkpoint_does_not_hold_the_end_up_and_goes_on_l
             while running_service(service.folders) is None:
                 assert process.poll() is None
                 time.sleep(0.02)
-            shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, method="PUT"))
             run_id = service.ask(begin)
             while shop.store.stats()["faults_struck"] == 0:
                 time.sleep(0.02)

@@ -18,6 +18,7 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
 from agent.engine.journal import Level
 from agent.engine.schedule_look import MISFIRES_UNTIL_ALERT
+from agent.service.chosen_bindings import UNBOUND
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.service.runs import Runs
@@ -29,7 +30,7 @@ from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunRow, RunStore, new_run_id
-from agent.store.schedules import ScheduleRow, ScheduleStore
+from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 from agent.store.trips import TripStore, Used
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)
@@ -98,11 +99,11 @@ class Stand:
         self.runs = Runs(
             store=self.rows, deployments=self.deployments, schedules=self.store, trips=self.trips,
             retries=RetryPolicies(self.database), queue=self.worker, environment=environment, hub=self.hub,
-            clock=self.clock,
+            require_bound=lambda _: None, clock=self.clock,
         )  # fmt: skip
         self.scheduler = Scheduler(
             store=self.store, deployments=self.deployments, runs=self.runs, rows=self.rows, hub=self.hub,
-            clock=self.clock, state=lambda: self.state, hindrances=self.trips.hindrances, journal=self.journal,
+            clock=self.clock, state=lambda: self.state, hindrances=self.hindrances, journal=self.journal,
         )  # fmt: skip
         self.schedules = Schedules(
             store=self.store, deployments=self.deployments, hub=self.hub, clock=self.clock, zone="Europe/Berlin",
@@ -111,6 +112,9 @@ class Stand:
 
     def clock(self) -> datetime:
         return self.now
+
+    def hindrances(self) -> dict[str, str]:
+        return {**self.trips.hindrances(), **dict.fromkeys(self.deployments.waiting(), UNBOUND)}
 
     def at(self, time: str) -> float:
         """Look at that time of the day."""
@@ -334,10 +338,10 @@ def test_a_schedule_that_cannot_be_used_hinders_no_other_and_is_told_of_once(sta
     stand.deploy("broken")
     row = stand.store.find("orders")
     assert row is not None
-    stand.store.put(
+    stand.store.put(new_schedule(
         flow="broken", plan={**row.plan, "zone": "Mars/Olympus"}, anchor=row.anchor, since=row.since,
         changed_by="greta", progress=row.progress,
-    )  # fmt: skip
+    ))  # fmt: skip
     stand.at("08:00")
     stand.at("08:00:15")
     assert [run.flow for run in stand.rows.active()] == ["orders"]
@@ -397,6 +401,19 @@ def test_a_run_by_hand_has_no_planned_time_and_still_is_one_at_a_time(stand: Sta
         busy_run(stand)
     stand.end_runs()
     assert busy_run(stand).planned_for is None
+
+
+def test_what_waits_for_a_configuration_is_told_of_and_made_up_for_once_it_is_bound(stand: Stand) -> None:
+    waiting = {"flow": "orders", "document": "", "file": "", "note": "", "deployed_by": "greta"}
+    stand.deployments.add(**waiting, bindings={}, deployed_at=stand.now, log=[], waits_for={"shop": "bigcommerce"})
+    stand.at("08:00")
+    stand.at("08:03")
+    assert stand.rows.active() == []
+    assert "did not: Source Application Not Found" in stand.schedules.briefs()["orders"].alert
+    stand.deployments.add(**waiting, bindings={"shop": "c1"}, deployed_at=stand.now, log=[])
+    stand.at("08:04")
+    assert stand.planned() == ["08:00"]
+    assert stand.schedules.briefs()["orders"].alert == ""
 
 
 # -- a configuration that its app refuses -----------------------------------------------------------------------------

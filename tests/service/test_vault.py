@@ -80,6 +80,7 @@ def test_with_a_passphrase_runs_wait_after_a_restart_until_somebody_unlocks(
         await client.save_configuration(database_draft(tmp_path / "shop.db"))
         (sample,) = [one for one in await client.samples() if one.file == "orders-to-database.yaml"]
         await client.deploy(models.DocumentRequest(document=sample.document, file=sample.file))
+        shop.store.add_fault(Fault(FaultKind.HANG_BEFORE))  # so that the run cannot end before the crash
         return (await client.execute("orders-to-database")).id
 
     async def look(client: AgentClient) -> tuple[str, str, RunState]:
@@ -99,7 +100,6 @@ def test_with_a_passphrase_runs_wait_after_a_restart_until_somebody_unlocks(
         return run
 
     service.start()
-    shop.store.add_fault(Fault(FaultKind.HANG_BEFORE))  # so that the run cannot end before the crash
     run_id = service.ask(prepare)
     service.kill()
     shop.store.clear_faults()

@@ -156,7 +156,10 @@ def test_what_is_there_unchanged_is_written_again_on_demand_alone(rig: Rig) -> N
     rig.execute()
     bookmark = rig.bookmark()
     rig.destination.rows.clear()
-    assert rig.execute(rig.queue_plan(window(2, 4))).counts == Counts(read=3, unchanged=3)
+    run = rig.execute(rig.queue_plan(window(2, 4)))
+    assert run.counts == Counts(read=3, unchanged=3)
+    assert run.message == "3 records found, unchanged at the destination."
+    assert rig.execute(rig.queue_plan(window(90, 99))).message == "No record was found."
     assert rig.execute(rig.queue_plan(window(2, 4, again=True))).counts == Counts(read=3, written=3)
     assert sorted(rig.destination.rows) == ["r1", "r2", "r3"]  # type: ignore[type-var]
     assert rig.bookmark() == bookmark

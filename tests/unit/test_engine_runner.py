@@ -567,3 +567,20 @@ def test_a_worker_whose_run_was_taken_over_stops_without_a_trace(rig: Rig) -> No
 def test_a_fatal_error_of_a_worker_that_was_not_left_behind_ends_the_run(plain: Rig) -> None:
     plain.steps.at("open source", FatalError("Broken.", code="broken"))
     assert plain.execute().state is RunState.FAILED
+
+
+def test_a_run_ends_with_the_version_that_it_began_with(rig: Rig) -> None:
+    """Another version is deployed in the middle of it, and after every slice of it."""
+    rig.source.fill(9)
+    rig.destination.packet_size = 2
+    run_id, runner = rig.queue(), rig.runner()
+    assert runner.run_slice(run_id, QuickControl(rig.clock), budget_seconds=0) is Then.GO_ON
+    doubled = DOCUMENT.replace("{value: total,", "{value: total * 2,")
+    while (then := runner.run_slice(run_id, QuickControl(rig.clock), budget_seconds=0)) is not Then.ENDED:
+        assert then is Then.GO_ON
+        rig.deploy(doubled)
+    assert rig.runs.get(run_id).version == 1
+    assert rig.at_destination() == rig.expected()
+    rig.source.put("r1", total=5)
+    assert rig.execute().version > 1
+    assert rig.at_destination() == {**rig.expected(), "r1": (10, 10)}

@@ -19,7 +19,7 @@ from agent.engine.schedule_times import anchor_of
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
-from agent.store.schedules import ScheduleRow, ScheduleStore
+from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 from tests.helpers import schedule_oracle
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.schedule_oracle import Gap
@@ -43,7 +43,7 @@ def deploy(database: Database, flow: str = "orders") -> None:
 
 def put(store: ScheduleStore, flow: str = "orders") -> ScheduleRow:
     progress = Progress(looked_at=NOW, next_at=NOW + timedelta(minutes=15))
-    return store.put(flow=flow, plan=PLAN, anchor=NOW, since=NOW, changed_by="greta", progress=progress)
+    return store.put(new_schedule(flow=flow, plan=PLAN, anchor=NOW, since=NOW, changed_by="greta", progress=progress))
 
 
 def new_run(planned_for: datetime, version: int = 1, *, at: datetime | None = None) -> NewRun:
@@ -81,7 +81,9 @@ def test_a_new_plan_takes_the_place_of_the_old_one(database: Database) -> None:
     old = put(store)
     put(store, "customers")
     new = store.put(
-        flow="orders", plan={**PLAN, "every": 30}, anchor=NOW, since=NOW, changed_by="anna", progress=old.progress
+        new_schedule(
+            flow="orders", plan={**PLAN, "every": 30}, anchor=NOW, since=NOW, changed_by="anna", progress=old.progress
+        )
     )
     assert [row.flow for row in store.all()] == ["customers", "orders"]
     assert store.find("orders") == new
@@ -168,10 +170,10 @@ def test_a_year_in_the_database_with_rivals_and_restarts_has_every_time_once(tmp
     assert plan is not None
     databases = [Database.at(tmp_path / "agent.db") for _ in range(2)]
     deploy(databases[0])
-    ScheduleStore(databases[0]).put(
+    ScheduleStore(databases[0]).put(new_schedule(
         flow="orders", plan=plan_form(plan), anchor=anchor_of(plan, start), since=start, changed_by="greta",
         progress=begin(plan, anchor_of(plan, start), start),
-    )  # fmt: skip
+    ))  # fmt: skip
     now, gaps = start, list[Gap]()
     while now < end:
         for database in databases:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from agent.api import models
+from agent.api.deployment_models import DeployRequest
+from agent.api.flow_test_models import FlowTestReport
 from agent.service.routes.asking import PROBLEMS, After, Agent, FlowFilter, Name, WaitSeconds, Who
+from agent.service.routes.leaving import while_heard
 from agent.service.samples import samples as shipped_samples
 
 router = APIRouter(responses=PROBLEMS, tags=["processflows"])
@@ -27,10 +30,22 @@ def check_flow(agent: Agent, request: models.DocumentRequest) -> models.CheckRes
     return agent.flows.check(request)
 
 
+@router.post("/flows/test")
+async def test_flow(request: Request, agent: Agent, wanted: models.DocumentRequest) -> FlowTestReport:
+    """Run the tests of a document; no app is asked. Closing the connection ends them."""
+    return await while_heard(request, agent.documents.testing.test(wanted))
+
+
+@router.post("/flows/{name}/test")
+async def test_deployed_flow(request: Request, agent: Agent, name: Name) -> FlowTestReport:
+    """Run the tests of a deployed processflow; no app is asked. Closing the connection ends them."""
+    return await while_heard(request, agent.documents.testing.test_deployed(name))
+
+
 @router.post("/flows")
-def deploy(agent: Agent, who: Who, request: models.DocumentRequest) -> models.Deployed:
-    """Deploy or redeploy a document."""
-    deployed = agent.flows.deploy(request, by=who)
+async def deploy(request: Request, agent: Agent, who: Who, wanted: DeployRequest) -> models.Deployed:
+    """Deploy or redeploy a document, all or nothing. Closing the connection cancels it."""
+    deployed = await while_heard(request, agent.documents.deploying.deploy(wanted, by=who))
     agent.journal.write("info", f"{who} deployed version {deployed.flow.version}.", flow=deployed.flow.name)
     return deployed
 
@@ -50,7 +65,7 @@ def flow(agent: Agent, name: Name) -> models.FlowDetail:
 @router.delete("/flows/{name}")
 def undeploy(agent: Agent, who: Who, name: Name) -> models.Undeployed:
     """Withdraw a processflow; its history stays."""
-    undeployed = agent.flows.undeploy(name)
+    undeployed = agent.flows.undeploy(name, by=who)
     agent.journal.write("info", f"{who} undeployed it.", flow=name)
     return undeployed
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from agent.api import models
 from agent.domain.errors import CancelledError
 from agent.service.routes.asking import PROBLEMS, Agent, Name
+from agent.service.routes.leaving import until_gone
 
 router = APIRouter(responses=PROBLEMS, tags=["log"])
 
@@ -35,7 +36,7 @@ async def search_log(request: Request, agent: Agent, search: models.LogSearch) -
     """Search the whole log. Closing the connection stops the search."""
     begun = await asyncio.to_thread(agent.log.begin, search)
     running = asyncio.create_task(asyncio.to_thread(begun.run))
-    gone = asyncio.create_task(_until_gone(request))
+    gone = asyncio.create_task(until_gone(request))
     try:
         await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
@@ -62,8 +63,3 @@ def log_hits(agent: Agent, search_id: Name, first: First = 0, count: Count = 256
 def extend_search(agent: Agent, search_id: Name) -> models.LogHits:
     """Add the hits that were logged since the search."""
     return agent.log.extend(search_id)
-
-
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

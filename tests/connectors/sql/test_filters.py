@@ -202,7 +202,7 @@ def columns_of(number: int) -> dict[str, int | None]:
 
 
 @given(parts=st.lists(_PARTS, min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_tree_selects_what_it_says(numbered: SqlitePlace, parts: list[FilterPart]) -> None:
     sent = render(parts, moment=None, start_from=None, variables={}).clauses
 

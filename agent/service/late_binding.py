@@ -1,0 +1,103 @@
+"""Binds what was deployed before its App Configurations were there, once there is exactly one that fits and works.
+
+The binding is a version of its own with the same document, so that each version stays what it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from agent.api import models
+from agent.domain.errors import AgentError
+from agent.service.events import Hub
+from agent.service.journal import ServiceJournal
+from agent.store.configurations import VALIDATED, ConfigurationRow, ConfigurationStore
+from agent.store.deployments import Deployment, DeploymentStore
+
+BY = "the agent"
+
+
+class LateBinding:
+    """Looks at what waits whenever a configuration was proven. Thread-safe.
+
+    Args:
+        faults: What keeps a deployment from being bound to these configurations; empty where nothing does.
+        changed: Called when a processflow can run that could not before.
+    """
+
+    def __init__(
+        self,
+        *,
+        deployments: DeploymentStore,
+        configurations: ConfigurationStore,
+        journal: ServiceJournal,
+        hub: Hub,
+        clock: Callable[[], datetime],
+        faults: Callable[[Deployment, Mapping[str, ConfigurationRow]], str],
+        changed: Callable[[], None],
+    ) -> None:
+        self._deployments, self._configurations = deployments, configurations
+        self._journal, self._hub, self._clock = journal, hub, clock
+        self._faults, self._changed = faults, changed
+        self._told: set[tuple[str, int]] = set()
+        self._looking, self._lock = threading.Lock(), threading.Lock()
+        self._left_alone: set[str] = set()
+
+    def leave_alone(self, flow: str) -> bool:
+        """A processflow is being deployed: do not bind it. Returns False where it is already."""
+        with self._lock:
+            free = flow not in self._left_alone
+            self._left_alone.add(flow)
+            return free
+
+    def may_bind(self, flow: str) -> None:
+        """Its deployment has ended."""
+        with self._lock:
+            self._left_alone.discard(flow)
+
+    def look(self) -> None:
+        """Bind what can be bound now. What cannot be written is left for the next look; nothing is raised for it."""
+        with self._looking:
+            flow = ""
+            try:
+                for flow in self._deployments.waiting():
+                    with self._lock:
+                        left_alone = flow in self._left_alone
+                    if not left_alone:
+                        self._look_at(self._deployments.get(flow))
+            except AgentError as error:
+                self._journal.write("warning", f"It could not be bound. {error}", flow=flow)
+
+    def _look_at(self, waiting: Deployment) -> None:
+        found = self._found(waiting.waits_for)
+        if not found:
+            return
+        if fault := self._faults(waiting, found):
+            if (waiting.flow, waiting.version) not in self._told:
+                self._told.add((waiting.flow, waiting.version))
+                self._journal.write("warning", f"It could not be bound. {fault}", flow=waiting.flow)
+            return
+        said = ", ".join(f"{token} to “{row.name}”" for token, row in found.items())
+        bound = self._deployments.add(
+            flow=waiting.flow, document=waiting.document, file=waiting.file,
+            bindings={**waiting.bindings, **{token: row.id for token, row in found.items()}},
+            note=f"Bound by itself: {said}.", deployed_at=self._clock(), deployed_by=BY,
+            log=[*waiting.log, f"{len(waiting.log) + 1} Bound by itself: {said}"],
+            waits_for={token: app for token, app in waiting.waits_for.items() if token not in found},
+            schedule=waiting.schedule, remarks=waiting.remarks, after=waiting.version,
+            functions=waiting.functions, lookups=waiting.lookups,
+        )  # fmt: skip
+        self._journal.write("info", f"Version {bound.version}: bound {said}, as it is validated now.", flow=bound.flow)
+        self._hub.publish(models.EventKind.FLOW, {"name": bound.flow})
+        self._changed()
+
+    def _found(self, waits_for: Mapping[str, str]) -> dict[str, ConfigurationRow]:
+        rows = self._configurations.all()
+        found = {}
+        for token, app in waits_for.items():
+            fitting = [row for row in rows if row.app == app]
+            if len(fitting) == 1 and fitting[0].state == VALIDATED:
+                found[token] = fitting[0]
+        return found

@@ -1,0 +1,100 @@
+"""Everything that the agent's database knows of one processflow, counted and deleted as a whole.
+
+What belongs to a processflow is found by the columns of tables, so that a table that comes later goes with the rest:
+`flow` is the processflow's name, `stream` one of its streams, `run` one of its runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain.errors import ConflictError
+from agent.store.audit import AuditLine, note
+from agent.store.database import Database
+from agent.store.tables import AUDIT, DEPLOYMENTS, METADATA, RUNS, SCHEDULES, STREAMS, SYNC_INFO
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much there is of a processflow."""
+
+    versions: int
+    runs: int
+    records: int
+    bookmarks: int
+    scheduled: bool
+
+
+class FlowHistory:
+    """The histories of the processflows of this agent."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def extent(self, flow: str) -> Extent:
+        """How much there is."""
+        streams = _streams(flow)
+        with self._database.read() as connection:
+
+            def count(table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+                return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one())
+
+            bookmarked = sa.and_(STREAMS.c.flow == flow, STREAMS.c.bookmark_moved_at.is_not(None))
+            return Extent(
+                versions=count(DEPLOYMENTS, DEPLOYMENTS.c.flow == flow),
+                runs=count(RUNS, RUNS.c.flow == flow),
+                records=count(SYNC_INFO, SYNC_INFO.c.stream.in_(streams)),
+                bookmarks=count(STREAMS, bookmarked),
+                scheduled=count(SCHEDULES, SCHEDULES.c.flow == flow) > 0,
+            )
+
+    def forget(self, flow: str, *, by: str, at: datetime) -> None:
+        """Delete all of it, in one transaction; that this was done is in the audit trail, which stays.
+
+        Raises:
+            ConflictError: code `still-deployed` or `already-running`.
+        """
+        with self._database.write() as connection:
+            if _any(connection, DEPLOYMENTS, sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)):
+                raise ConflictError(
+                    f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
+                )
+            if _any(connection, RUNS, sa.and_(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))):
+                raise ConflictError(
+                    f"A run of {flow} has not ended.", code="already-running", remedy="Cancel it first."
+                )
+            for table, where in _belonging(flow):
+                connection.execute(table.delete().where(where))
+            note(connection, AuditLine(at, by, "history-deleted", flow))
+
+
+def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """The tables with what is the processflow's in them; those that others are found by come last."""
+    found_by: Mapping[str, Any] = {
+        "flow": flow,
+        "stream": _streams(flow),
+        "run": sa.select(RUNS.c.id).where(RUNS.c.flow == flow),
+    }
+    for table in METADATA.tables.values():
+        if table is AUDIT:
+            continue
+        column = next((name for name in found_by if name in table.c), None)
+        if column == "flow" and table not in (RUNS, STREAMS):
+            yield table, table.c.flow == flow
+        elif column is not None and column != "flow":
+            yield table, table.c[column].in_(found_by[column])
+    yield RUNS, RUNS.c.flow == flow
+    yield STREAMS, STREAMS.c.flow == flow
+
+
+def _streams(flow: str) -> Any:
+    return sa.select(STREAMS.c.id).where(STREAMS.c.flow == flow)
+
+
+def _any(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> bool:
+    return connection.execute(sa.select(sa.literal(1)).select_from(table).where(where).limit(1)).first() is not None
