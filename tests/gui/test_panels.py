@@ -70,6 +70,26 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
     ]  # fmt: skip
 
 
+async def test_refused_credentials_are_told_with_the_way_to_them(calls: InstantCalls, fake: FakeClient) -> None:
+    fake.trip("c-main", "The store refused the API token.", waiting=2)
+    catalog = Catalog(calls)
+    catalog.refresh()
+    await calls.settle()
+    went: list[object] = []
+    found = content(catalog, await fake.state(), Ways(to_configuration=went.append), fake.now).attention
+    (refused,) = [item for item in found if "credentials refused" in item.title]
+    assert "The store refused the API token." in refused.text
+    refused.act()
+    assert went == ["c-main"]
+
+
+def test_a_configuration_that_is_refused_says_so_on_its_card(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    fake.trip("c-main", "The store refused the API token.", waiting=2)
+    shell.window.show_panel(1)
+    shell.catalog.refresh()
+    qtbot.waitUntil(lambda: "The store refused the API token. 2 runs waiting." in words(shell.apps.view))
+
+
 def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell: Shell) -> None:
     ended = models.LastEnd(at=NOW, clean=False, reason="It was ended from outside.")
     shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": ended}))

@@ -529,6 +529,12 @@ class FakeClient:
             and search.text.casefold() in f"{entry.message} {entry.record} {entry.flow}".casefold()
         )
 
+    def trip(self, configuration_id: str, message: str, *, waiting: int) -> None:
+        """Let an app refuse a configuration."""
+        trip = models.Trip(since=self.now, message=message, remedy="Enter a new one.", waiting_runs=waiting)
+        stored = self.stored[configuration_id]
+        self.stored[configuration_id] = stored.model_copy(update={"tripped": trip})
+
     def change_records(self, fits: Callable[[models.SyncRecord], bool], change: dict[str, Any] | None) -> int:
         """Change the records that fit, or remove them; returns how many."""
         changed = sum(fits(one) for one in self.sync)

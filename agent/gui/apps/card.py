@@ -116,7 +116,10 @@ class _ConfigurationRow(Card):
         one, entry = item
         self.configuration_id = one.id
         self._name.show_text(one.name)
-        self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
+        if one.tripped is not None:
+            self._chip.show_state("Refused", tones.Tone.ERROR)
+        else:
+            self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
         self._facts.show_text(_facts(one, entry))
         for control, word in ((self.validate, "Validate"), (self.edit, "Edit"), (self.remove, "Remove")):
             control.setToolTip(f"{word} {one.name}")
@@ -124,6 +127,9 @@ class _ConfigurationRow(Card):
 
 
 def _facts(one: models.Configuration, entry: AppEntry) -> str:
+    if one.tripped is not None:
+        waiting = f" {formats.plural(one.tripped.waiting_runs, 'run')} waiting." if one.tripped.waiting_runs else ""
+        return f"{one.tripped.message}{waiting}"
     if one.state is models.ConfigurationState.FAILED and one.message:
         return one.message
     parts = []

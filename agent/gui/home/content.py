@@ -127,11 +127,17 @@ def _of_apps(catalog: Catalog, go: Navigator) -> list[Attention]:
         for app in catalog.apps
         if app.status is AppStatus.BROKEN and app.problem is not None
     ]
-    failed = [one for one in catalog.configurations if one.state is ConfigurationState.FAILED]
-    return broken + [_of_configuration(one, catalog.app_name(one.app), go) for one in failed]
+    wrong = [one for one in catalog.configurations if one.tripped or one.state is ConfigurationState.FAILED]
+    return broken + [_of_configuration(one, catalog.app_name(one.app), go) for one in wrong]
 
 
 def _of_configuration(one: models.Configuration, app: str, go: Navigator) -> Attention:
+    if one.tripped is not None:
+        text = f"{one.tripped.message} {one.tripped.remedy}".strip()
+        title = f"{app} “{one.name}”: credentials refused, its processflows wait"
+        return Attention(
+            f"configuration-{one.id}", Tone.ERROR, title, text, "Edit", lambda: go.edit_configuration(one.id)
+        )
     title = f"{app} “{one.name}”: validation failed"
     return Attention(
         f"configuration-{one.id}", Tone.ERROR, title, one.message, "Edit", lambda: go.edit_configuration(one.id)
