@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
 from agent.api import models
-from agent.domain.run import RunState
+from agent.api.rerun_models import Resync
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState, Trigger
 from tests.helpers.dying_service import DyingService, Point
 from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import SAMPLES, Stage
@@ -73,8 +75,8 @@ def each(pytestconfig: pytest.Config) -> int:
     return 1 if pytestconfig.getoption("--every-point") else 2
 
 
-def killed_at(stage: Stage, flow: str, points: Sequence[Point]) -> models.Run:
-    """Execute a processflow with a service that dies at each of these points, one after the other, then let it end."""
+def killed_at(stage: Stage, begin: Callable[[], models.Run], points: Sequence[Point]) -> models.Run:
+    """Begin a run with a service that dies at each of these points, one after the other, then let it end."""
     stage.stop()
     run = None
     for point in points:
@@ -82,7 +84,7 @@ def killed_at(stage: Stage, flow: str, points: Sequence[Point]) -> models.Run:
         try:
             if run is None:
                 assert dying.wait_until_it_answers()
-                run = stage.execute(flow)
+                run = begin()
             dying.wait_until_it_died()
         finally:
             dying.end()
@@ -96,7 +98,7 @@ def test_decision_splitter_and_mapper(stage: Stage, shop: Shop, each: int) -> No
     stage.deploy("orders-by-size")
 
     points = [*GET, *DECISION, *SPLITTER, *MAPPER, *POST, *MOVE, *END]
-    run = killed_at(stage, "orders-by-size", points[::each])
+    run = killed_at(stage, lambda: stage.execute("orders-by-size"), points[::each])
 
     assert (run.state, run.counts.failed) == (RunState.SUCCESS, 0)
     totals = {order["id"]: Decimal(order["total_inc_tax"]) for order in shop.orders()}
@@ -115,7 +117,7 @@ def test_halt_loop_and_resume(stage: Stage, shop: Shop, each: int) -> None:
 
     # The customers come in one packet, and a pass that finds nothing; then the orders go on.
     customers = [*HALT[:2], *POST[2:4], *LOOP, *MOVE, HALT[2]]
-    run = killed_at(stage, "customers-before-orders", [*customers, *POST[:2], *END][::each])
+    run = killed_at(stage, lambda: stage.execute("customers-before-orders"), [*customers, *POST[:2], *END][::each])
 
     assert (run.state, run.counts.failed) == (RunState.SUCCESS, 0)
     assert stage.rows("SELECT count(*), count(DISTINCT id) FROM known_customers") == [(300, 300)]
@@ -135,9 +137,34 @@ def test_merger_delay_and_a_post_that_gives_no_receipt(stage: Stage, shop: Shop,
     shop.control("POST", "reset-stats")
 
     points = [MERGER[1], *DELAY, *UNANSWERED_POST, POST[3], MAPPER[1], *MOVE]
-    run = killed_at(stage, "stock-in-portions", points[::each])
+    run = killed_at(stage, lambda: stage.execute("stock-in-portions"), points[::each])
 
     assert (run.state, run.counts.failed) == (RunState.SUCCESS, 0)
     assert dict(stage.rows("SELECT sku, level FROM stock_sent")) == levels
     # Each level was written once: what a kill left unanswered was looked up.
     assert Counter(shop.control("GET", "stats")["writes"].values()) == {1: 900}
+
+
+@pytest.mark.slow
+def test_a_retry(stage: Stage, shop: Shop, each: int) -> None:
+    stage.prepare(shop)
+    refused = "SELECT RAISE(ABORT, 'not these') WHERE NEW.id BETWEEN 101 AND 160"
+    with closing(sqlite3.connect(stage.database)) as connection, connection:
+        connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        connection.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON orders BEGIN {refused}; END")
+    stage.deploy("orders-to-database")
+    assert stage.run("orders-to-database").counts.failed == 60
+    with closing(sqlite3.connect(stage.database)) as connection, connection:
+        connection.execute("DROP TRIGGER refuse")
+
+    def retry() -> models.Run:
+        return stage.ask(lambda client: client.reruns.resync("orders-to-database", Resync(state=SyncState.FAILED)))
+
+    run = killed_at(stage, retry, [*GET, MAPPER[1], *POST[:4], *END][::each])
+
+    assert (run.state, run.counts.failed, run.trigger) == (RunState.SUCCESS, 0, Trigger.RETRY)
+    assert stage.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(1_200, 1_200)]
+    page = stage.records("orders-to-database", limit=1_000)
+    tries = Counter(record.tries for record in page.items if 101 <= int(record.source_id) <= 160)
+    assert tries == {2: 60}, "each was tried once more, however often the service died"
+    assert stage.run("orders-to-database").counts.written == 0
