@@ -9,7 +9,7 @@ from agent.api.rerun_models import FilterClause, ReplayWindow
 from agent.connectors.contract import Connector
 from agent.domain.clauses import OPERATORS, Clause, FilterPlace
 from agent.domain.errors import ConfigurationError, NotFoundError
-from agent.domain.processflow import GetNode, Processflow
+from agent.domain.processflow import EventSource, GetNode, Processflow
 from agent.domain.run_plan import Replay, RuntimeFilter
 from agent.engine.check_filters import Filtered, filter_faults
 from agent.engine.plans import check_replay
@@ -76,9 +76,17 @@ def chosen_get(flow: Processflow, node: str) -> GetNode:
 
     Raises:
         NotFoundError: code `node-unknown`.
-        ConfigurationError: code `node-needed`.
+        ConfigurationError: code `node-needed`, or `no-get` where events alone are read.
     """
-    gets = {stage.source.id: stage.source for stage in flow.all_stages}
+    sources = [stage.source for stage in flow.all_stages]
+    gets = {source.id: source for source in sources if not isinstance(source, EventSource)}
+    if not gets:
+        raise ConfigurationError(
+            f"{flow.name} has no GET node, and received events cannot be filtered.",
+            code="no-get",
+            remedy="Execute it without a filter, or replay a window of time.",
+            field="node",
+        )
     if node:
         if node not in gets:
             raise unknown_node(node, gets)

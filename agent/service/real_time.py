@@ -25,6 +25,8 @@ from agent.store.settings import Settings
 
 _GRACE_SECONDS: Final = 3
 _STOP_SECONDS: Final = 15.0
+# Longer than proxies keep theirs: who closes an idle connection must be the one who would use it next.
+_KEEP_ALIVE_SECONDS: Final = 75
 _MOST_CONNECTIONS: Final = 1_000
 SETTINGS: Final = frozenset({"real_time", "real_time_address", "real_time_port"})
 
@@ -150,6 +152,7 @@ def _config(application: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,3 +95,68 @@ def test_every_acknowledged_event_arrives_exactly_once_however_often_the_service
     assert stage.rows("SELECT id, name FROM sign_ups ORDER BY id") == [(one["id"], one["name"]) for one in bodies]
     assert stage.rows("SELECT id FROM writes GROUP BY id HAVING count(*) > 1") == []
     assert inbox.received == 300
+
+
+def test_an_event_is_exact_wherever_the_service_dies(stage: Stage) -> None:
+    receive_events(stage)
+    _table_that_remembers_every_write(stage)
+    stage.deploy("sign-ups", document=DIRECT)
+    url = stage.ask(lambda client: client.real_time.url("sign-ups")).url
+    answers: list[httpx.Response] = []
+
+    def send(number: int) -> threading.Thread:
+        body = {"id": number, "name": "Lea"}
+        sending = threading.Thread(
+            target=lambda: answers.append(send_until_acknowledged(url, body, name=f"event-{number}"))
+        )
+        sending.start()
+        return sending
+
+    # It has arrived, and cannot be stored yet: nobody was told that it was.
+    with _locked(stage.folders.database):
+        first = send(1)
+        assert not _comes(lambda: answers, most_seconds=1)
+        stage.kill()
+    stage.start()
+    first.join()
+    # It is stored; whether its sender knows is open.
+    second = send(2)
+    assert _comes(lambda: 2 in _stored(stage))
+    stage.kill()
+    stage.start()
+    second.join()
+    # It is stored and acknowledged, and its run is about to write it.
+    with _locked(stage.database):
+        send(3).join()
+        runs = stage.ask(lambda client: client.runs(flow="sign-ups")).items
+        assert _comes(lambda: not stage.ask(lambda client: client.runs(flow="sign-ups")).items[0].state.ended), runs
+        stage.kill()
+    stage.start()
+    nothing_waits(stage, "sign-ups")
+
+    assert [answer.status_code for answer in answers] == [202, 202, 202]
+    assert stage.rows("SELECT id, count(*) FROM writes GROUP BY id ORDER BY id") == [(1, 1), (2, 1), (3, 1)]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Nobody else can write this database meanwhile."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def _stored(stage: Stage) -> set[int]:
+    with closing(sqlite3.connect(f"{stage.folders.database.as_uri()}?mode=ro", uri=True)) as connection:
+        return {int(row[0]) for row in connection.execute("SELECT source_id FROM events")}
+
+
+def _comes(true: Callable[[], object], *, most_seconds: float = 60) -> bool:
+    """Whether something becomes true in time."""
+    waiting = threading.Event()
+    for _ in range(int(most_seconds * 100)):
+        if true():
+            return True
+        waiting.wait(0.01)
+    return False

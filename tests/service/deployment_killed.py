@@ -54,7 +54,7 @@ def die_in_transaction(*, committed: bool) -> None:
         if made:
             die()
 
-    Database.write = watched  # type: ignore[assignment,method-assign]  # the hook
+    Database.write = watched  # type: ignore[method-assign]  # the hook
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ def test_killed_at_any_step_of_a_deployment_nothing_is_half_done(service: Runnin
     for step in [*map(str, range(1, before + 1)), "before-commit", "committed", str(len(lines))]:
         with dying_service(service, step) as process:
             # How the one before has left it.
-            service.ask(lambda client, done=done, version=version: look(client, done=done, version=version))
+            service.ask(partial(look, done=done, version=version))
             wanted = DeployRequest(document=NEW, bindings={"database": "Other"}, schedule=HOURLY)
             with pytest.raises(AgentError) as caught:
-                service.ask(lambda client, wanted=wanted: client.deploy(wanted))
+                service.ask(partial(deploy, wanted=wanted))
             assert caught.value.code == "service-unreachable"
             assert process.wait(_PATIENCE_SECONDS) != 0
         done = step in ("committed", str(len(lines)))
@@ -116,3 +117,8 @@ async def execute(client: AgentClient) -> models.Run:
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=20)
     return run
+
+
+async def deploy(client: AgentClient, *, wanted: DeployRequest) -> models.Deployed:
+    """Deploy, to the end or to the service's."""
+    return await client.deploy(wanted)

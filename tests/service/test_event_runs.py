@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.api.models import EnvironmentState
+from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Bookmark
 from agent.domain.run import RunState, Trigger
+from agent.service.asked_plans import chosen_get
 from agent.service.event_runs import EventRuns
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
@@ -154,3 +156,10 @@ def test_processed_events_are_removed_after_a_week(world: World) -> None:
     world.rig.clock.now += timedelta(days=7, minutes=1).total_seconds()
     world.look()
     assert world.rig.events.newest("flow", ["a"]) == []
+
+
+def test_received_events_cannot_be_filtered(world: World) -> None:
+    flow = world.rig.parse(DeploymentStore(world.rig.database).get("flow"))
+    with pytest.raises(ConfigurationError) as caught:
+        chosen_get(flow, "")
+    assert caught.value.code == "no-get"

@@ -171,7 +171,8 @@ async def test_a_preview_of_a_sample_changes_nothing_anywhere_and_says_what_the_
     first = await previewed(client, PreviewRequest(document=document(name)))
     everything.is_unchanged()
     assert (first.state, first.version) == (PreviewState.DONE, None), first.message
-    assert first.read > 0
+    # No event waits for a processflow that events start: tests/unit/test_engine_previewing.py has some.
+    assert first.read > 0 or "trigger: event" in document(name).document
 
     flow = (await client.deploy(document(name))).flow.name
     run = await executed(client, flow)

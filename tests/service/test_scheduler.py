@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -404,7 +405,7 @@ def test_a_run_by_hand_has_no_planned_time_and_still_is_one_at_a_time(stand: Sta
 
 
 def test_what_waits_for_a_configuration_is_told_of_and_made_up_for_once_it_is_bound(stand: Stand) -> None:
-    waiting = {"flow": "orders", "document": "", "file": "", "note": "", "deployed_by": "greta"}
+    waiting: dict[str, Any] = {"flow": "orders", "document": "", "file": "", "note": "", "deployed_by": "greta"}
     stand.deployments.add(**waiting, bindings={}, deployed_at=stand.now, log=[], waits_for={"shop": "bigcommerce"})
     stand.at("08:00")
     stand.at("08:03")

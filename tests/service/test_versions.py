@@ -192,7 +192,7 @@ async def test_a_deployment_tests_each_configuration_and_tells_every_step(
 ) -> None:
     with running_inside.parts.hub.listen() as listener:
         deployed = await client.deploy(request(schedule=DAILY))
-        told = []
+        told: list[models.DeploymentLine] = []
         while not told or told[-1].line != "Deployed":
             event = await listener.next(10)
             assert event is not None

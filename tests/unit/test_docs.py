@@ -30,3 +30,12 @@ def test_every_page_of_the_guide_is_reached_from_its_index() -> None:
     guide = PROJECT / "docs" / "guide"
     linked = {(guide / found[0]).resolve() for found in _LINK.findall((guide / "index.md").read_text("utf-8"))}
     assert [page for page in guide.rglob("*.md") if page.name != "index.md" and page.resolve() not in linked] == []
+
+
+def test_the_list_of_the_originals_features_names_tests_that_are_there() -> None:
+    rows = [line for line in (PROJECT / "docs" / "original.md").read_text("utf-8").splitlines() if line[:2] == "| "]
+    tests = {path.stem for path in (PROJECT / "tests").rglob("test_*.py")}
+    named = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
+    assert named - tests == set()
+    unproved = [row for row in rows if "`test_" not in row and "left out" not in row and "| there" not in row]
+    assert [row for row in unproved if "portal" not in row and "come with" not in row and "cannot be" not in row] == []

@@ -155,6 +155,31 @@ def test_a_new_source_begins_behind_what_was_processed_before_it(database: Datab
     assert set(rig.at_destination()) == {"new"}
 
 
+@pytest.mark.parametrize("crash_after", [None, 6, 9])
+def test_a_retry_takes_the_record_as_it_was_received_and_moves_nothing(
+    database: Database, crash_after: int | None
+) -> None:
+    rig = rig_for(database, DIRECT)
+    rig.destination.refused = {"a": "Not yet."}
+    for identity in ("a", "b"):
+        send(rig, identity, 1)
+    assert rig.execute().state is RunState.PARTIAL
+    rig.destination.refused = {}
+    send(rig, "c", 1)
+    run_id = rig.queue_retry("a")
+    rig.steps.revive(crash_after)
+    with suppress(Crash):
+        rig.execute(run_id)
+    rig.steps.revive()
+    rig.execute(run_id)
+    assert set(rig.at_destination()) == {"a", "b"}
+    assert rig.rows_of("post")["a"].tries == 2
+    assert rig.bookmark_of("start") == Bookmark(detail={"event": 2})
+    rig.execute()
+    assert set(rig.at_destination()) == {"a", "b", "c"}
+    assert {row for row, times in rig.destination.carried_out.items() if times > 1} == set()
+
+
 _CRASHES = st.lists(st.integers(0, 25), max_size=8)
 
 

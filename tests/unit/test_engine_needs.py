@@ -54,7 +54,7 @@ def test_needed_names_errs_on_the_safe_side(expression: str, names: set[str] | N
 
 
 def test_a_variable_looks_at_nothing_of_the_record() -> None:
-    assert needed_names("a + $v & $string($v)", {"$v"}) == {"a"}
+    assert needed_names("a + $v & $string($v)", {"$v"}) == frozenset({"a"})
     assert needed_names("($v := $; $v.a)", {"$v"}) is None
 
 
