@@ -8,7 +8,7 @@ import typer
 
 from agent.api.filter_template_models import FilterTemplate
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, local, say, show, table
+from agent.cli.output import JsonOption, YesOption, done, local, say, show, table
 from agent.cli.questions import confirm
 from agent.cli.reruns import clause
 
@@ -64,13 +64,14 @@ def save_template(
 
 @filter_template.command("remove")
 def remove_template(
-    app: AppArgument, schema: SchemaArgument, action: ActionArgument, name: NameArgument, yes: YesOption = False
-) -> None:
+    app: AppArgument, schema: SchemaArgument, action: ActionArgument, name: NameArgument, yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
     """Remove a filter template. Filters that were made with it stay as they are."""
     if not yes:
         confirm(f"Remove the filter template {name}?")
     ask(lambda client: client.filter_templates.remove(app, schema, action, name))
-    say(f"{name} is removed.")
+    done(f"{name} is removed.", as_json, removed=name)
 
 
 def _shown(one: FilterTemplate) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from agent.api.function_models import FunctionDetail, FunctionDraft, FunctionTest
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, fail, local, say, show, table
+from agent.cli.output import JsonOption, YesOption, done, fail, local, say, show, table
 from agent.cli.questions import confirm
 from agent.domain.errors import ConfigurationError
 
@@ -70,12 +70,12 @@ def save_function(file: FileArgument, as_json: JsonOption = False) -> None:
 
 
 @function.command("remove")
-def remove_function(name: NameArgument, yes: YesOption = False) -> None:
+def remove_function(name: NameArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Take a function out of the library. Refused while something uses it."""
     if not yes:
         confirm(f"Remove the function ${_bare(name)}?")
     ask(lambda client: client.functions.remove(_bare(name)))
-    say(f"${_bare(name)} is removed.")
+    done(f"${_bare(name)} is removed.", as_json, removed=_bare(name))
 
 
 def _read(file: Path) -> FunctionDraft:

@@ -20,7 +20,7 @@ from agent.api.lookup_models import (
     LookupTable,
 )
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, fail, local, say, show, table
+from agent.cli.output import JsonOption, YesOption, done, fail, local, say, show, table
 from agent.cli.questions import confirm
 from agent.domain.errors import ConfigurationError
 from agent.domain.lookup import LookupType
@@ -109,6 +109,7 @@ def export_rows(
     name: TableArgument,
     file: Annotated[Path, typer.Argument(help="Where to write; .xlsx or .csv.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Export all rows to a file that can be imported again."""
     endings = {f".{one.value}": one for one in FileFormat}
@@ -122,7 +123,7 @@ def export_rows(
         file.write_bytes(base64.b64decode(exported.content))
     except OSError as error:
         fail(ConfigurationError(f"{file} cannot be written: {error.strerror}.", code="file-unwritable"))
-    say(f"{name} is written to {file}.")
+    done(f"{name} is written to {file}.", as_json, table=name, file=str(file))
 
 
 @lookup.command("clear")
@@ -136,13 +137,13 @@ def clear_table(name: TableArgument, yes: YesOption = False, as_json: JsonOption
 
 
 @lookup.command("remove")
-def remove_table(name: TableArgument, yes: YesOption = False) -> None:
+def remove_table(name: TableArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Remove a table. Refused while a deployed processflow is bound to it."""
     if not yes:
         found = ask(lambda client: client.lookups.get(name))
         confirm(f"Remove the lookup table {name} with its {found.rows:,} rows?")
     ask(lambda client: client.lookups.remove(name))
-    say(f"{name} is removed.")
+    done(f"{name} is removed.", as_json, removed=name)
 
 
 def _tell(found: LookupTable) -> None:

@@ -56,6 +56,14 @@ def say(text: str, style: str = "") -> None:
     stdout.print(Text(text, style=style))
 
 
+def done(text: str, as_json: bool, **facts: object) -> None:
+    """What was done, where the service has nothing more to say: as a line, or its facts as JSON."""
+    if as_json:
+        show_json(facts)
+    else:
+        say(text)
+
+
 def note(text: str) -> None:
     """A remark beside the answer, on standard error so that it spoils no JSON."""
     stderr.print(Text(text))

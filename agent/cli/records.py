@@ -19,7 +19,7 @@ from agent.api.record_models import (
     Wanted,
 )
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, YesOption, explain, fail, local, note, say, show, table
+from agent.cli.output import JsonOption, YesOption, done, explain, fail, local, note, say, show, table
 from agent.cli.questions import confirm
 from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
 from agent.domain.packet import SyncState
@@ -116,7 +116,7 @@ def export(
     name: NameArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: ends with .csv or .xlsx.")],
     state: StateOption = None, search: SearchOption = "", node: NodeOption = "", kind: KindOption = "",
-    group: GroupOption = "",
+    group: GroupOption = "", as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Write records into a file. A file that is there already is kept."""
     wanted, ending = _wanted(state, search, node, kind, group), file.suffix.lower().lstrip(".")
@@ -142,7 +142,7 @@ def export(
                 remedy="Choose another name or folder.",
             )
         )  # fmt: skip
-    say(f"Written to {file}.")
+    done(f"Written to {file}.", as_json, flow=name, file=str(file))
 
 
 def _wanted(state: SyncState | None, search: str, node: str, kind: str, group: str) -> Wanted:
