@@ -174,15 +174,46 @@ class Guide:
         pilot.deploy("Customers to database", execute=True)
         pilot.last_run("customers-to-database")
         pilot.deploy("Stock to store")
-        pilot.deploy("Orders to database", execute=True)
         running = "orders-to-database"
+        pilot.deploy("Orders to database")
+        self._preview(running)
         pilot.until(lambda: (flow := pilot.shell.catalog.flow(running)) is not None and _has_read(flow.active_run))
         self._picture("running")
         pilot.last_run(running)
         self._quiet()
         self._picture("processflows")
+        self._dialogs(running)
         pilot.show(0)
         self._picture("home")
+
+    def _dialogs(self, flow: str) -> None:
+        from agent.domain.schedule import PlanKind
+        from agent.gui.schedules.dialog import ScheduleDialog
+
+        pilot = self._pilot
+        pilot.shell.open_schedule(flow)
+        schedule = pilot.dialog(ScheduleDialog)
+        pilot.until(schedule.save_button.isEnabled)
+        schedule.kind.setCurrentIndex(schedule.kind.findData(PlanKind.DAILY.value))
+        pilot.until(lambda: schedule.meaning.text().startswith("Daily"))
+        self._picture("schedule")
+        schedule.close()
+        pilot.gone(ScheduleDialog)
+
+    def _preview(self, flow: str) -> None:
+        """What the first run will do; then it does it."""
+        from agent.gui.previews.dialog import PreviewDialog
+
+        pilot = self._pilot
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is not None)
+        pilot.shell.open_preview(flow)
+        preview = pilot.dialog(PreviewDialog)
+        pilot.until(lambda: preview.model.rowCount() > 0)
+        preview.table.setCurrentIndex(preview.model.index(1, 0))
+        self._quiet()
+        self._picture("preview")
+        pilot.press(preview, "Execute")
+        pilot.gone(PreviewDialog)
 
     def _records_and_log(self) -> None:
         pilot = self._pilot
