@@ -154,10 +154,12 @@ def keep(connection: sa.Connection, run: str, values: Mapping[str, StoredValue],
     if not values:
         return
     flow = connection.execute(sa.select(RUNS.c.flow).where(RUNS.c.id == run)).scalar()
-    query = sa.select(VARIABLES.c.name, VARIABLES.c.value).where(VARIABLES.c.flow == flow)
-    known = {row.name: row.value for row in connection.execute(query)}
+    known = {row.name: row for row in connection.execute(sa.select(VARIABLES).where(VARIABLES.c.flow == flow))}
     for name, value in values.items():
-        if flow is not None and (name not in known or known[name] != value):
+        before = known.get(name)
+        # Not over what a person set later: a write of an ended run may be found and booked only now.
+        kept = before is not None and (before.value == value or (not before.run and before.changed_at > at))
+        if flow is not None and not kept:
             _put(connection, flow, name, value=value, changed_at=at, changed_by="", run=run, reason="")
 
 
