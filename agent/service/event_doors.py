@@ -54,8 +54,8 @@ class Door:
     """Where the events of one processflow arrive.
 
     `intake` is None where the processflow is not deployed, or waits for no events any more. `signed_with` is None where
-    the signature is to be checked and its secret cannot be had. `broken` says that the document cannot be used as things
-    are now: its senders have to come back.
+    the signature is to be checked and its secret cannot be had. `broken` says that the document cannot be used as it is
+    now: its senders have to come back.
     """
 
     flow: str
