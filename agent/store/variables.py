@@ -23,6 +23,7 @@ from agent.store.tables import RUNS, VARIABLES
 StoredValue: TypeAlias = "VariableValue | Mapping[str, str]"
 """A value as it is stored; `{"sealed": …}` for an encrypted one."""
 _SEALED = "sealed"
+_TELLING_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,7 @@ class VariableStore:
         """A value as it is stored encrypted. Raises ConfigurationError while the vault is not open."""
         with _told(name):
             text = Secret(msgspec.json.encode(value).decode())
-            if isinstance(value, str):
-                self._sealer.know(Secret(value))
+            self._know(value)
             return {_SEALED: self._sealer.seal(text, to=f"{flow}/{name}")}
 
     def opened(self, flow: str, name: str, stored: StoredValue) -> VariableValue:
@@ -127,9 +127,13 @@ class VariableStore:
         with _told(name):
             text = self._sealer.open(stored.get(_SEALED, ""), to=f"{flow}/{name}")
         value: VariableValue = msgspec.json.decode(text.reveal(), type=str | int | bool)
-        if isinstance(value, str):
-            self._sealer.know(Secret(value))
+        self._know(value)
         return value
+
+    def _know(self, value: VariableValue) -> None:
+        """Keep an encrypted value out of every text; but for what stands everywhere: true, false and short numbers."""
+        if isinstance(value, str) or (not isinstance(value, bool) and len(str(value)) >= _TELLING_DIGITS):
+            self._sealer.know(Secret(str(value)))
 
 
 @contextmanager

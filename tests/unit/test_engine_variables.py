@@ -407,3 +407,10 @@ def test_what_a_person_sets_after_a_run_is_not_lost_to_a_packet_that_is_booked_l
     with database.write() as connection:
         keep(connection, run.id, {"last": 5}, at=rig.clock.utc())
     assert stored(rig)["last"].value == 5
+
+
+def test_encrypted_values_that_stand_everywhere_do_not_make_texts_unreadable(database: Database) -> None:
+    rig = rig_with(database, document(LAST))
+    for value in (True, 5, 1234567, "pin1"):
+        assert rig.variables.opened(rig.flow, "last", rig.variables.sealed(rig.flow, "last", value)) == value
+    assert set(rig.secrets.known) == {"1234567", "pin1"}
