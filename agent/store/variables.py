@@ -120,6 +120,18 @@ class VariableStore:
             self._know(value)
             return {_SEALED: self._sealer.seal(text, to=f"{flow}/{name}")}
 
+    def protected(self, flow: str, name: str, stored: StoredValue, *, keep: bool) -> StoredValue:
+        """A stored value of an encrypted variable, sealed also where it was stored before the variable was encrypted;
+        with `keep` it is stored so from now on. Raises ConfigurationError while the vault is not open."""
+        if isinstance(stored, Mapping):
+            return stored
+        sealed = self.sealed(flow, name, stored)
+        if keep:
+            with self._database.write() as connection:
+                if _value(connection, flow, name) == stored:
+                    connection.execute(VARIABLES.update().where(_where(flow, name)).values(value=sealed))
+        return sealed
+
     def opened(self, flow: str, name: str, stored: StoredValue) -> VariableValue:
         """A stored value as it is. Raises ConfigurationError while the vault is not open."""
         if not isinstance(stored, Mapping):

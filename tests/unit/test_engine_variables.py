@@ -20,7 +20,7 @@ from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.run import RunState
 from agent.engine.runner import Then
 from agent.store.database import Database
-from agent.store.variables import NewValue, StoredVariable, keep
+from agent.store.variables import NewValue, StoredVariable, is_sealed, keep
 from tests.helpers.flow_rig import DOCUMENT, QuickControl, Rig
 from tests.helpers.scripted_apps import Crash
 
@@ -414,3 +414,14 @@ def test_encrypted_values_that_stand_everywhere_do_not_make_texts_unreadable(dat
     for value in (True, 5, 1234567, "pin1"):
         assert rig.variables.opened(rig.flow, "last", rig.variables.sealed(rig.flow, "last", value)) == value
     assert set(rig.secrets.known) == {"1234567", "pin1"}
+
+
+def test_what_was_stored_before_its_variable_was_encrypted_is_sealed_and_kept_out_of_texts(database: Database) -> None:
+    rig = rig_with(database, document("  key: {}\n", since="${key}"))
+    rig.variables.set(rig.flow, "key", NewValue(SECRET, by="me", reason="", at=rig.clock.utc()))
+    rig.deploy(document("  key: {encrypted: true}\n", since="${key}"))
+    assert rig.execute().state is RunState.SUCCESS
+    assert filters_of(rig) == ["since >= ••••"]
+    assert rig.source.reads[-1].clauses[0].value == SECRET  # type: ignore[union-attr]
+    assert SECRET in rig.secrets.known
+    assert is_sealed(stored(rig)["key"].value)
