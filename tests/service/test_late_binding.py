@@ -147,3 +147,16 @@ def test_no_run_of_events_starts_before_everything_is_bound(tmp_path: Path) -> N
     runs.look()
     assert RunStore(database).page(flow=name, before="", limit=1) == []
     inside.close()
+
+
+def test_what_is_undeployed_while_it_is_looked_at_stays_undeployed(stand: Stand) -> None:
+    def undeployed_meanwhile(*_: Any) -> str:
+        stand.deployments.withdraw("flow")
+        return ""
+
+    stand.save("s1", "source")
+    stand.late._faults = undeployed_meanwhile
+    stand.late.look()
+    assert stand.deployments.names() == set()
+    assert stand.deployments.newest("flow") == 1
+    assert "undeployed meanwhile" in stand.journal.lines[-1]
