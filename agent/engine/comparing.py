@@ -62,6 +62,7 @@ class Comparing:
         audience: Who is told.
         limit: When a run would be stopped because too many records fail.
         halted: Lets what is inside a Halt go first.
+        again: Whether what is at a destination unchanged would be written once more.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class Comparing:
         audience: Audience,
         limit: FailureLimit,
         halted: Callable[[Stage, str], Awaitable[None]],
+        again: bool = False,
     ) -> None:
+        self._again = again
         self._stage, self._flow, self._destinations = stage, flow, destinations
         self._version, self._past, self._audience = version, past, audience
         self._limit, self._halted = limit, halted
@@ -177,7 +180,7 @@ class Comparing:
         written in this state, the ids that they have at the destination, by index."""
         passed_over = self._passed_over[post.id]
         known: Mapping[str, Known] = {}
-        if self._version is not None:
+        if self._version is not None and not self._again:
             known = await asyncio.to_thread(self._past.known, post.id, load.source_ids)
         records: list[PreviewedRecord] = []
         places: list[int] = []

@@ -21,7 +21,7 @@ from agent.domain.run import Counts
 from agent.domain.run_plan import NORMAL, Normal, RunPlan
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
-from agent.engine.plans import ask, stages_of, takes_part
+from agent.engine.plans import ask, stages_of, takes_part, writes_again
 from agent.engine.reading import Readable, opened
 from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.verdict import FailureLimit
@@ -112,7 +112,7 @@ class Previewing:
             comparing = Comparing(
                 Walker(stage, what.vocabulary, self._values), stage, what.flow, destinations=destinations,
                 version=what.version, past=self._past, audience=self._audience, limit=self._limit,
-                halted=self._halted_at,
+                halted=self._halted_at, again=writes_again(what.plan),
             )  # fmt: skip
             request = await self._request(stage.source, min(sizes, default=_PACKET_RECORDS))
             async with aclosing(self._packets(source, request)) as packets:

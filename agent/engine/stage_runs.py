@@ -165,8 +165,7 @@ class Stages:
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
                 version=row.version,
-                # A retry tries what was chosen for it, and that is nothing that anybody skipped.
-                skippable={} if chosen is not None else self._skippable(streams),
+                skippable=self._skippable(streams),
             )  # fmt: skip
             texts = values.texts(asked_with)
             with blaming(stage.source.id):

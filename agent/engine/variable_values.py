@@ -86,6 +86,8 @@ class VariableValues:
             if name in own:
                 self._own.add(name)
             if stored is not None:
+                if variable.encrypted:
+                    stored = self._store.protected(self._flow, name, stored, keep=bool(run))
                 self._values[name] = _fitting(variable, self._store.opened(self._flow, name, stored))
                 self._stored[name] = stored
             elif variable.default is not None:

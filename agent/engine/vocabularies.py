@@ -20,7 +20,7 @@ from agent.engine.vocabulary import PLAIN, Definition, Lookup, Vocabulary, in_or
 from agent.engine.written_expressions import flow_expressions
 from agent.store.deployments import Deployment
 from agent.store.functions import FunctionRow, FunctionStore
-from agent.store.lookups import LookupStore
+from agent.store.lookups import LookupStore, Revision
 
 _MOST_KEPT_ROWS: Final = 500_000
 
@@ -39,7 +39,7 @@ class Vocabularies:
     def __init__(self, functions: FunctionStore, lookups: LookupStore) -> None:
         self._functions, self._lookups = functions, lookups
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[int, Mapping[str, object]]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Revision, Mapping[str, object]]] = OrderedDict()
 
     def of(self, deployment: Deployment | Pins) -> Vocabulary:
         """What the expressions of a deployment may name, or of one that is to be made.
@@ -121,7 +121,7 @@ class Vocabularies:
                 )
         return {name: Lookup(table, self._values(table, revisions[table])) for name, table in lookups.items()}
 
-    def _values(self, table: str, revision: int) -> Mapping[str, object]:
+    def _values(self, table: str, revision: Revision) -> Mapping[str, object]:
         with self._lock:
             if table in self._kept and self._kept[table][0] == revision:
                 self._kept.move_to_end(table)

@@ -276,7 +276,7 @@ class AgentParts:
         )  # fmt: skip
         self.events = EventParts(
             database=self.database, answers=senders, deployments=deployments, parse=compiled.get, rows=runs,
-            runs=self.runs, trips=self.trips, environment=self.environment, secrets=self.secrets,
+            runs=self.runs, hindrances=self._hindrances, environment=self.environment, secrets=self.secrets,
             settings=self.settings, journal=self.journal, clock=self._clock,
         )  # fmt: skip
         self.desk = SettingsDesk(

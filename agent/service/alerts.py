@@ -122,8 +122,7 @@ class AlertDesk:
         """Note that somebody has seen it. Raises NotFoundError where it is gone."""
         self.all()
         cause = next((one for one in self._causes() if one.id == alert_id), None)
-        measure = cause.measure if cause is not None else ""
-        if not self._store.acknowledge(alert_id, by=by, at=self._clock(), measure=measure):
+        if cause is None or not self._store.acknowledge(alert_id, by=by, at=self._clock(), measure=cause.measure):
             raise NotFoundError("This alert is gone.", code="alert-not-found", remedy="Its cause was mended.")
         return self.all()
 

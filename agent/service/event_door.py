@@ -107,6 +107,9 @@ class EventDoor:
     async def _answer(self, door: Door, scope: Scope, receive: Receive) -> Response:
         if scope["method"] != "POST":
             raise _RefusedError(405, "Send events with POST.")
+        if door.broken:
+            self._tell(door.flow, "Its events cannot be taken: the processflow cannot be used as it is.")
+            raise _RefusedError(503, "Not available now.", retry_after=60)
         if door.intake is None:
             raise _RefusedError(410, "Nothing waits for these events any more.")
         if self.state() is not EnvironmentState.RUNNING:

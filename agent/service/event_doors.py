@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, ConfigurationError, FatalError
 from agent.domain.event_trigger import EventTrigger, Signature
 from agent.domain.processflow import Processflow, ReturnNode
 from agent.domain.secret import Secret
@@ -54,7 +54,8 @@ class Door:
     """Where the events of one processflow arrive.
 
     `intake` is None where the processflow is not deployed, or waits for no events any more. `signed_with` is None where
-    the signature is to be checked and its secret cannot be had.
+    the signature is to be checked and its secret cannot be had. `broken` says that the document cannot be used as it is
+    now: its senders have to come back.
     """
 
     flow: str
@@ -64,6 +65,7 @@ class Door:
     wait_seconds: int = 0
     signature: Signature | None = None
     signed_with: Secret | None = None
+    broken: bool = False
 
 
 class EventDoors:
@@ -107,7 +109,11 @@ class EventDoors:
         return doors
 
     def _door(self, deployment: Deployment, secret_hash: str) -> Door:
-        flow = self._parse(deployment)
+        try:
+            flow = self._parse(deployment)
+        except (ConfigurationError, FatalError):
+            # Why is said where it is listed. It must not keep the events of others out.
+            return Door(deployment.flow, secret_hash, broken=True)
         trigger = flow.start.event
         if trigger is None:
             return Door(deployment.flow, secret_hash)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from agent.domain.processflow import Processflow
@@ -18,7 +18,6 @@ from agent.service.journal import ServiceJournal
 from agent.service.real_time import RealTime
 from agent.service.runs import Runs
 from agent.service.secrets import Secrets
-from agent.service.trips import Trips
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
@@ -40,7 +39,7 @@ class EventParts:
         parse: Callable[[Deployment], Processflow],
         rows: RunStore,
         runs: Runs,
-        trips: Trips,
+        hindrances: Callable[[], Mapping[str, str]],
         environment: Environment,
         secrets: Secrets,
         settings: Settings,
@@ -52,7 +51,7 @@ class EventParts:
         self._inboxes, events = EventInboxes(database), EventStore(database)
         self._runs = EventRuns(
             inboxes=self._inboxes, events=events, deployments=deployments, parse=parse, ledger=Ledger(database),
-            rows=rows, runs=runs, state=lambda: environment.state, hindrances=trips.hindrances,
+            rows=rows, runs=runs, state=lambda: environment.state, hindrances=hindrances,
             days=lambda: settings.number("event_days"), megabytes=lambda: settings.number("event_megabytes"),
             clock=clock,
         )  # fmt: skip

@@ -86,7 +86,7 @@ class LateBinding:
             note=f"Bound by itself: {said}.", deployed_at=self._clock(), deployed_by=BY,
             log=[*waiting.log, f"{len(waiting.log) + 1} Bound by itself: {said}"],
             waits_for={token: app for token, app in waiting.waits_for.items() if token not in found},
-            schedule=waiting.schedule, remarks=waiting.remarks, after=waiting.version,
+            schedule=waiting.schedule, remarks=waiting.remarks, after=waiting.version, only_deployed=True,
             functions=waiting.functions, lookups=waiting.lookups,
         )  # fmt: skip
         self._journal.write("info", f"Version {bound.version}: bound {said}, as it is validated now.", flow=bound.flow)

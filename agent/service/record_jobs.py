@@ -19,7 +19,7 @@ from agent.domain.errors import AgentError, ConflictError, FatalError, NotFoundE
 from agent.service import answers
 from agent.store.audit import Audit, AuditLine
 from agent.store.runs import RunStore
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.sync_edits import Chosen, Deed, SyncEdits, records_in_use
 
 _logger = logging.getLogger(__name__)
 _MOST_KEPT = 50
@@ -61,10 +61,7 @@ class RecordJobs:
                 has not ended, and it needs what would be deleted.
         """
         if deed.name == "delete" and any(run.flow == chosen.flow for run in self._runs.active()):
-            raise ConflictError(
-                f"{chosen.flow} is running, and what it has written is told by these records.", code="already-running",
-                remedy="Wait until the run ends, or cancel it, then delete them.",
-            )  # fmt: skip
+            raise records_in_use(chosen.flow)
         with self._changed:
             if any(job.state is RecordJobState.RUNNING for job in self._jobs.values()):
                 raise ConflictError(

@@ -22,6 +22,8 @@ Line: TypeAlias = "tuple[int, Sequence[str | BadCell]]"
 _MOST_UNPACKED_BYTES: Final = 100_000_000
 _MOST_PARTS: Final = 1_000
 _MOST_COLUMNS: Final = 50
+# As many as a sheet can have. A line may say that it is any; those before it are made up.
+_MOST_LINES: Final = 1_048_576
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
@@ -78,10 +80,13 @@ def read_xlsx(content: bytes) -> Iterator[Line]:
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_vba=False, keep_links=False)
             try:
                 sheet = book.worksheets[0]
+                sheet.reset_dimensions()  # some programs write a size that leaves lines out
                 # A row is filled up to the last column asked for, and most sheets need only a few.
                 first = next(sheet.iter_rows(max_row=1, max_col=_MOST_COLUMNS), ())
                 columns = max((place for place, cell in enumerate(first, 1) if cell.value is not None), default=1)
                 for number, cells in enumerate(sheet.iter_rows(max_col=columns), 1):
+                    if number > _MOST_LINES:
+                        raise _unreadable("it has lines where no spreadsheet has any", "Save it as xlsx again.")
                     texts = [_cell_text(cell) for cell in cells]
                     if any(text.strip() for text in texts):
                         yield number, texts

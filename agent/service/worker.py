@@ -103,7 +103,7 @@ class Worker:
             DBOS.launch()
             DBOS.register_queue(_QUEUE, worker_concurrency=4, polling_interval_sec=_POLL_SECONDS)
             for run in self._runs.active():
-                if run.resume_at is not None and run.resume_at > self._clock():
+                if run.resume_at is not None and run.resume_at > self._clock() and not run.cancel_requested:
                     self._parked[run.id] = run.resume_at
                 else:
                     self._take_up(run.id, run.parks)
@@ -233,8 +233,10 @@ class Worker:
 
     def _park(self, run_id: str) -> None:
         with self._condition:
-            # Read under the lock: whoever wakes it writes the row first and then looks here.
-            self._parked[run_id] = self._runs.get(run_id).resume_at or self._clock()
+            # Read under the lock: whoever wakes or cancels it writes the row first and then looks here.
+            row = self._runs.get(run_id)
+            now = self._clock()
+            self._parked[run_id] = now if row.cancel_requested or row.resume_at is None else row.resume_at
             self._turn()
 
     def _wake_parked(self) -> None:

@@ -77,16 +77,19 @@ class DeploymentStore:
         restored_from: int | None = None,
         remarks: Sequence[str] = (),
         after: int | None = None,
+        only_deployed: bool = False,
         together: Sequence[Together] = (),
     ) -> Deployment:
         """Make a new version and let it replace the active one, in one transaction.
 
         Args:
             after: The newest version that the new one was made with in mind; None where that does not matter.
+            only_deployed: Whether a processflow that is not deployed stays so.
             together: What has to be written with the version, or not at all.
 
         Raises:
-            ConflictError: code `deployment-overtaken`: there is a newer version meanwhile. Nothing was changed.
+            ConflictError: code `deployment-overtaken`: there is a newer version meanwhile, or it was undeployed.
+                Nothing was changed.
         """
         with self._database.write() as connection:
             newest = _newest(connection, flow)
@@ -96,7 +99,12 @@ class DeploymentStore:
                     code="deployment-overtaken",
                     remedy="Look at that version, then deploy again if yours is still wanted.",
                 )
-            connection.execute(DEPLOYMENTS.update().where(DEPLOYMENTS.c.flow == flow).values(active=False))
+            active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
+            replaced = connection.execute(DEPLOYMENTS.update().where(active).values(active=False)).rowcount
+            if only_deployed and not replaced:
+                raise ConflictError(
+                    f"{flow} was undeployed meanwhile.", code="deployment-overtaken", remedy="Deploy it again."
+                )
             version = newest + 1
             connection.execute(
                 DEPLOYMENTS.insert().values(

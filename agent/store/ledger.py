@@ -67,7 +67,6 @@ class Ledger:
     def __init__(self, database: Database, *, redact: Callable[[str], str] = str) -> None:
         self._database = database
         self._redact = redact
-        self._nodes: dict[int, str] = {}
 
     def stream(self, *, flow: str, node: str) -> int:
         """The number of the stream that this node reads or receives; made when it is new."""
@@ -232,16 +231,9 @@ class Ledger:
         tried = data_log.has_troubled(connection, booked.stream)
         sync_rows.put(connection, booked)
         tries = sync_rows.tries(connection, booked.stream, booked.source_ids) if tried else {}
-        node = self._node(connection, booked.stream)
+        node = connection.execute(sa.select(STREAMS.c.node).where(STREAMS.c.id == booked.stream)).scalar() or ""
         data_log.put(connection, booked, node=node, tries=tries)
         node_work.put(connection, booked.run, [_posted(booked, node)])
-
-    def _node(self, connection: sa.Connection, stream: int) -> str:
-        """The node of a stream: it never changes."""
-        if stream not in self._nodes:
-            query = sa.select(STREAMS.c.node).where(STREAMS.c.id == stream)
-            self._nodes[stream] = connection.execute(query).scalar() or ""
-        return self._nodes[stream]
 
     def _go_on(self, connection: sa.Connection, run: str, move: Move, *, at: datetime) -> None:
         _go_on(connection, run, move, at=at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
@@ -35,6 +35,10 @@ class LookupChange:
 
     put: Sequence[LookupRow] = ()
     remove: Sequence[str] = ()
+
+
+Revision: TypeAlias = tuple[int, datetime]
+"""Which state of a table it is: its number, and since when. A table that was removed and made again begins with 1."""
 
 
 class LookupStore:
@@ -151,12 +155,12 @@ class LookupStore:
                 for source, destination, type_ in found
             }
 
-    def revisions(self, names: Iterable[str]) -> dict[str, int]:
+    def revisions(self, names: Iterable[str]) -> dict[str, Revision]:
         """The revisions of these tables; those that do not exist are left out."""
-        query = sa.select(LOOKUP_TABLES.c.name, LOOKUP_TABLES.c.revision)
+        query = sa.select(LOOKUP_TABLES.c.name, LOOKUP_TABLES.c.revision, LOOKUP_TABLES.c.changed_at)
         with self._database.read() as connection:
             return {
-                row.name: row.revision
+                row.name: (row.revision, row.changed_at)
                 for row in connection.execute(query.where(LOOKUP_TABLES.c.name.in_(list(names))))
             }  # fmt: skip
 

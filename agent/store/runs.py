@@ -237,6 +237,8 @@ class RunStore:
                     message=sa.case((waiting, "Cancelled before it started."), else_=RUNS.c.message),
                 )
             )
+            ended = sa.exists().where(RUNS.c.id == run_id, RUNS.c.ended_at.is_not(None))
+            connection.execute(PLAN_RECORDS.delete().where(PLAN_RECORDS.c.run == run_id, ended))
         return self.get(run_id)
 
     def progress(self, run_id: str, *, state: RunState, activity: str, message: str = "", remedy: str = "") -> None:

@@ -38,7 +38,7 @@ class SecretKeeper(Protocol):
 
 
 class Sealer:
-    """Seals and opens texts. Thread-safe."""
+    """Seals and opens texts. Thread-safe. Whoever knows their form keeps them out of other texts: `know`."""
 
     def __init__(self, secrets: SecretKeeper) -> None:
         self._secrets = secrets
@@ -50,7 +50,6 @@ class Sealer:
         Raises:
             ConfigurationError: the vault is not open.
         """
-        self._secrets.know([text])
         nonce = os.urandom(_NONCE_BYTES)
         sealed = AESGCM(self._key(make=True)).encrypt(nonce, text.reveal().encode(), to.encode())
         return base64.b64encode(nonce + sealed).decode("ascii")
@@ -67,7 +66,6 @@ class Sealer:
             text = Secret(AESGCM(key).decrypt(content[:_NONCE_BYTES], content[_NONCE_BYTES:], to.encode()).decode())
         except (InvalidTag, binascii.Error, ValueError):
             raise _broken() from None
-        self._secrets.know([text])
         return text
 
     def know(self, text: Secret) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from agent.domain.errors import ConflictError
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.database import Database
@@ -56,6 +57,10 @@ class SyncEdits:
             chosen: The records.
             deed: What is done to them.
             at: The present, aware and in UTC.
+
+        Raises:
+            ConflictError: code `already-running`: a run has begun, and it needs what would be deleted. What was deleted
+                before stays so.
         """
         now = to_milliseconds(at)
         with self._database.read() as connection:
@@ -91,6 +96,8 @@ class SyncEdits:
             .with_for_update()
         )
         with self._database.write() as connection:
+            if deed.name == "delete":
+                _refuse_under_run(connection, stream)
             rows = connection.execute(query).all()
             meant = [row.source_id for row in rows if _DEEDS[deed.name].fits(row.state, row.skipped)]
             if meant:
@@ -110,6 +117,21 @@ class SyncEdits:
                 count_changes(connection, stream, change)
         last = rows[-1] if len(rows) == _BATCH_RECORDS else None
         return len(meant), (last.updated_at, last.source_id) if last is not None else None
+
+
+def _refuse_under_run(connection: sa.Connection, stream: int) -> None:
+    active = sa.select(RUNS.c.flow).join(STREAMS, STREAMS.c.flow == RUNS.c.flow)
+    active = active.where(STREAMS.c.id == stream, RUNS.c.ended_at.is_(None))
+    if (flow := connection.execute(active).scalar()) is not None:
+        raise records_in_use(flow)
+
+
+def records_in_use(flow: str) -> ConflictError:
+    """The error of a deletion under a run."""
+    return ConflictError(
+        f"{flow} is running, and what it has written is told by these records.", code="already-running",
+        remedy="Wait until the run ends, or cancel it, then delete them.",
+    )  # fmt: skip
 
 
 def _skip(connection: sa.Connection, keys: sa.ColumnElement[bool], deed: Deed, now: int) -> None:

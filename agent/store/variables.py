@@ -23,6 +23,7 @@ from agent.store.tables import RUNS, VARIABLES
 StoredValue: TypeAlias = "VariableValue | Mapping[str, str]"
 """A value as it is stored; `{"sealed": …}` for an encrypted one."""
 _SEALED = "sealed"
+_TELLING_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,20 @@ class VariableStore:
         """A value as it is stored encrypted. Raises ConfigurationError while the vault is not open."""
         with _told(name):
             text = Secret(msgspec.json.encode(value).decode())
-            if isinstance(value, str):
-                self._sealer.know(Secret(value))
+            self._know(value)
             return {_SEALED: self._sealer.seal(text, to=f"{flow}/{name}")}
+
+    def protected(self, flow: str, name: str, stored: StoredValue, *, keep: bool) -> StoredValue:
+        """A stored value of an encrypted variable, sealed also where it was stored before the variable was encrypted;
+        with `keep` it is stored so from now on. Raises ConfigurationError while the vault is not open."""
+        if isinstance(stored, Mapping):
+            return stored
+        sealed = self.sealed(flow, name, stored)
+        if keep:
+            with self._database.write() as connection:
+                if _value(connection, flow, name) == stored:
+                    connection.execute(VARIABLES.update().where(_where(flow, name)).values(value=sealed))
+        return sealed
 
     def opened(self, flow: str, name: str, stored: StoredValue) -> VariableValue:
         """A stored value as it is. Raises ConfigurationError while the vault is not open."""
@@ -127,9 +139,13 @@ class VariableStore:
         with _told(name):
             text = self._sealer.open(stored.get(_SEALED, ""), to=f"{flow}/{name}")
         value: VariableValue = msgspec.json.decode(text.reveal(), type=str | int | bool)
-        if isinstance(value, str):
-            self._sealer.know(Secret(value))
+        self._know(value)
         return value
+
+    def _know(self, value: VariableValue) -> None:
+        """Keep an encrypted value out of every text; but for what stands everywhere: true, false and short numbers."""
+        if isinstance(value, str) or (not isinstance(value, bool) and len(str(value)) >= _TELLING_DIGITS):
+            self._sealer.know(Secret(str(value)))
 
 
 @contextmanager
@@ -154,10 +170,12 @@ def keep(connection: sa.Connection, run: str, values: Mapping[str, StoredValue],
     if not values:
         return
     flow = connection.execute(sa.select(RUNS.c.flow).where(RUNS.c.id == run)).scalar()
-    query = sa.select(VARIABLES.c.name, VARIABLES.c.value).where(VARIABLES.c.flow == flow)
-    known = {row.name: row.value for row in connection.execute(query)}
+    known = {row.name: row for row in connection.execute(sa.select(VARIABLES).where(VARIABLES.c.flow == flow))}
     for name, value in values.items():
-        if flow is not None and (name not in known or known[name] != value):
+        before = known.get(name)
+        # Not over what a person set later: a write of an ended run may be found and booked only now.
+        kept = before is not None and (before.value == value or (not before.run and before.changed_at > at))
+        if flow is not None and not kept:
             _put(connection, flow, name, value=value, changed_at=at, changed_by="", run=run, reason="")
 
 

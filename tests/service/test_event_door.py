@@ -342,3 +342,15 @@ def test_an_event_whose_records_end_elsewhere_is_acknowledged_when_it_is_process
     world.deploy(document(PLAIN, OUTPUT))
     world.stored = lambda: world.answers.processed("flow", world.waiting(), None)
     assert world.request(json={"id": "a"}).status_code == 202
+
+
+def test_a_processflow_that_cannot_be_used_keeps_no_events_of_others_out(world: World) -> None:
+    world.deployments.add(
+        flow="broken", document="nodes: {", file="broken.yaml", bindings={}, note="", deployed_at=datetime.now(UTC),
+        deployed_by="", log=[],
+    )  # fmt: skip
+    world.inboxes.renew("broken", hash_of(SECRET), at=datetime.now(UTC), by="greta")
+    assert world.request(json={"id": "a"}).status_code == 202
+    broken = world.request(path=f"/events/broken/{SECRET}", json={"id": "a"})
+    assert (broken.status_code, broken.headers["retry-after"]) == (503, "60")
+    assert any(line.startswith("broken: ") for line in world.told)

@@ -17,10 +17,15 @@ from agent.service.late_binding import LateBinding
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
+from agent.store.event_inboxes import EventInboxes
+from agent.store.events import Delivery, EventStore
+from agent.store.runs import RunStore
 from tests.helpers.flow_rig import DOCUMENT
 from tests.helpers.scripted_apps import ScriptedConnection, ScriptedConnector, Steps, scripted_app
+from tests.service.inside import Inside
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+EVENTS = Path(__file__).parents[2] / "resources/processflows/webhook-to-database.yaml"
 
 
 class Picky(ScriptedConnector):
@@ -125,3 +130,33 @@ def test_what_is_being_deployed_is_left_alone(stand: Stand) -> None:
     stand.late.may_bind("flow")
     stand.late.look()
     assert stand.version == 2
+
+
+def test_no_run_of_events_starts_before_everything_is_bound(tmp_path: Path) -> None:
+    inside = Inside(tmp_path)
+    database, runs = inside.parts.database, inside.parts.events._runs
+    document = EVENTS.read_text()
+    name = document.partition("\nname: ")[2].partition("\n")[0]
+    DeploymentStore(database).add(
+        flow=name, document=document, file="flow.yaml", bindings={}, note="", deployed_at=NOW, deployed_by="greta",
+        log=[], waits_for={"token": "bigcommerce"},
+    )  # fmt: skip
+    EventInboxes(database).renew(name, "hash", at=NOW, by="greta")
+    EventStore(database).put([Delivery(name, "id:1", False, [("1", b"{}")], NOW)], most_bytes=1_000)
+    runs._state = lambda: models.EnvironmentState.RUNNING
+    runs.look()
+    assert RunStore(database).page(flow=name, before="", limit=1) == []
+    inside.close()
+
+
+def test_what_is_undeployed_while_it_is_looked_at_stays_undeployed(stand: Stand) -> None:
+    def undeployed_meanwhile(*_: Any) -> str:
+        stand.deployments.withdraw("flow")
+        return ""
+
+    stand.save("s1", "source")
+    stand.late._faults = undeployed_meanwhile
+    stand.late.look()
+    assert stand.deployments.names() == set()
+    assert stand.deployments.newest("flow") == 1
+    assert "undeployed meanwhile" in stand.journal.lines[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -183,3 +183,45 @@ def test_a_broken_engine_is_told_and_works_once_it_is_whole(stand: Stand) -> Non
     stand.wait_until_begun()
     stand.runner.may_end.set()
     assert stand.wait_until_ended() is RunState.SUCCESS
+
+
+class ParkingRunner(SlowRunner):
+    """Parks its run for a day; an operator cancels it in the very moment before the worker lets go of it."""
+
+    cancel_now = True
+
+    def run_slice(self, run_id: str, control: RunControl, *, budget_seconds: float) -> Then:
+        row = self._store.get(run_id)
+        if row.cancel_requested:
+            self._store.end(run_id, state=RunState.CANCELLED, message="", remedy="", at=NOW)
+            return Then.ENDED
+        self._store.start(run_id, at=NOW)
+        self._store.park(run_id, until=datetime.now(UTC) + timedelta(days=1), activity="")
+        if self.cancel_now:
+            self._store.request_cancel(run_id, at=NOW)
+        self.begun.release()
+        return Then.PARKED
+
+
+def test_a_run_that_is_cancelled_while_it_is_being_parked_ends(stand: Stand) -> None:
+    stand.worker._runner = ParkingRunner(stand.store)  # type: ignore[assignment]  # as in the stand
+    stand.worker.start()
+    stand.worker.open_gate()
+    stand.queue()
+    assert stand.wait_until_ended() is RunState.CANCELLED
+
+
+def test_a_parked_run_that_was_cancelled_before_a_crash_ends_after_it(stand: Stand) -> None:
+    runner = ParkingRunner(stand.store)
+    runner.cancel_now = False
+    stand.worker._runner = runner  # type: ignore[assignment]  # as in the stand
+    stand.worker.start()
+    stand.worker.open_gate()
+    stand.queue()
+    assert runner.begun.acquire(timeout=20)
+    assert stand.worker.stop(timeout_seconds=20)
+    stand.store.request_cancel(RUN, at=NOW)
+    stand.make()._runner = ParkingRunner(stand.store)  # type: ignore[assignment]  # as in the stand
+    stand.worker.start()
+    stand.worker.open_gate()
+    assert stand.wait_until_ended() is RunState.CANCELLED

@@ -18,7 +18,7 @@ from agent.domain.clauses import Clause
 from agent.domain.errors import AgentError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet
 from agent.domain.preview import FieldChange, Outcome, PreviewedRecord
-from agent.domain.run_plan import NORMAL, RunPlan, RuntimeFilter
+from agent.domain.run_plan import NORMAL, Replay, RunPlan, RuntimeFilter
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import ALREADY_WRITTEN, PASSED_OVER, SAME_VALUES, STAND_IN, TOO_MANY_FAIL
 from agent.engine.loading import load
@@ -29,7 +29,7 @@ from agent.store.past import Past
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import TOKENS, NoSecrets, Rig
-from tests.helpers.scripted_apps import Destination, Source, outage, scripted_app
+from tests.helpers.scripted_apps import Destination, Source, moment_of, outage, scripted_app
 
 
 @dataclass
@@ -167,6 +167,14 @@ def test_what_an_earlier_run_wrote_is_left_and_the_bookmark_is_where_reading_beg
     assert set(found.of(Outcome.CREATED)) == {"new"}
     run = rig.execute()
     assert (run.counts.unchanged, run.counts.written) == (3, 2)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_window_that_is_to_be_written_again_is_previewed_so(rig: Rig, again: bool) -> None:
+    rig.source.fill(3)
+    rig.execute()
+    found = preview(rig, plan=Replay(moment_of(1), moment_of(3), ("get",), again))
+    assert [one.message for one in found.records] == [SAME_VALUES if again else ALREADY_WRITTEN] * 3
 
 
 def test_a_document_that_is_not_deployed_counts_on_nothing_written_before(rig: Rig) -> None:

@@ -12,6 +12,7 @@ from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState, Trigger
 from agent.store.database import Database
+from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from tests.helpers.flow_rig import DOCUMENT, Rig
 from tests.helpers.scripted_apps import Crash, clauses_of, outage
 
@@ -370,3 +371,23 @@ def test_inside_a_halt_only_what_is_chosen_runs(database: Database, nodes: list[
         node: (SyncState.SUCCESS, 2) if node in nodes else (SyncState.FAILED, 1) for node in ("post", "inner-post")
     }
     assert {"post": states(rig)["r1"], "inner-post": states(rig, "inner-post")["i1"]} == expected
+
+
+def test_what_is_skipped_at_another_post_is_not_written_there_by_a_retry(branches: Rig) -> None:
+    branches.destinations["after"].refused = {"r1": REFUSED}
+    branches.execute()
+    branches.destinations["after"].refused.clear()
+    skip = Deed("skip", reason="A test order.", by="greta")
+    edits = SyncEdits(branches.database)
+    assert sum(edits.batches(Chosen(branches.flow, [("post-after", "r1")]), skip, at=branches.clock.utc())) == 1
+    branches.execute(branches.queue_retry("r1", nodes=["post-large"]))
+    assert branches.destinations["after"].rows == {}
+    row = branches.rows_of("post-after")["r1"]
+    assert (row.state, row.skipped_by_operator) == (SyncState.SKIPPED, True)
+
+
+def test_a_retry_that_is_cancelled_before_it_starts_leaves_no_choice_behind(rig: Rig) -> None:
+    refusing(rig, "r1").execute()
+    run = rig.queue_retry("r1")
+    rig.runs.request_cancel(run, at=rig.clock.utc())
+    assert rig.runs.chosen(run, ["post"], after="", limit=9) == []

@@ -20,7 +20,7 @@ from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.run import RunState
 from agent.engine.runner import Then
 from agent.store.database import Database
-from agent.store.variables import NewValue, StoredVariable
+from agent.store.variables import NewValue, StoredVariable, is_sealed, keep
 from tests.helpers.flow_rig import DOCUMENT, QuickControl, Rig
 from tests.helpers.scripted_apps import Crash
 
@@ -391,3 +391,37 @@ def test_values_are_the_same_however_often_the_process_dies(database: Database, 
     assert values == ({"total": until, "pieces": pieces} if records else {})
     rig.execute()
     assert filters_of(rig)[-1] == f"since >= {until}"
+
+
+def test_what_a_person_sets_after_a_run_is_not_lost_to_a_packet_that_is_booked_later(database: Database) -> None:
+    rig = rig_with(database, document(LAST))
+    rig.source.fill(3)
+    run = rig.execute()
+    before = rig.clock.utc()
+    rig.clock.now += 60
+    rig.variables.set(rig.flow, "last", NewValue(7, by="me", reason="why", at=rig.clock.utc()))
+    with database.write() as connection:
+        keep(connection, run.id, {"last": 5}, at=before)
+    assert stored(rig)["last"].value == 7
+    rig.clock.now += 60
+    with database.write() as connection:
+        keep(connection, run.id, {"last": 5}, at=rig.clock.utc())
+    assert stored(rig)["last"].value == 5
+
+
+def test_encrypted_values_that_stand_everywhere_do_not_make_texts_unreadable(database: Database) -> None:
+    rig = rig_with(database, document(LAST))
+    for value in (True, 5, 1234567, "pin1"):
+        assert rig.variables.opened(rig.flow, "last", rig.variables.sealed(rig.flow, "last", value)) == value
+    assert set(rig.secrets.known) == {"1234567", "pin1"}
+
+
+def test_what_was_stored_before_its_variable_was_encrypted_is_sealed_and_kept_out_of_texts(database: Database) -> None:
+    rig = rig_with(database, document("  key: {}\n", since="${key}"))
+    rig.variables.set(rig.flow, "key", NewValue(SECRET, by="me", reason="", at=rig.clock.utc()))
+    rig.deploy(document("  key: {encrypted: true}\n", since="${key}"))
+    assert rig.execute().state is RunState.SUCCESS
+    assert filters_of(rig) == ["since >= ••••"]
+    assert rig.source.reads[-1].clauses[0].value == SECRET  # type: ignore[union-attr]
+    assert SECRET in rig.secrets.known
+    assert is_sealed(stored(rig)["key"].value)

@@ -14,6 +14,7 @@ from openpyxl import Workbook, load_workbook
 
 from agent.domain.errors import ConfigurationError
 from agent.domain.lookup import LookupRow, LookupType, lookup_row
+from agent.service import sheets
 from agent.service.lookup_files import csv_file, read_file, xlsx_file
 from agent.service.sheets import guarded, read_csv, unguarded
 
@@ -182,3 +183,23 @@ def test_a_number_that_a_double_cannot_hold_stays_text_for_expressions() -> None
     assert LookupRow("a", "9007199254740993", LookupType.INTEGER).value == "9007199254740993"
     assert LookupRow("a", "12345678901234.567", LookupType.DECIMAL).value == "12345678901234.567"
     assert LookupRow("a", "12.50", LookupType.DECIMAL).value == 12.5
+
+
+def test_an_xlsx_file_with_a_line_that_no_sheet_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "_MOST_LINES", 100)
+    content = workbook(["Source", "Destination"], ["a", "b"])
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        part = file.read("xl/worksheets/sheet1.xml")
+    content = changed_part(content, "xl/worksheets/sheet1.xml", part.replace(b'<row r="2"', b'<row r="99999999999"'))
+    with pytest.raises(ConfigurationError) as caught:
+        read_file("a.xlsx", content)
+    assert "lines where no spreadsheet has any" in caught.value.message
+
+
+def test_every_line_of_an_xlsx_file_is_read_whatever_size_it_says() -> None:
+    content = workbook(["Source", "Destination"], ["a", "b"], ["c", "d"])
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        part = file.read("xl/worksheets/sheet1.xml")
+    assert b'<dimension ref="A1:B3"' in part
+    content = changed_part(content, "xl/worksheets/sheet1.xml", part.replace(b'ref="A1:B3"', b'ref="A1:B1"'))
+    assert sorted(read_file("a.xlsx", content).rows) == ["a", "c"]

@@ -28,6 +28,7 @@ from agent.store.acknowledgement import (
     acknowledged_at,
 )
 from agent.store.database import Database
+from agent.store.flow_history import FlowHistory
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
 from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
@@ -466,3 +467,26 @@ def test_a_booked_packet_leads_from_its_records_to_the_run_and_counts_at_its_nod
     keeper = SnapshotKeeper(books.database, budget=SnapshotBudget(bytes=0))
     assert keeper.enforce().packets == 2
     assert snapshots.logged(first) == 0
+
+
+def test_a_number_that_is_given_again_after_a_history_was_deleted_is_of_its_new_node(tmp_path: Path) -> None:
+    database = Database.at(tmp_path / "agent.db")
+    ledger = Ledger(database)
+    nodes = []
+    for flow, node in (("old", "first"), ("new", "second")):
+        stream = ledger.stream(flow=flow, node=node)
+        run = RunStore(database).queue(
+            run_id=new_run_id(NOW), flow=flow, version=1, trigger=Trigger.MANUAL, requested_by="", at=NOW
+        ).id  # fmt: skip
+        ledger.cursor(run=run, stream=stream)
+        ledger.acknowledge(
+            Acknowledgement(
+                run=run, stream=stream, number=1, move=None, source_ids=["a"], destination_ids=[""], fingerprints=[1],
+                troubled=[], at=acknowledged_at(NOW),
+            )
+        )  # fmt: skip
+        nodes.append((stream, ledger.entries(run)[0].node))
+        RunStore(database).end(run, state=RunState.SUCCESS, message="", remedy="", at=NOW)
+        FlowHistory(database).forget(flow, by="greta", at=NOW)
+    assert nodes == [(1, "first"), (1, "second")]
+    database.close()

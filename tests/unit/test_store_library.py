@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,7 @@ def put(store: LookupStore, *rows: LookupRow) -> None:
 
 
 def test_every_change_raises_the_revision(lookups: LookupStore) -> None:
-    revisions = [lookups.revisions(["t", "none"])["t"]]
+    revisions = [lookups.revisions(["t", "none"])["t"][0]]
     for act in (
         lambda: put(lookups, LookupRow("a", "1")),
         lambda: lookups.change("t", LookupChange(remove=["a"]), by="greta", at=NOW),
@@ -46,7 +46,7 @@ def test_every_change_raises_the_revision(lookups: LookupStore) -> None:
         lambda: lookups.clear("t", by="greta", at=NOW),
     ):
         act()
-        revisions.append(lookups.revisions(["t", "none"])["t"])
+        revisions.append(lookups.revisions(["t", "none"])["t"][0])
     assert revisions == [1, 2, 3, 4, 5]
 
 
@@ -67,6 +67,17 @@ def test_a_table_that_was_changed_is_read_anew_and_otherwise_not(database: Datab
     lookups.remove("t")
     with pytest.raises(ConfigurationError, match="“t”, to which the lookup “name” is bound, was removed"):
         vocabularies.pinned(pins)
+
+
+def test_a_table_that_was_removed_and_made_again_is_another_one(database: Database, lookups: LookupStore) -> None:
+    vocabularies, pins = Vocabularies(FunctionStore(database), lookups), Pins({}, {"name": "t"})
+    put(lookups, LookupRow("a", "old"))
+    assert vocabularies.pinned(pins).lookups["name"].values.get("a") == "old"
+    lookups.remove("t")
+    later = NOW + timedelta(seconds=1)
+    lookups.create("t", "", by="greta", at=later)
+    lookups.change("t", LookupChange(put=[LookupRow("a", "new")]), by="greta", at=later)
+    assert vocabularies.pinned(pins).lookups["name"].values.get("a") == "new"
 
 
 def test_a_table_that_would_become_too_large_stays_as_it_was(

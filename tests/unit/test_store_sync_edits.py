@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.error_classes import ErrorClass
+from agent.domain.errors import ConflictError
 from agent.domain.packet import SyncState
 from agent.domain.run import Trigger
 from agent.store.database import Database
@@ -132,3 +133,14 @@ def test_groups_are_counted_by_an_index(tmp_path: Path) -> None:
         ).all()
     assert "USING COVERING INDEX sync_info_alike" in plan[0][-1]
     database.close()
+
+
+def test_a_deletion_ends_where_a_run_begins(database: Database) -> None:
+    fill(database, 3_000)
+    batches = SyncEdits(database).batches(Chosen(FLOW, (), RecordFilter()), Deed("delete", by="greta"), at=LATER)
+    assert next(batches) == 500
+    RunStore(database).queue(run_id="run-2", flow=FLOW, version=4, trigger=Trigger.SCHEDULE, requested_by="", at=LATER)
+    with pytest.raises(ConflictError) as caught:
+        next(batches)
+    assert caught.value.code == "already-running"
+    assert sum(counts(database).values()) == 2_500
