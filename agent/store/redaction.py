@@ -46,11 +46,12 @@ class Redactor:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._texts: set[str] = set()
         self._known: tuple[str, ...] = ()
         self._short: tuple[str, ...] = ()
         self._short_words: re.Pattern[str] | None = None
         self.registered = 0
-        """How often a secret was registered: what was redacted before the last time may show it."""
+        """How many secrets were registered: what was redacted before the last time may show it."""
 
     def register(self, secret: Secret) -> None:
         """Never let this secret through again. Registering it twice is fine."""
@@ -58,6 +59,9 @@ class Redactor:
         if not text.strip():
             return
         with self._lock:
+            if text in self._texts:
+                return
+            self._texts.add(text)
             self.registered += 1
             if len(text) < _SHORT:
                 # Taken out inside words, a short one would make the log unreadable, and would be told by its gaps.

@@ -126,3 +126,12 @@ def test_registering_and_redacting_at_the_same_time_is_safe() -> None:
     for thread in threads:
         thread.join()
     assert redactor.redact("a-secret-0-end b-secret-49-end c-secret-7-end") == f"{DOTS} {DOTS} {DOTS}"
+
+
+def test_a_secret_that_is_known_already_changes_nothing() -> None:
+    redactor = Redactor()
+    redactor.register(Secret("a-token-of-some-length"))
+    before = redactor.registered
+    redactor.register(Secret("a-token-of-some-length"))
+    assert redactor.registered == before
+    assert redactor.redact("It is a-token-of-some-length.") == "It is ••••."
