@@ -136,7 +136,7 @@ def save(
         for line in saved.notes:
             say(f"  {line}")
         if saved.configuration.state is not models.ConfigurationState.VALIDATED:
-            say(f"  {saved.configuration.state.value}: test it with “opagent app validate {app_id}”.")
+            say(f'  {saved.configuration.state.value}: test it with “opagent app validate {app_id} --name "{name}"”.')
 
     show(saved, as_json, text)
 

@@ -84,7 +84,13 @@ def _read(file: Path) -> Any:
     try:
         return json.loads(file.read_text("utf-8-sig"))
     except OSError as error:
-        fail(_unreadable(file, error))
+        fail(
+            ConfigurationError(
+                f"{file} cannot be read: {error.strerror}.",
+                code="document-unreadable",
+                remedy="Check the path and its permissions.",
+            )
+        )
 
 
 def _unreadable(file: Path, error: Exception) -> ConfigurationError:

@@ -21,6 +21,9 @@ LookupOption = Annotated[
 ]
 NoteOption = Annotated[str, typer.Option("--note", help="Why, for the history.")]
 AnywayOption = Annotated[bool, typer.Option("--anyway", help="Deploy although an App Configuration fails its check.")]
+BindLaterOption = Annotated[
+    bool, typer.Option("--bind-later", help="Deploy although a token has no App Configuration yet.")
+]
 WithoutTestsOption = Annotated[bool, typer.Option("--without-tests", help="Do not run the tests of the document.")]
 MAX_BYTES = 5_000_000
 

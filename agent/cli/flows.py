@@ -13,6 +13,7 @@ from agent.cli import versions
 from agent.cli.connecting import ask
 from agent.cli.flow_files import (
     AnywayOption,
+    BindLaterOption,
     BindOption,
     FileArgument,
     LookupOption,
@@ -95,9 +96,7 @@ def deploy(
     lookup: LookupOption = None,
     reason: NoteOption = "",
     anyway: AnywayOption = False,
-    bind_later: Annotated[
-        bool, typer.Option("--bind-later", help="Deploy although a token has no App Configuration yet.")
-    ] = False,
+    bind_later: BindLaterOption = False,
     without_tests: WithoutTestsOption = False,
     every: EveryOption = "",
     daily: DailyOption = "",
@@ -129,7 +128,7 @@ def list_flows(as_json: JsonOption = False) -> None:
             one.name,
             one.title,
             one.version,
-            one.active_run.state.value if one.active_run else one.last_run.state.value if one.last_run else "Never ran",
+            _standing(one),
             local(one.last_run.ended_at) if one.last_run else "–",
             f"{one.failed_records:,}",
         )
@@ -137,6 +136,13 @@ def list_flows(as_json: JsonOption = False) -> None:
     ]
     headings = ("Name", "Title", "Version", "State", "Last run", "Failed records")
     show(flows, as_json, lambda: table(headings, rows, empty="No processflow is deployed yet."))
+
+
+def _standing(found: models.Flow) -> str:
+    if found.waits_for:
+        return "Not bound yet"
+    run = found.active_run or found.last_run
+    return run.state.value if run else "Never ran"
 
 
 @flow.command("show")

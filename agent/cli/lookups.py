@@ -148,7 +148,7 @@ def remove_table(name: TableArgument, yes: YesOption = False, as_json: JsonOptio
 
 def _tell(found: LookupTable) -> None:
     used = f"; used by {', '.join(found.used_by)}, from their next run on" if found.used_by else ""
-    say(f"{found.name} has {found.rows:,} rows{used}.")
+    say(f"{found.name} has {found.rows:,} {'row' if found.rows == 1 else 'rows'}{used}.")
 
 
 def _tell_page(name: str, page: LookupPage) -> None:

@@ -12,6 +12,7 @@ from agent.cli import (
     alerts,
     apps,
     bookmarks,
+    corrections,
     events,
     filter_templates,
     flows,
@@ -54,6 +55,7 @@ app.add_typer(events.event, name="event")
 app.add_typer(variables.variable, name="variable")
 app.add_typer(filter_templates.filter_template, name="filter-template")
 app.add_typer(retries.retry, name="retry")
+app.add_typer(corrections.correct, name="correct")
 app.add_typer(records.record, name="record")
 app.add_typer(bookmarks.bookmark, name="bookmark")
 app.command("audit")(bookmarks.audit)

@@ -24,7 +24,16 @@ from agent.api.package_models import (
 )
 from agent.cli import versions
 from agent.cli.connecting import ask
-from agent.cli.flow_files import AnywayOption, BindOption, LookupOption, NameArgument, NoteOption, pairs
+from agent.cli.flow_files import (
+    AnywayOption,
+    BindLaterOption,
+    BindOption,
+    LookupOption,
+    NameArgument,
+    NoteOption,
+    WithoutTestsOption,
+    pairs,
+)
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, table
 from agent.cli.questions import choose, confirm, has_terminal
 from agent.domain.errors import ConfigurationError
@@ -152,6 +161,8 @@ def deploy_library_flow(
     lookup: LookupOption = None,
     reason: NoteOption = "",
     anyway: AnywayOption = False,
+    bind_later: BindLaterOption = False,
+    without_tests: WithoutTestsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Deploy one of them; it stays in the library."""
@@ -162,6 +173,7 @@ def deploy_library_flow(
     found = ask(lambda client: client.packages.library_flow(name))
     request = DeployRequest(
         document=found.document, file=found.file, bindings=bindings, lookups=lookups, anyway=anyway,
+        bind_later=bind_later, without_tests=without_tests,
         note=reason or f"From the package “{found.origin}”."[:1_000],
     )  # fmt: skip
     deployed = ask(lambda client: client.deploy(request), interrupted=versions.CANCELLED)

@@ -40,6 +40,7 @@ KindOption = Annotated[str, typer.Option("--kind", help="Only this kind of troub
 GroupOption = Annotated[str, typer.Option("--group", help="Only this group, as “record groups” shows it.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every record of the processflow.")]
 _WAIT_SECONDS = 10.0
+_NOTHING = "Sync Info has no such record that this would change; what has arrived already cannot be skipped."
 
 
 @record.command("groups")
@@ -178,6 +179,8 @@ def _follow(begin: Callable[[AgentClient], Awaitable[RecordJob]], as_json: bool)
 
     job = ask(question, interrupted="Interrupted: it stops after the records that it is at.")
     show(job, as_json, lambda: say(job.message))
+    if job.state is RecordJobState.DONE and not job.changed:
+        note(_NOTHING)
     if job.problem is not None:
         explain(ConfigurationError(job.problem.title, code=job.problem.code, remedy=job.problem.remedy))
     if job.state is RecordJobState.FAILED:

@@ -75,6 +75,7 @@ def _tell(found: RetrySchedule) -> None:
     if found.since is None or found.next_at is None:
         return
     plan = found.plan
-    say(f"Set {local(found.since)} by {found.changed_by} · {plan.lapse_minutes:,} minutes after the first try, then "
+    lapse = "1 minute" if plan.lapse_minutes == 1 else f"{plan.lapse_minutes:,} minutes"
+    say(f"Set {local(found.since)} by {found.changed_by} · {lapse} after the first try, then "
         f"twice as long each time · at most {plan.batch:,} records in a run")  # fmt: skip
     say(f"{found.runs:,} runs · {'waits for the run that is busy' if found.due else f'next {local(found.next_at)}'}")

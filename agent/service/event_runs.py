@@ -17,12 +17,13 @@ from agent.domain.errors import AgentError, ConflictError
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState
 from agent.engine.event_source import event_number
+from agent.engine.verdict import conclusion
 from agent.service.runs import Runs
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes, InboxRow
 from agent.store.events import EventStore
 from agent.store.ledger import Ledger
-from agent.store.runs import RunStore
+from agent.store.runs import RunRow, RunStore
 
 LOOK_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 60.0
@@ -141,7 +142,7 @@ class EventRuns:
     def _pauses(self, flow: str) -> bool:
         """Whether the last run was in vain, and it is too soon for another one."""
         last = self._rows.latest(flow)
-        if last is None or last.state not in _VAIN or last.ended_at is None:
+        if last is None or last.state not in _VAIN or last.ended_at is None or _concluded(last):
             self._vain.pop(flow, None)
             return False
         run, times = self._vain.get(flow, ("", 0))
@@ -175,3 +176,8 @@ class EventRuns:
                     _logger.info("Events can be looked after again.")
                 failing = False
             self._wake.wait(LOOK_SECONDS)
+
+
+def _concluded(run: RunRow) -> bool:
+    """Whether it processed all that waited, although every record failed: the next events have nothing to wait for."""
+    return conclusion(run.counts, run.plan) == (run.state, run.message, run.remedy)

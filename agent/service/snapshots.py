@@ -12,6 +12,7 @@ from agent.domain.packet import SyncState
 from agent.domain.processflow import (
     DecisionNode,
     DelayNode,
+    EventSource,
     FlowNode,
     GetNode,
     HaltNode,
@@ -39,6 +40,7 @@ from agent.store.tables import from_milliseconds, to_milliseconds
 
 _TYPES: Mapping[type[GetNode | FlowNode], NodeType] = {
     GetNode: NodeType.GET,
+    EventSource: NodeType.START,
     MapperNode: NodeType.MAPPER,
     PostNode: NodeType.POST,
     SplitterNode: NodeType.SPLITTER,

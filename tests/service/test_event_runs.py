@@ -123,6 +123,16 @@ def test_a_run_in_vain_is_tried_again_later_and_later(world: World, state: RunSt
     assert len(world.started.runs) == 9, "it works again: no pause"
 
 
+def test_a_record_that_fails_does_not_hold_up_the_events_behind_it(world: World) -> None:
+    world.rig.receive(("a", b'{"id": "a", "version": 1, "total": "many"}'))
+    world.look()
+    world.rig.execute(world.started.runs[-1])
+    assert world.rig.runs.get(world.started.runs[-1]).state is RunState.FAILED
+    world.send("b")
+    world.look()
+    assert len(world.started.runs) == 2
+
+
 def test_events_of_an_undeployed_processflow_wait_until_it_is_deployed_again(world: World) -> None:
     world.send()
     deployments = DeploymentStore(world.rig.database)

@@ -32,6 +32,8 @@ def test_every_class_is_explained_and_has_its_place_in_the_guide() -> None:
     headings = re.findall(r"^## (.+)$", GUIDE.read_text("utf-8"), re.MULTILINE)
     anchors = {heading.lower().replace(" ", "-") for heading in headings}
     assert anchors == {one.value or "other" for one in ErrorClass}
+    named = set(re.findall(r"^`([a-z-]+)`, \*(.+?)\* · ", GUIDE.read_text("utf-8"), re.MULTILINE))
+    assert named == {(one.value, explained.title) for one, explained in CLASSES.items() if one.value}
 
 
 def test_a_class_of_a_newer_agent_is_unknown_here() -> None:
