@@ -83,22 +83,22 @@ QToolButton[kind="add"]:focus { border: 2px solid %(accent)s; }
 QToolButton[kind="add"]:disabled { border-color: %(line)s; background: transparent; }
 QToolButton::menu-indicator { image: none; }
 
-QLineEdit, QComboBox, QSpinBox, QPlainTextEdit { background: %(surface)s; border: 1px solid %(control)s;
+QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit { background: %(surface)s; border: 1px solid %(control)s;
   border-radius: 7px; padding: 6px 10px; min-height: 20px; color: %(text)s;
   selection-background-color: %(accent)s; selection-color: %(on_accent)s; }
-QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QPlainTextEdit:focus { border: 2px solid %(accent)s;
+QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus, QPlainTextEdit:focus { border: 2px solid %(accent)s;
   padding: 5px 9px; }
 QLineEdit[bad="true"], QComboBox[bad="true"] { border: 2px solid %(error)s; padding: 5px 9px; }
-QLineEdit:disabled, QComboBox:disabled, QSpinBox:disabled { color: %(disabled)s; background: %(sunken)s;
+QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled { color: %(disabled)s; background: %(sunken)s;
   border-color: %(line)s; }
 QLineEdit[readOnly="true"] { background: %(sunken)s; }
 QPlainTextEdit[role="detail"] { border: 0; padding: 0; background: transparent; }
 QPlainTextEdit[role="detail"]:focus { border: 1px solid %(accent)s; padding: 0; }
-QSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
-QSpinBox QLineEdit:focus { border: 0; padding: 0; }
+QAbstractSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
+QAbstractSpinBox QLineEdit:focus { border: 0; padding: 0; }
 QComboBox { combobox-popup: 0; }
-QComboBox::drop-down { border: 0; width: 28px; }
-QComboBox::down-arrow { image: url(%(arrow_down)s); width: 15px; height: 15px; }
+QComboBox::drop-down, QDateTimeEdit::drop-down { border: 0; width: 28px; }
+QComboBox::down-arrow, QDateTimeEdit::down-arrow { image: url(%(arrow_down)s); width: 15px; height: 15px; }
 QComboBox::down-arrow:disabled { image: url(%(arrow_off)s); }
 QComboBox QAbstractItemView { background: %(surface)s; color: %(text)s; border: 1px solid %(control)s;
   selection-background-color: %(selection)s; selection-color: %(text)s; outline: 0; }

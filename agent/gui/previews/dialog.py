@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
-from agent.api.preview_models import Preview, PreviewedRecord, PreviewState
+from agent.api.preview_models import Preview, PreviewChange, PreviewedRecord, PreviewState
 from agent.domain.errors import AgentError
 from agent.domain.preview import Outcome
 from agent.gui import formats, tones
@@ -21,6 +21,7 @@ from agent.gui.widgets.text import Text
 
 _OUTCOMES: list[Outcome | None] = [None, *Outcome]
 _ROWS_AHEAD = 40
+_SHOWN_VALUES = 8
 
 
 class PreviewDialog(Dialog):
@@ -166,7 +167,7 @@ class PreviewDialog(Dialog):
             self.detail.show_detail(None)
             return
         identity = "made by the destination" if record.stand_in else record.destination_id
-        changes = "\n".join(f"{one.attribute}:  {_value(one.old)}  →  {_value(one.new)}" for one in record.changes)
+        changes = "\n".join(_change(one, made=record.outcome is Outcome.CREATED) for one in record.changes)
         text = "\n\n".join(part for part in (record.message, changes) if part)
         self.detail.show_detail(
             Detail(
@@ -199,6 +200,8 @@ class PreviewDialog(Dialog):
 def _line(record: PreviewedRecord) -> Line:
     if record.outcome is Outcome.CHANGED:
         what = ", ".join(f"{one.attribute} {_value(one.old)} → {_value(one.new)}" for one in record.changes)
+    elif record.outcome is Outcome.CREATED:
+        what = ", ".join(f"{one.attribute} {_value(one.new)}" for one in record.changes[:_SHOWN_VALUES])
     else:
         what = record.message
     identity = "" if record.stand_in else record.destination_id
@@ -208,3 +211,10 @@ def _line(record: PreviewedRecord) -> Line:
 
 def _value(value: str | None) -> str:
     return "nothing" if value is None else f"“{value}”"
+
+
+def _change(one: PreviewChange, *, made: bool) -> str:
+    """A value that is made, or what it was and what it would be."""
+    return (
+        f"{one.attribute}:  {_value(one.new)}" if made else f"{one.attribute}:  {_value(one.old)}  →  {_value(one.new)}"
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from PySide6.QtCore import QDate, QTime, QTimer, Signal
+from PySide6.QtCore import QDate, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QIntValidator
-from PySide6.QtWidgets import QDateEdit, QLineEdit, QTimeEdit, QWidget
+from PySide6.QtWidgets import QDateEdit, QLineEdit, QWidget
 
 from agent.api import models
 from agent.domain.errors import AgentError
@@ -49,19 +49,19 @@ class ScheduleDialog(Dialog):
         self.banner = Banner()
         self.body.addWidget(self.banner)
         self.kind = _choices(_KINDS)
-        self.every, self.cron, self.zone, self.end_after = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
-        self.cap = QLineEdit()
+        self.every, self.at, self.cron, self.zone = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
+        self.end_after, self.cap = QLineEdit(), QLineEdit()
         for number in (self.every, self.end_after, self.cap):
             number.setValidator(QIntValidator(0, 1_000_000, number))
-        self.at, self.end_on = QTimeEdit(), QDateEdit()
-        self.at.setDisplayFormat("HH:mm")
+        self.end_on = QDateEdit()
+        self.end_on.setDisplayFormat("yyyy-MM-dd")
         self.end_on.setCalendarPopup(True)
         self.end_on.setDate(QDate.currentDate().addMonths(1))
         self.end, self.missed = _choices(_ENDS), _choices(_MISSED)
         self.rows = {
             "kind": FieldRow("&Runs", self.kind),
             "every": FieldRow("&Interval", self.every, required=True),
-            "at": FieldRow("&Time of day", self.at, required=True),
+            "at": FieldRow("&Time of day", self.at, required=True, example="06:00"),
             "cron": FieldRow(
                 "&Cron expression", self.cron, required=True, example="30 6 * * mon-fri",
                 help_text="Minute, hour, day of the month, month, day of the week.",
@@ -105,7 +105,7 @@ class ScheduleDialog(Dialog):
         return models.ScheduleChange(
             kind=self._kind,
             every=_number(self.every),
-            at=self.at.time().toString("HH:mm"),
+            at=self.at.text().strip()[:100],
             cron=self.cron.text().strip()[:100],
             zone=self.zone.text().strip()[:100],
             end=self._end,
@@ -121,7 +121,7 @@ class ScheduleDialog(Dialog):
         for choice, value in ((self.kind, plan.kind), (self.end, plan.end), (self.missed, plan.missed)):
             choice.setCurrentIndex(choice.findData(value.value))
         self.every.setText(str(plan.every or 15))
-        self.at.setTime(QTime.fromString(plan.at or "06:00", "HH:mm"))
+        self.at.setText(plan.at or "06:00")
         self.cron.setText(plan.cron)
         self.zone.setText(plan.zone)
         self.end_after.setText(str(plan.end_after or 10))
@@ -189,9 +189,8 @@ class ScheduleDialog(Dialog):
     def _wire(self) -> None:
         for choice in (self.kind, self.end, self.missed):
             choice.currentIndexChanged.connect(lambda _: self._on_edit())
-        for field in (self.every, self.cron, self.zone, self.end_after, self.cap):
+        for field in (self.every, self.at, self.cron, self.zone, self.end_after, self.cap):
             field.textEdited.connect(lambda _: self._on_edit())
-        self.at.timeChanged.connect(lambda _: self._on_edit())
         self.end_on.dateChanged.connect(lambda _: self._on_edit())
 
     def _on_edit(self) -> None:
