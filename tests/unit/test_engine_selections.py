@@ -84,7 +84,12 @@ def test_an_attribute_of_the_child_records_may_be_missing_in_all_places_but_one(
     assert faults(document(_BOTH, "sku: {value: sku}\n          size: bytes")) == {}
     unknown = faults(document(_BOTH, "sku: skuu"))
     assert "Did you mean “sku”?" in unknown["29:16 unknown-attribute"]
-    assert faults(document("[consignments.shipping.line_items, $f]", "sku: anything")) == {}
+    assert (
+        faults(
+            document("[consignments.shipping.line_items, $reverse(consignments.pickups.line_items)]", "sku: anything")
+        )
+        == {}
+    )
 
 
 def test_the_type_is_that_of_the_first_place_that_has_the_attribute() -> None:
