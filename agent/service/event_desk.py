@@ -33,10 +33,11 @@ class EventDesk:
         parse: Callable[[Deployment], Processflow],
         secrets: Secrets,
         real_time: RealTime,
+        changed: Callable[[], object],
         clock: Callable[[], datetime],
     ) -> None:
         self._inboxes, self._deployments, self._parse = inboxes, deployments, parse
-        self._secrets, self._real_time, self._clock = secrets, real_time, clock
+        self._secrets, self._real_time, self._changed, self._clock = secrets, real_time, changed, clock
 
     def state(self) -> event_models.RealTime:
         """Whether and where events are received, and what has arrived."""
@@ -80,6 +81,7 @@ class EventDesk:
         # The vault first: an inbox whose secret nobody knows would have to be renewed again.
         self._secrets.store({url_secret_name(flow): secret})
         self._inboxes.renew(flow, hash_of(secret.reveal()), at=self._clock(), by=by)
+        self._changed()
         return self._url(flow, secret)
 
     def sign(self, flow: str, secret: Secret) -> event_models.Inbox:
@@ -97,6 +99,7 @@ class EventDesk:
                 remedy="Add verify: {header: …} to its start, then deploy it again.",
             )
         self._secrets.store({signature_secret_name(flow): secret})
+        self._changed()
         return self._inbox(flow, self._inboxes.find(flow), trigger)
 
     def _required(self, flow: str) -> EventTrigger:

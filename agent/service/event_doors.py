@@ -1,7 +1,7 @@
 """Who may knock: the processflows that receive events, each behind the secret in its URL.
 
-What is known about them is looked up at most once a second, for all of them together: senders that guess names or
-secrets cause no work.
+What is known about them is looked up when it was changed here, and at most once a second otherwise, for all of them
+together: senders that guess names or secrets cause no work.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ class Door:
 
 
 class EventDoors:
-    """The doors of this agent. Use it in one event loop."""
+    """The doors of this agent. Use it in one event loop.
+
+    `changes` counts what was changed in this service: a new URL opens at once, and the one before no longer does.
+    """
 
     def __init__(
         self,
@@ -78,8 +81,10 @@ class EventDoors:
         deployments: DeploymentStore,
         parse: Callable[[Deployment], Processflow],
         secrets: Vault,
+        changes: Callable[[], int],
     ) -> None:
         self._inboxes, self._deployments, self._parse, self._secrets = inboxes, deployments, parse, secrets
+        self._changes, self._seen_changes = changes, -1
         self._doors: dict[str, Door] = {}
         self._intakes: dict[str, tuple[EventTrigger, Intake]] = {}
         self._looked_at = -_FRESH_SECONDS
@@ -92,7 +97,9 @@ class EventDoors:
             AgentError: the database does not answer.
         """
         async with self._looking:
-            if time.monotonic() - self._looked_at >= _FRESH_SECONDS:
+            changes = self._changes()
+            if changes != self._seen_changes or time.monotonic() - self._looked_at >= _FRESH_SECONDS:
+                self._seen_changes = changes
                 self._doors = await asyncio.to_thread(self._found)
                 self._looked_at = time.monotonic()
         door = self._doors.get(flow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -48,6 +49,8 @@ class EventParts:
     ) -> None:
         self._environment, self._settings, self._journal, self._clock = environment, settings, journal, clock
         self._deployments, self._parse, self._secrets = deployments, parse, secrets
+        self._changes = itertools.count(1)
+        self._changed = 0
         self._inboxes, events = EventInboxes(database), EventStore(database)
         self._runs = EventRuns(
             inboxes=self._inboxes, events=events, deployments=deployments, parse=parse, ledger=Ledger(database),
@@ -62,7 +65,7 @@ class EventParts:
         self._real_time = RealTime(settings, door=self._door, tell=journal.write)
         self.desk = EventDesk(
             inboxes=self._inboxes, deployments=deployments, parse=parse, secrets=secrets, real_time=self._real_time,
-            clock=clock,
+            changed=self._note_change, clock=clock,
         )  # fmt: skip
 
     def start(self) -> None:
@@ -82,17 +85,22 @@ class EventParts:
         self._real_time.follow()
 
     def wake(self) -> None:
-        """Look at once whether events wait that a run may take now."""
+        """Look at once whether events wait that a run may take now, and who may send some."""
+        self._note_change()
         self._runs.wake()
 
     def _door(self) -> EventDoor:
         return EventDoor(
             doors=EventDoors(
-                inboxes=self._inboxes, deployments=self._deployments, parse=self._parse, secrets=self._secrets
+                inboxes=self._inboxes, deployments=self._deployments, parse=self._parse, secrets=self._secrets,
+                changes=lambda: self._changed,
             ),
             intake=self._intake, state=lambda: self._environment.state,
             rate=lambda: self._settings.number("event_rate"), tell=self._tell, clock=self._clock,
         )  # fmt: skip
+
+    def _note_change(self) -> None:
+        self._changed = next(self._changes)
 
     def _tell(self, level: Level, message: str, flow: str) -> None:
         self._journal.write(level, message, flow=flow)

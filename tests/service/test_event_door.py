@@ -118,8 +118,9 @@ class World:
     def door(self) -> EventDoor:
         """A door that knows the present state of things."""
         doors = EventDoors(
-            inboxes=self.inboxes, deployments=self.deployments, parse=lambda one: parsed(one.document), secrets=self
-        )
+            inboxes=self.inboxes, deployments=self.deployments, parse=lambda one: parsed(one.document), secrets=self,
+            changes=lambda: 0,
+        )  # fmt: skip
         return EventDoor(
             doors=doors, intake=self.intake, state=lambda: self.state, rate=lambda: self.rate, tell=self.tell,
             clock=lambda: datetime.now(UTC), body_seconds=0.2,
