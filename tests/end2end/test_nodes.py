@@ -75,7 +75,7 @@ def test_a_delay_waits_once_and_what_the_store_took_is_noted_also_over_kills(sta
         connection.execute("CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER)")
         connection.executemany("INSERT INTO stock VALUES (?, ?)", rows)
     document = (SAMPLES / "stock-in-portions.yaml").read_text("utf-8")
-    stage.deploy("stock-in-portions", document=document.replace("for: 1 s", "for: 4 s"))
+    stage.deploy("stock-in-portions", document=document.replace("for: 1 s", "for: 15 s"))
     shop.control("POST", "reset-stats")
 
     run = stage.execute("stock-in-portions")
