@@ -15,6 +15,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from agent.api import models
+from agent.api.flow_test_models import FlowTestReport
 from agent.api.models import (
     AppStatus,
     ConfigurationState,
@@ -307,6 +308,14 @@ class FakeClient:
             tokens=sample.tokens,
             problems=[],
         )
+
+    async def test_flow(self, request: models.DocumentRequest) -> FlowTestReport:
+        await self._enter("test_flow")
+        return FlowTestReport(flow=request.file, passed=True, results=[])
+
+    async def test_deployed(self, name: str) -> FlowTestReport:
+        await self._enter("test_deployed")
+        return FlowTestReport(flow=name, passed=True, results=[])
 
     async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
         await self._enter("deploy")
