@@ -118,10 +118,10 @@ def test_a_filter_takes_the_place_of_what_selects_and_leaves_the_rest(database: 
     run = rig.execute(rig.queue_plan(RuntimeFilter({"get": (Clause("id", "=", "r3"),)})))
     assert (run.counts, rig.bookmark()) == (Counts(read=1, written=1), bookmark)
     sent = rig.source.reads[-1]
-    assert {clause.key: clause.value for clause in sent.clauses} == {"id": "r3", "shape": "wide", "X-Shop": "EU"}  # type: ignore[union-attr]
+    assert {clause.key: clause.value for clause in sent.clauses} == {"id": "r3", "shape": "wide", "X-Shop": "EU"}  # type: ignore[union-attr]  # no groups
     assert sent.bookmark is None
     rig.execute(rig.queue_plan(RuntimeFilter({"get": (Clause("id", "=", "r3"), Clause("shape", "=", "slim"))})))
-    assert {clause.key: clause.value for clause in rig.source.reads[-1].clauses}["shape"] == "slim"  # type: ignore[union-attr]
+    assert {clause.key: clause.value for clause in rig.source.reads[-1].clauses}["shape"] == "slim"  # type: ignore[union-attr]  # no groups
     assert rig.execute().counts == Counts(read=1, unchanged=1), "the next run reads on as if nothing had been"
 
 
@@ -131,7 +131,7 @@ def test_a_filter_may_name_the_bookmark(database: Database) -> None:
     rig.execute()
     rig.execute(rig.queue_plan(RuntimeFilter({"get": (Clause("id", "=", "~{CreatedDate}~"),)})))
     (clause,) = rig.source.reads[-1].clauses
-    assert clause.value == moment_of(3).strftime("%Y-%m-%dT%H:%M:%SZ")  # type: ignore[union-attr]
+    assert clause.value == moment_of(3).strftime("%Y-%m-%dT%H:%M:%SZ")  # type: ignore[union-attr]  # no groups
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_a_window_is_read_from_its_first_to_its_last_moment(rig: Rig) -> None:
     rig.source.fill(10)
     run = rig.execute(rig.queue_plan(window(3, 6)))
     assert run.counts == Counts(read=4, written=4)
-    assert sorted(rig.destination.rows) == ["r2", "r3", "r4", "r5"]  # type: ignore[type-var]
+    assert sorted(rig.destination.rows) == ["r2", "r3", "r4", "r5"]  # type: ignore[type-var]  # texts
     assert rig.bookmark() is None
     assert rig.execute().counts == Counts(read=10, unchanged=4, written=6)
 
@@ -161,7 +161,7 @@ def test_what_is_there_unchanged_is_written_again_on_demand_alone(rig: Rig) -> N
     assert run.message == "3 records found, unchanged at the destination."
     assert rig.execute(rig.queue_plan(window(90, 99))).message == "No record was found."
     assert rig.execute(rig.queue_plan(window(2, 4, again=True))).counts == Counts(read=3, written=3)
-    assert sorted(rig.destination.rows) == ["r1", "r2", "r3"]  # type: ignore[type-var]
+    assert sorted(rig.destination.rows) == ["r1", "r2", "r3"]  # type: ignore[type-var]  # texts
     assert rig.bookmark() == bookmark
 
 

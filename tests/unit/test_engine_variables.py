@@ -160,7 +160,7 @@ def test_a_read_that_goes_on_asks_for_what_it_asked_for_when_it_began(database: 
     while rig.runner().run_slice(run_id, QuickControl(), budget_seconds=0) is not Then.ENDED:
         slices += 1
     assert slices > 2
-    asked = [[clause.value for clause in read.clauses] for read in rig.source.reads]  # type: ignore[union-attr]
+    asked = [[clause.value for clause in read.clauses] for read in rig.source.reads]  # type: ignore[union-attr]  # no groups here
     assert asked == [[]] * len(asked), "the packets of this read have set the variable meanwhile"
     rig.execute()
     assert filters_of(rig)[-1] == "since >= 10"
@@ -178,7 +178,7 @@ def test_a_loop_asks_anew_in_each_pass(database: Database) -> None:
 
     rig.destination.carried = more
     rig.execute()
-    values = [[clause.value for clause in read.clauses] for read in rig.source.reads]  # type: ignore[union-attr]
+    values = [[clause.value for clause in read.clauses] for read in rig.source.reads]  # type: ignore[union-attr]  # no groups here
     assert values[0] == []
     assert values[-1] == ["4"]
     assert stored(rig)["last"].value == 4
@@ -267,7 +267,7 @@ def test_an_encrypted_variable_lies_sealed_and_is_never_shown(database: Database
         run = rig.execute()
         assert run.state is RunState.SUCCESS, run.message
     assert filters_of(rig) == ["no filter (left out, as ${seen} has no value yet: since)", "since >= ••••-••••"]
-    assert rig.source.reads[-1].clauses[0].value == f"{SECRET}-r2{SECRET}"  # type: ignore[union-attr]
+    assert rig.source.reads[-1].clauses[0].value == f"{SECRET}-r2{SECRET}"  # type: ignore[union-attr]  # no groups here
     assert {SECRET, f"r2{SECRET}"} <= set(rig.secrets.known), "kept out of every text"
     for receipt in rig.destination.kept.values():
         assert SECRET.encode() not in receipt
@@ -422,6 +422,6 @@ def test_what_was_stored_before_its_variable_was_encrypted_is_sealed_and_kept_ou
     rig.deploy(document("  key: {encrypted: true}\n", since="${key}"))
     assert rig.execute().state is RunState.SUCCESS
     assert filters_of(rig) == ["since >= ••••"]
-    assert rig.source.reads[-1].clauses[0].value == SECRET  # type: ignore[union-attr]
+    assert rig.source.reads[-1].clauses[0].value == SECRET  # type: ignore[union-attr]  # no groups here
     assert SECRET in rig.secrets.known
     assert is_sealed(stored(rig)["key"].value)
