@@ -14,7 +14,8 @@ from agent.domain.packet import BY_HAND, Bookmark
 from agent.store.acknowledgement import StoredBookmark
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
-from agent.store.tables import RUNS, STREAMS
+from agent.store.tables.runs import RUNS
+from agent.store.tables.streams import STREAMS
 
 
 @dataclass(frozen=True, slots=True)

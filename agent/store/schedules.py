@@ -18,8 +18,10 @@ from agent.domain.errors import ConflictError
 from agent.domain.schedule import Progress
 from agent.store.database import Database
 from agent.store.deployments import Together
+from agent.store.moments import from_milliseconds, to_milliseconds
 from agent.store.runs import NewRun, insert_run
-from agent.store.tables import DEPLOYMENTS, SCHEDULES, from_milliseconds, to_milliseconds
+from agent.store.tables.flows import DEPLOYMENTS
+from agent.store.tables.schedules import SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)
