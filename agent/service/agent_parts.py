@@ -252,6 +252,7 @@ class AgentParts:
                 Reading(
                     deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
                     variables=variables, past=partial(Past, self.database), sync_info=sync_info,
+                    require_bound=choice.require,
                 ),
                 store=Corrections(self.database), runs=self.runs, rows=runs,
             ),
@@ -291,7 +292,7 @@ class AgentParts:
             PreviewParts(
                 deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
                 environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
-                companions=companions, trips=self.trips, variables=variables,
+                companions=companions, trips=self.trips, variables=variables, require_bound=choice.require,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
             clock=self._clock, redact=redactor.redact,

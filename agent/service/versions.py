@@ -11,7 +11,7 @@ from typing import Any
 from agent.api import deployment_models as models
 from agent.api.flow_models import Deployed
 from agent.api.schedule_models import SchedulePlan
-from agent.domain.errors import AgentError, ConflictError, NotFoundError
+from agent.domain.errors import AgentError, ConflictError
 from agent.domain.plan_form import parse_plan
 from agent.service.deploying import Deploying
 from agent.service.schedules import MANUAL
@@ -40,7 +40,8 @@ class Versions:
     def all(self, flow: str) -> list[models.Version]:
         """Every version of a processflow, the newest first. Raises NotFoundError."""
         names = self._names()
-        return [models.Version(**_version(one, names)) for one in self._known(flow)]
+        self._deployments.require_kept(flow)
+        return [models.Version(**_version(one, names)) for one in self._deployments.versions(flow)]
 
     def get(self, flow: str, version: int) -> models.VersionDetail:
         """One version. Raises NotFoundError."""
@@ -104,7 +105,7 @@ class Versions:
         """What was deployed and undeployed, and what failed; the newest first. Raises NotFoundError."""
         entries = self._log.page(flow, limit=limit)
         if not entries:
-            self._known(flow)
+            self._deployments.require_kept(flow)
         return [
             models.DeploymentEntry(
                 started_at=one.started_at, ended_at=one.ended_at, asked_by=one.asked_by, note=one.note,
@@ -126,14 +127,20 @@ class Versions:
     def history(self, flow: str) -> models.FlowHistory:
         """How much is kept of a processflow. Raises NotFoundError."""
         versions = self._deployments.versions(flow)
-        if not versions and not self._log.page(flow, limit=1):
-            raise _never_deployed(flow)
+        if not self._log.page(flow, limit=1):
+            self._deployments.require_kept(flow)
         deployed = any(one.active for one in versions)
         extent = self._history.extent(flow)
         return models.FlowHistory(
             name=flow, deployed=deployed, versions=extent.versions, runs=extent.runs, records=extent.records,
             bookmarks=extent.bookmarks, scheduled=extent.scheduled, text=_what_goes(flow, extent),
         )  # fmt: skip
+
+    def forgettable(self, flow: str) -> models.FlowHistory:
+        """What `forget` would delete. Changes nothing, and raises as that does."""
+        found = self.history(flow)
+        self._history.require_forgettable(flow)
+        return found
 
     def forget(self, flow: str, *, by: str) -> models.FlowHistory:
         """Delete all that is kept of an undeployed processflow. Returns what there was.
@@ -146,22 +153,8 @@ class Versions:
         self._history.forget(flow, by=by, at=self._clock())
         return before
 
-    def _known(self, flow: str) -> list[Deployment]:
-        found = self._deployments.versions(flow)
-        if not found:
-            raise _never_deployed(flow)
-        return found
-
     def _names(self) -> dict[str, str]:
         return {row.id: row.name for row in self._configurations.all()}
-
-
-def _never_deployed(flow: str) -> NotFoundError:
-    return NotFoundError(
-        f"There is and was no deployed processflow named “{flow}”.",
-        code="flow-not-found",
-        remedy="Look at the list of processflows.",
-    )
 
 
 def _version(one: Deployment, names: Mapping[str, str]) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class BookmarkStore:
         with self._database.read() as connection:
             return [_row(row) for row in connection.execute(query)]
 
+    def require_movable(self, flow: str) -> None:
+        """Refuse what `move` would refuse, and change nothing."""
+        with self._database.read() as connection:
+            _refuse_running(connection, flow)
+
     def move(self, *, flow: str, node: str, moment: datetime | None, reason: str, by: str, at: datetime) -> BookmarkRow:
         """Set a bookmark to a moment, or take it away (None), and add a line to the audit trail.
 
@@ -54,12 +59,7 @@ class BookmarkStore:
         }  # fmt: skip
         where = sa.and_(STREAMS.c.flow == flow, STREAMS.c.node == node)
         with self._database.write() as connection:
-            active = sa.select(RUNS.c.id).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))
-            if (run := connection.execute(active).scalar()) is not None:
-                raise ConflictError(
-                    f"Run {run} of {flow} has not ended; it moves the bookmark itself.", code="already-running",
-                    remedy="Wait until it ends, or cancel it, then set the bookmark.",
-                )  # fmt: skip
+            _refuse_running(connection, flow)
             before = connection.execute(sa.select(STREAMS).where(where).with_for_update()).first()
             if before is None:
                 connection.execute(STREAMS.insert().values(flow=flow, node=node, **values))
@@ -74,6 +74,15 @@ class BookmarkStore:
                 ),
             )  # fmt: skip
             return _row(connection.execute(sa.select(STREAMS).where(where)).one())
+
+
+def _refuse_running(connection: sa.Connection, flow: str) -> None:
+    active = sa.select(RUNS.c.id).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))
+    if (run := connection.execute(active).scalar()) is not None:
+        raise ConflictError(
+            f"Run {run} of {flow} has not ended; it moves the bookmark itself.", code="already-running",
+            remedy="Wait until it ends, or cancel it, then set the bookmark.",
+        )  # fmt: skip
 
 
 def _row(row: sa.Row[Any]) -> BookmarkRow:

@@ -59,6 +59,11 @@ class FlowHistory:
                 scheduled=count(SCHEDULES, SCHEDULES.c.flow == flow) > 0,
             )
 
+    def require_forgettable(self, flow: str) -> None:
+        """Refuse what `forget` would refuse, and change nothing."""
+        with self._database.read() as connection:
+            _refuse(connection, flow)
+
     def forget(self, flow: str, *, by: str, at: datetime) -> None:
         """Delete all of it, in one transaction; that this was done is in the audit trail, which stays.
 
@@ -66,17 +71,19 @@ class FlowHistory:
             ConflictError: code `still-deployed` or `already-running`.
         """
         with self._database.write() as connection:
-            if _any(connection, DEPLOYMENTS, sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)):
-                raise ConflictError(
-                    f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
-                )
-            if _any(connection, RUNS, sa.and_(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))):
-                raise ConflictError(
-                    f"A run of {flow} has not ended.", code="already-running", remedy="Cancel it first."
-                )
+            _refuse(connection, flow)
             for table, where in _belonging(flow):
                 connection.execute(table.delete().where(where))
             note(connection, AuditLine(at, by, "history-deleted", flow))
+
+
+def _refuse(connection: sa.Connection, flow: str) -> None:
+    if _any(connection, DEPLOYMENTS, sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)):
+        raise ConflictError(
+            f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
+        )
+    if _any(connection, RUNS, sa.and_(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))):
+        raise ConflictError(f"A run of {flow} has not ended.", code="already-running", remedy="Cancel it first.")
 
 
 def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:

@@ -346,6 +346,11 @@ async def test_deployed_first_it_waits_says_for_what_and_is_bound_once_the_confi
     newest, oldest = await client.versions.all("copy")
     assert (newest.deployed_by, newest.schedule) == ("the agent", "Daily at 02:30, Europe/Berlin")
     assert [one.configuration for one in oldest.bindings] == [""], "the first version stays what it was"
+    entry, first = await client.versions.log("copy")
+    assert (entry.outcome, entry.version, entry.asked_by) == (Outcome.DEPLOYED, 2, "the agent")
+    assert entry.note == "Bound by itself: database to “Database”."
+    assert entry.lines[-1].endswith("Bound by itself: database to “Database”")
+    assert first.version == 1
 
 
 async def test_of_several_configurations_none_is_taken_by_itself_but_the_one_that_is_named(

@@ -1,7 +1,7 @@
 """What a trigger says when it refuses a record.
 
-Whoever wrote the trigger wrote its text for a person, so that it is shown: on one line, with a bound, and nothing else of
-the database's error. Secrets are taken out where records' messages are stored, as from everything that an app says.
+Whoever wrote the trigger wrote its text for a person, so that it is shown: on one line, with a bound, and nothing else
+of the database's error. Secrets are taken out where records' messages are stored, as from all that an app says.
 """
 
 from __future__ import annotations

@@ -110,8 +110,7 @@ def refusing(place: Place, text: str, *, state: str = "P0001") -> None:
     said = text.replace("'", "''")
     if place.kind == "sqlite":
         place.run(
-            "CREATE TRIGGER no BEFORE INSERT ON things WHEN new.x = 'bad' "
-            f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
+            f"CREATE TRIGGER no BEFORE INSERT ON things WHEN new.x = 'bad' BEGIN SELECT RAISE(ABORT, '{said}'); END"
         )
     else:
         place.run(
