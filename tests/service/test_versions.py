@@ -167,8 +167,9 @@ async def test_the_history_of_an_undeployed_processflow_goes_as_a_whole_and_says
     assert [one.what for one in (await client.bookmarks.audit(flow="copy")).items] == ["history-deleted"]
     for question in (client.versions.all, client.versions.history, client.versions.log):
         assert isinstance(await refused(question("copy")), NotFoundError)
-    assert (await client.runs(flow="copy")).items == []
-    assert (await client.sync_info("copy")).items == []
+    assert (await refused(client.runs(flow="copy"))).code == "flow-not-found"
+    assert (await refused(client.sync_info("copy"))).code == "flow-not-found"
+    assert [one.flow for one in (await client.runs()).items if one.flow == "copy"] == []
     assert [one.flow for one in await client.versions.all("other")] == ["other"]
     again = await client.deploy(request())
     assert again.flow.version == 1
