@@ -15,7 +15,7 @@ from agent.engine.function_tests import Example, callers, faults, tried
 from agent.engine.vocabularies import definition
 from agent.engine.vocabulary import Definition
 from agent.store.deployments import DeploymentStore
-from agent.store.functions import FunctionRow, FunctionStore
+from agent.store.functions import FunctionRow, FunctionStore, NewFunction
 
 
 class FunctionLibrary:
@@ -82,9 +82,10 @@ class FunctionLibrary:
                 return models.FunctionSaved(function=self.get(name), changed=False, message=f"${name} is as it was.")
             self._require(self.test(draft), name)
             row = self._store.add(
-                name=name, parameters=draft.parameters, body=draft.body, description=draft.description,
-                examples=examples, saved_at=self._clock(), saved_by=by,
-            )  # fmt: skip
+                NewFunction(
+                    name, draft.parameters, draft.body, draft.description, examples, saved_at=self._clock(), saved_by=by
+                )
+            )
         older = [use for use in self._uses({name: row}).get(name, ()) if not use.newest]
         message = f"${name} is saved as version {row.version}."
         if older:

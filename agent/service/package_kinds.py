@@ -21,7 +21,7 @@ from agent.engine.vocabularies import Vocabularies
 from agent.service.functions import FunctionLibrary
 from agent.service.lookups import LookupTables, checked_row
 from agent.store.deployments import DeploymentStore
-from agent.store.functions import adding
+from agent.store.functions import NewFunction, adding
 from agent.store.library import LibraryRow, LibraryStore, Writing, putting
 from agent.store.lookups import replacing
 
@@ -233,9 +233,8 @@ class FunctionKind:
         draft = self._read(name, content)
         examples = [{"arguments": one.arguments, "result": one.result} for one in draft.examples]
         return adding(
-            name=name, parameters=draft.parameters, body=draft.body, description=draft.description, examples=examples,
-            saved_at=at, saved_by=by,
-        )  # fmt: skip
+            NewFunction(name, draft.parameters, draft.body, draft.description, examples, saved_at=at, saved_by=by)
+        )
 
     def _read(self, name: str, content: bytes) -> FunctionDraft:
         draft = _model(FunctionDraft, f"The function {name}", content)

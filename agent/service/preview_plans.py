@@ -94,7 +94,7 @@ def _of_document(request: DocumentRequest, parts: PreviewParts) -> Previewed:
     kept = {name: table for name, table in tables.items() if table in there.tables}
     brought = parts.companions.tables(request.document)
     lookups = {name: Lookup(table, brought[table]) for name, table in tables.items() if name not in kept}
-    lookups |= parts.vocabularies.pinned(Pins({}, kept)).lookups
+    lookups |= parts.vocabularies.of(Pins({}, kept)).lookups
     bindings = {token: row.id for token, row in bound.items()}
     return Previewed(flow, bindings, None, vocabulary=Vocabulary(known.functions, lookups))
 
