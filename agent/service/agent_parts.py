@@ -318,9 +318,7 @@ class AgentParts:
     ) -> None:
         """What operators look into and set right by hand."""
         audit = Audit(self.database)
-        jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact
-        )
+        jobs = RecordJobs(edits=SyncEdits(self.database), audit=audit, clock=self._clock, redact=redactor.redact)
         self.alerts = AlertDesk(
             store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
             sync_info=sync_info, hub=self.hub, clock=self._clock,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.api import models
 from agent.connectors.contract import Connector
-from agent.domain.errors import AgentError, ConflictError
+from agent.domain.errors import AgentError
 from agent.domain.processflow import Problem
 from agent.engine.check import check
 from agent.engine.document import parse
@@ -98,11 +98,6 @@ class Flows:
             NotFoundError: it is not deployed.
             ConflictError: code `already-running`: a run of it has not ended.
         """
-        self._deployments.get(name)
-        if any(run.flow == name for run in self._runs.active()):
-            raise ConflictError(
-                f"{name} is running.", code="already-running", remedy="Wait until it ends, or cancel it, first."
-            )
         self._deployments.withdraw(name, together=[noting_undeployed(name, by=by, at=self._clock())])
         self._hub.publish(models.EventKind.FLOW, {"name": name})
         return models.Undeployed(

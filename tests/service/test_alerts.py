@@ -10,7 +10,7 @@ import pytest
 from agent.api.alert_models import AlertCode
 from agent.api.models import EventKind
 from agent.domain.errors import CredentialsError, NotFoundError
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import RunStore
@@ -18,6 +18,7 @@ from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from agent.store.sync_filter import RecordFilter
 from agent.store.trips import TripStore, Used
 from tests.helpers.filled_records import FLOW, fill
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.sample_flow import GOOD
 from tests.service.inside import Inside
 
@@ -42,7 +43,7 @@ def deployed(inside: Inside) -> Inside:
 def run(inside: Inside, run_id: str, state: RunState) -> None:
     """A run that ended so."""
     runs = RunStore(inside.parts.database)
-    runs.queue(run_id=run_id, flow=FLOW, version=1, trigger=Trigger.MANUAL, requested_by="", at=NOW)
+    queue_run(inside.parts.database, run_id, flow=FLOW, at=NOW)
     runs.end(run_id, state=state, message="The disk is full.", remedy="Make room.", at=NOW)
 
 

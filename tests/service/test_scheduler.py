@@ -33,6 +33,7 @@ from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 from agent.store.trips import TripStore, Used
+from tests.helpers.queued_runs import queue_run
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)
 EVERY_QUARTER = models.ScheduleChange(kind=PlanKind.MINUTES, every=15, zone="UTC")
@@ -154,9 +155,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 
 def busy_run(stand: Stand, trigger: Trigger = Trigger.MANUAL) -> RunRow:
-    return stand.rows.queue(
-        run_id=new_run_id(stand.now), flow="orders", version=1, trigger=trigger, requested_by="greta", at=stand.now
-    )
+    return queue_run(stand.database, new_run_id(stand.now), flow="orders", trigger=trigger, by="greta", at=stand.now)
 
 
 # -- starting ---------------------------------------------------------------------------------------------------------
