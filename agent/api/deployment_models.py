@@ -7,8 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.api.models import DocumentRequest, Model, Request, ScheduleChange, SchedulePlan, ShortText
+from agent.api.base_models import Model, Request, ShortText
+from agent.api.flow_models import DocumentRequest
 from agent.api.rerun_models import RetryPlanChange
+from agent.api.schedule_models import ScheduleChange, SchedulePlan
 from agent.domain.deployment import Outcome
 
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.api import deployment_models as models
-from agent.api.models import Deployed
+from agent.api.flow_models import Deployed
 from agent.cli.connecting import ask
 from agent.cli.flow_files import AnywayOption, NameArgument, NoteOption, WithoutTestsOption, pairs
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, table

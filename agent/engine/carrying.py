@@ -32,8 +32,8 @@ from agent.engine.walking import Action, Drop, Hold, Respond, Walker, Write
 from agent.engine.watch import Count, Watch, work_of
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, RecordEnd
 from agent.store.ledger import Cursor, Ledger
+from agent.store.moments import to_milliseconds
 from agent.store.node_work import NodeWork
-from agent.store.tables import to_milliseconds
 from agent.store.variables import StoredValue
 
 DESTINATION_ID = "destination_id"

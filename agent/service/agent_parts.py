@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from agent import __version__
-from agent.api import models
+from agent.api import live_models, log_models, run_models, service_models
 from agent.api.folders import Folders
 from agent.connectors.registry import connectors
 from agent.domain.errors import AgentError, NotFoundError
@@ -367,9 +367,9 @@ class AgentParts:
             self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
         return drained
 
-    def state(self) -> models.ServiceState:
+    def state(self) -> service_models.ServiceState:
         """What the service is and does."""
-        return models.ServiceState(
+        return service_models.ServiceState(
             version=__version__,
             pid=self.pid,
             started_at=self.started_at,
@@ -388,7 +388,7 @@ class AgentParts:
         self._wake_scheduler()
         if self.hub.heard:
             with suppress(AgentError):
-                self.hub.publish(models.EventKind.ENVIRONMENT, self.state())
+                self.hub.publish(live_models.EventKind.ENVIRONMENT, self.state())
 
     def vault_opened(self) -> None:
         """The vault was set up or unlocked: what waited for it goes on."""
@@ -459,13 +459,13 @@ class AgentParts:
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()
 
-    def _describe_run(self, run_id: str) -> models.Run | None:
+    def _describe_run(self, run_id: str) -> run_models.Run | None:
         try:
             return answers.run(self._runs.get(run_id))
         except NotFoundError:
             return None
 
-    def _describe_log(self) -> models.LogBounds:
+    def _describe_log(self) -> log_models.LogBounds:
         return self.log.bounds()
 
     def _packets_failed(self, error: AgentError) -> None:

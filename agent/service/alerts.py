@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.api.alert_models import Alert, AlertCode, Alerts
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import NotFoundError
 from agent.domain.run import RunState
 from agent.service.events import Hub

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.api import deployment_models, models
+from agent.api import base_models, deployment_models, flow_models, live_models
 from agent.api.flow_test_models import FlowTestReport
 from agent.connectors.contract import Connector
 from agent.domain.deployment import Outcome
@@ -94,7 +94,7 @@ class Deploying:
         late: LateBinding,
         hub: Hub,
         clock: Callable[[], datetime],
-        describe: Callable[[Deployment], models.FlowDetail],
+        describe: Callable[[Deployment], flow_models.FlowDetail],
     ) -> None:
         self._deployments, self._log, self._choice = deployments, log, choice
         self._testing, self._checks = testing, checks
@@ -110,7 +110,7 @@ class Deploying:
         by: str,
         like: Deployment | None = None,
         restored_from: int | None = None,
-    ) -> models.Deployed:
+    ) -> flow_models.Deployed:
         """Make a document runnable here, or replace its version. Cancelling the task leaves everything as it was.
 
         Args:
@@ -137,7 +137,7 @@ class Deploying:
         finally:
             await asyncio.to_thread(self._late.look)
 
-    async def bind(self, name: str, request: deployment_models.BindRequest, *, by: str) -> models.Deployed:
+    async def bind(self, name: str, request: deployment_models.BindRequest, *, by: str) -> flow_models.Deployed:
         """Bind credential tokens of a deployed processflow: a new version with the same document.
 
         Raises:
@@ -151,7 +151,7 @@ class Deploying:
         )  # fmt: skip
         return await self.deploy(again, by=by, like=before)
 
-    async def _logged(self, attempt: _Attempt) -> models.Deployed:
+    async def _logged(self, attempt: _Attempt) -> flow_models.Deployed:
         """Deploy, and write down why it came to nothing where it did."""
         try:
             return await self._deploy(attempt)
@@ -165,7 +165,7 @@ class Deploying:
             await self._fail(attempt, Outcome.FAILED, _unexpected(error))
             raise
 
-    async def _deploy(self, attempt: _Attempt) -> models.Deployed:
+    async def _deploy(self, attempt: _Attempt) -> flow_models.Deployed:
         lines = attempt.lines
         lines.add("ProcessFlow Publish Started")
         looked = await asyncio.to_thread(self._look_at, attempt)
@@ -187,9 +187,9 @@ class Deploying:
             self._schedules.tell(deployment.flow)
         if looked.retry is not None:
             self._retrying.tell(deployment.flow)
-        self._hub.publish(models.EventKind.FLOW, {"name": deployment.flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": deployment.flow})
         detail = await asyncio.to_thread(self._describe, deployment)
-        return models.Deployed(flow=detail, lines=lines.numbered)
+        return flow_models.Deployed(flow=detail, lines=lines.numbered)
 
     def _look_at(self, attempt: _Attempt) -> _Looked:
         """Everything that can be looked at without asking an app."""
@@ -311,7 +311,9 @@ class _Lines:
     def add(self, line: str) -> None:
         number = len(self.numbered) + 1
         self.numbered.append(f"{number} {line}")
-        self._hub.publish(models.EventKind.DEPLOYMENT, models.DeploymentLine(name=self._name, number=number, line=line))
+        self._hub.publish(
+            live_models.EventKind.DEPLOYMENT, live_models.DeploymentLine(name=self._name, number=number, line=line)
+        )
 
     def with_more(self, more: Sequence[str]) -> list[str]:
         """The lines as they are once these have come."""
@@ -347,7 +349,7 @@ def _tests_failed(report: FlowTestReport) -> ConfigurationError:
     )
 
 
-def _failed_check(token: str, row: ConfigurationRow, problem: models.Problem) -> ConfigurationError:
+def _failed_check(token: str, row: ConfigurationRow, problem: base_models.Problem) -> ConfigurationError:
     return ConfigurationError(
         f"The processflow was not deployed: the App Configuration “{row.name}” failed its check. {problem.title}",
         code="configuration-failed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from agent.api import models
+from agent.api import flow_models
 from agent.connectors.contract import Connector
 from agent.engine.vocabularies import Vocabularies
 from agent.service.chosen_bindings import BindingChoice
@@ -55,7 +55,7 @@ class DeploymentParts:
         late: LateBinding,
         hub: Hub,
         clock: Callable[[], datetime],
-        describe: Callable[[Deployment], models.FlowDetail],
+        describe: Callable[[Deployment], flow_models.FlowDetail],
     ) -> None:
         self.log = DeploymentLog(database)
         self.testing = FlowTesting(

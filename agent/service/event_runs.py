@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.api.models import EnvironmentState
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConflictError
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Mapping
 
-from agent.api import models
+from agent.api import flow_models
 from agent.api.flow_test_models import FlowTestReport, FlowTestResult
 from agent.connectors.contract import Connector
 from agent.domain.processflow import Processflow
@@ -40,7 +40,7 @@ class FlowTesting:
         self._vocabularies, self._companions = vocabularies, companions
         self._deployments, self._compiled = deployments, compiled
 
-    async def test(self, request: models.DocumentRequest) -> FlowTestReport:
+    async def test(self, request: flow_models.DocumentRequest) -> FlowTestReport:
         """Run the tests of a document, with the functions and lookups that there are now.
 
         Raises:
@@ -75,7 +75,7 @@ class FlowTesting:
         ]
         return FlowTestReport(flow=flow.name, passed=all(one.passed for one in results), results=results)
 
-    def _prepared(self, request: models.DocumentRequest) -> tuple[Processflow, Vocabulary]:
+    def _prepared(self, request: flow_models.DocumentRequest) -> tuple[Processflow, Vocabulary]:
         document, there = request.document, self._vocabularies.known()
         bound = self._choice.named(request.bindings) or None
         known = self._companions.beside(document, there)

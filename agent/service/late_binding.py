@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from agent.api import models
+from agent.api import live_models
 from agent.domain.errors import AgentError
 from agent.service.events import Hub
 from agent.service.journal import ServiceJournal
@@ -90,7 +90,7 @@ class LateBinding:
             functions=waiting.functions, lookups=waiting.lookups,
         )  # fmt: skip
         self._journal.write("info", f"Version {bound.version}: bound {said}, as it is validated now.", flow=bound.flow)
-        self._hub.publish(models.EventKind.FLOW, {"name": bound.flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": bound.flow})
         self._changed()
 
     def _found(self, waits_for: Mapping[str, str]) -> dict[str, ConfigurationRow]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from agent.api import models
+from agent.api import base_models
 
 OPEN_OPERATION = "health"
 
@@ -33,7 +33,7 @@ def names(described: dict[str, Any]) -> frozenset[str]:
 def _finish(described: dict[str, Any]) -> dict[str, Any]:
     components = described.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas.setdefault("Problem", models.Problem.model_json_schema())
+    schemas.setdefault("Problem", base_models.Problem.model_json_schema())
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     components["securitySchemes"] = {

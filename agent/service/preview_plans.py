@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent.api.models import DocumentRequest
+from agent.api.flow_models import DocumentRequest
 from agent.api.preview_models import PreviewRequest
 from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError

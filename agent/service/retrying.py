@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
+from agent.api import live_models
 from agent.api.rerun_models import RetryPlan, RetryPlanChange, RetrySchedule
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import SyncState
@@ -164,7 +164,7 @@ class Retrying:
         if changed is None:
             return row
         self._journal.write("info", "Records that failed are tried again, as planned.", flow=row.flow, run=run)
-        self._hub.publish(models.EventKind.FLOW, {"name": row.flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": row.flow})
         return changed
 
     def _choice(self, flow: str, policy: RetryPolicy, now: datetime) -> Choice | None:
@@ -186,7 +186,7 @@ class Retrying:
     def tell(self, flow: str) -> None:
         """A policy was changed: it is looked at, and listeners hear of it."""
         self._changed()
-        self._hub.publish(models.EventKind.FLOW, {"name": flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": flow})
 
     def _answer(self, flow: str, row: RetryRow | None) -> RetrySchedule:
         if row is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
+from agent.api import live_models, run_models
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 from agent.domain.run import RunState, Trigger
 from agent.domain.run_plan import NORMAL, Retry, RunPlan, trigger_of
@@ -61,7 +61,7 @@ class Runs:
 
     def start(
         self, flow: str, plan: RunPlan = NORMAL, *, by: str, write: Callable[[NewRun], object] | None = None
-    ) -> models.Run:
+    ) -> run_models.Run:
         """Start a run now.
 
         Args:
@@ -165,7 +165,7 @@ class Runs:
             raise error if isinstance(error, AgentError) else _not_queued(error) from error
         self._hub.run_changed(run_id)
 
-    def cancel(self, run_id: str) -> models.Run:
+    def cancel(self, run_id: str) -> run_models.Run:
         """Cancel a run; one that has ended stays as it is. Raises NotFoundError."""
         self._store.get(run_id)
         row = self._store.request_cancel(run_id, at=self._clock())
@@ -173,13 +173,13 @@ class Runs:
         self._hub.run_changed(run_id)
         return answers.run(row)
 
-    def page(self, *, flow: str, after: str, limit: int) -> models.RunPage:
+    def page(self, *, flow: str, after: str, limit: int) -> run_models.RunPage:
         """Runs, newest first."""
         rows = self._store.page(flow=flow, before=after, limit=limit + 1)
         following = rows[limit - 1].id if len(rows) > limit else None
-        return models.RunPage(items=[answers.run(row) for row in rows[:limit]], next=following)
+        return run_models.RunPage(items=[answers.run(row) for row in rows[:limit]], next=following)
 
-    async def get(self, run_id: str, *, wait_seconds: float) -> models.Run:
+    async def get(self, run_id: str, *, wait_seconds: float) -> run_models.Run:
         """One run; waits for its end. Raises NotFoundError."""
         end = time.monotonic() + wait_seconds
         with self._hub.listen() as listener:
@@ -203,7 +203,7 @@ async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
             return False
         if event is None:
             return False
-        if event.kind is models.EventKind.RUN and event.data.get("id") == run_id:
+        if event.kind is live_models.EventKind.RUN and event.data.get("id") == run_id:
             return True
     return False
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
-from agent.api.models import EnvironmentState
+from agent.api import live_models
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.engine.journal import Level
 from agent.engine.schedule_look import Busy, World, look
@@ -155,7 +155,7 @@ class Scheduler:
             return row
         for remark in decision.remarks:
             self._journal.write(remark.level, remark.message, flow=row.flow, run=run)
-        self._hub.publish(models.EventKind.FLOW, {"name": row.flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": row.flow})
         return changed
 
     def _complain(self, row: ScheduleRow, error: AgentError) -> None:

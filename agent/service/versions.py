@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from agent.api import deployment_models as models
-from agent.api.models import Deployed, SchedulePlan
+from agent.api.flow_models import Deployed
+from agent.api.schedule_models import SchedulePlan
 from agent.domain.errors import AgentError, ConflictError, NotFoundError
 from agent.domain.plan_form import parse_plan
 from agent.service.deploying import Deploying

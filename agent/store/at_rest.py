@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError
-from agent.store.tables import DEPLOYMENTS, RUNS
+from agent.store.tables.flows import DEPLOYMENTS
+from agent.store.tables.runs import RUNS
 
 OVERTAKEN = "deployment-overtaken"
 """The code of the error that says: the version was undeployed or replaced meanwhile."""

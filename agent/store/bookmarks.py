@@ -14,7 +14,7 @@ from agent.store.acknowledgement import StoredBookmark
 from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
-from agent.store.tables import STREAMS
+from agent.store.tables.streams import STREAMS
 
 
 @dataclass(frozen=True, slots=True)

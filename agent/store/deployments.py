@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.at_rest import OVERTAKEN, refuse_under_run
 from agent.store.database import Database
-from agent.store.tables import DEPLOYMENTS
+from agent.store.tables.flows import DEPLOYMENTS
 
 _NONE: Final[Mapping[str, int]] = {}
 _NOTHING: Final[Mapping[str, str]] = {}

@@ -17,7 +17,13 @@ from agent.domain.errors import ConflictError
 from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
-from agent.store.tables import AUDIT, DEPLOYMENTS, METADATA, RUNS, SCHEDULES, STREAMS, SYNC_INFO
+from agent.store.tables import METADATA
+from agent.store.tables.flows import DEPLOYMENTS
+from agent.store.tables.runs import RUNS
+from agent.store.tables.schedules import SCHEDULES
+from agent.store.tables.service import AUDIT
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import SYNC_INFO
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import NotFoundError
 from agent.store.database import Database
-from agent.store.tables import FUNCTIONS
+from agent.store.tables.library import FUNCTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
 from agent.store.database import Database
-from agent.store.tables import LOOKUP_ROWS, LOOKUP_TABLES
+from agent.store.tables.library import LOOKUP_ROWS, LOOKUP_TABLES
 
 _AT_ONCE: Final = 500
 

@@ -19,7 +19,7 @@ from agent.store.database import Database
 from agent.store.deployments import Together
 from agent.store.plan_records import NOTHING_TO_RETRY, Choice
 from agent.store.runs import NewRun, insert_retry
-from agent.store.tables import RETRY_POLICIES
+from agent.store.tables.schedules import RETRY_POLICIES
 
 
 @dataclass(frozen=True, slots=True)

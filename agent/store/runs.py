@@ -17,8 +17,9 @@ from agent.store import corrections, plan_records
 from agent.store.at_rest import require_deployed
 from agent.store.corrections import NewCorrection, Sent
 from agent.store.database import Database
+from agent.store.moments import to_milliseconds
 from agent.store.plan_records import Choice
-from agent.store.tables import HOLDS, PLAN_RECORDS, RUNS, to_milliseconds
+from agent.store.tables.runs import HOLDS, PLAN_RECORDS, RUNS
 
 
 @dataclass(frozen=True, slots=True)

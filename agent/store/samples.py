@@ -22,8 +22,8 @@ import zstandard
 from agent.domain.errors import AgentError, NotFoundError, TransientError
 from agent.store import sample_files
 from agent.store.kept import Kept, KeptKind, KeptRow
+from agent.store.moments import from_milliseconds, to_milliseconds
 from agent.store.redaction import Redactor
-from agent.store.tables import from_milliseconds, to_milliseconds
 
 _MEGABYTE = 1_000_000
 _PARTS_OF_BUDGET = 8

@@ -19,8 +19,9 @@ from agent.domain.schedule import Progress
 from agent.store.at_rest import require_deployed
 from agent.store.database import Database
 from agent.store.deployments import Together
+from agent.store.moments import from_milliseconds, to_milliseconds
 from agent.store.runs import NewRun, insert_run
-from agent.store.tables import SCHEDULES, from_milliseconds, to_milliseconds
+from agent.store.tables.schedules import SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)

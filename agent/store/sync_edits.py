@@ -19,9 +19,12 @@ from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.at_rest import refuse_under_run
 from agent.store.database import Database
 from agent.store.message_shapes import shape
+from agent.store.moments import to_milliseconds
 from agent.store.sync_filter import RecordFilter, streams
 from agent.store.sync_rows import count_changes
-from agent.store.tables import PLAN_RECORDS, RUNS, SKIPS, STREAMS, SYNC_INFO, to_milliseconds
+from agent.store.tables.runs import PLAN_RECORDS, RUNS
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import SKIPS, SYNC_INFO
 
 _BATCH_RECORDS = 500
 _SKIPPED = STATE_NUMBERS[SyncState.SKIPPED]

@@ -19,7 +19,8 @@ from agent.store.audit import AuditLine, note
 from agent.store.database import Database
 from agent.store.redaction import DOTS
 from agent.store.sealing import Sealer
-from agent.store.tables import RUNS, VARIABLES
+from agent.store.tables.flows import VARIABLES
+from agent.store.tables.runs import RUNS
 
 StoredValue: TypeAlias = "VariableValue | Mapping[str, str]"
 """A value as it is stored; `{"sealed": …}` for an encrypted one."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent.domain.run import Trigger
 from agent.store.database import Database
 from agent.store.runs import NewRun, RunRow, RunStore
-from agent.store.tables import DEPLOYMENTS
+from agent.store.tables.flows import DEPLOYMENTS
 
 
 def queue_run(
@@ -36,7 +36,7 @@ def _deployed(database: Database, flow: str, version: int, *, at: datetime) -> I
     own = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.version == version)
     of_flow = sa.select(DEPLOYMENTS.c.version, DEPLOYMENTS.c.active).where(DEPLOYMENTS.c.flow == flow)
     with database.write() as connection:
-        before = {number: active for number, active in connection.execute(of_flow)}
+        before = {row.version: row.active for row in connection.execute(of_flow)}
         connection.execute(DEPLOYMENTS.update().where(DEPLOYMENTS.c.flow == flow).values(active=False))
         if version in before:
             connection.execute(DEPLOYMENTS.update().where(own).values(active=True))

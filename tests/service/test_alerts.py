@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.api.alert_models import AlertCode
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import CredentialsError, NotFoundError
 from agent.domain.run import RunState
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from agent.api import models
+from agent.api import base_models, log_models
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.gui.session_presenter import SIGN_IN_CODES
 from tests.helpers.running_service import RunningService
@@ -28,9 +28,9 @@ def operations(inside: Inside) -> Iterator[tuple[str, str]]:
     yield "GET", "/api/v1/openapi.json"
 
 
-def problem(response: httpx.Response) -> models.Problem:
+def problem(response: httpx.Response) -> base_models.Problem:
     assert response.headers["content-type"] == "application/problem+json"
-    told = models.Problem.model_validate_json(response.content)
+    told = base_models.Problem.model_validate_json(response.content)
     assert told.status == response.status_code
     assert told.title
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", told.code)
@@ -156,7 +156,7 @@ async def test_something_unexpected_is_answered_without_its_words_and_logged(ins
         with pytest.raises(ZeroDivisionError):  # the server logs it; this transport hands it on
             await http.get("/api/v1/broken")
     async with inside.client() as client:
-        hits = await client.search_log(models.LogSearch(text="could not answer"))
+        hits = await client.search_log(log_models.LogSearch(text="could not answer"))
         (line,) = (await client.log_hits(hits.id, 0)).items
     assert "ZeroDivisionError" in line.detail
     assert "hunter2" not in line.model_dump_json()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import log_models, service_models
 from agent.domain.app import Schema
 from agent.service.chosen_bindings import BindingChoice
 from agent.service.events import Hub
@@ -52,7 +52,7 @@ class Stand:
         self.journal, self.changes = Journal(), 0
         apps = {app: Picky(scripted_app(app), ScriptedConnection(Steps())) for app in ("source", "destination")}
         choice = BindingChoice(self.configurations, self.deployments, apps)
-        hub = Hub(describe_run=lambda _: None, describe_log=lambda: models.LogBounds(first=0, last=0))
+        hub = Hub(describe_run=lambda _: None, describe_log=lambda: log_models.LogBounds(first=0, last=0))
         self.late = LateBinding(
             deployments=self.deployments, configurations=self.configurations, hub=hub, clock=lambda: NOW,
             journal=self.journal,  # type: ignore[arg-type]  # it has what is used of a journal
@@ -143,7 +143,7 @@ def test_no_run_of_events_starts_before_everything_is_bound(tmp_path: Path) -> N
     )  # fmt: skip
     EventInboxes(database).renew(name, "hash", at=NOW, by="greta")
     EventStore(database).put([Delivery(name, "id:1", False, [("1", b"{}")], NOW)], most_bytes=1_000)
-    runs._state = lambda: models.EnvironmentState.RUNNING
+    runs._state = lambda: service_models.EnvironmentState.RUNNING
     runs.look()
     assert RunStore(database).page(flow=name, before="", limit=1) == []
     inside.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from agent.api import models
+from agent.api import log_models
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 from agent.domain.secret import Secret
 from agent.service.operators import Operators
@@ -194,7 +194,7 @@ async def test_what_an_operator_does_is_recorded_under_the_name(inside: Inside) 
         await client.change_setting("theme", "dark")
         await client.sign_in("Anna", "correct horse")
         await client.change_setting("theme", "light")
-        hits = await client.search_log(models.LogSearch(text="Theme"))
+        hits = await client.search_log(log_models.LogSearch(text="Theme"))
         lines = [line.message for line in (await client.log_hits(hits.id, 0)).items]
     account = inside.parts.account()
     assert lines == [f"{account} set “Theme” to “dark”.", "Anna set “Theme” to “light”."]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, run_models
 from agent.api.client import AgentClient
 from agent.api.rerun_models import RetryPlanChange
 from agent.domain.errors import ConfigurationError, NotFoundError
@@ -66,7 +66,7 @@ async def client(agent: Inside, tmp_path: Path) -> AsyncIterator[AgentClient]:
     async with agent.client() as opened:
         await opened.change_setting("enable_environment", "true")
         await opened.save_configuration(database_draft(tmp_path / "shop.db"))
-        await opened.deploy(models.DocumentRequest(document=COPY))
+        await opened.deploy(flow_models.DocumentRequest(document=COPY))
         run = await opened.execute("copy")
         while not run.state.ended:
             run = await opened.run(run.id, wait_seconds=20)
@@ -89,7 +89,7 @@ async def look(agent: Inside) -> float:
     return await asyncio.to_thread(agent.parts.retrying.look)
 
 
-async def retries(client: AgentClient, *, until_ended: bool = True) -> list[models.Run]:
+async def retries(client: AgentClient, *, until_ended: bool = True) -> list[run_models.Run]:
     """The retries, oldest first, once all runs have ended."""
     found = []
     for one in reversed((await client.runs(flow="copy")).items):

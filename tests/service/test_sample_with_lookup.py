@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from agent.api.flow_models import DocumentRequest
 from agent.api.lookup_models import LookupRow
-from agent.api.models import DocumentRequest
 from agent.domain.run import RunState
 from agent.sandbox import RunningSandbox
 from tests.service.asking import database_draft, set_up_vault, store_draft

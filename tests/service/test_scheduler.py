@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
-from agent.api.models import EnvironmentState
+from agent.api import log_models, schedule_models
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, ConflictError, CredentialsError, TransientError
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
@@ -36,7 +36,7 @@ from agent.store.trips import TripStore, Used
 from tests.helpers.queued_runs import queue_run
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)
-EVERY_QUARTER = models.ScheduleChange(kind=PlanKind.MINUTES, every=15, zone="UTC")
+EVERY_QUARTER = schedule_models.ScheduleChange(kind=PlanKind.MINUTES, every=15, zone="UTC")
 
 
 class CrashError(BaseException):
@@ -91,7 +91,7 @@ class Stand:
         self.store, self.rows = ScheduleStore(self.database), RunStore(self.database)
         self.deployments = DeploymentStore(self.database)
         self.worker = HandedOver()
-        self.hub = Hub(describe_run=lambda _: None, describe_log=lambda: models.LogBounds(first=0, last=0))
+        self.hub = Hub(describe_run=lambda _: None, describe_log=lambda: log_models.LogBounds(first=0, last=0))
         environment = Environment(self.worker, enabled=lambda: True, secrets_ready=lambda: True, changed=lambda: None)
         self.trip_store = TripStore(self.database)
         self.trips = Trips(

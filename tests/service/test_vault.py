@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, flow_models, run_models, service_models, vault_models
 from agent.api.client import AgentClient
 from agent.domain.errors import AgentError
 from agent.domain.run import RunState
@@ -73,13 +73,13 @@ def test_with_a_passphrase_runs_wait_after_a_restart_until_somebody_unlocks(
     service: RunningService, shop: RunningSandbox, tmp_path: Path
 ) -> None:
     async def prepare(client: AgentClient) -> str:
-        choice = models.VaultSetUp(kind="passphrase", passphrase=SecretStr(PASSPHRASE))
+        choice = vault_models.VaultSetUp(kind="passphrase", passphrase=SecretStr(PASSPHRASE))
         assert (await client.set_up_vault(choice)).state == "open"
         await client.change_setting("enable_environment", "true")
         await client.save_configuration(store_draft(shop))
         await client.save_configuration(database_draft(tmp_path / "shop.db"))
         (sample,) = [one for one in await client.samples() if one.file == "orders-to-database.yaml"]
-        await client.deploy(models.DocumentRequest(document=sample.document, file=sample.file))
+        await client.deploy(flow_models.DocumentRequest(document=sample.document, file=sample.file))
         shop.store.add_fault(Fault(FaultKind.HANG_BEFORE))  # so that the run cannot end before the crash
         return (await client.execute("orders-to-database")).id
 
@@ -87,12 +87,12 @@ def test_with_a_passphrase_runs_wait_after_a_restart_until_somebody_unlocks(
         state = await client.state()
         return state.vault.state, state.environment.value, (await client.run(run_id)).state
 
-    async def unlock(client: AgentClient) -> models.Run:
+    async def unlock(client: AgentClient) -> run_models.Run:
         with pytest.raises(AgentError) as raised:
             await client.unlock_vault("not the passphrase")
         assert raised.value.code == "vault-passphrase"
         assert (await client.unlock_vault(PASSPHRASE)).state == "open"
-        assert (await client.state()).environment is models.EnvironmentState.RUNNING
+        assert (await client.state()).environment is service_models.EnvironmentState.RUNNING
         run = await client.run(run_id, wait_seconds=20)
         (store,) = [one for one in await client.configurations() if one.app == "bigcommerce"]
         draft = store_draft(shop, stored=store.id, token=None)
@@ -121,13 +121,13 @@ def test_with_a_passphrase_runs_wait_after_a_restart_until_somebody_unlocks(
 def test_what_was_lost_with_a_vault_can_be_entered_again(service: RunningService, shop: RunningSandbox) -> None:
     async def lose(client: AgentClient) -> str:
         key_file = str(service.home / "vault.key")
-        await client.set_up_vault(models.VaultSetUp(kind="key-file", path=key_file))
+        await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=key_file))
         return (await client.save_configuration(store_draft(shop))).configuration.id
 
-    async def recover(client: AgentClient) -> models.Validation:
+    async def recover(client: AgentClient) -> configuration_models.Validation:
         vault = (await client.state()).vault
         assert (vault.state, vault.cure != "") == ("missing", True)
-        choice = models.VaultSetUp(kind="key-file", path=str(service.home / "second.key"))
+        choice = vault_models.VaultSetUp(kind="key-file", path=str(service.home / "second.key"))
         with pytest.raises(AgentError) as raised:
             await client.set_up_vault(choice)
         assert raised.value.code == "vault-missing"

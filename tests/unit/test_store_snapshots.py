@@ -17,10 +17,10 @@ from agent.store import data_log
 from agent.store.acknowledgement import Acknowledgement
 from agent.store.database import Database
 from agent.store.ledger import Ledger
+from agent.store.moments import to_milliseconds
 from agent.store.runs import RunStore, new_run_id
 from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
 from agent.store.snapshots import Snapshots
-from agent.store.tables import to_milliseconds
 from tests.helpers.queued_runs import queue_run
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from agent.api import deployment_models as models
-from agent.api.models import Deployed
+from agent.api.flow_models import Deployed
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 from agent.service.routes.leaving import while_heard
 
