@@ -55,7 +55,7 @@ HALT = [
     Point("agent.engine.stage_runs:Stages._carry", number=2),
     Point("agent.engine.stage_runs:Stages._carry", "leave"),
 ]
-LOOP = [Point("agent.engine.carrying:next_pass"), Point("agent.engine.carrying:next_pass", "leave")]
+LOOP = [Point("agent.engine.progress:next_pass"), Point("agent.engine.progress:next_pass", "leave")]
 MOVE = [Point("agent.store.ledger:Ledger.move"), Point("agent.store.ledger:Ledger.move", "leave")]
 END = [Point("agent.store.runs:RunStore.end"), Point("agent.store.runs:RunStore.end", "leave")]
 """Ending twice must do no harm, so it comes last."""
