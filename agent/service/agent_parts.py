@@ -320,8 +320,8 @@ class AgentParts:
         audit = Audit(self.database)
         jobs = RecordJobs(edits=SyncEdits(self.database), audit=audit, clock=self._clock, redact=redactor.redact)
         self.alerts = AlertDesk(
-            store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
-            sync_info=sync_info, hub=self.hub, clock=self._clock,
+            store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules,
+            retries=RetryPolicies(self.database), runs=runs, sync_info=sync_info, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,

@@ -74,7 +74,7 @@ class Flows:
     def all(self) -> list[flow_models.Flow]:
         """Every deployed processflow."""
         active = {run.flow: run for run in self._runs.active()}
-        failed, briefs = self._sync_info.failed(), self._schedules.briefs()
+        failed, briefs, latest = self._sync_info.failed(), self._schedules.briefs(), self._runs.latest_of_deployed()
         held_up = self._trips.hindrances()
         return [
             self._flow(
@@ -83,6 +83,7 @@ class Flows:
                 failed.get(one.flow, 0),
                 briefs.get(one.flow, Brief()),
                 held_up.get(one.flow, ""),
+                latest.get(one.flow),
             )
             for one in self._deployments.active()
         ]
@@ -111,16 +112,22 @@ class Flows:
         active = next((run for run in self._runs.active() if run.flow == deployment.flow), None)
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
         held_up = self._trips.hindrances().get(deployment.flow, "")
-        flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
+        last = self._runs.latest(deployment.flow)
+        flow = self._flow(deployment, active, failed, brief or Brief(), held_up, last)
         return flow_models.FlowDetail(
             **flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log),
             functions=dict(deployment.functions), lookups=dict(deployment.lookups),
         )  # fmt: skip
 
     def _flow(
-        self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str
+        self,
+        deployment: Deployment,
+        active: RunRow | None,
+        failed: int,
+        brief: Brief,
+        held_up: str,
+        last: RunRow | None,
     ) -> flow_models.Flow:
-        last = self._runs.latest(deployment.flow)
         title, description, nodes, apps = deployment.flow, "", list[flow_models.Node](), dict[str, str]()
         try:
             compiled = self._compiled.get(deployment)

@@ -149,6 +149,12 @@ class DeploymentStore:
         with self._database.read() as connection:
             return set(connection.execute(sa.select(DEPLOYMENTS.c.flow).where(DEPLOYMENTS.c.active)).scalars())
 
+    def bindings(self) -> dict[str, Mapping[str, str]]:
+        """What the active version of each processflow is bound to, by name: also without reading their documents."""
+        query = sa.select(DEPLOYMENTS.c.flow, DEPLOYMENTS.c.bindings).where(DEPLOYMENTS.c.active)
+        with self._database.read() as connection:
+            return {row.flow: row.bindings for row in connection.execute(query.order_by(DEPLOYMENTS.c.flow))}
+
     def waiting(self) -> dict[str, Mapping[str, str]]:
         """The processflows whose active version waits for App Configurations: the tokens and their apps."""
         query = sa.select(DEPLOYMENTS.c.flow, DEPLOYMENTS.c.waits_for).where(DEPLOYMENTS.c.active)

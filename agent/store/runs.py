@@ -19,6 +19,7 @@ from agent.store.corrections import NewCorrection, Sent
 from agent.store.database import Database
 from agent.store.moments import to_milliseconds
 from agent.store.plan_records import Choice
+from agent.store.tables.flows import DEPLOYMENTS
 from agent.store.tables.runs import HOLDS, PLAN_RECORDS, RUNS
 
 
@@ -214,6 +215,20 @@ class RunStore:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return _run(row) if row is not None else None
+
+    def latest_of_deployed(self) -> dict[str, RunRow]:
+        """The newest run that has ended of each deployed processflow, in one question however many there are."""
+        newest = (
+            sa.select(RUNS.c.id)
+            .where(RUNS.c.flow == DEPLOYMENTS.c.flow, RUNS.c.ended_at.is_not(None))
+            .order_by(RUNS.c.id.desc())
+            .limit(1)
+            .correlate(DEPLOYMENTS)
+            .scalar_subquery()
+        )
+        query = sa.select(RUNS).join(DEPLOYMENTS, RUNS.c.id == newest).where(DEPLOYMENTS.c.active)
+        with self._database.read() as connection:
+            return {row.flow: _run(row) for row in connection.execute(query)}
 
     def request_cancel(self, run_id: str, *, at: datetime) -> RunRow:
         """Remember that the operator wants this run to end. A run that never started ends at once."""

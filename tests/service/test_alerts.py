@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from agent.api.alert_models import AlertCode
 from agent.api.live_models import EventKind
@@ -133,3 +134,29 @@ async def test_listeners_hear_when_the_list_changes_and_only_then(deployed: Insi
         assert (second.kind, second.data["unacknowledged"]) == (EventKind.ALERTS, 1)
         with pytest.raises(TimeoutError):
             await listener.next(0.01)
+
+
+async def test_however_many_processflows_there_are_a_look_asks_the_same_few_questions(deployed: Inside) -> None:
+    """It looks whenever anything may have changed: it reads no document, and asks for none one by one."""
+    database = deployed.parts.database
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    run(deployed, "run-a", RunState.FAILED)
+    trip = CredentialsError("No.", code="credentials-rejected", remedy="Enter it again.")
+    TripStore(database).trip(Used("s1", "Store", NOW, None), trip, at=NOW)
+    await asyncio.to_thread(deployed.parts.alerts.all)
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    await asyncio.to_thread(deployed.parts.alerts.all)
+    questions = len(asked)
+    for number in range(20):
+        DeploymentStore(database).add(
+            flow=f"more-{number}", document=GOOD, file="", bindings={}, note="", deployed_at=NOW, deployed_by="", log=[]
+        )
+    asked.clear()
+    await asyncio.to_thread(deployed.parts.alerts.all)
+    sa.event.remove(database.engine, "before_cursor_execute", note)
+    assert len(asked) == questions
+    assert not any("deployments.document" in statement for statement in asked)
