@@ -161,7 +161,7 @@ class AlertDesk:
             if policy.progress.alert and policy.flow in flows:
                 yield _Cause(
                     AlertCode.RETRY_HELD, policy.flow, f"{policy.flow}: {policy.progress.alert}",
-                    "Mend what is said there, and they are tried again by themselves; “opagent retry” shows its policy.",
+                    "Mend that, and they are tried again by themselves; “opagent retry” shows its policy.",
                     f"retry:{policy.flow}", policy.flow, measure=policy.progress.alert,
                 )  # fmt: skip
 

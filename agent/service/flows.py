@@ -79,11 +79,11 @@ class Flows:
         return [
             self._flow(
                 one,
-                active.get(one.flow),
-                failed.get(one.flow, 0),
-                briefs.get(one.flow, Brief()),
-                held_up.get(one.flow, ""),
-                latest.get(one.flow),
+                active=active.get(one.flow),
+                last=latest.get(one.flow),
+                failed=failed.get(one.flow, 0),
+                brief=briefs.get(one.flow, Brief()),
+                held_up=held_up.get(one.flow, ""),
             )
             for one in self._deployments.active()
         ]
@@ -113,7 +113,9 @@ class Flows:
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
         held_up = self._trips.hindrances().get(deployment.flow, "")
         last = self._runs.latest(deployment.flow)
-        flow = self._flow(deployment, active, failed, brief or Brief(), held_up, last)
+        flow = self._flow(
+            deployment, active=active, last=last, failed=failed, brief=brief or Brief(), held_up=held_up
+        )  # fmt: skip
         return flow_models.FlowDetail(
             **flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log),
             functions=dict(deployment.functions), lookups=dict(deployment.lookups),
@@ -122,11 +124,12 @@ class Flows:
     def _flow(
         self,
         deployment: Deployment,
+        *,
         active: RunRow | None,
+        last: RunRow | None,
         failed: int,
         brief: Brief,
         held_up: str,
-        last: RunRow | None,
     ) -> flow_models.Flow:
         title, description, nodes, apps = deployment.flow, "", list[flow_models.Node](), dict[str, str]()
         try:
