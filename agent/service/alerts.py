@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,8 @@ from agent.service.events import Hub
 from agent.service.looking import Looker
 from agent.service.trips import Trips
 from agent.store.alerts import AlertStore, Noted
-from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.deployments import DeploymentStore
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.sync_info import SyncInfo
@@ -64,6 +65,7 @@ class AlertDesk:
         trips: App Configurations that are refused.
         deployments: Only what is deployed needs anybody.
         schedules: What should have run and did not.
+        retries: What should have been tried again and was not.
         runs: How runs ended.
         sync_info: How many records failed.
         hub: Told when the list changes.
@@ -77,13 +79,14 @@ class AlertDesk:
         trips: Trips,
         deployments: DeploymentStore,
         schedules: ScheduleStore,
+        retries: RetryPolicies,
         runs: RunStore,
         sync_info: SyncInfo,
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._trips, self._deployments, self._schedules = store, trips, deployments, schedules
-        self._runs, self._sync_info, self._hub, self._clock = runs, sync_info, hub, clock
+        self._retries, self._runs, self._sync_info, self._hub, self._clock = retries, runs, sync_info, hub, clock
         self._looking = threading.Lock()
         self._told: Alerts | None = None
         self._looker = Looker(
@@ -130,20 +133,13 @@ class AlertDesk:
         return self.all()
 
     def _causes(self) -> Iterator[_Cause]:
-        deployed = {one.flow: one for one in self._deployments.active()}
-        held_up = self._trips.hindrances()
+        deployed = self._deployments.bindings()
         yield from self._tripped(deployed)
-        for row in self._schedules.all():
-            # Where a configuration has tripped, that is what has to be mended.
-            if row.progress.alert and row.flow in deployed and row.flow not in held_up:
-                yield _Cause(
-                    AlertCode.SCHEDULE_HELD, row.flow, f"{row.flow}: {row.progress.alert}",
-                    "Look at its schedule, and at what kept it from running.", f"schedule:{row.flow}", row.flow,
-                    measure=row.progress.alert,
-                )  # fmt: skip
-        failed = self._sync_info.failed()
+        # Where a configuration has tripped, that is what has to be mended.
+        yield from self._held(deployed.keys() - self._trips.hindrances().keys())
+        failed, latest = self._sync_info.failed(), self._runs.latest_of_deployed()
         for flow in deployed:
-            run = self._runs.latest(flow)
+            run = latest.get(flow)
             if run is not None and run.state is RunState.FAILED:
                 yield _Cause(
                     AlertCode.RUN_FAILED, flow, f"The last run of {flow} failed. {run.message}", run.remedy,
@@ -156,10 +152,26 @@ class AlertDesk:
                     f"sync-info:{flow}", flow, measure=str(count),
                 )  # fmt: skip
 
-    def _tripped(self, deployed: Mapping[str, Deployment]) -> Iterator[_Cause]:
+    def _held(self, flows: Collection[str]) -> Iterator[_Cause]:
+        for schedule in self._schedules.all():
+            if schedule.progress.alert and schedule.flow in flows:
+                yield _Cause(
+                    AlertCode.SCHEDULE_HELD, schedule.flow, f"{schedule.flow}: {schedule.progress.alert}",
+                    "Look at its schedule, and at what kept it from running.", f"schedule:{schedule.flow}",
+                    schedule.flow, measure=schedule.progress.alert,
+                )  # fmt: skip
+        for policy in self._retries.all():
+            if policy.progress.alert and policy.flow in flows:
+                yield _Cause(
+                    AlertCode.RETRY_HELD, policy.flow, f"{policy.flow}: {policy.progress.alert}",
+                    "Mend that, and they are tried again by themselves; “opagent retry” shows its policy.",
+                    f"retry:{policy.flow}", policy.flow, measure=policy.progress.alert,
+                )  # fmt: skip
+
+    def _tripped(self, deployed: Mapping[str, Mapping[str, str]]) -> Iterator[_Cause]:
         waiting = self._trips.waiting()
         for trip in self._trips.all().values():
-            flows = sorted(one.flow for one in deployed.values() if trip.configuration in one.bindings.values())
+            flows = sorted(flow for flow, bindings in deployed.items() if trip.configuration in bindings.values())
             count = waiting.get(trip.configuration, 0)
             runs = {0: "", 1: " 1 run waits."}.get(count, f" {count:,} runs wait.")
             held = f" It holds up {', '.join(flows)}." if flows else ""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.api import flow_models, live_models
 from agent.connectors.contract import Connector
-from agent.domain.errors import AgentError, ConflictError
+from agent.domain.errors import AgentError
 from agent.domain.processflow import Problem
 from agent.engine.check import check
 from agent.engine.document import parse
@@ -74,15 +74,16 @@ class Flows:
     def all(self) -> list[flow_models.Flow]:
         """Every deployed processflow."""
         active = {run.flow: run for run in self._runs.active()}
-        failed, briefs = self._sync_info.failed(), self._schedules.briefs()
+        failed, briefs, latest = self._sync_info.failed(), self._schedules.briefs(), self._runs.latest_of_deployed()
         held_up = self._trips.hindrances()
         return [
             self._flow(
                 one,
-                active.get(one.flow),
-                failed.get(one.flow, 0),
-                briefs.get(one.flow, Brief()),
-                held_up.get(one.flow, ""),
+                active=active.get(one.flow),
+                last=latest.get(one.flow),
+                failed=failed.get(one.flow, 0),
+                brief=briefs.get(one.flow, Brief()),
+                held_up=held_up.get(one.flow, ""),
             )
             for one in self._deployments.active()
         ]
@@ -98,11 +99,6 @@ class Flows:
             NotFoundError: it is not deployed.
             ConflictError: code `already-running`: a run of it has not ended.
         """
-        self._deployments.get(name)
-        if any(run.flow == name for run in self._runs.active()):
-            raise ConflictError(
-                f"{name} is running.", code="already-running", remedy="Wait until it ends, or cancel it, first."
-            )
         self._deployments.withdraw(name, together=[noting_undeployed(name, by=by, at=self._clock())])
         self._hub.publish(live_models.EventKind.FLOW, {"name": name})
         return flow_models.Undeployed(
@@ -116,16 +112,25 @@ class Flows:
         active = next((run for run in self._runs.active() if run.flow == deployment.flow), None)
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
         held_up = self._trips.hindrances().get(deployment.flow, "")
-        flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
+        last = self._runs.latest(deployment.flow)
+        flow = self._flow(
+            deployment, active=active, last=last, failed=failed, brief=brief or Brief(), held_up=held_up
+        )  # fmt: skip
         return flow_models.FlowDetail(
             **flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log),
             functions=dict(deployment.functions), lookups=dict(deployment.lookups),
         )  # fmt: skip
 
     def _flow(
-        self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str
+        self,
+        deployment: Deployment,
+        *,
+        active: RunRow | None,
+        last: RunRow | None,
+        failed: int,
+        brief: Brief,
+        held_up: str,
     ) -> flow_models.Flow:
-        last = self._runs.latest(deployment.flow)
         title, description, nodes, apps = deployment.flow, "", list[flow_models.Node](), dict[str, str]()
         try:
             compiled = self._compiled.get(deployment)

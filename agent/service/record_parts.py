@@ -29,12 +29,10 @@ class RecordParts:
         database, stores, clock = basics.database, basics.stores, basics.clock
         deployments, compiled = stores.deployments, engine.compiled
         audit = Audit(database)
-        jobs = RecordJobs(
-            edits=SyncEdits(database), runs=stores.runs, audit=audit, clock=clock, redact=basics.redactor.redact
-        )
+        jobs = RecordJobs(edits=SyncEdits(database), audit=audit, clock=clock, redact=basics.redactor.redact)
         self.alerts = AlertDesk(
             store=AlertStore(database), trips=trips, deployments=deployments, schedules=stores.schedules,
-            runs=stores.runs, sync_info=stores.sync_info, hub=basics.hub, clock=clock,
+            retries=stores.retries, runs=stores.runs, sync_info=stores.sync_info, hub=basics.hub, clock=clock,
         )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(database), audit=audit, deployments=deployments, compiled=compiled, clock=clock

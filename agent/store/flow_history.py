@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError
+from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
 from agent.store.tables import METADATA
@@ -66,14 +67,12 @@ class FlowHistory:
             ConflictError: code `still-deployed` or `already-running`.
         """
         with self._database.write() as connection:
-            if _any(connection, DEPLOYMENTS, sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)):
+            deployed = sa.select(DEPLOYMENTS.c.version).where(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
+            if connection.execute(deployed).first() is not None:
                 raise ConflictError(
                     f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
                 )
-            if _any(connection, RUNS, sa.and_(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))):
-                raise ConflictError(
-                    f"A run of {flow} has not ended.", code="already-running", remedy="Cancel it first."
-                )
+            refuse_under_run(connection, flow, then="delete its history")
             for table, where in _belonging(flow):
                 connection.execute(table.delete().where(where))
             note(connection, AuditLine(at, by, "history-deleted", flow))
@@ -100,7 +99,3 @@ def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
 
 def _streams(flow: str) -> Any:
     return sa.select(STREAMS.c.id).where(STREAMS.c.flow == flow)
-
-
-def _any(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> bool:
-    return connection.execute(sa.select(sa.literal(1)).select_from(table).where(where).limit(1)).first() is not None

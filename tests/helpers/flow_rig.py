@@ -321,8 +321,8 @@ class Rig:
         at = self.clock.utc()
         version = DeploymentStore(self.database).get(self.flow).version
         run_id = new_run_id(at)
-        self.runs.queue(
-            run_id=run_id, flow=self.flow, version=version, trigger=Trigger.MANUAL, requested_by="", at=at
+        self.runs.add(
+            NewRun(id=run_id, flow=self.flow, version=version, trigger=Trigger.MANUAL, requested_by="", at=at)
         )  # fmt: skip
         return run_id
 
