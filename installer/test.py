@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         # PostgreSQL refuses to run as root: the account that the tests start it under has to get through to its folder.
         Path(scratch).chmod(0o711)
         for check in checks(python, python_without_qt, arguments):
-            outcomes.append(run_check(check, progress, scratch=Path(scratch)))  # noqa: PERF401  # one at a time, aloud
+            outcomes.append(run_check(check, progress, scratch=Path(scratch)))  # noqa: PERF401 - one at a time, aloud
     progress.say(verdict.table([(one.name, one.passed, one.seconds) for one in outcomes]))
     if python_without_qt is None:
         progress.say("Left out, as arguments were given: the tests without PySide6.")

@@ -102,8 +102,8 @@ def test_what_is_not_there_is_said_so(lookups: LookupStore) -> None:
     for act in (
         lambda: lookups.get("x"),
         lambda: lookups.remove("x"),
-        lambda: lookups.clear("x", **WHO),  # type: ignore[arg-type]
-        lambda: lookups.change("x", LookupChange(remove=["a"]), **WHO),  # type: ignore[arg-type]
+        lambda: lookups.clear("x", by="greta", at=NOW),
+        lambda: lookups.change("x", LookupChange(remove=["a"]), by="greta", at=NOW),
     ):
         with pytest.raises(NotFoundError):
             act()
