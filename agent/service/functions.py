@@ -92,13 +92,9 @@ class FunctionLibrary:
             message += f" Deployed with an older version: {flows}. Deploy them again to use the new one."
         return models.FunctionSaved(function=self.get(name), changed=True, message=message)
 
-    def add(self, draft: models.FunctionDraft, *, by: str) -> bool:
-        """Save a function; one of that name that is there stays as it is. Returns whether it was saved.
-
-        Raises:
-            ConfigurationError: code `function-invalid` or `example-failed`.
-        """
-        return draft.name not in self._store.current() and self.save(draft.name, draft, by=by).changed
+    def next_version(self, name: str) -> int:
+        """The number that the next version of a function is going to have."""
+        return max((row.version for row in self._store.versions(name)), default=0) + 1
 
     def content(self, name: str) -> models.FunctionDraft:
         """The newest version of a function in plain values. Raises NotFoundError."""

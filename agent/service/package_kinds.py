@@ -17,7 +17,7 @@ from agent.api.package_models import ItemKind
 from agent.domain.errors import ConfigurationError
 from agent.engine.document import parse
 from agent.engine.tree import Branch, Leaf
-from agent.engine.vocabularies import Vocabularies
+from agent.engine.vocabularies import Vocabularies, pins
 from agent.service.functions import FunctionLibrary
 from agent.service.lookups import LookupTables, checked_row
 from agent.store.deployments import DeploymentStore
@@ -96,7 +96,7 @@ class FlowKind:
         flow = parse(content, file="").flow
         if flow is None:
             return []
-        functions = self._vocabularies.pins(flow, {}).functions
+        functions = pins(flow, {}, self._vocabularies.known()).functions
         return [
             *((ItemKind.LOOKUP, table) for table in flow.lookups.values()),
             *((ItemKind.FUNCTION, name) for name in functions),

@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain.errors import NotFoundError
+from agent.domain.errors import ConflictError, NotFoundError
+from agent.store.at_rest import OVERTAKEN
 from agent.store.database import Database
 from agent.store.tables.library import FUNCTIONS
 
@@ -107,6 +108,25 @@ def adding(
             connection, name=name, parameters=parameters, body=body, description=description, examples=examples,
             saved_at=saved_at, saved_by=saved_by,
         )  # fmt: skip
+
+    return add
+
+
+def adding_first(*, name: str, version: int, **more: Any) -> Callable[[sa.Connection, int], None]:
+    """Makes a function of a name that has none, as this version, together with a deployment.
+
+    It takes what `adding` takes, and raises ConflictError, code `deployment-overtaken`, where somebody has saved one
+    meanwhile.
+    """
+
+    def add(connection: sa.Connection, _: int) -> None:
+        current = sa.select(FUNCTIONS.c.version).where(FUNCTIONS.c.name == name, FUNCTIONS.c.current)
+        if connection.execute(current).first() is not None or _add(connection, name=name, **more).version != version:
+            raise ConflictError(
+                f"Somebody saved the function ${name} meanwhile.",
+                code=OVERTAKEN,
+                remedy="Look at that function, then deploy again.",
+            )
 
     return add
 
