@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -28,8 +29,11 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        # Names that do not exist are checked against this one, so that they cost as much as those that do.
-        self._decoy = self._hasher.hash(secrets.token_urlsafe(24))
+
+    @cached_property
+    def _decoy(self) -> str:
+        # Made when it is first needed: a service that nobody signs in to starts without that work.
+        return self._hasher.hash(secrets.token_urlsafe(24))
 
     def hash(self, password: Secret) -> str:
         """The hash to store.
@@ -49,8 +53,10 @@ class Passwords:
     def verify(self, stored: str | None, password: Secret) -> bool:
         """Whether the password fits. `stored` is None for an unknown name: the same work, and always False."""
         text = password.reveal()[: _LONGEST_PASSWORD + 1]
+        # Asked for whatever the name is, so that the first sign-in costs the same for one that does not exist, too.
+        decoy = self._decoy
         try:
-            self._hasher.verify(stored or self._decoy, text)
+            self._hasher.verify(stored or decoy, text)
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None and len(text) <= _LONGEST_PASSWORD
