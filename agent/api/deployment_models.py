@@ -92,7 +92,10 @@ class Change(Model):
 
 
 class VersionDiff(Model):
-    """What is not the same in two versions. `document` is a unified diff; empty where the documents are equal."""
+    """What is not the same in two versions. `document` is a unified diff; empty where the documents are equal.
+
+    `functions` are the versions of library functions that they use, `lookups` the tables behind their lookups.
+    """
 
     flow: str
     before: int
@@ -100,6 +103,8 @@ class VersionDiff(Model):
     same: bool
     document: str
     bindings: list[Change]
+    functions: list[Change]
+    lookups: list[Change]
     schedule: Change | None
 
 

@@ -47,6 +47,14 @@ class Pinned(Protocol):
         ...
 
 
+def pins(flow: Processflow, lookups: Mapping[str, str], known: Known) -> Pins:
+    """What a deployment of this processflow keeps, with what is known at that time."""
+    definitions = known.functions
+    wanted = frozenset().union(*map(named, flow_expressions(flow)))
+    used = in_order(wanted, lambda name: definitions[name].names if name in definitions else None)
+    return Pins({name: definitions[name].version for name in used}, dict(lookups))
+
+
 class Vocabularies:
     """The functions and lookups of this agent, as processflows use them. Thread-safe."""
 
@@ -103,14 +111,6 @@ class Vocabularies:
             kept = before.lookups.get(name, "") if before is not None and written.get(name) == table else ""
             chosen[name] = asked.get(name) or (kept if kept in tables else table)
         return chosen
-
-    def pins(self, flow: Processflow, lookups: Mapping[str, str]) -> Pins:
-        """What a deployment of this processflow keeps."""
-        definitions = self.known().functions
-        wanted = frozenset().union(*map(named, flow_expressions(flow)))
-        current = self._functions.current()
-        used = in_order(wanted, lambda name: definitions[name].names if name in definitions else None)
-        return Pins({name: current[name].version for name in used}, dict(lookups))
 
     def clear(self, *, dry_run: bool) -> tuple[int, int]:
         """Forget the tables in memory; returns how many, and about how many bytes their values have."""

@@ -11,7 +11,7 @@ from agent.domain.errors import AgentError
 from agent.domain.processflow import Problem
 from agent.engine.check import check
 from agent.engine.document import parse
-from agent.engine.vocabularies import Vocabularies
+from agent.engine.vocabularies import Vocabularies, pins
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, way_out
 from agent.service.companions import Companions
@@ -62,13 +62,14 @@ class Flows:
         """
         document = parse(request.document.encode(), file=request.file)
         bound = self._choice.named(request.bindings) if request.bindings else None
-        flow, known = document.flow, self._companions.beside(request.document, self._vocabularies.known())
+        flow, there = document.flow, self._vocabularies.known()
+        known = self._companions.coming(request.document, there).beside(there)
         problems = check(document, self._connectors, bound, known=known, lookups=request.lookups)
         return flow_models.CheckResult(
             ok=not problems, name=flow.name if flow else "", title=flow.title if flow else "",
             tokens=dict(flow.credentials) if flow else {}, problems=[_problem(problem) for problem in problems],
             lookups={**flow.lookups, **request.lookups} if flow else {},
-            notes=self._library.older_uses(self._vocabularies.pins(flow, {}).functions) if flow else [],
+            notes=self._library.older_uses(pins(flow, {}, there).functions) if flow else [],
         )  # fmt: skip
 
     def all(self) -> list[flow_models.Flow]:

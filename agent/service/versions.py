@@ -69,9 +69,11 @@ class Versions:
         schedule = None
         if one.schedule != other.schedule:
             schedule = models.Change(name="schedule", before=_plan_text(one.schedule), after=_plan_text(other.schedule))
+        functions = _changes(_function_versions(one), _function_versions(other))
+        lookups = _changes(one.lookups, other.lookups)
         return models.VersionDiff(
-            flow=flow, before=before, after=after, same=not (document or bindings or schedule), document=document,
-            bindings=bindings, schedule=schedule,
+            flow=flow, before=before, after=after, document=document, bindings=bindings, functions=functions,
+            lookups=lookups, schedule=schedule, same=not (document or bindings or functions or lookups or schedule),
         )  # fmt: skip
 
     async def roll_back(self, flow: str, request: models.RollBack, *, by: str) -> Deployed:
@@ -181,6 +183,18 @@ def _bound(one: Deployment, token: str, names: Mapping[str, str]) -> str:
         return "not bound yet"
     bound = one.bindings.get(token, "")
     return names.get(bound, f"a removed configuration ({bound})") if bound else ""
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[models.Change]:
+    return [
+        models.Change(name=name, before=before.get(name, ""), after=after.get(name, ""))
+        for name in sorted({**before, **after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _function_versions(one: Deployment) -> dict[str, str]:
+    return {name: f"version {version}" for name, version in one.functions.items()}
 
 
 def _plan_text(form: Mapping[str, Any] | None) -> str:

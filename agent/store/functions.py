@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain.errors import NotFoundError
+from agent.domain.errors import ConflictError, NotFoundError
+from agent.store.at_rest import OVERTAKEN
 from agent.store.database import Database
 from agent.store.tables.library import FUNCTIONS
 
@@ -95,6 +96,24 @@ def adding(new: NewFunction) -> Callable[[sa.Connection], None]:
 
     def add(connection: sa.Connection) -> None:
         _add(connection, new)
+
+    return add
+
+
+def adding_first(new: NewFunction, *, version: int) -> Callable[[sa.Connection, int], None]:
+    """Makes a function of a name that has none, as this version, together with a deployment.
+
+    It raises ConflictError, code `deployment-overtaken`, where somebody has saved one meanwhile.
+    """
+
+    def add(connection: sa.Connection, _: int) -> None:
+        current = sa.select(FUNCTIONS.c.version).where(FUNCTIONS.c.name == new.name, FUNCTIONS.c.current)
+        if connection.execute(current).first() is not None or _add(connection, new).version != version:
+            raise ConflictError(
+                f"Somebody saved the function ${new.name} meanwhile.",
+                code=OVERTAKEN,
+                remedy="Look at that function, then deploy again.",
+            )
 
     return add
 
