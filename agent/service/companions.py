@@ -12,7 +12,7 @@ from agent.domain.lookup import LookupRow
 from agent.engine.check_names import Known
 from agent.engine.vocabularies import Pins, Vocabularies
 from agent.engine.vocabulary import Definition, Lookup, Vocabulary
-from agent.service.functions import FunctionLibrary
+from agent.service.functions import FunctionLibrary, new_version
 from agent.service.lookups import checked_row
 from agent.service.samples import sample_parts
 from agent.store.deployments import Together
@@ -43,7 +43,7 @@ class Brought:
         return Known({**known.functions, **self.definitions}, {*known.tables, *self.lookups})
 
     def vocabulary(self, pins: Pins, vocabularies: Vocabularies) -> Vocabulary:
-        """What expressions may name with these pins. Raises ConfigurationError, as `Vocabularies.pinned`."""
+        """What expressions may name with these pins. Raises ConfigurationError, as `Vocabularies.of`."""
         functions = {
             name: self.definitions[name] for name, version in pins.functions.items()
             if name in self.definitions and self.definitions[name].version == version
@@ -52,7 +52,7 @@ class Brought:
             name: Lookup(table, {row.source: row.value for row in self.rows[table]})
             for name, table in pins.lookups.items() if table in self.rows
         }  # fmt: skip
-        found = vocabularies.pinned(
+        found = vocabularies.of(
             Pins(
                 {name: version for name, version in pins.functions.items() if name not in functions},
                 {name: table for name, table in pins.lookups.items() if name not in lookups},
@@ -64,12 +64,7 @@ class Brought:
         """Writes all of it together with a version."""
         return [
             *(
-                adding_first(
-                    name=name, version=self.definitions[name].version, parameters=draft.parameters, body=draft.body,
-                    description=draft.description,
-                    examples=[{"arguments": one.arguments, "result": one.result} for one in draft.examples],
-                    saved_at=at, saved_by=by,
-                )
+                adding_first(new_version(draft, by=by, at=at), version=self.definitions[name].version)
                 for name, draft in self.functions.items()
             ),
             *(creating(name, one.description, self.rows[name], by=by, at=at) for name, one in self.lookups.items()),

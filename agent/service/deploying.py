@@ -229,7 +229,7 @@ class Deploying:
         schedule = None
         if request.schedule is not None:
             schedule = self._schedules.prepare(
-                flow.name, request.schedule, by=attempt.by, by_events=bool(flow.event_sources)
+                flow.name, request.schedule, by=attempt.by, by_events=flow.starts_by_events
             )
         retry = None
         if request.retry is not None:

@@ -61,9 +61,9 @@ class Passwords:
             return False
         return stored is not None and len(text) <= _LONGEST_PASSWORD
 
-    def needs_rehash(self, stored: str) -> bool:
-        """Whether the hash is weaker than today's; make a new one at the next sign-in that succeeds."""
-        return self._hasher.check_needs_rehash(stored)
+    def renewed(self, stored: str, password: Secret) -> str | None:
+        """A new hash of a password that fits `stored`, where that was made with less work than is usual today."""
+        return self._hasher.hash(password.reveal()) if self._hasher.check_needs_rehash(stored) else None
 
 
 def delay_seconds(consecutive_failures: int) -> float:

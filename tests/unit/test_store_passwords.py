@@ -75,8 +75,12 @@ def test_a_password_of_the_wrong_length_is_not_stored(hasher: CountingHasher, pa
     assert caught.value.code == "password-length"
 
 
-def test_a_hash_of_weaker_days_is_recognised(hasher: CountingHasher) -> None:
-    assert Passwords(PasswordHasher()).needs_rehash(Passwords(hasher).hash(Secret("correct horse")))
+def test_a_hash_of_weaker_days_is_made_anew(hasher: CountingHasher) -> None:
+    password, today = Secret("correct horse"), Passwords(PasswordHasher())
+    renewed = today.renewed(Passwords(hasher).hash(password), password)
+    assert renewed is not None
+    assert today.verify(renewed, password)
+    assert today.renewed(renewed, password) is None
 
 
 def test_the_delay_grows_to_a_minute_and_no_further() -> None:
