@@ -136,7 +136,10 @@ class PastFlow(Model):
 
 
 class FlowHistory(Model):
-    """How much is kept of a processflow; `text` says what deleting it means."""
+    """How much is kept of a processflow; `text` says what deleting it means.
+
+    `waiting_events` are records of events that were received and not yet processed.
+    """
 
     name: str
     deployed: bool
@@ -145,4 +148,5 @@ class FlowHistory(Model):
     records: int
     bookmarks: int
     scheduled: bool
+    waiting_events: int
     text: str

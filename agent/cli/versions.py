@@ -134,7 +134,7 @@ def past(as_json: JsonOption = False) -> None:
 
 
 def forget(name: NameArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Delete all that is kept of an undeployed processflow: its versions, runs, bookmarks and Sync Info."""
+    """Delete all that is kept of an undeployed processflow: versions, runs, bookmarks, Sync Info, waiting events."""
     found = ask(lambda client: client.versions.history(name))
     note(found.text)
     if not yes:

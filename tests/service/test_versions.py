@@ -181,7 +181,7 @@ async def test_the_history_of_an_undeployed_processflow_goes_as_a_whole_and_says
     await client.undeploy("copy")
     found = await client.versions.history("copy")
     assert (found.versions, found.runs, found.records, found.scheduled) == (1, 1, 3, True)
-    assert "1 version, 1 run, 3 records of Sync Info" in found.text
+    assert "1 version, 1 run with its packets and samples, 3 records of Sync Info" in found.text
     assert "reads from the beginning" in found.text
     assert await client.versions.forget("copy") == found
     assert [one.what for one in (await client.bookmarks.audit(flow="copy")).items] == ["history-deleted"]
