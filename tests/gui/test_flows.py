@@ -21,6 +21,7 @@ from agent.gui.flows.view import FlowsPage
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import click, control, editor
+from tests.gui.pilot import FLOWS
 from tests.helpers.fake_client import FakeClient, run
 
 
@@ -37,7 +38,7 @@ def words(widget: Any) -> str:
 
 
 def test_execute_starts_a_run_and_cancel_stops_it(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     mine = card(shell, "stock-to-store")
     click(qtbot, mine.execute)
     qtbot.waitUntil(mine.cancel.isVisible)
@@ -54,7 +55,7 @@ def test_execute_starts_a_run_and_cancel_stops_it(qtbot: Any, shell: Shell, fake
 
 
 def test_progress_is_shown_as_it_happens_with_separators(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     mine = card(shell, "orders-to-database")
     later = run(
         "orders-to-database", RunState.RUNNING, fake.now, identity="r-live", activity="Writing packet 99",
@@ -67,7 +68,7 @@ def test_progress_is_shown_as_it_happens_with_separators(qtbot: Any, shell: Shel
 
 def test_environment_off_is_said_with_the_way_to_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     fake.environment = EnvironmentState.STOPPED
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, card(shell, "stock-to-store").execute)
     banner = shell.flows.view.banner
     qtbot.waitUntil(lambda: banner.title.text() == "Environment is not enabled" and banner.isVisible())
@@ -80,14 +81,14 @@ def test_environment_off_is_said_with_the_way_to_settings(qtbot: Any, shell: She
     qtbot.waitUntil(lambda: not box.isChecked() and box.isEnabled())
     box.click()
     qtbot.waitUntil(lambda: fake.environment is EnvironmentState.RUNNING)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     qtbot.waitUntil(lambda: not banner.isVisible())
     click(qtbot, card(shell, "stock-to-store").execute)
     qtbot.waitUntil(card(shell, "stock-to-store").cancel.isVisible)
 
 
 def test_undeploy_asks_first(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     shell.flows.presenter.undeploy("catalogue-to-store")
     question = dialog_of(shell, ConfirmDialog)
     assert question.cancel_button.isDefault()
@@ -102,7 +103,7 @@ def test_an_empty_page_offers_deploy(qtbot: Any, open_shell: Callable[..., Shell
     fake.deployed.clear()
     shell = open_shell()
     qtbot.waitUntil(lambda: shell.catalog.loaded)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, shell.flows.view.empty.button)
     assert dialog_of(shell, DeployDialog).isVisible()
 
@@ -124,7 +125,7 @@ def test_two_hundred_processflows_are_searched_and_shown_in_part(
     many(fake, 200)
     shell = open_shell()
     qtbot.waitUntil(lambda: shell.catalog.loaded)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     page = shell.flows.view
     qtbot.waitUntil(lambda: len(page.findChildren(FlowCard)) == PAGE)
     assert page.more.text() == "Show 40 more of 164"
@@ -148,7 +149,7 @@ def test_home_leads_to_one_of_two_hundred(qtbot: Any, open_shell: Callable[..., 
 
 
 def test_the_focus_goes_from_execute_to_cancel_and_back(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     mine = card(shell, "stock-to-store")
     mine.execute.setFocus()
     qtbot.keyClick(mine.execute, Qt.Key.Key_Return)
@@ -157,10 +158,10 @@ def test_the_focus_goes_from_execute_to_cancel_and_back(qtbot: Any, shell: Shell
 
 
 def test_a_failed_run_leads_from_its_card_to_the_cure(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, card(shell, "stock-to-store").cure)
     assert shell.sync_info.view.isVisible()
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, card(shell, "customers-to-files").cure)
     assert shell.log.view.isVisible()
 
@@ -175,7 +176,7 @@ def test_a_run_that_just_ended_is_not_in_the_future(
     fake.deployed["stock-to-store"] = flow.model_copy(update={"last_run": ended})
     shell = open_shell(now=lambda: late)
     qtbot.waitUntil(lambda: shell.catalog.loaded)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     assert "now · 200 read" in words(card(shell, "stock-to-store"))
 
 
@@ -305,7 +306,7 @@ def test_a_hanging_deployment_can_be_cancelled_and_made_again(qtbot: Any, shell:
 
 
 def test_tab_comes_to_the_connections_before_deploy(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     shell.flows.presenter.deploy()
     dialog = dialog_of(shell, DeployDialog)
     choose(qtbot, dialog, 1)

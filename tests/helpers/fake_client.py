@@ -43,6 +43,7 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
+from tests.helpers.fake_alerts import FakeAlerts
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
@@ -77,6 +78,7 @@ class FakeClient:
         self.sync: list[models.SyncRecord] = [] if empty else sync_records(now)
         self.declared = settings()
         self.log_first, self.log_last = (1, log_lines) if log_lines else (0, 0)
+        self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, models.Validation] = {}
         self.validation_result: models.Validation | None = None
         self.searches: dict[str, list[int]] = {}
@@ -428,6 +430,11 @@ class FakeClient:
         start = int(after or 0)
         following = str(start + limit) if start + limit < len(found) else None
         return models.SyncPage(items=found[start : start + limit], counts=counts, next=following)
+
+    @property
+    def alerts(self) -> FakeAlerts:
+        """What needs a person."""
+        return FakeAlerts(self)
 
     @property
     def reruns(self) -> FakeReruns:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
 
 from agent.api import models
 from agent.domain.run import RunState
 from agent.gui import formats, tones
 from agent.gui.flows.presenter import FlowEntry
+from agent.gui.panel import Room
 from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
@@ -25,9 +27,7 @@ class FlowCard(Card):
     undeploy_clicked = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
-    schedule_clicked = Signal(str)
-    once_clicked = Signal(str)
-    preview_clicked = Signal(str)
+    room_chosen = Signal(str, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,16 +158,19 @@ class FlowCard(Card):
 
     def _build_menu(self) -> QMenu:
         menu = QMenu(self)
-        menu.addAction("Execute once…", lambda: self.once_clicked.emit(self._name))
-        menu.addAction("Preview…", lambda: self.preview_clicked.emit(self._name))
+        self._add_room(menu, "Execute once…", Room.ONCE)
+        self._add_room(menu, "Preview…", Room.PREVIEW)
         menu.addSeparator()
         menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()
-        menu.addAction("Schedule…", lambda: self.schedule_clicked.emit(self._name))
+        self._add_room(menu, "Schedule…", Room.SCHEDULE)
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
         menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))
         return menu
+
+    def _add_room(self, menu: QMenu, text: str, room: Room) -> QAction:
+        return menu.addAction(text, lambda: self.room_chosen.emit(self._name, room))
 
 
 def _message(flow: models.Flow) -> str:

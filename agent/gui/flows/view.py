@@ -37,9 +37,7 @@ class FlowsPage(Page):
     undeploy_confirmed = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
-    schedule_clicked = Signal(str)
-    once_clicked = Signal(str)
-    preview_clicked = Signal(str)
+    room_chosen = Signal(str, object)
     searched = Signal(str)
     standing_chosen = Signal(object)
     more_clicked = Signal()
@@ -168,9 +166,7 @@ class FlowsPage(Page):
             (card.undeploy_clicked, self.undeploy_clicked),
             (card.records_clicked, self.records_clicked),
             (card.log_clicked, self.log_clicked),
-            (card.schedule_clicked, self.schedule_clicked),
-            (card.once_clicked, self.once_clicked),
-            (card.preview_clicked, self.preview_clicked),
         ):
             mine.connect(ours)
+        card.room_chosen.connect(self.room_chosen)
         return card

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from agent.api import models
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
+from agent.gui.cures import act_for
 from agent.gui.sync_info.actions import words
 from agent.gui.widgets.buttons import button, icon_button
 from agent.gui.widgets.detail_pane import Detail, DetailPane
@@ -37,11 +38,6 @@ _STATES: list[SyncState | None] = [
     SyncState.SUCCESS,
 ]
 _ROWS_AHEAD = 40
-_ACTS = {
-    "app-configuration": "Open the App Configuration",
-    "processflow": "Open the processflow",
-    "guide": "Explain",
-}
 
 
 class SyncInfoPage(Page):
@@ -308,7 +304,7 @@ class SyncInfoPage(Page):
                 record.state.value, tones.SYNC[record.state], formats.local(record.updated_at),
                 formats.utc(record.updated_at), facts, record.message, record.remedy,
                 support=f"{record.error_title}: {record.cause}" if record.error_title and record.cause else "",
-                act=_ACTS.get(record.target.partition(":")[0], "") if record.target else "",
+                act=act_for(record.target),
             )
         )  # fmt: skip
 
