@@ -207,6 +207,17 @@ class Guide:
         schedule.close()
         pilot.gone(ScheduleDialog)
 
+        from agent.gui.versions.dialog import VersionsDialog
+
+        pilot.shell.open_room(flow, Room.VERSIONS)
+        versions = pilot.dialog(VersionsDialog)
+        pilot.until(lambda: versions.model.rowCount() > 0)
+        versions.table.setCurrentIndex(versions.model.index(versions.model.rowCount() - 1, 0))
+        pilot.until(lambda: bool(versions.diff.toPlainText()))
+        self._picture("versions")
+        versions.close()
+        pilot.gone(VersionsDialog)
+
     def _preview(self, flow: str) -> None:
         """What the first run will do; then it does it."""
         from agent.gui.panel import Room

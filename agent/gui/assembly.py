@@ -183,6 +183,7 @@ class Shell(QObject):
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
         ways.to_room = self.open_room
+        ways.to_past = self.rooms.open_past
         ways.to_alerts = lambda: self._show(self.alerts)
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log

@@ -22,6 +22,7 @@ class Ways:
     to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
     to_room: Callable[[str, Room], object] = field(default=_nowhere)
+    to_past: Callable[[], object] = field(default=_nowhere)
     to_alerts: Callable[[], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
@@ -49,6 +50,10 @@ class Ways:
     def open_room(self, flow: str, room: Room) -> None:
         """Show a dialog about one processflow."""
         self.to_room(flow, room)
+
+    def open_past(self) -> None:
+        """Show the processflows that are not deployed any more."""
+        self.to_past()
 
     def open_alerts(self) -> None:
         """Show Alerts."""

@@ -59,6 +59,8 @@ class Room(Enum):
     """A run out of turn: with a filter, or over a window of time."""
     SCHEDULE = auto()
     """When it runs by itself."""
+    VERSIONS = auto()
+    """Who deployed what, what differs, and the way back."""
 
 
 class Navigator(Protocol):
@@ -78,6 +80,9 @@ class Navigator(Protocol):
 
     def open_room(self, flow: str, room: Room) -> None:
         """Show a dialog about one processflow."""
+
+    def open_past(self) -> None:
+        """Show the processflows that are not deployed any more."""
 
     def open_alerts(self) -> None:
         """Show Alerts."""

@@ -85,6 +85,7 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.records_clicked.connect(presenter.show_records)
     view.log_clicked.connect(presenter.show_log)
     view.room_chosen.connect(presenter.open_room)
+    view.past_clicked.connect(parts.go.open_past)
     view.searched.connect(presenter.search)
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)

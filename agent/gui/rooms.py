@@ -11,6 +11,8 @@ from agent.gui.panel import Room
 from agent.gui.previews.opening import open_preview
 from agent.gui.reruns.opening import open_once
 from agent.gui.schedules.opening import open_schedule
+from agent.gui.versions.opening import open_versions
+from agent.gui.versions.past_dialog import open_past
 from agent.gui.window import MainWindow
 
 
@@ -35,7 +37,14 @@ class Rooms:
                 open_preview(bridge, name, title, execute=self._execute, say=window.say, parent=window)
             case Room.SCHEDULE:
                 open_schedule(bridge, name, title, window.say, window)
+            case Room.VERSIONS:
+                open_versions(bridge, self._catalog, name, title, window)
             case Room.ONCE:
                 flow = self._catalog.flow(name)
                 if flow is not None:
                     open_once(bridge, flow, self._now(), window)
+
+    def open_past(self) -> None:
+        """Open the list of processflows that are not deployed any more."""
+        window = self._window
+        open_past(self._bridge, versions=lambda name: self.open(name, Room.VERSIONS), say=window.say, parent=window)

@@ -9,13 +9,14 @@ from tempfile import NamedTemporaryFile
 
 from agent.api import models
 from agent.api.models import EnvironmentState
-from agent.domain.errors import TransientError
+from agent.domain.errors import ConfigurationError, TransientError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.panel import Room
 from agent.gui.previews.dialog import PreviewDialog
+from agent.gui.versions.dialog import VersionsDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
 from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, SETTINGS, SYNC_INFO
@@ -157,6 +158,23 @@ def _bind_all(dialog: DeployDialog) -> None:
             combo.activated.emit(1)
 
 
+def _bind_later(dialog: DeployDialog) -> None:
+    combo = dialog.findChildren(ChoiceInput)[-1]
+    combo.setCurrentIndex(combo.count() - 1)
+    combo.activated.emit(combo.count() - 1)
+
+
+def _only_store(fake: FakeClient) -> None:
+    del fake.stored["c-db"], fake.deployed["orders-to-database"]
+
+
+def _failing_tests(fake: FakeClient) -> None:
+    fake.refuse = ConfigurationError(
+        "The processflow was not deployed: its test “taxes” failed, total is 119.90 instead of 129.90.",
+        code="tests-failed", remedy="Correct the mapping or the test, then deploy again; or deploy without the tests.",
+    )  # fmt: skip
+
+
 def _broken_document(dialog: DeployDialog) -> None:
     with NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
         file.write("broken: true")
@@ -187,6 +205,21 @@ def _sync(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
 
 def _schedule(flow: str) -> Steps:
     return lambda shell, _: [partial(shell.open_room, flow, Room.SCHEDULE)]
+
+
+def _versions(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    def select() -> None:
+        dialog = shell.window.findChildren(VersionsDialog)[-1]
+        dialog.table.setCurrentIndex(dialog.model.index(1, 0))
+
+    return [partial(shell.open_room, "orders-to-database", Room.VERSIONS), lambda: None, select, lambda: None]
+
+
+def _versions_log(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def log() -> None:
+        shell.window.findChildren(VersionsDialog)[-1].views[1].click()
+
+    return [*_versions(shell, fake), log]
 
 
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
@@ -227,6 +260,9 @@ def _last(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
 SCENES: dict[str, Scene] = {
     "schedule": Scene(_schedule("orders-to-database")),
     "schedule-alert": Scene(_schedule("stock-to-store")),
+    "versions": Scene(_versions),
+    "versions-log": Scene(_versions_log),
+    "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "preview": Scene(_preview),
     "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),
     "sign-in": Scene(signed_in=False),
@@ -260,6 +296,9 @@ SCENES: dict[str, Scene] = {
     "deploy": Scene(_deploy()),
     "deploy-tokens": Scene(_deploy(_sample)),
     "deploy-broken": Scene(_deploy(_broken_document)),
+    "deploy-later": Scene(_deploy(_sample, _bind_later)),
+    "deploy-refused": Scene(_deploy(_sample, _press_deploy), _failing_tests),
+    "deploy-waits": Scene(_deploy(_sample, _bind_later, _press_deploy), _only_store),
     "deploy-done": Scene(_deploy(_sample, _bind_all, _press_deploy)),
     "deploy-off": Scene(_deploy(_sample, _bind_all, _press_deploy), _environment_off),
     "sync": Scene(_sync),

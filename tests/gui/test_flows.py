@@ -10,7 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from agent.api import models
+from agent.api.deployment_models import DeployRequest
 from agent.api.models import EnvironmentState
+from agent.domain.errors import ConfigurationError
 from agent.domain.run import RunState
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
@@ -313,7 +315,79 @@ def test_tab_comes_to_the_connections_before_deploy(qtbot: Any, shell: Shell) ->
     qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
     dialog.samples.setFocus()
     walked = []
-    for _ in range(6):
+    for _ in range(8):
         qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
         walked.append(dialog.focusWidget())
     assert walked.index(combos(dialog)[1]) < walked.index(dialog.close_button)
+
+
+def chosen_sample(qtbot: Any, shell: Shell) -> DeployDialog:
+    """The Deploy dialog with a sample whose tokens are bound."""
+    shell.open_deploy()
+    dialog: DeployDialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 2)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+    return dialog
+
+
+def asked_to_deploy(fake: FakeClient) -> list[DeployRequest]:
+    return [one for one in fake.asked if isinstance(one, DeployRequest)]
+
+
+def test_a_token_without_a_configuration_can_be_bound_later(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    del fake.deployed["orders-to-database"], fake.stored["c-db"]
+    shell.catalog.refresh()
+    qtbot.waitUntil(lambda: len(shell.catalog.configurations) == 2 and len(shell.catalog.flows) == 3)
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 1)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    store, warehouse = combos(dialog)
+    for combo, text in ((store, "Demo Outdoor"), (warehouse, "Bind later")):
+        combo.setCurrentIndex(combo.findText(text, Qt.MatchFlag.MatchStartsWith))
+        combo.activated.emit(combo.currentIndex())
+    assert "bound by itself" in words(dialog)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "Deployed, and not bound yet")
+    assert not dialog.execute_button.isVisible()
+    (asked,) = asked_to_deploy(fake)
+    assert asked.bind_later
+    assert asked.bindings == {"store": "c-main", "warehouse": ""}
+    dialog.close()
+    qtbot.waitUntil(lambda: shell.catalog.flow("orders-to-database") is not None)
+    assert "Not bound yet" in words(card(shell, "orders-to-database"))
+    mine = card(shell, "orders-to-database")
+    assert not mine.execute.isEnabled()
+    click(qtbot, mine.cure)
+    qtbot.waitUntil(lambda: dialog_of(shell, DeployDialog).heading.text() == "Redeploy Orders to database")
+
+
+def test_an_app_that_fails_its_check_can_be_deployed_anyway_after_a_question(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    fake.refuse = ConfigurationError("“Demo Outdoor” failed its check.", code="configuration-failed", remedy="Mend it.")
+    dialog = chosen_sample(qtbot, shell)
+    dialog.note.setText("Before the holidays")
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "“Demo Outdoor” failed its check.")
+    click(qtbot, dialog.banner._buttons[0])
+    question = dialog_of(shell, ConfirmDialog)
+    assert question.cancel_button.isDefault()
+    click(qtbot, question.accept_button)
+    qtbot.waitUntil(dialog.execute_button.isVisible)
+    first, second = asked_to_deploy(fake)
+    assert (first.anyway, first.note) == (False, "Before the holidays")
+    assert (second.anyway, second.without_tests, second.note) == (True, False, "Before the holidays")
+
+
+def test_what_was_insisted_on_is_asked_again_for_the_next_deployment(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    fake.refuse = ConfigurationError("Its test “taxes” failed.", code="tests-failed", remedy="Correct the mapping.")
+    dialog = chosen_sample(qtbot, shell)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: bool(dialog.banner._buttons))
+    assert dialog.banner._buttons[0].text() == "Deploy without the tests…"
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: len(asked_to_deploy(fake)) == 2)
+    assert not any(one.without_tests for one in asked_to_deploy(fake))

@@ -15,6 +15,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from agent.api import models
+from agent.api.deployment_models import DeployRequest
 from agent.api.flow_test_models import FlowTestReport
 from agent.api.models import (
     AppStatus,
@@ -44,6 +45,7 @@ from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
+from tests.helpers.fake_versions import FakeVersions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
@@ -78,6 +80,9 @@ class FakeClient:
         self.sync: list[models.SyncRecord] = [] if empty else sync_records(now)
         self.declared = settings()
         self.log_first, self.log_last = (1, log_lines) if log_lines else (0, 0)
+        self.refuse: AgentError | None = None
+        """What a deployment is refused with until somebody insists."""
+        self.past = [] if empty else ["returns-to-files", "prices-to-store"]
         self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, models.Validation] = {}
         self.validation_result: models.Validation | None = None
@@ -327,12 +332,25 @@ class FakeClient:
                 code="environment-not-enabled",
                 remedy="Open Settings and tick Enable Environment, then deploy again.",
             )
+        if isinstance(request, DeployRequest):
+            self.asked.append(request)
+        insisted = isinstance(request, DeployRequest) and (request.anyway or request.without_tests)
+        if self.refuse is not None and not insisted:
+            raise self.refuse
         name = request.file.rsplit(".", 1)[0]
+        waits = {token: "sql" for token, bound in request.bindings.items() if not bound}
+        return self.deploy_again(name, note=request.note, waits_for=waits)
+
+    def deploy_again(self, name: str, *, note: str = "", waits_for: dict[str, str] | None = None) -> models.Deployed:
+        """Make another version, with the lines of a deployment as events."""
         lines = ["1 Processflow Publish Started", "2 Publish Completed", "3 Checking for LookUp data", "4 Deployed"]
         for number, line in enumerate(lines, 1):
             self.emit(models.EventKind.DEPLOYMENT, models.DeploymentLine(name=name, number=number, line=line[2:]))
         old = self.deployed.get(name)
-        flow = flow_detail(name, self.now, version=old.version + 1 if old else 1)
+        flow = flow_detail(
+            name, self.now, version=old.version + 1 if old else 1, note=note, waits_for=waits_for or {},
+            alert=_WAITING if waits_for else "",
+        )  # fmt: skip
         self.deployed[name] = flow.model_copy(update={"deployment_log": lines})
         self.emit(models.EventKind.FLOW, {"name": name})
         return models.Deployed(flow=self.deployed[name], lines=lines)
@@ -435,6 +453,11 @@ class FakeClient:
     def alerts(self) -> FakeAlerts:
         """What needs a person."""
         return FakeAlerts(self)
+
+    @property
+    def versions(self) -> FakeVersions:
+        """Every version of every processflow."""
+        return FakeVersions(self)
 
     @property
     def reruns(self) -> FakeReruns:
@@ -706,6 +729,10 @@ class FakeRecords:
         return RecordJob(id="job", flow=flow, what=what, state=RecordJobState.DONE, changed=changed)
 
 
+_WAITING = (
+    "Source Application Not Found: the credential token “warehouse” needs an App Configuration of SQL database. Add "
+    "one under App Configurations and press Validate and Save: it is then bound by itself."
+)
 _LINES = [
     (LogLevel.INFO, "Page {} fetched: 250 orders, 3 changed since the bookmark", ""),
     (LogLevel.INFO, "Packet {} acknowledged by the destination: 250 records written", ""),

@@ -11,7 +11,7 @@ from agent.domain.run import RunState
 from agent.gui import formats, tones
 from agent.gui.flows.presenter import FlowEntry
 from agent.gui.panel import Room
-from agent.gui.widgets.buttons import button, icon_button
+from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.spinner import BusyBar
@@ -32,7 +32,7 @@ class FlowCard(Card):
     def __init__(self) -> None:
         super().__init__()
         self._name, self._run_id, self._records_failed = "", "", False
-        self._focus_waits = False
+        self._focus_waits = self._waits = False
         head = QHBoxLayout()
         head.setSpacing(8)
         words = QVBoxLayout()
@@ -49,11 +49,8 @@ class FlowCard(Card):
         head.addLayout(words, 1)
         self.cancel = button("Cancel", lambda: self.cancel_clicked.emit(self._run_id), picture="square")
         self.execute = button("Execute", lambda: self.execute_clicked.emit(self._name), picture="play")
-        self.more = icon_button("ellipsis", "More", kind="add", tint="text")
-        self.more.setFixedSize(34, 34)
-        self.more.setPopupMode(self.more.ToolButtonPopupMode.InstantPopup)
         self.menu = self._build_menu()
-        self.more.setMenu(self.menu)
+        self.more = menu_button("More", self.menu)
         for control in (self.cancel, self.execute, self.more):
             head.addWidget(control)
         self.body.addLayout(head)
@@ -87,7 +84,7 @@ class FlowCard(Card):
         had_focus = self._focus_waits or self.execute.hasFocus() or self.cancel.hasFocus()
         self._focus_waits = had_focus and entry.starting  # Qt hands the focus of a disabled button on
         self.execute.setVisible(run is None)
-        self.execute.setEnabled(not entry.starting)
+        self.execute.setEnabled(not entry.starting and not flow.waits_for)
         self.cancel.setVisible(run is not None)
         self.cancel.setEnabled(run is not None and run.state is not RunState.CANCELLING)
         if had_focus and not entry.starting:  # the button that was pressed gives way to the other one, with the focus
@@ -98,7 +95,9 @@ class FlowCard(Card):
 
     def _show_chip(self, entry: FlowEntry) -> None:
         run = entry.flow.active_run or entry.flow.last_run
-        if entry.starting:
+        if entry.flow.waits_for:
+            self._chip.show_state("Not bound yet", tones.Tone.WARN)
+        elif entry.starting:
             self._chip.show_state("Starting", tones.Tone.INFO)
         elif entry.halted and entry.flow.active_run:
             self._chip.show_state("Halted", tones.Tone.WARN)
@@ -137,7 +136,8 @@ class FlowCard(Card):
         self._next.show_fact(
             upcoming, "\n".join(part for part in (flow.schedule, formats.moment_tip(flow.next_run_at)) if part)
         )
-        self._bound.show_fact(", ".join(one.configuration_name for one in flow.bindings) or formats.DASH, "")
+        names = [one.configuration_name for one in flow.bindings] + ["not bound yet"] * len(flow.waits_for)
+        self._bound.show_fact(", ".join(names) or formats.DASH, "")
         deployed = f"Version {flow.version} · {formats.relative(flow.deployed_at, now)}"
         self._version.show_fact(deployed, f"{formats.moment_tip(flow.deployed_at)}\nby {flow.deployed_by}")
         message = _message(flow)
@@ -147,13 +147,18 @@ class FlowCard(Card):
 
     def _show_cure(self, entry: FlowEntry, *, wanted: bool) -> None:
         """The way to the records that failed, or to the log where it was the run itself."""
-        self._records_failed = entry.flow.failed_records > 0
+        self._records_failed, self._waits = entry.flow.failed_records > 0, bool(entry.flow.waits_for)
         word = "Show failed records" if self._records_failed else "Show the log"
+        if self._waits:
+            word = "Choose the connections"
         self.cure.setText(word)
         self.cure.setAccessibleName(f"{word} of {entry.flow.title or entry.flow.name}")
         self.cure.setVisible(wanted)
 
     def _on_cure(self) -> None:
+        if self._waits:
+            self.redeploy_clicked.emit(self._name)
+            return
         (self.records_clicked if self._records_failed else self.log_clicked).emit(self._name)
 
     def _build_menu(self) -> QMenu:
@@ -165,6 +170,7 @@ class FlowCard(Card):
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()
         self._add_room(menu, "Schedule…", Room.SCHEDULE)
+        self._add_room(menu, "Versions…", Room.VERSIONS)
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
         menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))
         return menu

@@ -19,7 +19,7 @@ from agent.domain.packet import SyncState
 from agent.gui import formats, tones
 from agent.gui.cures import act_for
 from agent.gui.sync_info.actions import words
-from agent.gui.widgets.buttons import button, icon_button
+from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.detail_pane import Detail, DetailPane
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.empty_state import EmptyState
@@ -193,13 +193,10 @@ class SyncInfoPage(Page):
         self.retry = button("Retry", lambda: self.retry_clicked.emit(self._selected()), picture="rotate-ccw")
         self.skip = button("Skip…", self._ask_skip)
         self.export = button("Export…", self._ask_export, picture="download")
-        self.more_actions = icon_button("ellipsis", "More", kind="add", tint="text")
-        self.more_actions.setFixedSize(34, 34)
-        self.more_actions.setPopupMode(self.more_actions.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         self.unskip = menu.addAction("Take the skip back", lambda: self.unskip_clicked.emit(self._selected()))
         self.delete = menu.addAction("Delete from Sync Info…", self._ask_delete)
-        self.more_actions.setMenu(menu)
+        self.more_actions = menu_button("More", menu)
         for act in (self.retry, self.skip, self.export, self.more_actions):
             row.addWidget(act)
         return row
