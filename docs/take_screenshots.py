@@ -217,6 +217,28 @@ class Guide:
         self._picture("versions")
         versions.close()
         pilot.gone(VersionsDialog)
+        self._event_url()
+
+    def _event_url(self) -> None:
+        """A processflow that waits for events; it goes again, since the guide tells of the others."""
+        from agent.gui.panel import Room
+        from agent.gui.real_time.dialog import EventsDialog
+        from agent.gui.widgets.dialog import ConfirmDialog
+
+        pilot, flow = self._pilot, "webhook-to-database"
+        pilot.deploy("Webhook to database")
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is not None)
+        pilot.shell.open_room(flow, Room.EVENTS)
+        events = pilot.dialog(EventsDialog)
+        pilot.press(events, "Copy the URL")
+        pilot.until(lambda: events._url_row._note.text().startswith("Made "))
+        self._quiet()
+        self._picture("event-url")
+        events.close()
+        pilot.gone(EventsDialog)
+        pilot.shell.flows.presenter.undeploy(flow)
+        pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
 
     def _preview(self, flow: str) -> None:
         """What the first run will do; then it does it."""

@@ -95,7 +95,10 @@ class Shell(QObject):
         self.deployments = Deployments(
             bridge, self.catalog, self.forms, self._execute, lambda: self._show(self.settings)
         )
-        self.rooms = Rooms(bridge, self.catalog, self.window, self._execute, now)
+        self.rooms = Rooms(
+            bridge, self.catalog, self.window, execute=self._execute, now=now,
+            settings=lambda: self._show(self.settings),
+        )  # fmt: skip
         self._wire()
 
     # -- ways ----------------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ class Room(Enum):
     """A run out of turn: with a filter, or over a window of time."""
     SCHEDULE = auto()
     """When it runs by itself."""
+    EVENTS = auto()
+    """Where it receives events."""
     VERSIONS = auto()
     """Who deployed what, what differs, and the way back."""
 

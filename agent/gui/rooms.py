@@ -9,6 +9,7 @@ from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
 from agent.gui.panel import Room
 from agent.gui.previews.opening import open_preview
+from agent.gui.real_time.dialog import open_events
 from agent.gui.reruns.opening import open_once
 from agent.gui.schedules.opening import open_schedule
 from agent.gui.versions.opening import open_versions
@@ -17,17 +18,20 @@ from agent.gui.window import MainWindow
 
 
 class Rooms:
-    """Opens them over the window. `execute` starts a run."""
+    """Opens them over the window. `execute` starts a run, `settings` leads to Settings."""
 
     def __init__(
         self,
         bridge: Bridge,
         catalog: Catalog,
         window: MainWindow,
+        *,
         execute: Callable[[str], object],
         now: Callable[[], datetime],
+        settings: Callable[[], object],
     ) -> None:
         self._bridge, self._catalog, self._window, self._execute, self._now = bridge, catalog, window, execute, now
+        self._settings = settings
 
     def open(self, name: str, room: Room) -> None:
         """Open one of them."""
@@ -37,6 +41,8 @@ class Rooms:
                 open_preview(bridge, name, title, execute=self._execute, say=window.say, parent=window)
             case Room.SCHEDULE:
                 open_schedule(bridge, name, title, window.say, window)
+            case Room.EVENTS:
+                open_events(bridge, name, title, say=window.say, settings=self._settings, parent=window)
             case Room.VERSIONS:
                 open_versions(bridge, self._catalog, name, title, window)
             case Room.ONCE:

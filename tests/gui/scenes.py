@@ -20,7 +20,8 @@ from agent.gui.versions.dialog import VersionsDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
 from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, SETTINGS, SYNC_INFO
-from tests.helpers.fake_client import FakeClient, vault_in_state
+from tests.helpers.fake_client import FakeClient, flow_detail, vault_in_state
+from tests.helpers.fake_real_time import EVENT_FLOW
 
 Steps = Callable[[Shell, FakeClient], Iterable[Callable[[], object]]]
 
@@ -222,6 +223,19 @@ def _versions_log(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
     return [*_versions(shell, fake), log]
 
 
+def _waits_for_events(fake: FakeClient) -> None:
+    fake.deployed[EVENT_FLOW] = flow_detail(EVENT_FLOW, fake.now, by_events=True, title="Webhook to database")
+
+
+def _receives_nothing(fake: FakeClient) -> None:
+    _waits_for_events(fake)
+    fake.receiving = False
+
+
+def _events(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [partial(shell.open_room, EVENT_FLOW, Room.EVENTS)]
+
+
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     def select() -> None:
         dialog = shell.window.findChildren(PreviewDialog)[-1]
@@ -262,6 +276,8 @@ SCENES: dict[str, Scene] = {
     "schedule-alert": Scene(_schedule("stock-to-store")),
     "versions": Scene(_versions),
     "versions-log": Scene(_versions_log),
+    "events": Scene(_events, _waits_for_events),
+    "events-off": Scene(_events, _receives_nothing),
     "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "preview": Scene(_preview),
     "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),

@@ -20,7 +20,8 @@ RECORDS = "records-failed:stock-to-store"
 
 
 def card(shell: Shell, alert_id: str) -> AlertCard:
-    return next(one for one in shell.alerts.view.findChildren(AlertCard) if one._entry.alert.id == alert_id)
+    cards = [one for one in shell.alerts.view.findChildren(AlertCard) if not one.isHidden()]
+    return next(one for one in cards if one._entry.alert.id == alert_id)
 
 
 async def test_each_alert_has_words_and_a_way_to_its_cure(

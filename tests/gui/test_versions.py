@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtCore import Qt
+
 from agent.api.deployment_models import RollBack
 from agent.domain.errors import ConfigurationError
 from agent.gui.assembly import Shell
@@ -122,3 +124,15 @@ def test_versions_that_cannot_be_read_are_said(qtbot: Any, shell: Shell, fake: F
     shell.open_room(ORDERS, Room.VERSIONS)
     dialog: VersionsDialog = dialog_of(shell, VersionsDialog)
     qtbot.waitUntil(lambda: dialog.banner.title.text() == "The disk is broken.")
+
+
+def test_the_dialog_closes_with_its_button_and_with_esc(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    dialog = opened(qtbot, shell, 0)
+    click(qtbot, dialog.close_button)
+    qtbot.waitUntil(lambda: not shell.window.findChildren(VersionsDialog))
+    dialog = opened(qtbot, shell, 0)
+    closed: list[bool] = []
+    dialog.closed.connect(lambda: closed.append(True))
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not shell.window.findChildren(VersionsDialog))
+    assert closed == [True]

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from agent.api import models
 from agent.api.deployment_models import DeployRequest
+from agent.api.event_models import Inbox
 from agent.api.flow_test_models import FlowTestReport
 from agent.api.models import (
     AppStatus,
@@ -45,6 +46,7 @@ from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
+from tests.helpers.fake_real_time import FakeRealTime
 from tests.helpers.fake_versions import FakeVersions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -83,6 +85,8 @@ class FakeClient:
         self.refuse: AgentError | None = None
         """What a deployment is refused with until somebody insists."""
         self.past = [] if empty else ["returns-to-files", "prices-to-store"]
+        self.receiving, self.url_number = True, 0
+        self.inbox: Inbox | None = None
         self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, models.Validation] = {}
         self.validation_result: models.Validation | None = None
@@ -458,6 +462,11 @@ class FakeClient:
     def versions(self) -> FakeVersions:
         """Every version of every processflow."""
         return FakeVersions(self)
+
+    @property
+    def real_time(self) -> FakeRealTime:
+        """Receiving events."""
+        return FakeRealTime(self)
 
     @property
     def reruns(self) -> FakeReruns:

@@ -91,6 +91,8 @@ class FlowCard(Card):
             (self.cancel if run is not None else self.execute).setFocus()
         for control, word in ((self.execute, "Execute"), (self.cancel, "Cancel"), (self.more, "More for")):
             control.setAccessibleName(f"{word} {title}")
+        self._events.setVisible(flow.by_events)
+        self._scheduled.setVisible(not flow.by_events)
         self._show_facts(entry)
 
     def _show_chip(self, entry: FlowEntry) -> None:
@@ -132,7 +134,8 @@ class FlowCard(Card):
             if last.started_at and last.ended_at:
                 tip += f"\nIt took {formats.took(last.ended_at - last.started_at)}"
             self._last.show_fact(text, tip)
-        upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
+        by_itself = "When events arrive" if flow.by_events else "By hand"
+        upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else by_itself
         self._next.show_fact(
             upcoming, "\n".join(part for part in (flow.schedule, formats.moment_tip(flow.next_run_at)) if part)
         )
@@ -169,7 +172,8 @@ class FlowCard(Card):
         menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()
-        self._add_room(menu, "Schedule…", Room.SCHEDULE)
+        self._scheduled = self._add_room(menu, "Schedule…", Room.SCHEDULE)
+        self._events = self._add_room(menu, "Event URL…", Room.EVENTS)
         self._add_room(menu, "Versions…", Room.VERSIONS)
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
         menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.api import models
@@ -43,7 +42,6 @@ class DeployDialog(Dialog):
     execute_clicked = Signal()
     settings_clicked = Signal()
     cancel_clicked = Signal()
-    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -211,10 +209,6 @@ class DeployDialog(Dialog):
             "If the deployment was nearly done it may stand: look at Processflows, or deploy again.",
         )
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
 
     # -- building --------------------------------------------------------------------------------------------------
 

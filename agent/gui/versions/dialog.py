@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -49,7 +48,6 @@ class VersionsDialog(Dialog):
     roll_back_confirmed = Signal(int)
     insisted = Signal(object)
     cancel_clicked = Signal()
-    closed = Signal()
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -142,13 +140,6 @@ class VersionsDialog(Dialog):
         actions = [(offered.action, lambda: self._ask_to_insist(offered))] if offered is not None else []
         self.banner.show_error(error, actions)
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        self.close()
 
     # -- building --------------------------------------------------------------------------------------------------
 

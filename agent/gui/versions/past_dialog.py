@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QWidget
 
 from agent.api.deployment_models import FlowHistory, PastFlow
@@ -28,7 +27,6 @@ class PastDialog(Dialog):
     versions_clicked = Signal(str)
     forget_clicked = Signal(str)
     forget_confirmed = Signal(str)
-    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -102,13 +100,6 @@ class PastDialog(Dialog):
         else:
             self.banner.show_error(error)
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        self.close()
 
     def _chosen(self) -> str:
         row = self.table.currentIndex().row()
