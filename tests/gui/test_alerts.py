@@ -20,8 +20,10 @@ RECORDS = "records-failed:stock-to-store"
 
 
 def card(shell: Shell, alert_id: str) -> AlertCard:
-    cards = [one for one in shell.alerts.view.findChildren(AlertCard) if not one.isHidden()]
-    return next(one for one in cards if one._entry.alert.id == alert_id)
+    view = shell.alerts.view
+    found = view._fresh.row(alert_id) or view._seen.row(alert_id)
+    assert isinstance(found, AlertCard)
+    return found
 
 
 async def test_each_alert_has_words_and_a_way_to_its_cure(
