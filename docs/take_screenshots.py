@@ -336,7 +336,7 @@ def _small(picture: QImage) -> QImage:
 
 
 def _has_read(run: object) -> bool:
-    from agent.api.models import Run
+    from agent.api.run_models import Run
 
     return isinstance(run, Run) and run.counts.read > 0
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import QObject, QSettings
 
-from agent.api import models
+from agent.api import clearing_models, configuration_models, live_models, operator_models, vault_models
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.gui import panels
@@ -42,7 +42,7 @@ CONNECTING = "Connecting to the agent's service …"
 class Welcome:
     """An operator who is signed in without typing, and whose password is no secret: the demo's."""
 
-    session: models.Session
+    session: operator_models.Session
     password: str
 
 
@@ -55,7 +55,7 @@ class Shell(QObject):
         chosen: Theme,
         memory: QSettings,
         *,
-        session: models.Session | None = None,
+        session: operator_models.Session | None = None,
         welcome: Callable[[], Welcome | None] = lambda: None,
         waiting: str = CONNECTING,
         now: Callable[[], datetime] = _utc_now,
@@ -108,7 +108,7 @@ class Shell(QObject):
         self._show(self.flows)
         self.deployments.open(self.window, flow)
 
-    def open_clear(self, target: models.ClearTarget) -> None:
+    def open_clear(self, target: clearing_models.ClearTarget) -> None:
         """Show the Clear dialog."""
         dialog = ClearDialog(target, self.window)
         presenter = ClearPresenter(dialog, self.bridge.scope(), self.catalog, target)
@@ -174,8 +174,8 @@ class Shell(QObject):
         self.window.retry_clicked.connect(self.bridge.retry)
         self.window.state_shown.connect(self.forms.on_state)
         self.window.state_shown.connect(self.vault.on_state)
-        self.window.add_agent_action("Clear &Temp…", lambda: self.open_clear(models.ClearTarget.TEMP))
-        self.window.add_agent_action("Clear &Cache…", lambda: self.open_clear(models.ClearTarget.CACHE))
+        self.window.add_agent_action("Clear &Temp…", lambda: self.open_clear(clearing_models.ClearTarget.TEMP))
+        self.window.add_agent_action("Clear &Cache…", lambda: self.open_clear(clearing_models.ClearTarget.CACHE))
         self.window.add_agent_action("&Log off", self._sign_off, before_separator=False)
         ways = self.ways
         ways.to_apps = lambda: self._show(self.apps)
@@ -231,7 +231,7 @@ class Shell(QObject):
             )
         return True
 
-    def _on_renewed(self, session: models.Session) -> None:
+    def _on_renewed(self, session: operator_models.Session) -> None:
         self._renewing = False
         if self.session.session is not None:  # else he logged off meanwhile
             self.session.on_signed_in(session)
@@ -240,7 +240,7 @@ class Shell(QObject):
         self._renewing, self._known = False, None
         self._on_error(error)
 
-    def _on_event(self, event: models.Event) -> None:
+    def _on_event(self, event: live_models.Event) -> None:
         if self.session.session is None:
             return
         self.session.on_event(event)
@@ -255,12 +255,12 @@ class Shell(QObject):
     def _refresh_state(self) -> None:
         self.session.refresh_state()
 
-    def _on_vault(self, vault: models.Vault) -> None:
+    def _on_vault(self, vault: vault_models.Vault) -> None:
         if vault.state == "open":
             self.window.say("The vault is open")
         self.session.refresh_state()
 
-    def _on_saved(self, _: models.Configuration) -> None:
+    def _on_saved(self, _: configuration_models.Configuration) -> None:
         self.window.say("Connection Data Saved")
         self.catalog.refresh()
 

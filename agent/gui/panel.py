@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
-from agent.api import models
+from agent.api import live_models, service_models
 from agent.domain.packet import SyncState
 from agent.gui.widgets.page import Page
 
@@ -24,10 +24,10 @@ class Presenter:
     def grow_stale(self) -> None:
         """What is known may be out of date: ask again when the panel comes on show."""
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """Something changed in the service."""
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """Environment, vault or demo changed."""
 
     def forget(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
-from agent.api import models
+from agent.api import service_models
 from agent.gui import formats, tones
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
@@ -62,7 +62,7 @@ class SideBar(QFrame):
         if 0 <= index < len(self.buttons):
             self.chosen.emit(index)
 
-    def show_state(self, state: models.ServiceState, operator: str) -> None:
+    def show_state(self, state: service_models.ServiceState, operator: str) -> None:
         """Say where we are and whether the environment runs."""
         self._machine.show_text(f"on {state.machine}")
         self._environment.show_state(state.environment.value, tones.ENVIRONMENT[state.environment])

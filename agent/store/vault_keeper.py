@@ -24,7 +24,6 @@ from agent.store.keysources.systemd_credential import SystemdCredential
 from agent.store.private_files import write_private
 from agent.store.vault import Vault, VaultState, missing
 
-_BEST_FIRST = (SystemdCredential.kind, SystemVault.kind, Passphrase.kind)
 _NOT_SET_UP = "Choose where the key to the vault is kept; without it no secret can be saved."
 
 
@@ -36,12 +35,6 @@ class VaultReport:
     source: SourceReport | None
     sources: tuple[SourceReport, ...]
     cure: str
-
-
-def propose(reports: tuple[SourceReport, ...]) -> SourceReport | None:
-    """The best source that works here, for a person to confirm. Never the key file: its owner has to want it."""
-    works = {report.kind: report for report in reports if report.works}
-    return next((works[kind] for kind in _BEST_FIRST if kind in works), None)
 
 
 class VaultKeeper:

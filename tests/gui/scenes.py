@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from tempfile import NamedTemporaryFile
 
-from agent.api import models
-from agent.api.models import EnvironmentState
+from agent.api import base_models, clearing_models, configuration_models
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
@@ -73,15 +73,15 @@ def _many_lines(fake: FakeClient) -> None:
 
 
 def _refused(fake: FakeClient) -> None:
-    problem = models.Problem(
+    problem = base_models.Problem(
         title="The store does not know this API token.",
         status=401,
         code="unauthorized",
         remedy="Create a new API account in the store and paste its token.",
         field="api_token",
     )
-    fake.validation_result = models.Validation(
-        id="v", state=models.ValidationState.FAILED, progress=["Contacting the store …"], problem=problem
+    fake.validation_result = configuration_models.Validation(
+        id="v", state=configuration_models.ValidationState.FAILED, progress=["Contacting the store …"], problem=problem
     )
 
 
@@ -249,7 +249,7 @@ def _clear(*buttons: str) -> Steps:
         def press(name: str) -> None:
             getattr(shell.window.findChildren(ClearDialog)[-1], name).click()
 
-        found: list[Callable[[], object]] = [lambda: shell.open_clear(models.ClearTarget.TEMP)]
+        found: list[Callable[[], object]] = [lambda: shell.open_clear(clearing_models.ClearTarget.TEMP)]
         return found + [lambda name=name: press(name) for name in buttons]
 
     return steps

@@ -9,9 +9,9 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from agent.api import models
+from agent.api import live_models, run_models
 from agent.api.deployment_models import DeployRequest
-from agent.api.models import EnvironmentState
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError
 from agent.domain.run import RunState
 from agent.gui.apps.credential_form import CredentialForm
@@ -51,7 +51,7 @@ def test_execute_starts_a_run_and_cancel_stops_it(qtbot: Any, shell: Shell, fake
     ended = run("stock-to-store", RunState.CANCELLED, fake.now, identity=mine._run_id)
     flow = fake.deployed["stock-to-store"]
     fake.deployed["stock-to-store"] = flow.model_copy(update={"active_run": None, "last_run": ended})
-    fake.emit(models.EventKind.RUN, ended)
+    fake.emit(live_models.EventKind.RUN, ended)
     qtbot.waitUntil(mine.execute.isVisible)
     assert "Cancelled" in words(mine)
 
@@ -61,9 +61,9 @@ def test_progress_is_shown_as_it_happens_with_separators(qtbot: Any, shell: Shel
     mine = card(shell, "orders-to-database")
     later = run(
         "orders-to-database", RunState.RUNNING, fake.now, identity="r-live", activity="Writing packet 99",
-        counts=models.Counts(read=1_250_000, written=1_249_000),
+        counts=run_models.Counts(read=1_250_000, written=1_249_000),
     )  # fmt: skip
-    fake.emit(models.EventKind.RUN, later)
+    fake.emit(live_models.EventKind.RUN, later)
     qtbot.waitUntil(lambda: "1,250,000 read · 1,249,000 written" in words(mine))
     assert "Writing packet 99" in words(mine)
 

@@ -9,8 +9,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from agent.api import models
-from agent.api.models import EventKind, LogLevel
+from agent.api import live_models
+from agent.api.live_models import EventKind
+from agent.api.log_models import LogLevel
 from agent.domain.errors import NotFoundError, TransientError
 from agent.gui.assembly import Shell
 from agent.gui.catalog import Catalog
@@ -27,8 +28,8 @@ def presenter(view: Recorder, calls: InstantCalls) -> LogPresenter:
     return LogPresenter(view, calls, Catalog(calls))
 
 
-def log_event(first: int, last: int) -> models.Event:
-    return models.Event(id=1, kind=EventKind.LOG, data={"first": first, "last": last})
+def log_event(first: int, last: int) -> live_models.Event:
+    return live_models.Event(id=1, kind=EventKind.LOG, data={"first": first, "last": last})
 
 
 # -- pages ------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 
-from agent.api import models
-from agent.api.models import EnvironmentState
+from agent.api import clearing_models, service_models
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.packet import SyncState
 from agent.gui import theme
@@ -92,7 +92,7 @@ def test_a_configuration_that_is_refused_says_so_on_its_card(qtbot: Any, shell: 
 
 
 def test_the_news_of_an_unexpected_end_go_once_they_were_read(qtbot: Any, shell: Shell) -> None:
-    ended = models.LastEnd(at=NOW, clean=False, reason="It was ended from outside.")
+    ended = service_models.LastEnd(at=NOW, clean=False, reason="It was ended from outside.")
     shell.home.presenter.on_state(state_of(shell).model_copy(update={"last_end": ended}))
     dismiss = next(
         one for one in shell.home.view.findChildren(QToolButton) if "ended unexpectedly" in one.accessibleName()
@@ -340,7 +340,7 @@ def test_a_locked_vault_is_why_the_environment_is_starting(qtbot: Any, shell: Sh
 
 
 def test_clear_shows_bytes_asks_clears_and_offers_to_redeploy(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.open_clear(models.ClearTarget.TEMP)
+    shell.open_clear(clearing_models.ClearTarget.TEMP)
     dialog = shell.window.findChildren(ClearDialog)[-1]
     qtbot.waitUntil(dialog.clear_button.isEnabled)
     shown = words(dialog)
@@ -356,7 +356,7 @@ def test_clear_shows_bytes_asks_clears_and_offers_to_redeploy(qtbot: Any, shell:
 
 
 def test_clear_can_be_left_without_clearing(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.open_clear(models.ClearTarget.CACHE)
+    shell.open_clear(clearing_models.ClearTarget.CACHE)
     dialog = shell.window.findChildren(ClearDialog)[-1]
     qtbot.waitUntil(dialog.clear_button.isEnabled)
     click(qtbot, dialog.cancel_button)

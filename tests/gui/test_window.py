@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from agent.api import models
+from agent.api import live_models, operator_models, service_models
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.gui import theme
 from agent.gui.apps.credential_form import CredentialForm
@@ -170,8 +170,8 @@ def test_an_error_nobody_waits_for_is_said_at_the_foot(qtbot: Any, shell: Shell)
 
 def test_an_environment_event_changes_chip_and_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     qtbot.waitUntil(lambda: fake.listeners == 1)
-    state = state_of(shell).model_copy(update={"environment": models.EnvironmentState.STOPPING})
-    fake.emit(models.EventKind.ENVIRONMENT, state)
+    state = state_of(shell).model_copy(update={"environment": service_models.EnvironmentState.STOPPING})
+    fake.emit(live_models.EventKind.ENVIRONMENT, state)
     qtbot.waitUntil(lambda: shell.settings.view.environment.text() == "Stopping")
 
 
@@ -200,7 +200,7 @@ def test_the_demo_signs_in_again_by_itself_after_a_restart(
 ) -> None:
     fake.operator = ("demo", "no-secret")
     bridge = Bridge(pretended(fake), first_delay_seconds=0.02)
-    session = models.Session(name="demo", token="t")
+    session = operator_models.Session(name="demo", token="t")
     shell = Shell(bridge, look, memory, welcome=lambda: Welcome(session, "no-secret"), now=lambda: NOW)
     qtbot.addWidget(shell.window)
     shell.window.show()

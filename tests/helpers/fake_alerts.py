@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.api import models
+from agent.api import flow_models
 from agent.api.alert_models import Alert, AlertCode, Alerts
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import NotFoundError
 from agent.domain.run import RunState
 
@@ -68,7 +68,7 @@ class FakeAlerts:
         return found
 
 
-def _of_flow(flow: models.Flow, now: datetime) -> list[Alert]:
+def _of_flow(flow: flow_models.Flow, now: datetime) -> list[Alert]:
     name, last = flow.name, flow.last_run
 
     def alert(code: AlertCode, since: datetime, text: str, remedy: str, target: str) -> Alert:

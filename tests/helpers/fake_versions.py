@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.api import deployment_models as versions
-from agent.api import models
+from agent.api import flow_models, schedule_models
 from agent.domain.deployment import Outcome
 from agent.domain.errors import NotFoundError
 
@@ -29,7 +29,7 @@ class FakeVersions:
     async def get(self, name: str, version: int) -> versions.VersionDetail:
         await self._client._enter("version")
         found = next(one for one in self._versions(name) if one.version == version)
-        plan = models.SchedulePlan()
+        plan = schedule_models.SchedulePlan()
         return versions.VersionDetail(
             **found.model_dump(), document=_document(version), file=f"{name}.yaml", plan=plan, lines=[]
         )
@@ -44,9 +44,10 @@ class FakeVersions:
         return versions.VersionDiff(
             flow=name, before=before, after=after, same=False, document="\n".join(lines),
             bindings=changes if before <= 2 else [], schedule=schedule if before <= 2 else None,
+            functions=[versions.Change(name="without_tax", before="1", after="2")] if before <= 1 else [], lookups=[],
         )  # fmt: skip
 
-    async def roll_back(self, name: str, request: versions.RollBack) -> models.Deployed:
+    async def roll_back(self, name: str, request: versions.RollBack) -> flow_models.Deployed:
         await self._client._enter("roll_back")
         self._client.asked.append(request)
         insisted = request.anyway or request.without_tests
@@ -54,7 +55,7 @@ class FakeVersions:
             raise self._client.refuse
         return self._client.deploy_again(name, note=f"Version {request.version} again")
 
-    async def bind(self, name: str, request: versions.BindRequest) -> models.Deployed:
+    async def bind(self, name: str, request: versions.BindRequest) -> flow_models.Deployed:
         await self._client._enter("bind")
         self._client.asked.append(request)
         return self._client.deploy_again(name, note="Bound.")
@@ -88,6 +89,7 @@ class FakeVersions:
         await self._client._enter("history")
         return versions.FlowHistory(
             name=name, deployed=False, versions=3, runs=412, records=12_408, bookmarks=1, scheduled=False,
+            waiting_events=0,
             text="3 versions, 412 runs, 12,408 records of Sync Info and 1 bookmark are deleted.",
         )  # fmt: skip
 

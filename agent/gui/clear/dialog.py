@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from agent.api import models
+from agent.api import clearing_models
 from agent.domain.errors import AgentError
 from agent.gui import formats
 from agent.gui.tones import Tone
@@ -16,8 +16,8 @@ from agent.gui.widgets.dialog import Dialog
 from agent.gui.widgets.text import Text, line
 
 _WHAT = {
-    models.ClearTarget.TEMP: "Packets and spool that only diagnosis needs.",
-    models.ClearTarget.CACHE: "Schemas, lookups and compiled processflows. They are built again when needed.",
+    clearing_models.ClearTarget.TEMP: "Packets and spool that only diagnosis needs.",
+    clearing_models.ClearTarget.CACHE: "Schemas, lookups and compiled processflows. They are built again when needed.",
 }
 
 
@@ -27,7 +27,7 @@ class ClearDialog(Dialog):
     clear_clicked = Signal()
     redeploy_clicked = Signal()
 
-    def __init__(self, target: models.ClearTarget, parent: QWidget | None = None) -> None:
+    def __init__(self, target: clearing_models.ClearTarget, parent: QWidget | None = None) -> None:
         self._word = target.value.capitalize()
         super().__init__(f"Clear {self._word}", _WHAT[target], width=480, parent=parent)
         self._card = Card()
@@ -61,7 +61,7 @@ class ClearDialog(Dialog):
         self.banner.show_message(Tone.BUSY, "", text)
         self.fit_soon()
 
-    def show_preview(self, report: models.ClearReport) -> None:
+    def show_preview(self, report: clearing_models.ClearReport) -> None:
         """What would go."""
         for row, place in enumerate(report.places):
             self._grid_row(row, place.label, formats.plural(place.files, "file"), formats.size(place.bytes), "")
@@ -79,7 +79,7 @@ class ClearDialog(Dialog):
             self.banner.show_message(Tone.OK, "", "There is nothing to clear.")
         self.fit_soon()
 
-    def show_cleared(self, report: models.ClearReport, flows: int) -> None:
+    def show_cleared(self, report: clearing_models.ClearReport, flows: int) -> None:
         """What went."""
         offer = ""
         if flows:

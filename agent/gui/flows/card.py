@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
 
-from agent.api import models
+from agent.api import flow_models
 from agent.domain.run import RunState
 from agent.gui import formats, tones
 from agent.gui.flows.presenter import FlowEntry
@@ -183,7 +183,7 @@ class FlowCard(Card):
         return menu.addAction(text, lambda: self.room_chosen.emit(self._name, room))
 
 
-def _message(flow: models.Flow) -> str:
+def _message(flow: flow_models.Flow) -> str:
     """What needs a person, most recent first; empty when all is well."""
     parts = [flow.alert]
     last = flow.last_run

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import flow_models
 from agent.domain.errors import AgentError
 from agent.gui.flows.deploy_presenter import BIND_LATER, Token
 from agent.gui.insisting import Offer
@@ -86,7 +86,7 @@ class DeployDialog(Dialog):
 
     # -- what the presenter says -----------------------------------------------------------------------------------
 
-    def show_samples(self, samples: list[models.Sample]) -> None:
+    def show_samples(self, samples: list[flow_models.Sample]) -> None:
         """Offer the samples."""
         while self.samples.count() > 1:
             self.samples.removeItem(1)
@@ -108,7 +108,7 @@ class DeployDialog(Dialog):
         self.banner.show_message(Tone.BUSY, "", "Checking the document …")
         self.fit_soon()
 
-    def show_problems(self, problems: list[models.DocumentProblem]) -> None:
+    def show_problems(self, problems: list[flow_models.DocumentProblem]) -> None:
         """What is wrong in the document."""
         clear_layout(self._problems.body)
         for problem in problems:
@@ -169,7 +169,7 @@ class DeployDialog(Dialog):
             self._lines.show()
             self.fit_soon()
 
-    def show_deployed(self, flow: models.FlowDetail, lines: list[str]) -> None:
+    def show_deployed(self, flow: flow_models.FlowDetail, lines: list[str]) -> None:
         """It succeeded."""
         for number, line in enumerate(lines, 1):
             self.show_line(number, line.removeprefix(f"{number}").lstrip(" .:"))
@@ -302,7 +302,7 @@ class DeployDialog(Dialog):
 
     def _on_sample(self) -> None:
         sample = self.samples.currentData()
-        if isinstance(sample, models.Sample):
+        if isinstance(sample, flow_models.Sample):
             self.sample_chosen.emit(sample)
 
     def _on_browse(self) -> None:

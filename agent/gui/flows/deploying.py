@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
-from agent.api import models
+from agent.api import configuration_models
 from agent.gui.apps.opening import CredentialForms
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
@@ -49,7 +49,7 @@ class Deployments:
             )
 
         def create(token: Token) -> None:
-            def saved(stored: models.Configuration) -> None:
+            def saved(stored: configuration_models.Configuration) -> None:
                 presenter.bind(token.name, stored.id)
                 self._catalog.refresh()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import flow_models
 from agent.gui import formats
 from agent.gui.flows.card import FlowCard
 from agent.gui.flows.presenter import ENVIRONMENT_OFF, FlowEntry
@@ -123,7 +123,7 @@ class FlowsPage(Page):
             [("Open Settings", open_settings)],
         )
 
-    def ask_undeploy(self, flow: models.Flow) -> None:
+    def ask_undeploy(self, flow: flow_models.Flow) -> None:
         """Ask before a processflow is withdrawn."""
         question = ConfirmDialog(
             f"Undeploy “{flow.title or flow.name}”?",

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.api import models
+from agent.api import configuration_models, flow_models, run_models, service_models
 from agent.api.alert_models import AlertCode
-from agent.api.models import AppStatus, ConfigurationState, EnvironmentState
+from agent.api.app_models import AppStatus
+from agent.api.configuration_models import ConfigurationState
+from agent.api.service_models import EnvironmentState
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.gui import formats
@@ -44,7 +46,7 @@ class Running:
 
     flow: str
     title: str
-    run: models.Run
+    run: run_models.Run
     now: datetime
     halted: bool
 
@@ -56,7 +58,7 @@ class HomeContent:
     steps: list[Step]
     running: list[Running]
     attention: list[Attention]
-    flows: list[models.Flow]
+    flows: list[flow_models.Flow]
     now: datetime
     alerts: int = 0
     """How many alerts there are, with those that were acknowledged."""
@@ -64,7 +66,7 @@ class HomeContent:
 
 def content(
     catalog: Catalog,
-    state: models.ServiceState | None,
+    state: service_models.ServiceState | None,
     go: Navigator,
     now: datetime,
     *,
@@ -92,13 +94,13 @@ def content(
     return HomeContent(steps, running, attention, catalog.flows, now, len(catalog.alerts.items))
 
 
-def is_halted(state: models.ServiceState | None) -> bool:
+def is_halted(state: service_models.ServiceState | None) -> bool:
     """Whether runs stand still, since the environment is off."""
     return state is not None and state.environment is EnvironmentState.STOPPED
 
 
 def _of_service(
-    state: models.ServiceState | None, go: Navigator, dismissed: Callable[[], object] | None, *, has_flows: bool
+    state: service_models.ServiceState | None, go: Navigator, dismissed: Callable[[], object] | None, *, has_flows: bool
 ) -> list[Attention]:
     if state is None:
         return []
@@ -138,7 +140,7 @@ def _of_apps(catalog: Catalog, go: Navigator) -> list[Attention]:
     return broken + [_of_configuration(one, catalog.app_name(one.app), go) for one in wrong]
 
 
-def _of_configuration(one: models.Configuration, app: str, go: Navigator) -> Attention:
+def _of_configuration(one: configuration_models.Configuration, app: str, go: Navigator) -> Attention:
     if one.tripped is not None:
         text = f"{one.tripped.message} {one.tripped.remedy}".strip()
         title = f"{app} “{one.name}”: credentials refused, its processflows wait"
@@ -157,7 +159,7 @@ def _of_others(count: int, go: Navigator) -> Attention:
     return Attention("others", Tone.WARN, title, "", "Show all", lambda: go.open_flows(attention=True))
 
 
-def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> list[Attention]:
+def _of_flow(flow: flow_models.Flow, go: Navigator, now: datetime) -> list[Attention]:
     title = flow.title or flow.name
     found = []
     if flow.alert:
@@ -177,7 +179,7 @@ def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> list[Attention]
     return found
 
 
-def _of_run(flow: models.Flow, last: models.Run, title: str, go: Navigator) -> Attention:
+def _of_run(flow: flow_models.Flow, last: run_models.Run, title: str, go: Navigator) -> Attention:
     text = f"{last.message} {last.remedy}".strip()
     if last.state is RunState.PARTIAL or flow.failed_records:
         count = flow.failed_records or last.counts.failed
@@ -188,7 +190,7 @@ def _of_run(flow: models.Flow, last: models.Run, title: str, go: Navigator) -> A
     )  # fmt: skip
 
 
-def _of_records(flow: models.Flow, title: str, text: str, go: Navigator) -> Attention:
+def _of_records(flow: flow_models.Flow, title: str, text: str, go: Navigator) -> Attention:
     return Attention(
         f"flow-{flow.name}", Tone.WARN, title, text,
         "Show records", lambda: go.open_sync_info(flow.name, SyncState.FAILED),

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QStackedWidget,
 )
 
-from agent.api import models
+from agent.api import record_models
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
 from agent.gui.cures import act_for
@@ -128,7 +128,7 @@ class SyncInfoPage(Page):
                 self._total = count
         self._show_actions()
 
-    def show_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+    def show_records(self, records: list[record_models.SyncRecord], *, more: bool) -> None:
         """Show these records instead."""
         self._more = more
         self.model.show_lines([])
@@ -139,7 +139,7 @@ class SyncInfoPage(Page):
             self._say_empty()
         self._look_for_more()
 
-    def add_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+    def add_records(self, records: list[record_models.SyncRecord], *, more: bool) -> None:
         """Show more at the end."""
         self._more = more
         self.model.append_lines([_line(record) for record in records])
@@ -201,11 +201,11 @@ class SyncInfoPage(Page):
             row.addWidget(act)
         return row
 
-    def _selected(self) -> list[models.SyncRecord]:
+    def _selected(self) -> list[record_models.SyncRecord]:
         """The records that are selected; none stands for all that fit the filter."""
         rows = [index.row() for index in self.table.selectionModel().selectedRows()]
         values = [self.model.line(row).value for row in sorted(rows)]
-        return [value for value in values if isinstance(value, models.SyncRecord)]
+        return [value for value in values if isinstance(value, record_models.SyncRecord)]
 
     def _state(self) -> SyncState | None:
         chosen = next(index for index, control in enumerate(self.states) if control.isChecked())
@@ -264,7 +264,7 @@ class SyncInfoPage(Page):
     def _on_cure(self) -> None:
         current = self.table.currentIndex()
         record = self.model.line(current.row()).value if current.isValid() else None
-        if isinstance(record, models.SyncRecord) and record.target:
+        if isinstance(record, record_models.SyncRecord) and record.target:
             self.cure_clicked.emit(record.target)
 
     def _on_flow(self) -> None:
@@ -285,7 +285,7 @@ class SyncInfoPage(Page):
 
     def _on_current(self, current: QModelIndex) -> None:
         record = self.model.line(current.row()).value if current.isValid() else None
-        if not isinstance(record, models.SyncRecord):
+        if not isinstance(record, record_models.SyncRecord):
             self.detail.show_detail(None)
             return
         self._comes = not self.detail.isVisible()
@@ -326,7 +326,7 @@ class SyncInfoPage(Page):
             self.empty.show_text("No records yet", "Execute this processflow; every record is listed here then.")
 
 
-def _line(record: models.SyncRecord) -> Line:
+def _line(record: record_models.SyncRecord) -> Line:
     cells = (
         record.state.value,
         record.source_id,

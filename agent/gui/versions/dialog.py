@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from agent.api import models
+from agent.api import flow_models
 from agent.api.deployment_models import DeploymentEntry, Version, VersionDiff
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError
@@ -68,6 +68,7 @@ class VersionsDialog(Dialog):
         self._stack = QStackedWidget()
         self._stack.addWidget(self._build_versions())
         self._stack.addWidget(self._build_log())
+        self._stack.setMinimumHeight(460)
         self.body.addWidget(self._stack, 1)
         self.close_button = button("Close", self._on_close)
         self.back_button = button("&Go back to this version…", self._ask, kind="primary", picture="rotate-ccw")
@@ -97,6 +98,8 @@ class VersionsDialog(Dialog):
     def show_diff(self, diff: VersionDiff) -> None:
         """What is not the same in two versions."""
         found = [f"{one.name}: {one.before or 'not bound'} → {one.after or 'not bound'}" for one in diff.bindings]
+        found += [f"Function ${one.name}: version {one.before or '–'} → {one.after or '–'}" for one in diff.functions]
+        found += [f"Lookup {one.name}: table {one.before or '–'} → {one.after or '–'}" for one in diff.lookups]
         if diff.schedule is not None:
             found.append(f"Schedule: {diff.schedule.before or 'by hand'} → {diff.schedule.after or 'by hand'}")
         self._changes.setText("\n".join(found))
@@ -121,7 +124,7 @@ class VersionsDialog(Dialog):
             self._lines.show()
             self.fit_soon()
 
-    def show_done(self, flow: models.FlowDetail) -> None:
+    def show_done(self, flow: flow_models.FlowDetail) -> None:
         """It has gone back."""
         self._show_at_work(working=False)
         text = f"{flow.title or flow.name} is version {flow.version} here now. The next run uses it."

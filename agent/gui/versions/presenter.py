@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.api import models
+from agent.api import flow_models, live_models
 from agent.api.deployment_models import DeploymentEntry, RollBack, Version, VersionDiff
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
 from agent.gui.insisting import Insistence, Offer, offer
@@ -33,7 +33,7 @@ class VersionsView(Protocol):
     def show_line(self, number: int, line: str) -> None:
         """A numbered line of that deployment, as it happens."""
 
-    def show_done(self, flow: models.FlowDetail) -> None:
+    def show_done(self, flow: flow_models.FlowDetail) -> None:
         """It has gone back."""
 
     def show_cancelled(self) -> None:
@@ -87,12 +87,12 @@ class VersionsPresenter:
             self._view.show_cancelled()
             self.open()
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """Lines of the deployment, as they happen."""
         if event.kind is not EventKind.DEPLOYMENT or self._working is None:
             return
         try:
-            line = models.DeploymentLine.model_validate(event.data)
+            line = live_models.DeploymentLine.model_validate(event.data)
         except ValueError:
             return
         if line.name == self._flow:
@@ -112,7 +112,7 @@ class VersionsPresenter:
             lambda client: client.versions.roll_back(flow, request), self._deployed, self._refused
         )
 
-    def _deployed(self, answer: models.Deployed) -> None:
+    def _deployed(self, answer: flow_models.Deployed) -> None:
         self._working = None
         self._view.show_done(answer.flow)
         self._changed()
