@@ -16,6 +16,7 @@ class AlertCode(StrEnum):
 
     CONFIGURATION_TRIPPED = "configuration-tripped"
     SCHEDULE_HELD = "schedule-held"
+    RETRY_HELD = "retry-held"
     RUN_FAILED = "run-failed"
     RECORDS_FAILED = "records-failed"
 
@@ -23,8 +24,8 @@ class AlertCode(StrEnum):
 class Alert(Model):
     """Something that needs a person. It goes away by itself when its cause does.
 
-    `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `run:<id>` or `sync-info:<flow>`. An
-    acknowledgement holds until the cause changes: another run fails, or more records do.
+    `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `retry:<flow>`, `run:<id>` or
+    `sync-info:<flow>`. An acknowledgement holds until the cause changes: another run fails, or more records do.
     """
 
     id: str

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from agent.api import flow_models, live_models
 from agent.connectors.contract import Connector
-from agent.domain.errors import AgentError, ConflictError
+from agent.domain.errors import AgentError
 from agent.domain.processflow import Problem
 from agent.engine.check import check
 from agent.engine.document import parse
-from agent.engine.vocabularies import Vocabularies
+from agent.engine.vocabularies import Vocabularies, pins
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, way_out
 from agent.service.companions import Companions
@@ -62,27 +62,29 @@ class Flows:
         """
         document = parse(request.document.encode(), file=request.file)
         bound = self._choice.named(request.bindings) if request.bindings else None
-        flow, known = document.flow, self._companions.beside(request.document, self._vocabularies.known())
+        flow, there = document.flow, self._vocabularies.known()
+        known = self._companions.coming(request.document, there).beside(there)
         problems = check(document, self._connectors, bound, known=known, lookups=request.lookups)
         return flow_models.CheckResult(
             ok=not problems, name=flow.name if flow else "", title=flow.title if flow else "",
             tokens=dict(flow.credentials) if flow else {}, problems=[_problem(problem) for problem in problems],
             lookups={**flow.lookups, **request.lookups} if flow else {},
-            notes=self._library.older_uses(self._vocabularies.pins(flow, {}).functions) if flow else [],
+            notes=self._library.older_uses(pins(flow, {}, there).functions) if flow else [],
         )  # fmt: skip
 
     def all(self) -> list[flow_models.Flow]:
         """Every deployed processflow."""
         active = {run.flow: run for run in self._runs.active()}
-        failed, briefs = self._sync_info.failed(), self._schedules.briefs()
+        failed, briefs, latest = self._sync_info.failed(), self._schedules.briefs(), self._runs.latest_of_deployed()
         held_up = self._trips.hindrances()
         return [
             self._flow(
                 one,
-                active.get(one.flow),
-                failed.get(one.flow, 0),
-                briefs.get(one.flow, Brief()),
-                held_up.get(one.flow, ""),
+                active=active.get(one.flow),
+                last=latest.get(one.flow),
+                failed=failed.get(one.flow, 0),
+                brief=briefs.get(one.flow, Brief()),
+                held_up=held_up.get(one.flow, ""),
             )
             for one in self._deployments.active()
         ]
@@ -98,11 +100,6 @@ class Flows:
             NotFoundError: it is not deployed.
             ConflictError: code `already-running`: a run of it has not ended.
         """
-        self._deployments.get(name)
-        if any(run.flow == name for run in self._runs.active()):
-            raise ConflictError(
-                f"{name} is running.", code="already-running", remedy="Wait until it ends, or cancel it, first."
-            )
         self._deployments.withdraw(name, together=[noting_undeployed(name, by=by, at=self._clock())])
         self._hub.publish(live_models.EventKind.FLOW, {"name": name})
         return flow_models.Undeployed(
@@ -116,29 +113,40 @@ class Flows:
         active = next((run for run in self._runs.active() if run.flow == deployment.flow), None)
         failed, brief = self._sync_info.failed().get(deployment.flow, 0), self._schedules.briefs().get(deployment.flow)
         held_up = self._trips.hindrances().get(deployment.flow, "")
-        flow = self._flow(deployment, active, failed, brief or Brief(), held_up)
+        last = self._runs.latest(deployment.flow)
+        flow = self._flow(
+            deployment, active=active, last=last, failed=failed, brief=brief or Brief(), held_up=held_up
+        )  # fmt: skip
         return flow_models.FlowDetail(
             **flow.model_dump(), document=deployment.document, deployment_log=list(deployment.log),
             functions=dict(deployment.functions), lookups=dict(deployment.lookups),
         )  # fmt: skip
 
     def _flow(
-        self, deployment: Deployment, active: RunRow | None, failed: int, brief: Brief, held_up: str
+        self,
+        deployment: Deployment,
+        *,
+        active: RunRow | None,
+        last: RunRow | None,
+        failed: int,
+        brief: Brief,
+        held_up: str,
     ) -> flow_models.Flow:
-        last = self._runs.latest(deployment.flow)
         title, description, nodes, apps = deployment.flow, "", list[flow_models.Node](), dict[str, str]()
+        by_events = False
         try:
             compiled = self._compiled.get(deployment)
         except AgentError as error:
             description = str(error)
         else:
             title, description, apps = compiled.title, compiled.description, dict(compiled.credentials)
-            nodes = describing.nodes(compiled)
+            nodes, by_events = describing.nodes(compiled), compiled.start.event is not None
         return flow_models.Flow(
             name=deployment.flow, title=title, description=description, version=deployment.version,
             deployed_at=deployment.deployed_at, deployed_by=deployment.deployed_by,
             bindings=[self._binding(token, bound, apps) for token, bound in deployment.bindings.items()], nodes=nodes,
             waits_for=dict(deployment.waits_for), note=deployment.note,
+            by_events=by_events,
             active_run=answers.run(active) if active is not None else None,
             last_run=answers.run(last) if last is not None else None, failed_records=failed,
             next_run_at=brief.next_at, schedule=brief.text,

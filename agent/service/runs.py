@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agent.api import live_models, run_models
-from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 from agent.domain.run import RunState, Trigger
 from agent.domain.run_plan import NORMAL, Retry, RunPlan, trigger_of
 from agent.domain.schedule import Progress
@@ -17,6 +17,7 @@ from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.service.trips import Trips
+from agent.store.at_rest import OVERTAKEN
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.plan_records import Choice
 from agent.store.retry_policies import RetryPolicies, RetryProgress, RetryRow
@@ -75,18 +76,28 @@ class Runs:
             NotFoundError: code `flow-not-found`.
             AgentError: whatever `write` raises.
         """
+        while True:
+            run = self._allowed(flow, plan, by=by)
+            try:
+                (write or self._store.add)(run)
+            except ConflictError as error:
+                if error.code != OVERTAKEN:
+                    raise
+                continue  # with the version that replaced it; there may be none
+            self._hand_over(run.id)
+            return answers.run(self._store.get(run.id))
+
+    def _allowed(self, flow: str, plan: RunPlan, *, by: str) -> NewRun:
+        """A run of the version that is deployed now. Raises what `start` raises."""
         deployment = self._deployments.get(flow)
         self._require_bound(deployment)
         self._environment.require()
         self._trips.require(deployment)
         at = self._clock()
-        run = NewRun(
+        return NewRun(
             id=new_run_id(at), flow=flow, version=deployment.version, trigger=trigger_of(plan), requested_by=by, at=at,
             plan=plan,
         )  # fmt: skip
-        (write or self._store.add)(run)
-        self._hand_over(run.id)
-        return answers.run(self._store.get(run.id))
 
     def start_planned(
         self, row: ScheduleRow, progress: Progress, *, planned_for: datetime
@@ -132,7 +143,7 @@ class Runs:
         """Start the run of a processflow for which events wait.
 
         Raises:
-            ConflictError: code `already-running`.
+            ConflictError: code `already-running` or `deployment-overtaken`.
             AgentError: the run could not be queued; it has failed.
         """
         at = self._clock()

@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from agent.domain.errors import ConflictError
 from agent.domain.packet import BY_HAND, Bookmark
 from agent.store.acknowledgement import StoredBookmark
+from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
-from agent.store.tables.runs import RUNS
 from agent.store.tables.streams import STREAMS
 
 
@@ -43,7 +42,7 @@ class BookmarkStore:
 
     def require_movable(self, flow: str) -> None:
         """Refuse what `move` would refuse, and change nothing."""
-        with self._database.read() as connection:
+        with self._database.write() as connection:
             _refuse_running(connection, flow)
 
     def move(self, *, flow: str, node: str, moment: datetime | None, reason: str, by: str, at: datetime) -> BookmarkRow:
@@ -77,12 +76,7 @@ class BookmarkStore:
 
 
 def _refuse_running(connection: sa.Connection, flow: str) -> None:
-    active = sa.select(RUNS.c.id).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))
-    if (run := connection.execute(active).scalar()) is not None:
-        raise ConflictError(
-            f"Run {run} of {flow} has not ended; it moves the bookmark itself.", code="already-running",
-            remedy="Wait until it ends, or cancel it, then set the bookmark.",
-        )  # fmt: skip
+    refuse_under_run(connection, flow, because="and moves the bookmark itself", then="set the bookmark")
 
 
 def _row(row: sa.Row[Any]) -> BookmarkRow:

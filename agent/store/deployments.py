@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.domain.meant import meant
+from agent.store.at_rest import OVERTAKEN, refuse_under_run
 from agent.store.database import Database
 from agent.store.tables.flows import DEPLOYMENTS
 
@@ -97,15 +98,13 @@ class DeploymentStore:
             if after is not None and newest != after:
                 raise ConflictError(
                     f"{flow} was deployed by somebody else meanwhile: version {newest}.",
-                    code="deployment-overtaken",
+                    code=OVERTAKEN,
                     remedy="Look at that version, then deploy again if yours is still wanted.",
                 )
             active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
             replaced = connection.execute(DEPLOYMENTS.update().where(active).values(active=False)).rowcount
             if only_deployed and not replaced:
-                raise ConflictError(
-                    f"{flow} was undeployed meanwhile.", code="deployment-overtaken", remedy="Deploy it again."
-                )
+                raise ConflictError(f"{flow} was undeployed meanwhile.", code=OVERTAKEN, remedy="Deploy it again.")
             version = newest + 1
             connection.execute(
                 DEPLOYMENTS.insert().values(
@@ -150,6 +149,12 @@ class DeploymentStore:
         """The processflows that have an active version: without reading their documents, for whoever asks often."""
         with self._database.read() as connection:
             return set(connection.execute(sa.select(DEPLOYMENTS.c.flow).where(DEPLOYMENTS.c.active)).scalars())
+
+    def bindings(self) -> dict[str, Mapping[str, str]]:
+        """What the active version of each processflow is bound to, by name: also without reading their documents."""
+        query = sa.select(DEPLOYMENTS.c.flow, DEPLOYMENTS.c.bindings).where(DEPLOYMENTS.c.active)
+        with self._database.read() as connection:
+            return {row.flow: row.bindings for row in connection.execute(query.order_by(DEPLOYMENTS.c.flow))}
 
     def waiting(self) -> dict[str, Mapping[str, str]]:
         """The processflows whose active version waits for App Configurations: the tokens and their apps."""
@@ -197,10 +202,19 @@ class DeploymentStore:
         return _deployment(row)
 
     def withdraw(self, flow: str, *, together: Sequence[Together] = ()) -> None:
-        """Undeploy: no version is active any more. Raises NotFoundError."""
-        version = self.get(flow).version
+        """Undeploy: no version is active any more.
+
+        Raises:
+            NotFoundError: it is not deployed.
+            ConflictError: code `already-running`: a run of it has not ended.
+        """
         with self._database.write() as connection:
-            connection.execute(DEPLOYMENTS.update().where(DEPLOYMENTS.c.flow == flow).values(active=False))
+            refuse_under_run(connection, flow, then="undeploy it")
+            active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
+            version = connection.execute(sa.select(DEPLOYMENTS.c.version).where(active)).scalar()
+            if version is None:
+                raise self._not_deployed(flow)
+            connection.execute(DEPLOYMENTS.update().where(active).values(active=False))
             for write in together:
                 write(connection, version)
 

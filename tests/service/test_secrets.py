@@ -23,7 +23,7 @@ from agent.api.client import AgentClient
 from agent.api.deployment_models import DeployRequest
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.domain.secret import Secret
 from agent.sandbox import RunningSandbox, SandboxOptions, running_sandbox
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
@@ -34,6 +34,7 @@ from agent.store.runs import RunStore
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
 from tests.helpers.echoing_store import EchoingStore, echoing_store
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.running_service import RunningService
 from tests.service.asking import database_draft, validated
 
@@ -294,7 +295,7 @@ def test_what_an_app_says_of_a_record_is_noted_without_secrets(tmp_path: Path) -
     with closing(Database.at(tmp_path / "agent.db")) as database:
         runs, ledger = RunStore(database, redact=redactor.redact), Ledger(database, redact=redactor.redact)
         at = datetime(2026, 6, 1, tzinfo=UTC)
-        runs.queue(run_id="1", flow=FLOW, version=1, trigger=Trigger.MANUAL, requested_by="test", at=at)
+        queue_run(database, "1", flow=FLOW, by="test", at=at)
         stream = ledger.stream(flow=FLOW, node="post")
         ledger.cursor(run="1", stream=stream)
         line = RecordLine(1, STATE_NUMBERS[SyncState.FAILED], f"Refused: {TOKEN}", f"Do not send {quote(TOKEN)}.")

@@ -82,6 +82,12 @@ def _raised(error: BaseException) -> bool:
     return diagnosis is not None and diagnosis.source_function == "exec_stmt_raise"
 
 
+def code(error: BaseException) -> str:
+    """The SQLSTATE."""
+    state = getattr(error, "sqlstate", None)
+    return f"SQLSTATE {state}" if state else type(error).__name__
+
+
 def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
     """Why a row was refused."""
     if isinstance(error, UnfitError):

@@ -67,14 +67,14 @@ def past_flows(agent: Agent) -> list[models.PastFlow]:
 @router.get("/flows/{name}/history")
 def flow_history(agent: Agent, name: Name) -> models.FlowHistory:
     """How much is kept of a processflow, and what deleting it means."""
-    return agent.documents.versions.history(name)
+    return agent.documents.histories.get(name)
 
 
 @router.delete("/flows/{name}/history")
 def forget_flow(agent: Agent, who: Who, name: Name, dry_run: DryRun = False) -> models.FlowHistory:
     """Delete all that is kept of an undeployed processflow."""
     if dry_run:
-        return agent.documents.versions.forgettable(name)
-    forgotten = agent.documents.versions.forget(name, by=who)
+        return agent.documents.histories.forgettable(name)
+    forgotten = agent.documents.histories.forget(name, by=who)
     agent.journal.write("warning", f"{who} deleted its history.", flow=name, detail=forgotten.text)
     return forgotten
