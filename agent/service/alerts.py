@@ -148,7 +148,7 @@ class AlertDesk:
             if count := failed.get(flow, 0):
                 yield _Cause(
                     AlertCode.RECORDS_FAILED, flow, f"{count:,} record{'' if count == 1 else 's'} of {flow} failed.",
-                    "Sync Info says of each why, and what to do; “opagent record groups” counts equal ones together.",
+                    "Sync Info says of each why, and what to do.",
                     f"sync-info:{flow}", flow, measure=str(count),
                 )  # fmt: skip
 
