@@ -171,8 +171,8 @@ class DeploymentStore:
         query = sa.select(DEPLOYMENTS).where(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
         with self._database.read() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            raise self._not_deployed(flow)
+            if row is None:
+                raise _not_deployed(connection, flow)
         return _deployment(row)
 
     def require_kept(self, flow: str) -> None:
@@ -181,8 +181,12 @@ class DeploymentStore:
         Raises:
             NotFoundError: code `flow-not-found`; the remedy names what was probably meant.
         """
-        if self.newest(flow) == 0:
-            raise self._never_deployed(flow)
+        with self._database.read() as connection:
+            if not _newest(connection, flow):
+                raise NotFoundError(
+                    f"There is and was no deployed processflow named “{flow}”.", code="flow-not-found",
+                    remedy=_meant(connection, flow, sa.true()),
+                )  # fmt: skip
 
     def version(self, flow: str, version: int) -> Deployment:
         """One version, active or not. Raises NotFoundError."""
@@ -213,31 +217,28 @@ class DeploymentStore:
             active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
             version = connection.execute(sa.select(DEPLOYMENTS.c.version).where(active)).scalar()
             if version is None:
-                raise self._not_deployed(flow)
+                raise _not_deployed(connection, flow)
             connection.execute(DEPLOYMENTS.update().where(active).values(active=False))
             for write in together:
                 write(connection, version)
 
-    def _not_deployed(self, flow: str) -> NotFoundError:
-        newest = self.newest(flow)
-        if newest:
-            return NotFoundError(
-                f"“{flow}” is not deployed any more.", code="flow-not-found",
-                remedy=f"Deploy its document again, or its last version with “opagent flow rollback {flow} {newest}”.",
-            )  # fmt: skip
-        return NotFoundError(
-            f"There is no deployed processflow named “{flow}”.", code="flow-not-found",
-            remedy=meant(flow, self.names(), otherwise="None is deployed yet: deploy one first."),
-        )  # fmt: skip
 
-    def _never_deployed(self, flow: str) -> NotFoundError:
-        query = sa.select(DEPLOYMENTS.c.flow).distinct()
-        with self._database.read() as connection:
-            kept = set(connection.execute(query).scalars())
+def _not_deployed(connection: sa.Connection, flow: str) -> NotFoundError:
+    newest = _newest(connection, flow)
+    if newest:
         return NotFoundError(
-            f"There is and was no deployed processflow named “{flow}”.", code="flow-not-found",
-            remedy=meant(flow, kept, otherwise="None is deployed yet: deploy one first."),
+            f"“{flow}” is not deployed any more.", code="flow-not-found",
+            remedy=f"Deploy its document again, or its last version with “opagent flow rollback {flow} {newest}”.",
         )  # fmt: skip
+    return NotFoundError(
+        f"There is no deployed processflow named “{flow}”.", code="flow-not-found",
+        remedy=_meant(connection, flow, DEPLOYMENTS.c.active),
+    )  # fmt: skip
+
+
+def _meant(connection: sa.Connection, flow: str, among: sa.ColumnElement[bool]) -> str:
+    names = connection.execute(sa.select(DEPLOYMENTS.c.flow).where(among).distinct()).scalars()
+    return meant(flow, names, otherwise="None is deployed yet: deploy one first.")
 
 
 def _newest(connection: sa.Connection, flow: str) -> int:
