@@ -16,7 +16,7 @@ from agent import __version__
 from agent.api import models
 from agent.api.folders import Folders
 from agent.connectors.registry import connectors
-from agent.domain.errors import AgentError, NotFoundError
+from agent.domain.errors import AgentError, FatalError, NotFoundError
 from agent.engine.bindings import Bindings
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
@@ -48,6 +48,7 @@ from agent.service.log_access import LogAccess
 from agent.service.lookups import LookupTables
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
+from agent.service.own_database import OwnDatabase
 from agent.service.preview_plans import PreviewParts
 from agent.service.previews import Previews
 from agent.service.record_jobs import RecordJobs
@@ -69,7 +70,6 @@ from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
 from agent.store.configurations import ConfigurationStore
 from agent.store.corrections import Corrections
-from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.events import EventStore
 from agent.store.filter_templates import FilterTemplateStore
@@ -142,18 +142,18 @@ class AgentParts:
 
     def _assemble(self, environ: Mapping[str, str], redactor: Redactor) -> None:
         folders = self.folders
-        self.database = Database.at(folders.database)
-        self._ending.callback(self.database.close)
+        keeper = VaultKeeper(
+            vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
+        )
+        self.secrets = Secrets(keeper, redactor)
+        self.own_database = OwnDatabase(folders, self.secrets, lost=self._database_lost, tell=self._say)
+        self.database = self.own_database.open(self._ending)
         self.settings = Settings(KeyValues(self.database, "settings"))
         configurations = ConfigurationStore(self.database)
         deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
         schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
         sync_info = SyncInfo(self.database)
         self._runs, self._configurations, self._deployments = runs, configurations, deployments
-        keeper = VaultKeeper(
-            vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
-        )
-        self.secrets = Secrets(keeper, redactor)
         variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
         self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
         self.diagnosis = Diagnosis(
@@ -191,7 +191,7 @@ class AgentParts:
         self.worker = Worker(
             runner=runner,
             runs=runs,
-            database=folders.runs_database,
+            database=self.own_database.engine_place,
             executor_id=self._installation(),
             changed=self.environment_changed,
         )
@@ -449,6 +449,21 @@ class AgentParts:
         detail = f"{error.remedy} {error.detail}".strip()
         self.logs.append([LogLine(utc_now(), LogLevel.ERROR, error.message, detail=detail)])
 
+    def _say(self, text: str) -> None:
+        self.logs.append([LogLine(utc_now(), LogLevel.INFO, text)])
+
+    def _database_lost(self) -> None:
+        """Another agent has the database: end as in a crash, which every run can take, before anything is booked."""
+        self._tell(
+            FatalError(
+                "Another agent uses this agent's database now; this service has ended.",
+                code="database-taken",
+                remedy="Stop one of the two. Each agent needs a database of its own.",
+            )
+        )
+        self.logs.close()
+        os._exit(1)
+
     def _close(self, reason: str) -> None:
         with self._ending:
             self._ending.callback(self.history.ended, reason)
@@ -456,7 +471,11 @@ class AgentParts:
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
     def _secrets_expected(self) -> bool:
-        return any(row.secret_hints for row in self._configurations.all()) or self._variable_store.sealed_any()
+        return (
+            self.own_database.is_chosen
+            or any(row.secret_hints for row in self._configurations.all())
+            or self._variable_store.sealed_any()
+        )
 
     def _secrets_ready(self) -> bool:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()

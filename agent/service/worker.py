@@ -22,6 +22,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from agent.domain.errors import FatalError, TransientError
 from agent.engine.control import RunControl
 from agent.engine.runner import Runner, Then
+from agent.store.database_server import ServerAccess
 from agent.store.runs import RunStore
 
 _SLICE_SECONDS = 20.0
@@ -45,7 +46,7 @@ class Worker:
     Args:
         runner: Runs slices.
         runs: The runs.
-        database: DBOS's own SQLite file.
+        database: Where DBOS keeps its tables: a SQLite file of its own, or a server.
         executor_id: Stable and unique for this installation.
         changed: Called, from any thread, when the gate or the number of active slices changed.
         clock: Gives the present, aware and in UTC.
@@ -56,7 +57,7 @@ class Worker:
         *,
         runner: Runner,
         runs: RunStore,
-        database: Path,
+        database: Path | ServerAccess,
         executor_id: str,
         changed: Callable[[], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -64,6 +65,7 @@ class Worker:
         self._runner = runner
         self._runs = runs
         self._database = database
+        self._engine = database.engine() if isinstance(database, ServerAccess) else None
         self._executor_id = executor_id
         self._changed = changed
         self._condition = threading.Condition()
@@ -87,11 +89,11 @@ class Worker:
         logging.getLogger("dbos").addHandler(logging.NullHandler())
         _current = self
         try:
-            _use_wal(self._database)
             DBOS(
                 config=DBOSConfig(
                     name="op-agent",
-                    system_database_url=f"sqlite:///{self._database.as_posix()}",
+                    system_database_url=self._url(),
+                    system_database_engine=self._engine,
                     executor_id=self._executor_id,
                     application_version=_APPLICATION_VERSION,
                     log_level="ERROR",
@@ -277,7 +279,16 @@ class Worker:
 
     def _destroy(self) -> None:
         DBOS.destroy()
+        if self._engine is not None:
+            self._engine.dispose()
         self._launched = False
+
+    def _url(self) -> str | None:
+        """Where its tables are; None where they are reached through connections of ours."""
+        if isinstance(self._database, ServerAccess):
+            return None
+        _use_wal(self._database)
+        return f"sqlite:///{self._database.as_posix()}"
 
     def _take_up(self, run_id: str, leg: int) -> None:
         """Make sure that DBOS knows a run that has not ended; it recovers those it had begun by itself."""

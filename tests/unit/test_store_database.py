@@ -19,7 +19,8 @@ from agent.domain.errors import ConfigurationError, FatalError, TransientError
 from agent.store.database import Database
 from agent.store.key_values import KeyValues
 from agent.store.tables import METADATA
-from tests.helpers.postgres_server import ADMINISTRATOR, PostgresServer
+from tests.helpers.agent_database import access_to
+from tests.helpers.postgres_server import PostgresServer
 
 
 @pytest.fixture
@@ -213,11 +214,7 @@ def test_killed_in_the_middle_of_a_transaction_it_holds_what_was_committed(datab
 
 @pytest.mark.postgres
 def test_a_server_that_drops_the_connection_is_told_as_such_and_used_again(postgres_server: PostgresServer) -> None:
-    name = postgres_server.emptied_database()
-    url = sa.URL.create(
-        "postgresql+psycopg", ADMINISTRATOR, postgres_server.password, postgres_server.host, postgres_server.port, name
-    )
-    database = Database(url.render_as_string(hide_password=False))
+    database = Database.on(access_to(postgres_server, postgres_server.emptied_database()))
     values = KeyValues(database, "area")
 
     def dropped() -> None:
