@@ -8,7 +8,7 @@ PostgreSQL is made to behave the same: a reader sees one state throughout, and o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +81,16 @@ class Database:
         ):
             yield connection
 
+    def vacuum(self, tables: Sequence[str], *, full: bool = False) -> None:
+        """Let the space of removed rows be used again; `full`: give it back. PostgreSQL only, and only its owner.
+
+        Raises:
+            AgentError: what `write` raises.
+        """
+        what = f"VACUUM {'(FULL) ' if full else ''}{', '.join(tables)}"
+        with explained(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(what)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -135,7 +145,7 @@ def _postgresql(access: ServerAccess) -> sa.Engine:
         if _writes(connection):
             # Whatever decides by what it has just read decides rightly: nobody writes in between.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, {_WRITING})")
-        else:
+        elif "isolation_level" not in connection.get_execution_options():
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     return engine

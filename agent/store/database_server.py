@@ -15,6 +15,8 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.abc import Buffer
+from psycopg.types.string import StrDumperUnknown
 
 from agent.domain.errors import FatalError
 from agent.domain.secret import Secret
@@ -107,10 +109,18 @@ class ServerAccess:
         try:
             connection.execute(_SESSION)
             connection.autocommit = False
+            connection.adapters.register_dumper(str, _TextDumper)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+class _TextDumper(StrDumperUnknown):
+    """Texts of apps may hold what PostgreSQL cannot keep: NUL becomes the sign that stands for it, U+2400."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", "\u2400") if "\0" in obj else obj)
 
 
 def chosen(path: Path) -> DatabaseServer | None:
