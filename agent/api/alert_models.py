@@ -18,12 +18,14 @@ class AlertCode(StrEnum):
     SCHEDULE_HELD = "schedule-held"
     RUN_FAILED = "run-failed"
     RECORDS_FAILED = "records-failed"
+    DATABASE = "database"
 
 
 class Alert(Model):
     """Something that needs a person. It goes away by itself when its cause does.
 
-    `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `run:<id>` or `sync-info:<flow>`. An
+    `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `run:<id>`, `sync-info:<flow>` or
+    `log`. An
     acknowledgement holds until the cause changes: another run fails, or more records do.
     """
 

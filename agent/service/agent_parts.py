@@ -323,7 +323,7 @@ class AgentParts:
         )
         self.alerts = AlertDesk(
             store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
-            sync_info=sync_info, hub=self.hub, clock=self._clock,
+            sync_info=sync_info, trouble=lambda: self.database.trouble, hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,

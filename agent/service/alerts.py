@@ -13,7 +13,7 @@ from datetime import datetime
 
 from agent.api.alert_models import Alert, AlertCode, Alerts
 from agent.api.models import EventKind
-from agent.domain.errors import NotFoundError
+from agent.domain.errors import AgentError, NotFoundError
 from agent.domain.run import RunState
 from agent.service.events import Hub
 from agent.service.trips import Trips
@@ -65,6 +65,7 @@ class AlertDesk:
         schedules: What should have run and did not.
         runs: How runs ended.
         sync_info: How many records failed.
+        trouble: Why the agent cannot write down what it does, if it cannot.
         hub: Told when the list changes.
         clock: Gives the present, aware and in UTC.
     """
@@ -78,11 +79,13 @@ class AlertDesk:
         schedules: ScheduleStore,
         runs: RunStore,
         sync_info: SyncInfo,
+        trouble: Callable[[], AgentError | None],
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._trips, self._deployments, self._schedules = store, trips, deployments, schedules
         self._runs, self._sync_info, self._hub, self._clock = runs, sync_info, hub, clock
+        self._trouble = trouble
         self._looking = threading.Lock()
         self._told: Alerts | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -107,8 +110,7 @@ class AlertDesk:
         """Everything that needs a person now; whoever listens hears of what is new."""
         with self._looking:
             causes = {cause.id: cause for cause in self._causes()}
-            now = self._clock()
-            noted = self._store.follow({key: cause.since or now for key, cause in causes.items()})
+            noted = self._noted(causes)
             items = [_alert(cause, noted[key]) for key, cause in causes.items()]
             items.sort(key=lambda alert: alert.since, reverse=True)
             items.sort(key=lambda alert: alert.acknowledged_at is not None)
@@ -117,6 +119,17 @@ class AlertDesk:
                 self._told = found
                 self._hub.publish(EventKind.ALERTS, found)
         return found
+
+    def _noted(self, causes: Mapping[str, _Cause]) -> Mapping[str, Noted]:
+        """What is remembered of them. Where nothing can be written, all of them are new."""
+        now = self._clock()
+        try:
+            return self._store.follow({key: cause.since or now for key, cause in causes.items()})
+        except AgentError:
+            if self._trouble() is None:
+                raise
+            before = {} if self._told is None else {one.id: one.since for one in self._told.items}
+            return {key: Noted(cause.since or before.get(key, now)) for key, cause in causes.items()}
 
     def acknowledge(self, alert_id: str, *, by: str) -> Alerts:
         """Note that somebody has seen it. Raises NotFoundError where it is gone."""
@@ -127,6 +140,8 @@ class AlertDesk:
         return self.all()
 
     def _causes(self) -> Iterator[_Cause]:
+        if (trouble := self._trouble()) is not None:
+            yield _Cause(AlertCode.DATABASE, trouble.code, trouble.message, trouble.remedy, "log")
         deployed = {one.flow: one for one in self._deployments.active()}
         held_up = self._trips.hindrances()
         yield from self._tripped(deployed)

@@ -8,7 +8,8 @@ PostgreSQL is made to behave the same: a reader sees one state throughout, and o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from agent.domain.errors import FatalError
+from agent.domain.errors import AgentError, FatalError
 from agent.store.database_failures import explained
 from agent.store.database_server import ServerAccess
 
 _BUSY_SECONDS = 30
+# Runs try again within a minute.
+_TROUBLE_SECONDS = 90.0
 # Of the advisory locks of a PostgreSQL database; the second number says what for.
 LOCK_SPACE, _WRITING = 0x4F504147, 1
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -32,14 +35,17 @@ class Database:
 
     Args:
         engine: Connects to it; closed with it.
+        monotonic: A clock that never goes back, in seconds.
 
     Raises:
         FatalError: code `database-newer`: a newer agent has upgraded this database; `database-damaged`: it is none.
         AgentError: what `write` raises.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.engine = engine
+        self._monotonic = monotonic
+        self._failed: tuple[AgentError, float] | None = None
         try:
             self._migrate()
         except BaseException:
@@ -50,7 +56,7 @@ class Database:
     def at(cls, path: Path) -> Database:
         """The SQLite database in that file, made when it is not there."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(_sqlite(path))
+        return cls(sqlite_engine(path))
 
     @classmethod
     def on(cls, access: ServerAccess) -> Database:
@@ -74,12 +80,25 @@ class Database:
                 `database-refused` and `database-missing`.
             FatalError: code `database-damaged`.
         """
-        with (
-            explained(),
-            self.engine.connect().execution_options(opagent_write=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        try:
+            with (
+                explained(),
+                self.engine.connect().execution_options(opagent_write=True) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except AgentError as error:
+            if error.code.startswith(("disk-", "database-")):
+                self._failed = error, self._monotonic()
+            raise
+        if self.trouble is None:
+            self._failed = None
+
+    @property
+    def trouble(self) -> AgentError | None:
+        """Why it could not be written, if it could not be just now: on a full disk, what is small may still fit."""
+        failed = self._failed
+        return failed[0] if failed is not None and self._monotonic() - failed[1] < _TROUBLE_SECONDS else None
 
     def vacuum(self, tables: Sequence[str], *, full: bool = False) -> None:
         """Let the space of removed rows be used again; `full`: give it back. PostgreSQL only, and only its owner.
@@ -112,7 +131,8 @@ class Database:
                 ) from error
 
 
-def _sqlite(path: Path) -> sa.Engine:
+def sqlite_engine(path: Path) -> sa.Engine:
+    """Connections to a SQLite file, as safe as this module says."""
     engine = sa.create_engine(
         f"sqlite:///{path.as_posix()}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
     )

@@ -48,9 +48,9 @@ def agents_on(server: PostgresServer) -> Iterator[None]:
 def settle(home: Path) -> None:
     """Before the first start of an agent: put its database where agents are, its vault opening by itself."""
     server = _agents.server
-    if server is None:
-        return
     folders = Folders.below(home)
+    if server is None or folders.database_choice.exists():
+        return
     folders.create()
     access = access_to(server, server.database())
     keeper = VaultKeeper(vault=folders.vault, choice=folders.key_choice, environ={})

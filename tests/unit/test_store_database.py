@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from agent.domain.errors import ConfigurationError, FatalError, TransientError
-from agent.store.database import Database
+from agent.store.database import Database, sqlite_engine
 from agent.store.database_move import is_empty, move
 from agent.store.key_values import KeyValues
 from agent.store.tables import DATA_LOG, KEY_VALUES, METADATA
@@ -110,7 +110,9 @@ def test_a_block_that_raises_writes_nothing(database: Database) -> None:
     assert KeyValues(database, "area").load() == {}
 
 
-def test_a_full_disk_is_told_as_such_loses_nothing_and_heals(database: Database) -> None:
+def test_a_full_disk_is_told_as_such_for_a_while_loses_nothing_and_heals(tmp_path: Path) -> None:
+    now = [0.0]
+    database = Database(sqlite_engine(tmp_path / "agent.db"), monotonic=lambda: now[0])
     values = KeyValues(database, "area")
     values.save("before", "x")
     limit = pragma(database, "page_count")
@@ -126,9 +128,13 @@ def test_a_full_disk_is_told_as_such_loses_nothing_and_heals(database: Database)
     assert "Clear Temp" in caught.value.remedy
     assert values.load() == {"before": "x"}
     values.save("before", "y")  # what fits is still written
+    assert database.trouble is caught.value
     limit = 1_000_000
     database.close()
     values.save("too much", "x" * 100_000)
+    now[0] = 100.0
+    assert database.trouble is None
+    database.close()
     assert values.load() == {"before": "y", "too much": "x" * 100_000}
 
 
