@@ -19,6 +19,7 @@ class AlertCode(StrEnum):
     RUN_FAILED = "run-failed"
     RECORDS_FAILED = "records-failed"
     DATABASE = "database"
+    DISK = "disk"
 
 
 class Alert(Model):

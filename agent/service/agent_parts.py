@@ -33,6 +33,7 @@ from agent.service.correcting import Correcting, Reading
 from agent.service.cures import Cures
 from agent.service.deployment_parts import DeploymentParts
 from agent.service.diagnosis import Diagnosis
+from agent.service.disk_room import short_of_room
 from agent.service.environment import Environment
 from agent.service.event_answers import EventAnswers
 from agent.service.event_parts import EventParts
@@ -323,7 +324,8 @@ class AgentParts:
         )
         self.alerts = AlertDesk(
             store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
-            sync_info=sync_info, trouble=lambda: self.database.trouble, hub=self.hub, clock=self._clock,
+            sync_info=sync_info, trouble=lambda: self.database.trouble,
+            room=partial(short_of_room, self.folders), hub=self.hub, clock=self._clock,
         )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,

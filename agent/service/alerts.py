@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from agent.api.alert_models import Alert, AlertCode, Alerts
 from agent.api.models import EventKind
 from agent.domain.errors import AgentError, NotFoundError
 from agent.domain.run import RunState
+from agent.service.disk_room import ShortOfRoom
 from agent.service.events import Hub
 from agent.service.trips import Trips
 from agent.store.alerts import AlertStore, Noted
@@ -66,6 +67,7 @@ class AlertDesk:
         runs: How runs ended.
         sync_info: How many records failed.
         trouble: Why the agent cannot write down what it does, if it cannot.
+        room: Disks that are almost full.
         hub: Told when the list changes.
         clock: Gives the present, aware and in UTC.
     """
@@ -80,12 +82,13 @@ class AlertDesk:
         runs: RunStore,
         sync_info: SyncInfo,
         trouble: Callable[[], AgentError | None],
+        room: Callable[[], Sequence[ShortOfRoom]],
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._trips, self._deployments, self._schedules = store, trips, deployments, schedules
         self._runs, self._sync_info, self._hub, self._clock = runs, sync_info, hub, clock
-        self._trouble = trouble
+        self._trouble, self._room = trouble, room
         self._looking = threading.Lock()
         self._told: Alerts | None = None
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -142,6 +145,13 @@ class AlertDesk:
     def _causes(self) -> Iterator[_Cause]:
         if (trouble := self._trouble()) is not None:
             yield _Cause(AlertCode.DATABASE, trouble.code, trouble.message, trouble.remedy, "log")
+        for short in self._room():
+            left = f"Only {short.free_bytes / 1e6:,.0f} MB are left"
+            yield _Cause(
+                AlertCode.DISK, short.what, f"{left} on the disk with the agent's {short.what}: {short.folder}",
+                "Make room, for instance with Agent → Clear Temp. While it is full, runs wait, and then go on.",
+                "log",
+            )  # fmt: skip
         deployed = {one.flow: one for one in self._deployments.active()}
         held_up = self._trips.hindrances()
         yield from self._tripped(deployed)
