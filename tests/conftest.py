@@ -33,3 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where whole agents keep what they have",
     )
     parser.addoption("--every-point", action="store_true", help="kill the service at every point of every node")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the files, those with slow tests come first: nobody waits for one at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)

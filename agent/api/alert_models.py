@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 
 
 class AlertCode(StrEnum):
@@ -16,6 +16,7 @@ class AlertCode(StrEnum):
 
     CONFIGURATION_TRIPPED = "configuration-tripped"
     SCHEDULE_HELD = "schedule-held"
+    RETRY_HELD = "retry-held"
     RUN_FAILED = "run-failed"
     RECORDS_FAILED = "records-failed"
     DATABASE = "database"
@@ -25,9 +26,9 @@ class AlertCode(StrEnum):
 class Alert(Model):
     """Something that needs a person. It goes away by itself when its cause does.
 
-    `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `run:<id>`, `sync-info:<flow>` or
-    `log`. An
-    acknowledgement holds until the cause changes: another run fails, or more records do.
+    `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `retry:<flow>`, `run:<id>` or
+    `sync-info:<flow>`; empty for what is outside the agent. An acknowledgement holds until the cause changes: another
+    run fails, or more records do.
     """
 
     id: str

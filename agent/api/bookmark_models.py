@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 from agent.api.record_models import Reason
 
 

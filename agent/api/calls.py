@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from agent.api import models
+from agent.api import base_models
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, FatalError, NotFoundError, TransientError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -34,7 +34,7 @@ class Calls:
     async def get_list(self, path: str, model: type[_Model], **parameters: object) -> list[_Model]:
         """An answer that is a list."""
         response = await self.call("GET", path, parameters=parameters)
-        return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]
+        return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]  # known when it runs
 
     async def send(
         self,
@@ -122,7 +122,7 @@ _BY_STATUS: dict[int, type[AgentError]] = {404: NotFoundError, 409: ConflictErro
 def error_of(response: httpx.Response) -> AgentError:
     """The error that a response of the service stands for."""
     try:
-        problem = models.Problem.model_validate_json(response.content)
+        problem = base_models.Problem.model_validate_json(response.content)
     except ValueError:
         return FatalError(
             f"The service answered with status {response.status_code}.",

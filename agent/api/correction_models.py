@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from agent.api.models import Attribute, Model, Request
+from agent.api.app_models import Attribute
+from agent.api.base_models import Model, Request
 from agent.api.rerun_models import NodeId, RecordId, Text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.calls import Calls
 from agent.api.correction_models import Correction, MadeCorrection, MappedRecord
 
@@ -23,10 +23,10 @@ class Corrections:
         )
         return MappedRecord.model_validate_json(response.content)
 
-    async def send(self, flow: str, correction: Correction) -> models.Run:
+    async def send(self, flow: str, correction: Correction) -> run_models.Run:
         """Start the run that sends a corrected record."""
         return await self._calls.send(
-            "POST", f"/flows/{flow}/corrections", models.Run, correction, timeout_seconds=_READING_SECONDS
+            "POST", f"/flows/{flow}/corrections", run_models.Run, correction, timeout_seconds=_READING_SECONDS
         )
 
     async def made(self, flow: str, *, source_id: str = "", limit: int = 100) -> list[MadeCorrection]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from agent.api.models import Model, Name, Request, ShortText
+from agent.api.base_models import Model, Name, Request, ShortText
 
 
 class AgentDatabase(Model):

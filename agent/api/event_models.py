@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 
 
 class SignatureState(StrEnum):

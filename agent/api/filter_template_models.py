@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 from agent.api.rerun_models import FilterClause
 from agent.domain.clauses import MOST_CLAUSES
 

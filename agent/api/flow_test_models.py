@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.api.models import Model
+from agent.api.base_models import Model
 
 
 class FlowTestResult(Model):

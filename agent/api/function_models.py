@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 MOST_EXAMPLES = 50

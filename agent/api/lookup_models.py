@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 from agent.domain.lookup import MOST_CHARACTERS, MOST_ROWS, MOST_SOURCE_CHARACTERS, LookupType
 
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from agent.api.models import Model, Name, Request, ShortText
+from agent.api.base_models import Model, Name, Request, ShortText
 
 MOST_PACKAGE_BYTES = 10_000_000
 _Content = Annotated[str, StringConstraints(max_length=MOST_PACKAGE_BYTES * 4 // 3 + 4)]

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.api.models import DocumentRequest, Model, Problem, Request, ShortText
+from agent.api.base_models import Model, Problem, Request, ShortText
+from agent.api.flow_models import DocumentRequest
 from agent.api.rerun_models import FilterClause, NodeId, ReplayWindow
 from agent.domain.preview import Outcome
 

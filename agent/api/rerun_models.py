@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from agent.api.models import Model, Request, ShortText
+from agent.api.base_models import Model, Request, ShortText
 from agent.domain.clauses import FilterPlace
 from agent.domain.packet import SyncState
 from agent.domain.retry_policy import DEFAULT_BATCH, DEFAULT_LAPSE_MINUTES, DEFAULT_RETRIES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.calls import Calls
 from agent.api.rerun_models import (
     Execution,
@@ -22,21 +22,21 @@ class Reruns:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def resync(self, flow: str, which: Resync) -> models.Run:
+    async def resync(self, flow: str, which: Resync) -> run_models.Run:
         """Try records again: they are read at their source by id, and the bookmark stays."""
-        return await self._calls.send("POST", f"/flows/{flow}/resync", models.Run, which)
+        return await self._calls.send("POST", f"/flows/{flow}/resync", run_models.Run, which)
 
     async def filtered(
         self, flow: str, clauses: Sequence[FilterClause], *, node: str = "", template: str = ""
-    ) -> models.Run:
+    ) -> run_models.Run:
         """Run once with a filter in the place of the action filter; the bookmark stays. The clauses of a filter
         template have to hold as well."""
         execution = Execution(filter=list(clauses), node=node, template=template)
-        return await self._calls.send("POST", f"/flows/{flow}/runs", models.Run, execution)
+        return await self._calls.send("POST", f"/flows/{flow}/runs", run_models.Run, execution)
 
-    async def replay(self, flow: str, window: ReplayWindow) -> models.Run:
+    async def replay(self, flow: str, window: ReplayWindow) -> run_models.Run:
         """Read once more what changed in a window of time; the bookmark stays."""
-        return await self._calls.send("POST", f"/flows/{flow}/replay", models.Run, window)
+        return await self._calls.send("POST", f"/flows/{flow}/replay", run_models.Run, window)
 
     async def retry(self, flow: str) -> RetrySchedule:
         """How a processflow tries failed records again by itself."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from agent.api.models import Model, Run
+from agent.api.base_models import Model
+from agent.api.run_models import Run
 from agent.domain.packet import SyncState
 
 

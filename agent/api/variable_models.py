@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from agent.api.models import Model, Request
+from agent.api.base_models import Model, Request
 from agent.domain.app import DataType
 from agent.domain.variables import MOST_VALUE_CHARACTERS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.api import deployment_models as models
 from agent.api.calls import Calls
-from agent.api.models import Deployed
+from agent.api.flow_models import Deployed
 
 DEPLOY_SECONDS = 180.0
 """How long a deployment may take: each App Configuration is tested."""

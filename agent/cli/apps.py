@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.api import models
+from agent.api import app_models, configuration_models
 from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, YesOption, explain, fail, local, note, say, show, show_json, table
 from agent.cli.questions import confirm
@@ -33,7 +33,7 @@ DescriptorOption = Annotated[int | None, typer.Option("--secrets-fd", help="Read
 def list_apps(as_json: JsonOption = False) -> None:
     """Every app and its configurations."""
 
-    async def question(client: AgentClient) -> tuple[list[models.App], list[models.Configuration]]:
+    async def question(client: AgentClient) -> tuple[list[app_models.App], list[configuration_models.Configuration]]:
         return await client.apps(), await client.configurations()
 
     apps, configurations = ask(question)
@@ -52,7 +52,7 @@ def list_apps(as_json: JsonOption = False) -> None:
     show([*apps, *configurations], as_json, text)
 
 
-def _held_up(saved: models.Configuration) -> str:
+def _held_up(saved: configuration_models.Configuration) -> str:
     if saved.tripped is None:
         return ""
     runs = {0: "", 1: ", 1 run waits"}.get(saved.tripped.waiting_runs, f", {saved.tripped.waiting_runs:,} runs wait")
@@ -79,7 +79,7 @@ def validate(
     """Test a connection without storing anything. Fields left out are those of the stored configuration."""
     draft = _draft(app_id, name, values or [], secrets_stdin, secrets_fd)
 
-    async def question(client: AgentClient) -> models.Validation:
+    async def question(client: AgentClient) -> configuration_models.Validation:
         begun = asyncio.ensure_future(client.validate(draft))
         told = 0
         try:
@@ -88,7 +88,7 @@ def validate(
                 for line in validation.progress[told:]:
                     note(line)
                 told = len(validation.progress)
-                if validation.state is not models.ValidationState.RUNNING:
+                if validation.state is not configuration_models.ValidationState.RUNNING:
                     return validation
                 validation = await client.validation(validation.id, wait_seconds=_LOOK_SECONDS)
         except BaseException:
@@ -106,7 +106,7 @@ def validate(
         for line in (*validation.notes, *validation.warnings):
             say(f"  {line}")
 
-    if validation.state is models.ValidationState.SUCCESS:
+    if validation.state is configuration_models.ValidationState.SUCCESS:
         show(validation, as_json, text)
         return
     if as_json:
@@ -135,7 +135,7 @@ def save(
         say(saved.message, "bold green")
         for line in saved.notes:
             say(f"  {line}")
-        if saved.configuration.state is not models.ConfigurationState.VALIDATED:
+        if saved.configuration.state is not configuration_models.ConfigurationState.VALIDATED:
             say(f'  {saved.configuration.state.value}: test it with “opagent app validate {app_id} --name "{name}"”.')
 
     show(saved, as_json, text)
@@ -162,7 +162,7 @@ def remove(
         say("Removed.")
 
 
-def _app(app_id: str) -> models.App:
+def _app(app_id: str) -> app_models.App:
     apps = ask(lambda client: client.apps())
     found = next((one for one in apps if one.id == app_id), None)
     if found is None:
@@ -171,12 +171,14 @@ def _app(app_id: str) -> models.App:
     return found
 
 
-def _configuration(app_id: str, name: str) -> models.Configuration | None:
+def _configuration(app_id: str, name: str) -> configuration_models.Configuration | None:
     configurations = ask(lambda client: client.configurations())
     return next((one for one in configurations if (one.app, one.name) == (app_id, name)), None)
 
 
-def _draft(app_id: str, name: str, pairs: list[str], from_stdin: bool, fd: int | None) -> models.ConfigurationDraft:
+def _draft(
+    app_id: str, name: str, pairs: list[str], from_stdin: bool, fd: int | None
+) -> configuration_models.ConfigurationDraft:
     fields_ = _app(app_id).fields
     stored = _configuration(app_id, name)
     try:
@@ -185,7 +187,7 @@ def _draft(app_id: str, name: str, pairs: list[str], from_stdin: bool, fd: int |
         secrets = read_secrets(fields_, from_stdin=from_stdin, descriptor=fd, kept=kept)
     except AgentError as error:
         fail(error)
-    return models.ConfigurationDraft(
+    return configuration_models.ConfigurationDraft(
         id=stored.id if stored is not None else None, app=app_id, name=name, values=values, secrets=secrets
     )
 

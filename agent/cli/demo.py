@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from agent.api import models
+from agent.api import configuration_models, flow_models, operator_models, vault_models
 from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint
 from agent.api.folders import Folders
@@ -57,7 +57,7 @@ class Demo:
 
     folders: Folders
     endpoint: Endpoint
-    session: models.Session
+    session: operator_models.Session
     database: Path
     orders: int
 
@@ -135,7 +135,7 @@ def _announced(announce: Path, process: subprocess.Popen[bytes]) -> dict[str, st
     raise TransientError("The sandbox store did not start in time.", code="sandbox-slow", remedy="Try again.")
 
 
-async def _prepare(endpoint: Endpoint, store: Store, folders: Folders) -> models.Session:
+async def _prepare(endpoint: Endpoint, store: Store, folders: Folders) -> operator_models.Session:
     async with AgentClient(endpoint) as client:
         session = await client.sign_in(OPERATOR_NAME, OPERATOR_PASSWORD)
         await _open_vault(client, folders)
@@ -152,7 +152,7 @@ async def _prepare(endpoint: Endpoint, store: Store, folders: Folders) -> models
                 bindings = {
                     token: STORE_NAME if app == "bigcommerce" else DATABASE_NAME for token, app in sample.tokens.items()
                 }
-                request = models.DocumentRequest(
+                request = flow_models.DocumentRequest(
                     document=sample.document, file=sample.file, bindings=bindings, note="Demo"
                 )
                 await client.deploy(request)
@@ -165,11 +165,11 @@ async def _open_vault(client: AgentClient, folders: Folders) -> None:
     if vault.state == "not set up":
         system = next((source for source in vault.sources if source.kind == "system" and source.works), None)
         if system is not None:
-            await client.set_up_vault(models.VaultSetUp(kind=system.kind))
+            await client.set_up_vault(vault_models.VaultSetUp(kind=system.kind))
             return
         key_file = folders.config / "demo-vault.key"
         note(f"No operating system vault here: the demo keeps its vault's key in {key_file}")
-        await client.set_up_vault(models.VaultSetUp(kind="key-file", path=str(key_file)))
+        await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file)))
     elif vault.state == "locked":
         await client.unlock_vault()
 
@@ -179,11 +179,11 @@ async def _configure(
 ) -> None:
     """Validate, then Save, as an operator would."""
     stored = next((one for one in await client.configurations() if (one.app, one.name) == (app, name)), None)
-    draft = models.ConfigurationDraft(
+    draft = configuration_models.ConfigurationDraft(
         id=stored.id if stored is not None else None, app=app, name=name, values=values, secrets=secret_values
     )
     validation = await client.validate(draft)
-    while validation.state is models.ValidationState.RUNNING:
+    while validation.state is configuration_models.ValidationState.RUNNING:
         validation = await client.validation(validation.id, wait_seconds=20)
     if validation.problem is not None:
         raise FatalError(validation.problem.title, code=validation.problem.code, remedy=validation.problem.remedy)

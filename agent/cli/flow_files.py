@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.api.models import DocumentRequest
+from agent.api.flow_models import DocumentRequest
 from agent.domain.errors import ConfigurationError
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]

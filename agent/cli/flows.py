@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.api import models
+from agent.api import flow_models
 from agent.api.deployment_models import DeployRequest
 from agent.cli import versions
 from agent.cli.connecting import ask
@@ -32,7 +32,7 @@ flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list
 
 def _read(
     path: Path, bind: list[str] | None, note: str = "", lookups: list[str] | None = None
-) -> models.DocumentRequest:
+) -> flow_models.DocumentRequest:
     try:
         return read_document(path, bind or [], note, lookups=lookups)
     except ConfigurationError as error:
@@ -138,7 +138,7 @@ def list_flows(as_json: JsonOption = False) -> None:
     show(flows, as_json, lambda: table(headings, rows, empty="No processflow is deployed yet."))
 
 
-def _standing(found: models.Flow) -> str:
+def _standing(found: flow_models.Flow) -> str:
     if found.waits_for:
         return "Not bound yet"
     run = found.active_run or found.last_run

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from agent.api import models
+from agent.api import log_models
 from agent.cli.connecting import ask
 from agent.cli.output import INTERRUPTED, JsonOption, json_text, local, stdout
 
 if TYPE_CHECKING:  # it brings httpx along
     from agent.api.client import AgentClient
 
-_STYLES = {models.LogLevel.ERROR: "red", models.LogLevel.WARNING: "yellow", models.LogLevel.DEBUG: "dim"}
+_STYLES = {log_models.LogLevel.ERROR: "red", log_models.LogLevel.WARNING: "yellow", log_models.LogLevel.DEBUG: "dim"}
 _FOLLOW_SECONDS = 0.5
 
 
 def log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing new lines until interrupted.")] = False,
-    level: Annotated[models.LogLevel | None, typer.Option("--level", "-l", help="The least level shown.")] = None,
+    level: Annotated[log_models.LogLevel | None, typer.Option("--level", "-l", help="The least level shown.")] = None,
     flow: Annotated[str, typer.Option("--flow", help="Only this processflow.")] = "",
     run: Annotated[str, typer.Option("--run", "-r", help="Only this run.")] = "",
     search: Annotated[str, typer.Option("--search", "-s", help="Text to look for in the whole log.")] = "",
@@ -30,7 +30,7 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """The log, newest lines last. With --json, one object a line."""
-    wanted = models.LogSearch(level=level, flow=flow, run=run, text=search)
+    wanted = log_models.LogSearch(level=level, flow=flow, run=run, text=search)
 
     async def question(client: AgentClient) -> None:
         hits = await client.search_log(wanted)
@@ -56,7 +56,7 @@ def log(
             raise
 
 
-def _print(entry: models.LogEntry, as_json: bool) -> None:
+def _print(entry: log_models.LogEntry, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json_text(entry.model_dump(mode="json")) + "\n")
         sys.stdout.flush()

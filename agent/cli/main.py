@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent import __version__
-from agent.api import models
+from agent.api import service_models
 from agent.cli import (
     alerts,
     apps,
@@ -161,7 +161,7 @@ def _runs() -> bool:
         fail(error)
 
 
-def _tell(state: models.ServiceState) -> None:
+def _tell(state: service_models.ServiceState) -> None:
     say(f"Service {state.version}, process {state.pid}, since {local(state.started_at)}")
     say(f"Environment: {state.environment.value} · active runs: {state.active_runs}")
     say(f"Vault: {state.vault.state} · data: {state.data_folder}")

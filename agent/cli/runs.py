@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from agent.api import models
+from agent.api import run_models
 from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, local, say, show, stderr, table
 from agent.domain.errors import AgentError
@@ -22,12 +22,12 @@ if TYPE_CHECKING:  # it brings httpx along
 
 NameArgument = Annotated[str, typer.Argument(help="The processflow's name.")]
 WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Show progress and wait for the end.")]
-Begin = Callable[["AgentClient"], Coroutine[Any, Any, models.Run]]
+Begin = Callable[["AgentClient"], Coroutine[Any, Any, run_models.Run]]
 """Asks the service to start a run."""
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")]
 
 
-def summary(run: models.Run) -> str:
+def summary(run: run_models.Run) -> str:
     """What a run did so far, in one line."""
     counts = run.counts
     parts = [f"{counts.read:,} read", f"{counts.written:,} written"]
@@ -37,7 +37,7 @@ def summary(run: models.Run) -> str:
     return ", ".join(parts)
 
 
-async def _watch(client: AgentClient, name: str, begin: Begin) -> models.Run:
+async def _watch(client: AgentClient, name: str, begin: Begin) -> run_models.Run:
     """Start a run and show its progress on standard error until it has ended; an interrupt cancels it."""
     begun = asyncio.ensure_future(begin(client))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -60,7 +60,7 @@ async def _watch(client: AgentClient, name: str, begin: Begin) -> models.Run:
 def start(name: str, begin: Begin, *, wait: bool, as_json: bool) -> None:
     """Start a run, watch it if that is wanted, and say how it stands. Exit status 1 where it did not succeed."""
 
-    async def question(client: AgentClient) -> models.Run:
+    async def question(client: AgentClient) -> run_models.Run:
         return await (_watch(client, name, begin) if wait else begin(client))
 
     run = ask(question, interrupted="Interrupted: the run is being cancelled." if wait else "Interrupted.")

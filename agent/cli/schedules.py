@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.api import models
+from agent.api import schedule_models
 from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, fail, local, say, show
 from agent.domain.errors import ConfigurationError
@@ -75,7 +75,7 @@ def plan_of(
     zone: str,
     end_after: int | None = None,
     end_on: datetime | None = None,
-) -> models.ScheduleChange:
+) -> schedule_models.ScheduleChange:
     """A plan as it is written on the command line.
 
     Raises:
@@ -93,7 +93,7 @@ def plan_of(
         kind, number = PlanKind.HOURS if match[2] == "h" else PlanKind.MINUTES, int(match[1])
     end = PlanEnd.AFTER if end_after is not None else PlanEnd.ON if end_on is not None else PlanEnd.NEVER
     last: date | None = end_on.date() if end_on is not None else None
-    return models.ScheduleChange(
+    return schedule_models.ScheduleChange(
         kind=kind, every=number, at=daily, cron=cron, zone=zone, end=end, end_after=end_after, end_on=last
     )
 
@@ -102,7 +102,7 @@ def _refused(message: str, remedy: str) -> ConfigurationError:
     return ConfigurationError(message, code="schedule-invalid", remedy=remedy)
 
 
-def _tell(found: models.Schedule) -> None:
+def _tell(found: schedule_models.Schedule) -> None:
     say(f"{found.flow}: {found.text}", "bold")
     if found.alert:
         say(found.alert, "yellow")

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import app_models
 from agent.cli.questions import has_terminal, hidden, hidden_twice
 from agent.domain.app import FieldKind
 from agent.domain.errors import ConfigurationError
@@ -21,7 +21,7 @@ _HOLDS_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@|\b(?:password|passwd|pwd)\
 
 
 def read_secrets(
-    fields: Sequence[models.CredentialField], *, from_stdin: bool, descriptor: int | None, kept: Collection[str]
+    fields: Sequence[app_models.CredentialField], *, from_stdin: bool, descriptor: int | None, kept: Collection[str]
 ) -> dict[str, SecretStr]:
     """The secrets of a form.
 
@@ -77,13 +77,13 @@ def read_passphrase(*, from_stdin: bool, descriptor: int | None, new: bool) -> S
     return SecretStr(hidden_twice("Passphrase") if new else hidden("Passphrase"))
 
 
-def read_values(pairs: Sequence[str], fields: Sequence[models.CredentialField]) -> dict[str, str]:
+def read_values(pairs: Sequence[str], fields: Sequence[app_models.CredentialField]) -> dict[str, str]:
     """Plain values from `field=value` arguments.
 
     Raises:
         ConfigurationError: code `value-invalid` for an unknown field, or for a secret given as an argument.
     """
-    by_name: Mapping[str, models.CredentialField] = {field.name: field for field in fields}
+    by_name: Mapping[str, app_models.CredentialField] = {field.name: field for field in fields}
     values = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
@@ -127,7 +127,7 @@ def _given(descriptor: int | None) -> str:
         ) from None
 
 
-def _parse(text: str, wanted: Sequence[models.CredentialField]) -> dict[str, SecretStr]:
+def _parse(text: str, wanted: Sequence[app_models.CredentialField]) -> dict[str, SecretStr]:
     names = {field.name for field in wanted}
     secrets = {}
     # Not splitlines: a secret may contain what that takes for the end of a line.

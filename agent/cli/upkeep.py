@@ -9,7 +9,7 @@ import typer
 from pydantic import SecretStr
 from rich.filesize import decimal
 
-from agent.api import models
+from agent.api import clearing_models, vault_models
 from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, YesOption, fail, say, show, table
 from agent.cli.questions import confirm
@@ -24,7 +24,7 @@ vault = typer.Typer(no_args_is_help=True, help="The vault: where secrets are kep
 
 
 def clear(
-    target: models.ClearTarget,
+    target: clearing_models.ClearTarget,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -91,8 +91,24 @@ def set_up(
     if kind == "passphrase":
         passphrase = _passphrase(stdin, descriptor, new=True)
     where = str(path.absolute()) if path is not None else None
-    choice = models.VaultSetUp(kind=kind, passphrase=passphrase, path=where, start_afresh=start_afresh)
+    choice = vault_models.VaultSetUp(kind=kind, passphrase=passphrase, path=where, start_afresh=start_afresh)
     state = ask(lambda client: client.set_up_vault(choice))
+    show(state, as_json, lambda: _show(state))
+
+
+@vault.command("change-source")
+def change_source(
+    kind: Annotated[str, typer.Argument(help="system, passphrase, key-file or systemd-credential.")],
+    path: Annotated[Path | None, typer.Option(help="Where the key file is, or shall be made.")] = None,
+    stdin: StdinOption = False,
+    descriptor: DescriptorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the key of the open vault come from elsewhere; all secrets stay. The same source again makes a new key."""
+    passphrase = _passphrase(stdin, descriptor, new=True) if kind == "passphrase" else None
+    where = str(path.absolute()) if path is not None else None
+    change = vault_models.VaultSourceChange(kind=kind, passphrase=passphrase, path=where)
+    state = ask(lambda client: client.change_vault_source(change))
     show(state, as_json, lambda: _show(state))
 
 
@@ -113,7 +129,7 @@ def _passphrase(stdin: bool, descriptor: int | None, *, new: bool) -> SecretStr:
         fail(error)
 
 
-def _show(state: models.Vault) -> None:
+def _show(state: vault_models.Vault) -> None:
     where = f" ({state.source.label})" if state.source is not None else ""
     say(f"Vault: {state.state}{where}. {state.cure}".rstrip())
     rows = [(one.kind, one.label, "yes" if one.works else "no", one.cure) for one in state.sources]

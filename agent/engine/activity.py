@@ -29,8 +29,8 @@ from agent.engine.packet_look import PacketLook
 from agent.engine.request_look import RequestLook
 from agent.engine.watch import Watch
 from agent.store.ledger import Ledger
+from agent.store.moments import to_milliseconds
 from agent.store.node_work import NodeWork
-from agent.store.tables import to_milliseconds
 
 
 class StageActivity:

@@ -11,10 +11,11 @@ from agent.domain.errors import FatalError, RecordError
 from agent.domain.packet import Packet
 from agent.domain.preview import Outcome, PreviewedRecord
 from agent.domain.processflow import HaltNode, PostNode, Processflow, Stage
-from agent.engine.carrying import is_plain, with_ids
+from agent.engine.arrivals import with_ids
 from agent.engine.delays import Delays
 from agent.engine.differences import differences
 from agent.engine.load import Load
+from agent.engine.plain_carrying import is_plain
 from agent.engine.preparation import fingerprint_of
 from agent.engine.prepared import Prepared, prepared
 from agent.engine.verdict import FailureLimit

@@ -15,7 +15,7 @@ from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.flow_test import FlowTest
 from agent.domain.processflow import Processflow
 from agent.domain.variables import VariableValue
-from agent.engine.carrying import with_ids
+from agent.engine.arrivals import with_ids
 from agent.engine.load import Load
 from agent.engine.record_differences import decoded, differences
 from agent.engine.variable_values import VariableValues

@@ -10,7 +10,7 @@ from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Row
 from agent.domain.processflow import PostNode, Processflow, Stage
 from agent.domain.run_plan import Retry
-from agent.engine.carrying import with_ids
+from agent.engine.arrivals import with_ids
 from agent.engine.load import Load
 from agent.engine.plans import ask, check_by_id, planned
 from agent.engine.preparation import fingerprint_of

@@ -11,18 +11,42 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from agent.connectors.contract import ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.engine.blame import blame
-from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
+from agent.engine.progress import Progress
 from agent.engine.reading import Readable
 
 _QUEUED_PACKETS = 1
+
+
+class Carrying(Protocol):
+    """Writes and books the packets of one stage, in order."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run has come."""
+        ...
+
+    @property
+    def merges(self) -> bool:
+        """Whether records may have to wait for others."""
+        ...
+
+    @property
+    def holds(self) -> bool:
+        """Whether records wait for others: stopping now would mean to read them again."""
+        ...
+
+    async def carry(self, ready: Ready) -> None:
+        """Do everything that is to be done with a packet, and note that it is done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +78,7 @@ class Pipeline:
         source: Readable,
         node: str,
         preparation: Preparation,
-        carrier: Carrier,
+        carrier: Carrying,
         control: RunControl,
         journal: RunJournal,
         time_is_up: Callable[[], bool],
@@ -111,7 +135,7 @@ class Pipeline:
     async def _next(self, packets: AsyncIterator[Packet]) -> Packet:
         begun = time.perf_counter()
         packet = await _next(packets)
-        self._carrier.waited(time.perf_counter() - begun)
+        self._carrier.progress.waited(time.perf_counter() - begun)
         return packet
 
     async def _map(self) -> None:

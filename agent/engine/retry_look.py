@@ -17,6 +17,8 @@ from agent.store.retry_policies import RetryProgress
 _LONGEST_INTERVAL = timedelta(hours=26)
 """No policy waits longer. A next time further away was reckoned with a clock that has been put back since."""
 
+HELD_UP = "Its failed records should have been tried again and were not"
+
 
 @dataclass(frozen=True, slots=True)
 class RetryWorld:
@@ -42,17 +44,22 @@ def look_at_retry(
     policy: RetryPolicy, anchor: datetime, progress: RetryProgress, world: RetryWorld
 ) -> tuple[RetryProgress, bool]:
     """What is to be written down, and whether a retry is to be started with it."""
+    waited = progress.due
     if progress.next_at <= world.now:
         progress = replace(progress, next_at=_next(policy, anchor, world.now), due=True)
     elif progress.next_at - world.now > _LONGEST_INTERVAL:
         progress = replace(progress, next_at=_next(policy, anchor, world.now))
     if not world.deployed:
-        return replace(progress, due=False), False
+        return replace(progress, due=False, alert=""), False
+    if not world.hindrance:
+        progress = replace(progress, alert="")
+    elif waited:  # at the second look: the agent may be about to start
+        progress = replace(progress, alert=f"{HELD_UP}: {world.hindrance}.")
     if not progress.due or world.hindrance or world.busy:
         return progress, False
     if not world.ripe():
-        return replace(progress, due=False, alert=""), False
-    return replace(progress, due=False, runs=progress.runs + 1, alert=""), True
+        return replace(progress, due=False), False
+    return replace(progress, due=False, runs=progress.runs + 1), True
 
 
 def _next(policy: RetryPolicy, anchor: datetime, after: datetime) -> datetime:

@@ -19,7 +19,7 @@ from agent.domain.run_plan import Normal, Replay, Resend, Retry, RuntimeFilter
 from agent.engine.activity import StageActivity
 from agent.engine.bindings import Bindings
 from agent.engine.blame import blaming
-from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError, filter_memory, is_plain
+from agent.engine.carrying import Carrier, HaltedError, InterruptedHoldError
 from agent.engine.chosen import Chosen
 from agent.engine.control import RunControl
 from agent.engine.correcting import unpacked
@@ -28,10 +28,13 @@ from agent.engine.event_answers import Answering, Answers
 from agent.engine.journal import RunJournal
 from agent.engine.load import Load
 from agent.engine.pipeline import Pipeline
+from agent.engine.plain_carrying import PlainCarrier, is_plain
 from agent.engine.plans import Asked, ask, check_by_id, filters_of, planned, takes_part, writes_again
 from agent.engine.preparation import Preparation, Ready
+from agent.engine.progress import Progress, filter_memory
 from agent.engine.reading import Readable, opened
 from agent.engine.rereading import Rereading, retry_clauses
+from agent.engine.sinks import Sinks
 from agent.engine.variable_values import Booked, FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
@@ -103,7 +106,7 @@ class Stages:
         """Read once, as far as the slice goes. Returns whether the read came to its end."""
         ledger, row = self.parts.ledger, self.row
         async with AsyncExitStack() as stack:
-            sinks: dict[str, Delivery] = {}
+            deliveries: dict[str, Delivery] = {}
             streams: dict[str, int] = {}
             records: list[int] = []
             # One for all: what counts is how many records of the run fail, wherever that is.
@@ -120,15 +123,15 @@ class Stages:
                         )
                     )
                 streams[post.id] = self._stream(post)
-                sinks[post.id] = Delivery(
+                deliveries[post.id] = Delivery(
                     destination=connection, target=self._target(post), ledger=ledger, run=row.id,
                     stream=streams[post.id], number=0, journal=self.journal, node=post.id, clock=self.parts.clock,
                     limit=limit, rivals=[self._stream(other) for other in stage.posts if _rivals(post, other)],
                 )  # fmt: skip
                 ledger.cursor(run=row.id, stream=streams[post.id])
                 with blaming(post.id):
-                    await sinks[post.id].settle()
-                sinks[post.id].continue_from(ledger.cursor(run=row.id, stream=streams[post.id]).number)
+                    await deliveries[post.id].settle()
+                deliveries[post.id].continue_from(ledger.cursor(run=row.id, stream=streams[post.id]).number)
                 records.append(connection.packet_records(post.schema, post.action))
             cursor = self._cursor(stage.source)
             if cursor.finished:
@@ -143,13 +146,18 @@ class Stages:
             asked_with = filter_memory(cursor) if begun else values.remembered(filters_of(stage.source, plan))
             walker = Walker(stage, self.vocabulary, values, activity.watch(number=cursor.number))
             chosen = Chosen(stage, partial(self.parts.runs.chosen_at, row.id)) if isinstance(plan, Retry) else None
+            sinks = Sinks(deliveries, streams, activity.watch(number=cursor.number))
+            progress = Progress(
+                source=stage.source, sinks=sinks, ledger=ledger, run=row.id, stream=self._stream(stage.source),
+                cursor=cursor, clock=self.parts.clock, journal=self.journal, filter_values=asked_with,
+                moves_bookmark=isinstance(plan, Normal),
+            )  # fmt: skip
+            plain = is_plain(stage) and chosen is None and not writes_again(plan)
             carrier = Carrier(
-                stage=stage, walker=walker, sinks=sinks, streams=streams, ledger=ledger, run=row.id,
-                source_stream=self._stream(stage.source), cursor=cursor, clock=self.parts.clock, control=self.control,
-                journal=self.journal, inner_done=lambda halt: self._is_done(stage.inner[halt]),
-                answering=Answering(self.parts.answers, row.flow, cursor.position),
-                watch=activity.watch(number=cursor.number), moves_bookmark=isinstance(plan, Normal),
-                again=writes_again(plan), chosen=chosen, filter_values=asked_with,
+                stage=stage, walker=walker, sinks=sinks, progress=progress, ledger=ledger, clock=self.parts.clock,
+                control=self.control, inner_done=lambda halt: self._is_done(stage.inner[halt]),
+                answering=Answering(self.parts.answers, row.flow, cursor.position), again=writes_again(plan),
+                chosen=chosen,
             )  # fmt: skip
             if isinstance(plan, Resend):
                 return await self._send(stage, plan, carrier, activity)
@@ -161,7 +169,6 @@ class Stages:
                     ),
                     missing=lambda ids: self._tell_missing(stage.source, ids),
                 )  # fmt: skip
-            plain = is_plain(stage) and chosen is None and not writes_again(plan)
             preparation = Preparation(
                 walker=walker, ledger=ledger, stream=streams[stage.posts[0].id] if plain else None,
                 version=row.version,
@@ -172,15 +179,15 @@ class Stages:
                 asked = self._asked(stage.source, cursor, min(records, default=_PACKET_RECORDS), texts)
             pipeline = Pipeline(
                 source=self._source(stage, source, texts), node=stage.source.id, preparation=preparation,
-                carrier=carrier,
+                carrier=PlainCarrier(progress, sinks) if plain else carrier,
                 control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return self._worked(stage, carrier, activity, ended=await pipeline.run(asked.request))
+            return self._worked(stage, progress, activity, ended=await pipeline.run(asked.request))
 
-    def _worked(self, stage: Stage, carrier: Carrier, activity: StageActivity, *, ended: bool) -> bool:
+    def _worked(self, stage: Stage, progress: Progress, activity: StageActivity, *, ended: bool) -> bool:
         """Note what was worked on a stage in this slice; returns whether its read came to its end."""
-        self.parts.ledger.note_work(self.row.id, carrier.unbooked_work())
+        self.parts.ledger.note_work(self.row.id, progress.unbooked_work())
         if ended and self._cursor(stage.source).finished:
             activity.ended()
         return ended
@@ -196,7 +203,7 @@ class Stages:
             load, None, read=0, unchanged=0, position={}, bookmark=StoredBookmark(None, {}), variables=Booked()
         )
         await self.control.unless_cancelled(carrier.carry(ready, straight_to=post))
-        return self._worked(stage, carrier, activity, ended=not self.control.cancelled())
+        return self._worked(stage, carrier.progress, activity, ended=not self.control.cancelled())
 
     def _tell_missing(self, get: GetNode, ids: Sequence[str]) -> None:
         for one in ids:

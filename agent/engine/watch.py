@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from agent.engine.blame import blaming
 from agent.engine.load import Load
 from agent.engine.packet_look import PacketLook
+from agent.store.moments import to_milliseconds
 from agent.store.node_work import NodeWork
-from agent.store.tables import to_milliseconds
 
 
 @dataclass(slots=True)

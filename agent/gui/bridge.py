@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from agent.api import models
+from agent.api import live_models
 from agent.domain.errors import AgentError, FatalError
 from agent.gui.calls import Work
 from agent.gui.io_thread import IoThread
@@ -27,7 +27,7 @@ class Bridge(QObject):
     """Signals and calls. Close it before the application ends."""
 
     happened = Signal(object)
-    """A `models.Event`, at most one paint late."""
+    """A `live_models.Event`, at most one paint late."""
     link_changed = Signal(object)
     """A `Link`."""
     call_failed = Signal(object)
@@ -46,7 +46,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self.link = Link(LinkState.CONNECTING)
         self._closed = False
-        self._events: deque[models.Event] = deque()
+        self._events: deque[live_models.Event] = deque()
         self._flush = QTimer(self, singleShot=True, interval=_EVENT_PAINT_MILLISECONDS)
         self._flush.timeout.connect(self._deliver_events)
         self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
@@ -93,7 +93,7 @@ class Bridge(QObject):
     def _post_link(self, link: Link) -> None:
         self._post(lambda: self._on_link(link))
 
-    def _post_event(self, event: models.Event) -> None:
+    def _post_event(self, event: live_models.Event) -> None:
         self._post(lambda: self._on_event(event))
 
     def _post(self, deliver: Callable[[], object]) -> None:
@@ -108,7 +108,7 @@ class Bridge(QObject):
         self.link = link
         self.link_changed.emit(link)
 
-    def _on_event(self, event: models.Event) -> None:
+    def _on_event(self, event: live_models.Event) -> None:
         self._events.append(event)
         if not self._flush.isActive():
             self._flush.start()
@@ -176,14 +176,14 @@ class _Call(Generic[T]):
             self._done(answer)
 
 
-def _newest_of_each(events: list[models.Event]) -> list[models.Event]:
+def _newest_of_each(events: list[live_models.Event]) -> list[live_models.Event]:
     """Drop events that a later one of the same thing makes superfluous; keep the order of the rest."""
-    newest: dict[tuple[models.EventKind, object], models.Event] = {}
+    newest: dict[tuple[live_models.EventKind, object], live_models.Event] = {}
     for event in events:
         key: object = event.id
-        if event.kind in (models.EventKind.RUN, models.EventKind.VALIDATION):
+        if event.kind in (live_models.EventKind.RUN, live_models.EventKind.VALIDATION):
             key = event.data.get("id", event.id)
-        elif event.kind in (models.EventKind.LOG, models.EventKind.ENVIRONMENT):
+        elif event.kind in (live_models.EventKind.LOG, live_models.EventKind.ENVIRONMENT):
             key = None
         newest.pop((event.kind, key), None)
         newest[(event.kind, key)] = event
@@ -203,7 +203,7 @@ async def _make_link(
     connect: Connect,
     session: str | None,
     report: Callable[[Link], object],
-    on_event: Callable[[models.Event], object],
+    on_event: Callable[[live_models.Event], object],
     first_delay_seconds: float,
 ) -> ServiceLink:
     return ServiceLink(

@@ -1,16 +1,19 @@
-"""What several panels show, asked for once and kept up to date by events: processflows, configurations, apps. No Qt."""
+"""What several panels show, asked for once and kept up to date by events: processflows, configurations, apps,
+alerts. No Qt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from agent.api import models
-from agent.api.models import EventKind
+from agent.api import app_models, configuration_models, flow_models, live_models, run_models
+from agent.api.alert_models import Alerts
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls, Work
 
 T = TypeVar("T")
+_NO_ALERTS = Alerts(items=[], unacknowledged=0)
 
 
 class Catalog:
@@ -18,15 +21,17 @@ class Catalog:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self.flows: list[models.Flow] = []
-        self.configurations: list[models.Configuration] = []
-        self.apps: list[models.App] = []
+        self.flows: list[flow_models.Flow] = []
+        self.configurations: list[configuration_models.Configuration] = []
+        self.apps: list[app_models.App] = []
+        self.alerts = _NO_ALERTS
         self.listeners: list[Callable[[], object]] = []
         self._flows = _Question(calls, lambda client: client.flows(), self._on_flows, self._tell)
         self._configurations = _Question(
             calls, lambda client: client.configurations(), self._on_configurations, self._tell
         )
         self._apps = _Question(calls, lambda client: client.apps(), self._on_apps, self._tell)
+        self._alerts = _Question(calls, lambda client: client.alerts.all(), self.take_alerts, self._tell)
 
     @property
     def loaded(self) -> bool:
@@ -43,13 +48,18 @@ class Catalog:
         for question in self._questions:
             question.ask()
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """Take a change over, or ask again where the event does not say enough."""
         if event.kind is EventKind.RUN:
             try:
-                self._on_run(models.Run.model_validate(event.data))
+                self._on_run(run_models.Run.model_validate(event.data))
             except ValueError:
                 self.refresh()
+        elif event.kind is EventKind.ALERTS:
+            try:
+                self.take_alerts(Alerts.model_validate(event.data))
+            except ValueError:
+                self._alerts.ask()
         elif event.kind in (EventKind.FLOW, EventKind.CONFIGURATION):
             self.refresh()
 
@@ -58,9 +68,9 @@ class Catalog:
         self._calls.cancel_all()
         for question in self._questions:
             question.forget()
-        self.flows, self.configurations, self.apps = [], [], []
+        self.flows, self.configurations, self.apps, self.alerts = [], [], [], _NO_ALERTS
 
-    def flow(self, name: str) -> models.Flow | None:
+    def flow(self, name: str) -> flow_models.Flow | None:
         """A processflow by name."""
         return next((flow for flow in self.flows if flow.name == name), None)
 
@@ -73,15 +83,24 @@ class Catalog:
         """What an app is called on screen."""
         return next((app.name for app in self.apps if app.id == app_id), app_id)
 
-    def configuration(self, configuration_id: str) -> models.Configuration | None:
+    def configuration(self, configuration_id: str) -> configuration_models.Configuration | None:
         """A configuration by id."""
         return next((one for one in self.configurations if one.id == configuration_id), None)
 
-    @property
-    def _questions(self) -> tuple[_Question[list[models.Flow]], _Question[Any], _Question[Any]]:
-        return self._flows, self._configurations, self._apps
+    def acknowledged(self, alert_id: str) -> bool:
+        """Whether somebody has seen an alert, and its cause is as it was then."""
+        return any(one.id == alert_id and one.acknowledged_at is not None for one in self.alerts.items)
 
-    def _on_run(self, run: models.Run) -> None:
+    def take_alerts(self, alerts: Alerts) -> None:
+        """They are so now."""
+        self.alerts = alerts
+        self._on_part()
+
+    @property
+    def _questions(self) -> tuple[_Question[Any], ...]:
+        return self._flows, self._configurations, self._apps, self._alerts
+
+    def _on_run(self, run: run_models.Run) -> None:
         flow = self.flow(run.flow)
         if flow is None:
             self._flows.ask()
@@ -95,15 +114,15 @@ class Catalog:
         self.flows = [changed if one.name == flow.name else one for one in self.flows]
         self._tell()
 
-    def _on_flows(self, flows: list[models.Flow]) -> None:
+    def _on_flows(self, flows: list[flow_models.Flow]) -> None:
         self.flows = sorted(flows, key=lambda flow: (flow.title or flow.name).casefold())
         self._on_part()
 
-    def _on_configurations(self, configurations: list[models.Configuration]) -> None:
+    def _on_configurations(self, configurations: list[configuration_models.Configuration]) -> None:
         self.configurations = sorted(configurations, key=lambda one: one.name.casefold())
         self._on_part()
 
-    def _on_apps(self, apps: list[models.App]) -> None:
+    def _on_apps(self, apps: list[app_models.App]) -> None:
         self.apps = apps
         self._on_part()
 

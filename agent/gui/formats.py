@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from agent.api import models
+from agent.api import run_models
 from agent.domain.errors import AgentError
 
 DASH = "–"
@@ -86,7 +86,7 @@ def took(length: timedelta) -> str:
     return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(length)
 
 
-def counts(found: models.Counts) -> str:
+def counts(found: run_models.Counts) -> str:
     """What a run did to its records, without the parts that are zero."""
     parts = [f"{number(found.read)} read"]
     for amount, word in (
@@ -100,7 +100,7 @@ def counts(found: models.Counts) -> str:
     return " · ".join(parts)
 
 
-def progress(run: models.Run, now: datetime) -> str:
+def progress(run: run_models.Run, now: datetime) -> str:
     """How far a run is: its counts, for how long, and how fast once that can be told."""
     parts = [counts(run.counts)]
     seconds = (now - run.started_at).total_seconds() if run.started_at else 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
-from agent.api import models
+from agent.api import live_models
 from agent.domain.errors import AgentError, FatalError, TransientError
 
 if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
@@ -55,7 +55,7 @@ class ServiceLink:
         *,
         session: str | None,
         report: Callable[[Link], object],
-        on_event: Callable[[models.Event], object],
+        on_event: Callable[[live_models.Event], object],
         first_delay_seconds: float = _FIRST_DELAY_SECONDS,
     ) -> None:
         self.session = session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.api import models
+from agent.api import live_models, operator_models, service_models
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
 from agent.gui.service_link import Link, LinkState
@@ -27,10 +27,10 @@ class WindowView(Protocol):
     def show_sign_in(self, *, first: bool, machine: str, reason: str = "") -> None:
         """Ask for the operator; `reason` says why again."""
 
-    def show_agent(self, session: models.Session) -> None:
+    def show_agent(self, session: operator_models.Session) -> None:
         """Show the panels."""
 
-    def show_state(self, state: models.ServiceState) -> None:
+    def show_state(self, state: service_models.ServiceState) -> None:
         """Environment, vault, demo."""
 
     def show_lost(self, error: AgentError | None) -> None:
@@ -48,7 +48,7 @@ class SessionPresenter:
         view: WindowView,
         calls: Calls,
         *,
-        session: models.Session | None,
+        session: operator_models.Session | None,
         use_session: Callable[[str | None], object],
         renew: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -56,7 +56,7 @@ class SessionPresenter:
         self._renew = renew
         self._asked: Call | None = None
         self.session = session
-        self.state: models.ServiceState | None = None
+        self.state: service_models.ServiceState | None = None
 
     def on_link(self, link: Link) -> None:
         """The connection came, went, or is being made."""
@@ -69,12 +69,12 @@ class SessionPresenter:
             else:
                 self._view.show_lost(link.error)
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """The environment changed: its event carries the whole state."""
-        if event.kind is not models.EventKind.ENVIRONMENT:
+        if event.kind is not live_models.EventKind.ENVIRONMENT:
             return
         try:
-            self._on_changed(models.ServiceState.model_validate(event.data))
+            self._on_changed(service_models.ServiceState.model_validate(event.data))
         except ValueError:
             self.refresh_state()
 
@@ -82,12 +82,12 @@ class SessionPresenter:
         """Ask for the state again; panels that change it call this."""
         self._calls.start(lambda client: client.state(), self._on_changed, lambda _: None)
 
-    def adopt(self, session: models.Session) -> None:
+    def adopt(self, session: operator_models.Session) -> None:
         """Somebody is signed in already."""
         self.session = session
         self._use_session(session.token)
 
-    def on_signed_in(self, session: models.Session) -> None:
+    def on_signed_in(self, session: operator_models.Session) -> None:
         """An operator signed in."""
         self.adopt(session)
         self._view.show_agent(session)
@@ -119,7 +119,7 @@ class SessionPresenter:
             self._asked.cancel()
         self._asked = self._calls.start(lambda client: client.state(), self._on_first_state, self._on_no_state)
 
-    def _on_first_state(self, state: models.ServiceState) -> None:
+    def _on_first_state(self, state: service_models.ServiceState) -> None:
         self._asked = None
         if self.session is None:
             self.state = state
@@ -129,7 +129,7 @@ class SessionPresenter:
         self._on_changed(state)
         self._view.refresh_panels()
 
-    def _on_changed(self, state: models.ServiceState) -> None:
+    def _on_changed(self, state: service_models.ServiceState) -> None:
         self.state = state
         if self.session is not None:
             self._view.show_state(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
-from agent.api import models
+from agent.api import service_models
 from agent.gui import formats, tones
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
@@ -54,11 +54,15 @@ class SideBar(QFrame):
         if walking:
             self.buttons[index].setFocus()
 
+    def show_count(self, index: int, count: int) -> None:
+        """Say at a panel's button how many things wait there."""
+        self.buttons[index].show_count(count)
+
     def _on_step(self, index: int) -> None:
         if 0 <= index < len(self.buttons):
             self.chosen.emit(index)
 
-    def show_state(self, state: models.ServiceState, operator: str) -> None:
+    def show_state(self, state: service_models.ServiceState, operator: str) -> None:
         """Say where we are and whether the environment runs."""
         self._machine.show_text(f"on {state.machine}")
         self._environment.show_state(state.environment.value, tones.ENVIRONMENT[state.environment])

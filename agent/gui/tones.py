@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from agent.api.models import AppStatus, ConfigurationState, EnvironmentState, LogLevel
+from agent.api.app_models import AppStatus
+from agent.api.configuration_models import ConfigurationState
+from agent.api.log_models import LogLevel
+from agent.api.service_models import EnvironmentState
 from agent.domain.packet import SyncState
 from agent.domain.preview import Outcome
 from agent.domain.run import RunState

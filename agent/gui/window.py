@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray, QSettings, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import operator_models, service_models
 from agent.domain.errors import AgentError
 from agent.gui import resources
 from agent.gui.panel import Panel, Presenter
@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.sign_in.show_form(first=first, machine=machine, reason=reason)
         self._title(machine)
 
-    def show_agent(self, session: models.Session) -> None:
+    def show_agent(self, session: operator_models.Session) -> None:
         """Show the panels."""
         self._operator = session.name
         if self._root.currentWidget() is not self._agent:
@@ -92,7 +92,7 @@ class MainWindow(QMainWindow):
             self._allow_agent(allowed=True)
             self.show_panel(0)
 
-    def show_state(self, state: models.ServiceState) -> None:
+    def show_state(self, state: service_models.ServiceState) -> None:
         """Environment, vault, demo."""
         self._title(state.machine)
         self.sidebar.show_state(state, self._operator)

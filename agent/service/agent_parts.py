@@ -13,94 +13,40 @@ from datetime import UTC, datetime
 from functools import partial
 
 from agent import __version__
-from agent.api import models
+from agent.api import live_models, service_models
 from agent.api.folders import Folders
-from agent.connectors.registry import connectors
-from agent.domain.errors import AgentError, FatalError, NotFoundError
-from agent.engine.bindings import Bindings
-from agent.engine.runner import Parts, Runner
-from agent.engine.vocabularies import Vocabularies
+from agent.domain.errors import AgentError
 from agent.service import answers
-from agent.service.alerts import AlertDesk
-from agent.service.bookmarks import Bookmarks
-from agent.service.chosen_bindings import UNBOUND, BindingChoice
+from agent.service.basics import Basics
 from agent.service.clearing import Clearing
-from agent.service.companions import Companions
-from agent.service.compiled import CompiledFlows
-from agent.service.configuration_checks import ConfigurationChecks
-from agent.service.configurations import Configurations
-from agent.service.correcting import Correcting, Reading
-from agent.service.cures import Cures
+from agent.service.configuration_parts import ConfigurationParts
 from agent.service.deployment_parts import DeploymentParts
-from agent.service.diagnosis import Diagnosis
-from agent.service.disk_room import short_of_room
-from agent.service.environment import Environment
-from agent.service.event_answers import EventAnswers
+from agent.service.engine_parts import EngineParts
 from agent.service.event_parts import EventParts
-from agent.service.events import Hub
-from agent.service.filter_templates import FilterTemplates
-from agent.service.flows import Flows
-from agent.service.functions import FunctionLibrary
 from agent.service.history import History
 from agent.service.housekeeping import Housekeeping
-from agent.service.journal import LogHandler, ServiceJournal
-from agent.service.late_binding import LateBinding
-from agent.service.log_access import LogAccess
-from agent.service.lookups import LookupTables
+from agent.service.journal import LogHandler
+from agent.service.library_parts import LibraryParts
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
-from agent.service.own_database import OwnDatabase
 from agent.service.preview_plans import PreviewParts
 from agent.service.previews import Previews
-from agent.service.record_jobs import RecordJobs
-from agent.service.records import Records
-from agent.service.reruns import Reruns
-from agent.service.retrying import Retrying
-from agent.service.runs import Runs
-from agent.service.scheduler import Scheduler, hindrance_of
-from agent.service.schedules import Schedules
-from agent.service.secrets import Secrets
+from agent.service.record_parts import RecordParts
+from agent.service.run_parts import RunParts
 from agent.service.settings_desk import SettingsDesk
 from agent.service.snapshots import Snapshots
-from agent.service.trips import Trips
-from agent.service.validations import Validations
-from agent.service.variables import Variables
-from agent.service.worker import Worker
-from agent.store.alerts import AlertStore
-from agent.store.audit import Audit
-from agent.store.bookmarks import BookmarkStore
-from agent.store.configurations import ConfigurationStore
-from agent.store.corrections import Corrections
-from agent.store.deployments import DeploymentStore
-from agent.store.events import EventStore
-from agent.store.filter_templates import FilterTemplateStore
-from agent.store.functions import FunctionStore
-from agent.store.key_values import KeyValues
 from agent.store.keysources.passphrase import Passphrase
-from agent.store.ledger import Ledger
 from agent.store.log_entries import LogLevel, LogLine
 from agent.store.logs import LogStore
-from agent.store.lookups import LookupStore
 from agent.store.operators import OperatorStore
 from agent.store.passwords import Passwords
 from agent.store.past import Past
 from agent.store.preview_files import PreviewFolder
 from agent.store.redaction import Redactor
-from agent.store.retry_policies import RetryPolicies
-from agent.store.runs import RunStore
-from agent.store.schedules import ScheduleStore
-from agent.store.sealing import Sealer
-from agent.store.settings import Settings
 from agent.store.snapshots import Snapshots as SnapshotStore
-from agent.store.sync_edits import SyncEdits
-from agent.store.sync_info import SyncInfo
-from agent.store.trips import TripStore
-from agent.store.variables import VariableStore
 from agent.store.vault import VaultState
-from agent.store.vault_keeper import VaultKeeper
 
 DRAIN_SECONDS = 30.0
-_INSTALLATION = "installation"
 
 
 def utc_now() -> datetime:
@@ -142,198 +88,65 @@ class AgentParts:
             raise
 
     def _assemble(self, environ: Mapping[str, str], redactor: Redactor) -> None:
-        folders = self.folders
-        keeper = VaultKeeper(
-            vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
-        )
-        self.secrets = Secrets(keeper, redactor)
-        self.own_database = OwnDatabase(folders, self.secrets, lost=self._database_lost, tell=self._say)
-        self.database = self.own_database.open(self._ending)
-        self.settings = Settings(KeyValues(self.database, "settings"))
-        configurations = ConfigurationStore(self.database)
-        deployments, runs = DeploymentStore(self.database), RunStore(self.database, redact=redactor.redact)
-        schedules, retries = ScheduleStore(self.database), RetryPolicies(self.database)
-        sync_info = SyncInfo(self.database)
-        self._runs, self._configurations, self._deployments = runs, configurations, deployments
-        variables = self._variable_store = VariableStore(self.database, Sealer(self.secrets))
-        self.hub = Hub(describe_run=self._describe_run, describe_log=self._describe_log)
-        self.diagnosis = Diagnosis(
-            self.settings, default_folder=folders.packets, samples_folder=folders.samples, redactor=redactor,
-            failed=self._packets_failed,
+        basics = self._basics = Basics(
+            self.folders, logs=self.logs, redactor=redactor, environ=environ, clock=self._clock, tripped=self._tripped,
+            ending=self._ending,
         )  # fmt: skip
-        self._ending.callback(self.diagnosis.close)
-        self.journal = ServiceJournal(self.logs, self.diagnosis, self.hub.run_changed)
-        found = connectors()
-        compiled, choice = CompiledFlows(configurations, found), BindingChoice(configurations, deployments, found)
-        bindings = Bindings(configurations=configurations, secrets=self.secrets, connectors=found)
-        library, lookups = FunctionStore(self.database), LookupStore(self.database)
-        vocabularies = Vocabularies(library, lookups)
-        self.functions, self.lookups = (
-            FunctionLibrary(store=library, deployments=deployments, clock=self._clock),
-            LookupTables(store=lookups, deployments=deployments, clock=self._clock),
-        )
-        trips, senders = TripStore(self.database, redact=redactor.redact, changed=self._tripped), EventAnswers()
-        runner = Runner(
-            Parts(
-                deployments=deployments,
-                runs=runs,
-                ledger=Ledger(self.database, redact=redactor.redact),
-                bindings=bindings,
-                trips=trips,
-                journal=self.journal,
-                clock=self._clock,
-                parse=compiled.get,
-                events=EventStore(self.database),
-                answers=senders,
-                vocabulary=vocabularies.of,
-                variables=variables,
-            )
-        )
-        self.worker = Worker(
-            runner=runner,
-            runs=runs,
-            database=self.own_database.engine_place,
-            executor_id=self._installation(),
-            changed=self.environment_changed,
-        )
-        self.environment = Environment(
-            self.worker,
-            enabled=lambda: self.settings.switch("enable_environment"),
-            secrets_ready=self._secrets_ready,
-            changed=self.environment_changed,
-        )
+        self.database, self.settings, self.secrets = basics.database, basics.settings, basics.secrets
+        self.own_database = basics.own_database
+        self.hub, self.journal, self.log, self.diagnosis = basics.hub, basics.journal, basics.log, basics.diagnosis
+        engine = EngineParts(basics, changed=self.environment_changed)
+        self.worker, self.environment = engine.worker, engine.environment
+        connected = ConfigurationParts(basics, engine, changed=self._wake)
+        self.configurations, self.validations = connected.configurations, connected.validations
+        self.late_binding, self.trips = connected.late_binding, connected.trips
+        library = LibraryParts(basics, engine)
+        self.functions, self.lookups = library.functions, library.lookups
+        self.variables, self.filter_templates = library.variables, library.filter_templates
+        started = RunParts(
+            basics, engine, connected, templates=self.filter_templates, zone=machine_zone(environ),
+            changed=self._wake,
+        )  # fmt: skip
+        self.runs, self.reruns, self.retrying = started.runs, started.reruns, started.retrying
+        self.schedules, self.scheduler = started.schedules, started.scheduler
+        set_right = RecordParts(basics, engine, trips=self.trips, runs=self.runs)
+        self.alerts, self.bookmarks = set_right.alerts, set_right.bookmarks
+        self.records, self.correcting = set_right.records, set_right.correcting
+        self.documents = DeploymentParts(basics, engine, connected, library, runs=started)
+        self.flows = self.documents.flows
+        self.events = EventParts(basics, engine, runs=self.runs, hindrances=connected.hindrances)
+        self._assemble_upkeep(engine, library)
+        self._starting = threading.Thread(target=self._start, name="start", daemon=True)
+
+    def _assemble_upkeep(self, engine: EngineParts, library: LibraryParts) -> None:
+        """Who may use the service, what it shows of its work, and what it clears away."""
+        basics = self._basics
+        self.operators = Operators(OperatorStore(self.database), Passwords())
         self.housekeeping = Housekeeping(
             database=self.database, diagnosis=self.diagnosis, settings=self.settings, journal=self.journal,
             clock=self._clock,
-        )  # fmt: skip
-        self.operators = Operators(OperatorStore(self.database), Passwords())
-        self.late_binding = LateBinding(
-            deployments=deployments, configurations=configurations, journal=self.journal, hub=self.hub,
-            clock=self._clock, faults=choice.faults, changed=self._wake_scheduler,
-        )  # fmt: skip
-        self.trips = Trips(
-            store=trips, deployments=deployments, waker=self.worker, journal=self.journal, changed=self._wake_scheduler
-        )
-        self.configurations = Configurations(
-            store=configurations, deployments=deployments, secrets=self.secrets, connectors=found, trips=self.trips,
-            hub=self.hub, clock=self._clock, proven=self.late_binding.look,
-        )  # fmt: skip
-        self.validations = Validations(self.configurations, self.hub, self._clock, self.secrets.redact)
-        self.schedules = Schedules(
-            store=schedules, deployments=deployments, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
-            changed=self._wake_scheduler,
-            by_events=lambda flow: compiled.get(deployments.get(flow)).start.event is not None,
-        )  # fmt: skip
-        companions = Companions(self.functions, self.lookups)
-        self.flows = Flows(
-            deployments=deployments, configurations=configurations, runs=runs, sync_info=sync_info,
-            schedules=self.schedules, choice=choice, connectors=found, compiled=compiled, trips=self.trips,
-            vocabularies=vocabularies, library=self.functions, companions=companions, hub=self.hub, clock=self._clock,
-        )  # fmt: skip
-        self.runs = Runs(
-            store=runs, deployments=deployments, schedules=schedules, retries=retries, trips=self.trips,
-            queue=self.worker, environment=self.environment, hub=self.hub, require_bound=choice.require,
-            clock=self._clock,
-        )  # fmt: skip
-        self._assemble_desks(
-            redactor, deployments=deployments, runs=runs, schedules=schedules, sync_info=sync_info, compiled=compiled
-        )
-        self.variables, self.filter_templates = (
-            Variables(
-                store=variables, deployments=deployments, compiled=compiled, journal=self.journal, clock=self._clock
-            ),
-            FilterTemplates(store=FilterTemplateStore(self.database), connectors=found, clock=self._clock),
-        )
-        self.reruns, self.correcting = (
-            Reruns(
-                runs=self.runs, rows=runs, deployments=deployments, compiled=compiled, connectors=found,
-                templates=self.filter_templates,
-            ),
-            Correcting(
-                Reading(
-                    deployments=deployments, compiled=compiled, connections=bindings, vocabulary=vocabularies.of,
-                    variables=variables, past=partial(Past, self.database), sync_info=sync_info,
-                ),
-                store=Corrections(self.database), runs=self.runs, rows=runs,
-            ),
-        )  # fmt: skip
-        self.retrying = Retrying(
-            store=retries, deployments=deployments, compiled=compiled, runs=self.runs, rows=runs,
-            hindrance=lambda flow: hindrance_of(self.environment.state) or self._hindrances().get(flow, ""),
-            journal=self.journal, hub=self.hub, clock=self._clock, zone=machine_zone(environ),
-            changed=self._wake_scheduler,
-        )  # fmt: skip
-        self.documents = DeploymentParts(
-            self.database, deployments=deployments, configurations=configurations, choice=choice,
-            checks=ConfigurationChecks(self.validations, self.secrets), connectors=found, compiled=compiled,
-            vocabularies=vocabularies, companions=companions, functions=self.functions, lookups=self.lookups,
-            schedules=self.schedules, retrying=self.retrying, environment=self.environment,
-            late=self.late_binding, hub=self.hub, clock=self._clock, describe=self.flows.describe,
-        )  # fmt: skip
-        self.scheduler = Scheduler(
-            store=schedules, deployments=deployments, runs=self.runs, rows=runs, hub=self.hub, clock=self._clock,
-            state=lambda: self.environment.state, hindrances=self._hindrances, journal=self.journal,
-            retries=self.retrying.look,
-        )  # fmt: skip
-        self.events = EventParts(
-            database=self.database, answers=senders, deployments=deployments, parse=compiled.get, rows=runs,
-            runs=self.runs, hindrances=self._hindrances, environment=self.environment, secrets=self.secrets,
-            settings=self.settings, journal=self.journal, clock=self._clock,
         )  # fmt: skip
         self.desk = SettingsDesk(
             self.settings, environment=self.environment, logs=self.logs, diagnosis=self.diagnosis, hub=self.hub,
             events=self.events, housekeeping=self.housekeeping,
         )  # fmt: skip
         self.snapshots = Snapshots(
-            store=SnapshotStore(self.database), runs=runs, deployments=deployments, compiled=compiled,
-            diagnosis=self.diagnosis, clock=self._clock,
+            store=SnapshotStore(self.database), runs=basics.stores.runs, deployments=basics.stores.deployments,
+            compiled=engine.compiled, diagnosis=self.diagnosis, clock=self._clock,
         )  # fmt: skip
         self.previews = Previews(
             PreviewParts(
-                deployments=deployments, compiled=compiled, connectors=found, connections=bindings,
-                environment=self.environment, bind=self.flows.bindings, vocabularies=vocabularies,
-                companions=companions, trips=self.trips, variables=variables,
+                deployments=basics.stores.deployments, compiled=engine.compiled, connectors=engine.connectors,
+                connections=engine.connections, environment=self.environment, bind=self.flows.bindings,
+                vocabularies=engine.vocabularies, companions=library.companions, trips=self.trips,
+                variables=basics.stores.variables,
             ),
-            past=partial(Past, self.database), folder=PreviewFolder(folders.previews, redactor), hub=self.hub,
-            clock=self._clock, redact=redactor.redact,
+            past=partial(Past, self.database), folder=PreviewFolder(self.folders.previews, basics.redactor),
+            hub=self.hub, clock=self._clock, redact=basics.redactor.redact,
         )  # fmt: skip
-        self.log = LogAccess(self.logs)
         self.clearing = Clearing(
-            diagnosis=self.diagnosis,
-            previews=self.previews,
-            compiled=compiled,
-            vocabularies=vocabularies,
-            cache_folder=folders.cache,
-        )
-        self._starting = threading.Thread(target=self._start, name="start", daemon=True)
-
-    def _assemble_desks(
-        self,
-        redactor: Redactor,
-        *,
-        deployments: DeploymentStore,
-        runs: RunStore,
-        schedules: ScheduleStore,
-        sync_info: SyncInfo,
-        compiled: CompiledFlows,
-    ) -> None:
-        """What operators look into and set right by hand."""
-        audit = Audit(self.database)
-        jobs = RecordJobs(
-            edits=SyncEdits(self.database), runs=runs, audit=audit, clock=self._clock, redact=redactor.redact
-        )
-        self.alerts = AlertDesk(
-            store=AlertStore(self.database), trips=self.trips, deployments=deployments, schedules=schedules, runs=runs,
-            sync_info=sync_info, trouble=lambda: self.database.trouble,
-            room=partial(short_of_room, self.folders), hub=self.hub, clock=self._clock,
-        )  # fmt: skip
-        self.bookmarks = Bookmarks(
-            store=BookmarkStore(self.database), audit=audit, deployments=deployments, compiled=compiled,
-            clock=self._clock,
-        )  # fmt: skip
-        self.records = Records(
-            sync_info=sync_info, cures=Cures(deployments, compiled), jobs=jobs, deployments=deployments,
-            compiled=compiled,
+            diagnosis=self.diagnosis, previews=self.previews, compiled=engine.compiled,
+            vocabularies=engine.vocabularies, cache_folder=self.folders.cache,
         )  # fmt: skip
 
     def start(self) -> None:
@@ -371,9 +184,9 @@ class AgentParts:
             self._close(reason if drained else f"{reason} A run did not reach its checkpoint and goes on by itself.")
         return drained
 
-    def state(self) -> models.ServiceState:
+    def state(self) -> service_models.ServiceState:
         """What the service is and does."""
-        return models.ServiceState(
+        return service_models.ServiceState(
             version=__version__,
             pid=self.pid,
             started_at=self.started_at,
@@ -389,10 +202,10 @@ class AgentParts:
 
     def environment_changed(self) -> None:
         """Tell listeners what the service is and does now."""
-        self._wake_scheduler()
+        self._wake()
         if self.hub.heard:
             with suppress(AgentError):
-                self.hub.publish(models.EventKind.ENVIRONMENT, self.state())
+                self.hub.publish(live_models.EventKind.ENVIRONMENT, self.state())
 
     def vault_opened(self) -> None:
         """The vault was set up or unlocked: what waited for it goes on."""
@@ -423,13 +236,9 @@ class AgentParts:
 
     def _tripped(self, configuration_id: str) -> None:
         self.configurations.tripped(configuration_id)
-        self._wake_scheduler()
+        self._wake()
 
-    def _hindrances(self) -> dict[str, str]:
-        """Why processflows cannot run, of those that cannot."""
-        return {**self.trips.hindrances(), **dict.fromkeys(self._deployments.waiting(), UNBOUND)}
-
-    def _wake_scheduler(self) -> None:
+    def _wake(self) -> None:
         self.scheduler.wake()
         self.alerts.wake()
         self.events.wake()
@@ -451,59 +260,13 @@ class AgentParts:
         detail = f"{error.remedy} {error.detail}".strip()
         self.logs.append([LogLine(utc_now(), LogLevel.ERROR, error.message, detail=detail)])
 
-    def _say(self, text: str) -> None:
-        self.logs.append([LogLine(utc_now(), LogLevel.INFO, text)])
-
-    def _database_lost(self) -> None:
-        """Another agent has the database: end as in a crash, which every run can take, before anything is booked."""
-        self._tell(
-            FatalError(
-                "Another agent uses this agent's database now; this service has ended.",
-                code="database-taken",
-                remedy="Stop one of the two. Each agent needs a database of its own.",
-            )
-        )
-        self.logs.close()
-        os._exit(1)
-
     def _close(self, reason: str) -> None:
         with self._ending:
             self._ending.callback(self.history.ended, reason)
             self._ending.callback(self.logs.close)
             self._ending.callback(logging.getLogger().removeHandler, self._handler)
 
-    def _secrets_expected(self) -> bool:
-        return (
-            self.own_database.is_chosen
-            or any(row.secret_hints for row in self._configurations.all())
-            or self._variable_store.sealed_any()
-        )
-
-    def _secrets_ready(self) -> bool:
-        return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()
-
-    def _describe_run(self, run_id: str) -> models.Run | None:
-        try:
-            return answers.run(self._runs.get(run_id))
-        except NotFoundError:
-            return None
-
-    def _describe_log(self) -> models.LogBounds:
-        return self.log.bounds()
-
-    def _packets_failed(self, error: AgentError) -> None:
-        self.journal.write("warning", "Packets cannot be kept for diagnosis.", detail=str(error))
-
     def _last_line_at(self) -> datetime | None:
         _, last = self.logs.reader.bounds()
         lines = self.logs.reader.page(last, 1) if last else []
         return lines[-1].at if lines else None
-
-    def _installation(self) -> str:
-        """A name for this installation that never changes."""
-        memory = KeyValues(self.database, "service")
-        known = memory.load().get(_INSTALLATION)
-        if known is None:
-            known = os.urandom(8).hex()
-            memory.save(_INSTALLATION, known)
-        return known

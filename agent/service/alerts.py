@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.api.alert_models import Alert, AlertCode, Alerts
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError, NotFoundError
 from agent.domain.run import RunState
 from agent.service.disk_room import ShortOfRoom
 from agent.service.events import Hub
+from agent.service.looking import Looker
 from agent.service.trips import Trips
 from agent.store.alerts import AlertStore, Noted
-from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.deployments import DeploymentStore
+from agent.store.retry_policies import RetryPolicies
 from agent.store.runs import RunStore
 from agent.store.schedules import ScheduleStore
 from agent.store.sync_info import SyncInfo
@@ -64,6 +66,7 @@ class AlertDesk:
         trips: App Configurations that are refused.
         deployments: Only what is deployed needs anybody.
         schedules: What should have run and did not.
+        retries: What should have been tried again and was not.
         runs: How runs ended.
         sync_info: How many records failed.
         trouble: Why the agent cannot write down what it does, if it cannot.
@@ -79,6 +82,7 @@ class AlertDesk:
         trips: Trips,
         deployments: DeploymentStore,
         schedules: ScheduleStore,
+        retries: RetryPolicies,
         runs: RunStore,
         sync_info: SyncInfo,
         trouble: Callable[[], AgentError | None],
@@ -87,27 +91,29 @@ class AlertDesk:
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._trips, self._deployments, self._schedules = store, trips, deployments, schedules
-        self._runs, self._sync_info, self._hub, self._clock = runs, sync_info, hub, clock
+        self._retries, self._runs, self._sync_info, self._hub, self._clock = retries, runs, sync_info, hub, clock
         self._trouble, self._room = trouble, room
         self._looking = threading.Lock()
         self._told: Alerts | None = None
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._look_until_stopped, name="alerts", daemon=True)
+        self._looker = Looker(
+            self._look, name="alerts", again_seconds=_LOOK_SECONDS, rest_seconds=_LEAST_SECONDS,
+            fails=lambda error: _logger.warning(
+                "What needs a person cannot be found out now; trying again.", exc_info=error
+            ),
+            heals=lambda: _logger.info("What needs a person can be found out again."), stop_seconds=_STOP_SECONDS,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looker.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_SECONDS)
+        self._looker.stop()
 
     def wake(self) -> None:
         """Something may have changed. Callable from any thread."""
-        self._wake.set()
+        self._looker.wake()
 
     def all(self) -> Alerts:
         """Everything that needs a person now; whoever listens hears of what is new."""
@@ -142,30 +148,27 @@ class AlertDesk:
             raise NotFoundError("This alert is gone.", code="alert-not-found", remedy="Its cause was mended.")
         return self.all()
 
-    def _causes(self) -> Iterator[_Cause]:
+    def _storage(self) -> Iterator[_Cause]:
+        """What keeps the agent from writing down what it does, or soon will."""
         if (trouble := self._trouble()) is not None:
-            yield _Cause(AlertCode.DATABASE, trouble.code, trouble.message, trouble.remedy, "log")
+            yield _Cause(AlertCode.DATABASE, trouble.code, trouble.message, trouble.remedy, "")
         for short in self._room():
             left = f"Only {short.free_bytes / 1e6:,.0f} MB are left"
             yield _Cause(
                 AlertCode.DISK, short.what, f"{left} on the disk with the agent's {short.what}: {short.folder}",
                 "Make room, for instance with Agent → Clear Temp. While it is full, runs wait, and then go on.",
-                "log",
+                "",
             )  # fmt: skip
-        deployed = {one.flow: one for one in self._deployments.active()}
-        held_up = self._trips.hindrances()
+
+    def _causes(self) -> Iterator[_Cause]:
+        yield from self._storage()
+        deployed = self._deployments.bindings()
         yield from self._tripped(deployed)
-        for row in self._schedules.all():
-            # Where a configuration has tripped, that is what has to be mended.
-            if row.progress.alert and row.flow in deployed and row.flow not in held_up:
-                yield _Cause(
-                    AlertCode.SCHEDULE_HELD, row.flow, f"{row.flow}: {row.progress.alert}",
-                    "Look at its schedule, and at what kept it from running.", f"schedule:{row.flow}", row.flow,
-                    measure=row.progress.alert,
-                )  # fmt: skip
-        failed = self._sync_info.failed()
+        # Where a configuration has tripped, that is what has to be mended.
+        yield from self._held(deployed.keys() - self._trips.hindrances().keys())
+        failed, latest = self._sync_info.failed(), self._runs.latest_of_deployed()
         for flow in deployed:
-            run = self._runs.latest(flow)
+            run = latest.get(flow)
             if run is not None and run.state is RunState.FAILED:
                 yield _Cause(
                     AlertCode.RUN_FAILED, flow, f"The last run of {flow} failed. {run.message}", run.remedy,
@@ -174,14 +177,30 @@ class AlertDesk:
             if count := failed.get(flow, 0):
                 yield _Cause(
                     AlertCode.RECORDS_FAILED, flow, f"{count:,} record{'' if count == 1 else 's'} of {flow} failed.",
-                    "Sync Info says of each why, and what to do; “opagent record groups” counts equal ones together.",
+                    "Sync Info says of each why, and what to do.",
                     f"sync-info:{flow}", flow, measure=str(count),
                 )  # fmt: skip
 
-    def _tripped(self, deployed: Mapping[str, Deployment]) -> Iterator[_Cause]:
+    def _held(self, flows: Collection[str]) -> Iterator[_Cause]:
+        for schedule in self._schedules.all():
+            if schedule.progress.alert and schedule.flow in flows:
+                yield _Cause(
+                    AlertCode.SCHEDULE_HELD, schedule.flow, f"{schedule.flow}: {schedule.progress.alert}",
+                    "Look at its schedule, and at what kept it from running.", f"schedule:{schedule.flow}",
+                    schedule.flow, measure=schedule.progress.alert,
+                )  # fmt: skip
+        for policy in self._retries.all():
+            if policy.progress.alert and policy.flow in flows:
+                yield _Cause(
+                    AlertCode.RETRY_HELD, policy.flow, f"{policy.flow}: {policy.progress.alert}",
+                    "Mend that, and they are tried again by themselves; “opagent retry” shows its policy.",
+                    f"retry:{policy.flow}", policy.flow, measure=policy.progress.alert,
+                )  # fmt: skip
+
+    def _tripped(self, deployed: Mapping[str, Mapping[str, str]]) -> Iterator[_Cause]:
         waiting = self._trips.waiting()
         for trip in self._trips.all().values():
-            flows = sorted(one.flow for one in deployed.values() if trip.configuration in one.bindings.values())
+            flows = sorted(flow for flow, bindings in deployed.items() if trip.configuration in bindings.values())
             count = waiting.get(trip.configuration, 0)
             runs = {0: "", 1: " 1 run waits."}.get(count, f" {count:,} runs wait.")
             held = f" It holds up {', '.join(flows)}." if flows else ""
@@ -192,20 +211,9 @@ class AlertDesk:
                 f"app-configuration:{trip.configuration}", since=trip.since, measure=trip.since.isoformat(),
             )  # fmt: skip
 
-    def _look_until_stopped(self) -> None:
-        failing = False
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                self.all()
-            except Exception as error:
-                if not failing:
-                    _logger.warning("What needs a person cannot be found out now; trying again.", exc_info=error)
-                failing = True
-            else:
-                failing = False
-            self._stopping.wait(_LEAST_SECONDS)
-            self._wake.wait(_LOOK_SECONDS)
+    def _look(self) -> float:
+        self.all()
+        return _LOOK_SECONDS
 
 
 def _alert(cause: _Cause, noted: Noted) -> Alert:

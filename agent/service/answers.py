@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agent.api import models
+from agent.api import (
+    app_models,
+    base_models,
+    configuration_models,
+    log_models,
+    record_models,
+    run_models,
+    setting_models,
+    vault_models,
+)
 from agent.domain import app as domain_app
 from agent.domain.error_classes import CLASSES
 from agent.domain.errors import (
@@ -31,9 +40,9 @@ from agent.store.trips import Trip
 from agent.store.vault_keeper import VaultReport
 
 _STATES = {
-    SAVED: models.ConfigurationState.SAVED,
-    VALIDATED: models.ConfigurationState.VALIDATED,
-    FAILED: models.ConfigurationState.FAILED,
+    SAVED: configuration_models.ConfigurationState.SAVED,
+    VALIDATED: configuration_models.ConfigurationState.VALIDATED,
+    FAILED: configuration_models.ConfigurationState.FAILED,
 }
 _STATUS: Sequence[tuple[type[AgentError], int]] = (
     (NotFoundError, 404),
@@ -45,42 +54,42 @@ _STATUS: Sequence[tuple[type[AgentError], int]] = (
 )
 
 
-def problem(error: AgentError, redact: Callable[[str], str]) -> models.Problem:
+def problem(error: AgentError, redact: Callable[[str], str]) -> base_models.Problem:
     """An error as a problem detail; a person's turn is 422 where nothing else fits.
 
     What an app said may be in it, and an app may repeat what it was sent: `redact` takes secrets out.
     """
     found = next((number for kind, number in _STATUS if isinstance(error, kind)), 422)
-    return models.Problem(
+    return base_models.Problem(
         title=redact(error.message), status=found, code=error.code, remedy=redact(error.remedy),
         detail=redact(error.detail), field=error.field,
     )  # fmt: skip
 
 
-def app(one: domain_app.App, *, status: models.AppStatus, configurations: int) -> models.App:
+def app(one: domain_app.App, *, status: app_models.AppStatus, configurations: int) -> app_models.App:
     """An app's card."""
     fields = [
-        models.CredentialField(
+        app_models.CredentialField(
             name=field.name, label=field.label, kind=field.kind, required=field.required, help=field.help,
             example=field.example, choices=list(field.choices), default=field.default, shown_when=field.shown_when,
         )
         for field in one.fields
     ]  # fmt: skip
-    return models.App(
+    return app_models.App(
         id=one.id, name=one.name, version=one.version, description=one.description, status=status,
         configurations=configurations, fields=fields,
     )  # fmt: skip
 
 
-def schema(one: domain_app.Schema) -> models.Schema:
+def schema(one: domain_app.Schema) -> app_models.Schema:
     """A schema with its attributes and actions."""
     actions = [
-        models.Action(
+        app_models.Action(
             name=action.name, kind=action.kind.value, description=action.description, filters=sorted(action.filters)
         )
         for action in one.actions
     ]
-    return models.Schema(
+    return app_models.Schema(
         name=one.name, description=one.description, attributes=[attribute(each) for each in one.attributes],
         actions=actions,
     )  # fmt: skip
@@ -88,31 +97,33 @@ def schema(one: domain_app.Schema) -> models.Schema:
 
 def configuration(
     row: ConfigurationRow, *, used_by: Sequence[str], trip: Trip | None, waiting: int
-) -> models.Configuration:
+) -> configuration_models.Configuration:
     """An App Configuration; `waiting` runs wait for it where it has tripped."""
     tripped = None
     if trip is not None:
-        tripped = models.Trip(since=trip.since, message=trip.message, remedy=trip.remedy, waiting_runs=waiting)
-    return models.Configuration(
+        tripped = configuration_models.Trip(
+            since=trip.since, message=trip.message, remedy=trip.remedy, waiting_runs=waiting
+        )
+    return configuration_models.Configuration(
         id=row.id, app=row.app, name=row.name, values=dict(row.values), secrets=dict(row.secret_hints),
         state=state(row), message=row.message, facts=facts(row.facts), validated_at=row.validated_at,
         saved_at=row.saved_at, used_by=list(used_by), tripped=tripped,
     )  # fmt: skip
 
 
-def state(row: ConfigurationRow) -> models.ConfigurationState:
+def state(row: ConfigurationRow) -> configuration_models.ConfigurationState:
     """Whether its values have been proven."""
-    return _STATES.get(row.state, models.ConfigurationState.SAVED)
+    return _STATES.get(row.state, configuration_models.ConfigurationState.SAVED)
 
 
-def facts(pairs: Sequence[tuple[str, str]]) -> list[models.Fact]:
+def facts(pairs: Sequence[tuple[str, str]]) -> list[configuration_models.Fact]:
     """Labels and values for people."""
-    return [models.Fact(label=label, value=value) for label, value in pairs]
+    return [configuration_models.Fact(label=label, value=value) for label, value in pairs]
 
 
-def run(row: RunRow) -> models.Run:
+def run(row: RunRow) -> run_models.Run:
     """A run."""
-    return models.Run(
+    return run_models.Run(
         id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
         started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
         message=row.message, remedy=row.remedy, requested_by=row.requested_by, planned_for=row.planned_for,
@@ -120,17 +131,17 @@ def run(row: RunRow) -> models.Run:
     )  # fmt: skip
 
 
-def counts(found: Counts) -> models.Counts:
+def counts(found: Counts) -> run_models.Counts:
     """A run's counts."""
-    return models.Counts(
+    return run_models.Counts(
         read=found.read, unchanged=found.unchanged, written=found.written, failed=found.failed, skipped=found.skipped
     )
 
 
-def sync_record(flow: str, row: SyncRow, *, target: str) -> models.SyncRecord:
+def sync_record(flow: str, row: SyncRow, *, target: str) -> record_models.SyncRecord:
     """A row of Sync Info; `target` is where it is cured."""
     explained = CLASSES[row.error_class] if row.state is SyncState.FAILED else None
-    return models.SyncRecord(
+    return record_models.SyncRecord(
         flow=flow, node=row.node, source_id=row.source_id, destination_id=row.destination_id, state=row.state,
         message=row.message, remedy=row.remedy, tries=row.tries, run_id=row.run, updated_at=row.updated_at,
         error_class=row.error_class.value, error_title=explained.title if explained else "",
@@ -144,31 +155,31 @@ def tracked(row: SyncRow) -> dict[str, str]:
     return msgspec.json.decode(row.tracked, type=dict[str, str]) if row.tracked else {}
 
 
-def log_entry(entry: LogEntry) -> models.LogEntry:
+def log_entry(entry: LogEntry) -> log_models.LogEntry:
     """A log line."""
-    return models.LogEntry(
-        id=entry.id, at=entry.at, level=models.LogLevel(entry.level.value), flow=entry.flow, run=entry.run,
+    return log_models.LogEntry(
+        id=entry.id, at=entry.at, level=log_models.LogLevel(entry.level.value), flow=entry.flow, run=entry.run,
         node=entry.node, record=entry.record, message=entry.message, detail=entry.detail,
     )  # fmt: skip
 
 
-def setting(declared: Setting, value: str) -> models.Setting:
+def setting(declared: Setting, value: str) -> setting_models.Setting:
     """A setting with its declaration."""
-    return models.Setting(
+    return setting_models.Setting(
         name=declared.name, label=declared.label, help=declared.help, section=declared.section, kind=declared.kind,
         choices=list(declared.choices), minimum=declared.minimum, maximum=declared.maximum,
         default=declared.serialise(declared.default), value=value,
     )  # fmt: skip
 
 
-def settings(present: Settings) -> list[models.Setting]:
+def settings(present: Settings) -> list[setting_models.Setting]:
     """Every setting."""
     return [setting(declared, present.text(declared.name)) for declared in SETTINGS]
 
 
-def vault(report: VaultReport) -> models.Vault:
+def vault(report: VaultReport) -> vault_models.Vault:
     """How the vault stands."""
-    return models.Vault(
+    return vault_models.Vault(
         state=report.state.value,
         source=_source(report.source) if report.source is not None else None,
         sources=[_source(source) for source in report.sources],
@@ -176,16 +187,16 @@ def vault(report: VaultReport) -> models.Vault:
     )
 
 
-def _source(report: SourceReport) -> models.VaultSource:
-    return models.VaultSource(
+def _source(report: SourceReport) -> vault_models.VaultSource:
+    return vault_models.VaultSource(
         kind=report.kind, label=report.label, works=report.works, needs=report.needs, state=report.state,
         cure=report.cure,
     )  # fmt: skip
 
 
-def attribute(one: domain_app.Attribute) -> models.Attribute:
+def attribute(one: domain_app.Attribute) -> app_models.Attribute:
     """One field of a schema, or of a mapped record."""
-    return models.Attribute(
+    return app_models.Attribute(
         name=one.name, type=one.type, required=one.required, primary=one.primary, description=one.description,
         members=[attribute(member) for member in one.members],
     )  # fmt: skip

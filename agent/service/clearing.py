@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from agent.api import models
+from agent.api import clearing_models
 from agent.engine.vocabularies import Vocabularies
 from agent.service.compiled import CompiledFlows
 from agent.service.diagnosis import Diagnosis
@@ -34,19 +34,19 @@ class Clearing:
         self._diagnosis, self._previews = diagnosis, previews
         self._compiled, self._vocabularies, self._cache_folder = compiled, vocabularies, cache_folder
 
-    def report(self, target: models.ClearTarget, *, dry_run: bool) -> models.ClearReport:
+    def report(self, target: clearing_models.ClearTarget, *, dry_run: bool) -> clearing_models.ClearReport:
         """What would go, or went."""
         places = [
-            models.ClearPlace(label=label, files=files, bytes=size)
+            clearing_models.ClearPlace(label=label, files=files, bytes=size)
             for label, (files, size) in self._clear(target, dry_run=dry_run)
         ]
-        return models.ClearReport(
+        return clearing_models.ClearReport(
             target=target, places=places, files=sum(place.files for place in places),
             bytes=sum(place.bytes for place in places), done=not dry_run, kept=KEPT,
         )  # fmt: skip
 
-    def _clear(self, target: models.ClearTarget, *, dry_run: bool) -> Iterator[tuple[str, tuple[int, int]]]:
-        if target is models.ClearTarget.TEMP:
+    def _clear(self, target: clearing_models.ClearTarget, *, dry_run: bool) -> Iterator[tuple[str, tuple[int, int]]]:
+        if target is clearing_models.ClearTarget.TEMP:
             yield "Packets kept for diagnosis", self._diagnosis.packets.clear(dry_run=dry_run)
             yield "Samples of packets", self._diagnosis.samples.clear(dry_run=dry_run)
             yield "Previews that have ended", self._previews.clear(dry_run=dry_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from agent.api import models
+from agent.api import base_models, configuration_models
 from agent.domain.errors import AgentError
 from agent.service import answers
 from agent.service.secrets import Secrets
@@ -23,7 +23,7 @@ class ConfigurationChecks:
 
     async def check(
         self, rows: Iterable[ConfigurationRow], say: Callable[[str], None], *, seconds: float = LONGEST_SECONDS
-    ) -> dict[str, models.Problem]:
+    ) -> dict[str, base_models.Problem]:
         """What is wrong with configurations, by id; empty where each is fine. How a test ended is noted with each.
 
         Cancelling the task drops the requests in flight.
@@ -40,8 +40,10 @@ class ConfigurationChecks:
         found = {key: task.result() for key, task in tasks.items()}
         return {key: problem for key, problem in found.items() if problem is not None}
 
-    async def _check(self, row: ConfigurationRow, say: Callable[[str], None], seconds: float) -> models.Problem | None:
-        draft = models.ConfigurationDraft(id=row.id, app=row.app, name=row.name, values=dict(row.values))
+    async def _check(
+        self, row: ConfigurationRow, say: Callable[[str], None], seconds: float
+    ) -> base_models.Problem | None:
+        draft = configuration_models.ConfigurationDraft(id=row.id, app=row.app, name=row.name, values=dict(row.values))
         try:
             validation = await self._validations.start(draft)
         except AgentError as error:
@@ -54,14 +56,14 @@ class ConfigurationChecks:
                     for step in validation.progress[told:]:
                         say(f"“{row.name}”: {step}")
                     told = len(validation.progress)
-                    if validation.state is not models.ValidationState.RUNNING:
+                    if validation.state is not configuration_models.ValidationState.RUNNING:
                         break
                     validation = await self._validations.get(validation.id, wait_seconds=seconds)
         except TimeoutError:
             validation = await self._validations.cancel(validation.id)
             message = f"The test did not end within {seconds:.0f} s."
             say(f"“{row.name}”: {message}")
-            return models.Problem(
+            return base_models.Problem(
                 title=message, status=503, code="timeout", remedy="Check the network and the app, then try again."
             )
         except asyncio.CancelledError:
@@ -71,9 +73,9 @@ class ConfigurationChecks:
         return validation.problem or _cancelled(validation)
 
 
-def _cancelled(validation: models.Validation) -> models.Problem | None:
-    if validation.state is models.ValidationState.SUCCESS:
+def _cancelled(validation: configuration_models.Validation) -> base_models.Problem | None:
+    if validation.state is configuration_models.ValidationState.SUCCESS:
         return None
-    return models.Problem(
+    return base_models.Problem(
         title=validation.message, status=409, code="cancelled", remedy="Somebody cancelled the test; deploy again."
     )

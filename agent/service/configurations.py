@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agent.api import models
+from agent.api import app_models, configuration_models, live_models
 from agent.connectors.contract import Connector, Prepared
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -68,7 +68,7 @@ class Configurations:
         self._clock, self._proven = clock, proven
         self._changing = threading.Lock()  # vault and store change together
 
-    def apps(self) -> list[models.App]:
+    def apps(self) -> list[app_models.App]:
         """Every app's card."""
         rows = self._store.all()
         cards = []
@@ -77,13 +77,13 @@ class Configurations:
             cards.append(answers.app(connector.app, status=_worst(mine), configurations=len(mine)))
         return cards
 
-    def schemas(self, app_id: str) -> list[models.Schema]:
+    def schemas(self, app_id: str) -> list[app_models.Schema]:
         """An app's schemas; one that stands for all where the app's schemas are open."""
         app = self.connector(app_id).app
         found = [*app.schemas, *([app.template] if app.template is not None else [])]
         return [answers.schema(schema) for schema in found]
 
-    def all(self) -> list[models.Configuration]:
+    def all(self) -> list[configuration_models.Configuration]:
         """Every configuration."""
         users = self._users()
         trips, waiting = self._trips.all(), self._trips.waiting()
@@ -106,7 +106,7 @@ class Configurations:
             )
         return found
 
-    def prepare(self, draft: models.ConfigurationDraft) -> Prepared:
+    def prepare(self, draft: configuration_models.ConfigurationDraft) -> Prepared:
         """A draft as its connector wants it, with the stored secrets where none were typed.
 
         Raises:
@@ -143,7 +143,9 @@ class Configurations:
         self._secrets.know(prepared.secrets.values())
         return prepared
 
-    def save(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof | None) -> models.Saved:
+    def save(
+        self, draft: configuration_models.ConfigurationDraft, prepared: Prepared, proof: Proof | None
+    ) -> configuration_models.Saved:
         """Store a prepared draft: plain values in the store, secrets in the vault.
 
         Raises:
@@ -152,11 +154,13 @@ class Configurations:
         """
         with self._changing:
             saved = self._save(draft, prepared, proof)
-        if saved.configuration.state is models.ConfigurationState.VALIDATED:
+        if saved.configuration.state is configuration_models.ConfigurationState.VALIDATED:
             self._proven()
         return saved
 
-    def _save(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof | None) -> models.Saved:
+    def _save(
+        self, draft: configuration_models.ConfigurationDraft, prepared: Prepared, proof: Proof | None
+    ) -> configuration_models.Saved:
         before = self._stored(draft)
         self._refuse_taken_name(draft, before)
         identity = before.id if before is not None else random_names.token_hex(8)
@@ -186,8 +190,10 @@ class Configurations:
             gone = [before.secret_name(name) for name in before.secret_hints if name not in prepared.secrets]
             self._secrets.remove(gone)
         answer = self._told(self._store.get(identity), released)
-        self._hub.publish(models.EventKind.CONFIGURATION, answer)
-        return models.Saved(message="Connection Data Saved", notes=list(prepared.notes), configuration=answer)
+        self._hub.publish(live_models.EventKind.CONFIGURATION, answer)
+        return configuration_models.Saved(
+            message="Connection Data Saved", notes=list(prepared.notes), configuration=answer
+        )
 
     def remove(self, configuration_id: str) -> None:
         """Remove a configuration and its secrets.
@@ -207,9 +213,9 @@ class Configurations:
                 )
             self._secrets.remove(row.secret_name(name) for name in row.secret_hints)
             self._store.remove(row.id)
-        self._hub.publish(models.EventKind.CONFIGURATION, {"id": row.id})
+        self._hub.publish(live_models.EventKind.CONFIGURATION, {"id": row.id})
 
-    def note(self, draft: models.ConfigurationDraft, prepared: Prepared, proof: Proof) -> None:
+    def note(self, draft: configuration_models.ConfigurationDraft, prepared: Prepared, proof: Proof) -> None:
         """Note how a validation ended, where it was one of the stored values themselves."""
         with self._changing:
             row = self._store.find(draft.id) if draft.id else None
@@ -219,7 +225,7 @@ class Configurations:
                 row.id, state=proof.state, message=proof.message, facts=proof.facts, at=proof.at
             )
             noted = self._store.get(row.id)
-        self._hub.publish(models.EventKind.CONFIGURATION, self._told(noted, released))
+        self._hub.publish(live_models.EventKind.CONFIGURATION, self._told(noted, released))
         if proof.state == VALIDATED:
             self._proven()
 
@@ -227,9 +233,9 @@ class Configurations:
         """Tell that a configuration has tripped."""
         row = self._store.find(configuration_id)
         if row is not None:
-            self._hub.publish(models.EventKind.CONFIGURATION, self._told(row, None))
+            self._hub.publish(live_models.EventKind.CONFIGURATION, self._told(row, None))
 
-    def _told(self, row: ConfigurationRow, released: list[str] | None) -> models.Configuration:
+    def _told(self, row: ConfigurationRow, released: list[str] | None) -> configuration_models.Configuration:
         """A configuration as it is now, after what waited for it was let go on."""
         if released is not None:
             self._trips.released(row.name, released)
@@ -244,7 +250,7 @@ class Configurations:
             return False
         return all(self._secrets.get(row.secret_name(name)) == secret for name, secret in prepared.secrets.items())
 
-    def _stored(self, draft: models.ConfigurationDraft) -> ConfigurationRow | None:
+    def _stored(self, draft: configuration_models.ConfigurationDraft) -> ConfigurationRow | None:
         if draft.id is None:
             return None
         row = self._store.get(draft.id)
@@ -254,7 +260,9 @@ class Configurations:
             )
         return row
 
-    def _refuse_taken_name(self, draft: models.ConfigurationDraft, before: ConfigurationRow | None) -> None:
+    def _refuse_taken_name(
+        self, draft: configuration_models.ConfigurationDraft, before: ConfigurationRow | None
+    ) -> None:
         for other in self._store.all():
             same = other.app == draft.app and other.name.casefold() == draft.name.casefold()
             if same and (before is None or other.id != before.id):
@@ -279,10 +287,14 @@ class Configurations:
         return users
 
 
-def _worst(rows: list[ConfigurationRow]) -> models.AppStatus:
+def _worst(rows: list[ConfigurationRow]) -> app_models.AppStatus:
     states = {answers.state(row) for row in rows}
     if not states:
-        return models.AppStatus.NOT_CONFIGURED
-    if models.ConfigurationState.FAILED in states:
-        return models.AppStatus.FAILED
-    return models.AppStatus.SAVED if models.ConfigurationState.SAVED in states else models.AppStatus.VALIDATED
+        return app_models.AppStatus.NOT_CONFIGURED
+    if configuration_models.ConfigurationState.FAILED in states:
+        return app_models.AppStatus.FAILED
+    return (
+        app_models.AppStatus.SAVED
+        if configuration_models.ConfigurationState.SAVED in states
+        else app_models.AppStatus.VALIDATED
+    )

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from agent import __version__
-from agent.api import models
+from agent.api import base_models
 from agent.domain.errors import AgentError, TransientError
 from agent.service import answers
 from agent.service.agent_parts import AgentParts
@@ -74,7 +74,6 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(Exception, _unexpected)
     describe(application)
-    application.state.names = names(application.openapi())
     return application
 
 
@@ -91,11 +90,11 @@ def _invalid_request(request: Request, error: Exception) -> Response:
     """Names the place, never what was sent, not even the name of a field: it may be a secret in the wrong place."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    known: frozenset[str] = request.app.state.names
+    known = names(request.app.openapi())
     steps = [] if first["type"] == "json_invalid" else [str(step) for step in first["loc"][1:]]
     place = ".".join(step if step in known or step.isdecimal() else "…" for step in steps) or str(first["loc"][0])
     return _response(
-        models.Problem(
+        base_models.Problem(
             title=f"The request is not right at “{place}”.", status=422, code="request-invalid",
             remedy="Correct it as the OpenAPI description says.", detail=str(first["type"]), field=place,
         )
@@ -109,7 +108,7 @@ def _http_error(request: Request, error: Exception) -> Response:
     )
     detail = f"{request.method} {request.url.path}"
     return _response(
-        models.Problem(title=title, status=error.status_code, code=f"http-{error.status_code}", detail=detail),
+        base_models.Problem(title=title, status=error.status_code, code=f"http-{error.status_code}", detail=detail),
         dict(error.headers or {}),
     )
 
@@ -117,14 +116,14 @@ def _http_error(request: Request, error: Exception) -> Response:
 def _unexpected(request: Request, error: Exception) -> Response:
     _logger.error("The service could not answer %s %s.", request.method, request.url.path, exc_info=error)
     return _response(
-        models.Problem(
+        base_models.Problem(
             title="Something unexpected went wrong in the service.", status=500, code="unexpected",
             remedy="Try again. If it happens again, send the log to your support.", detail=type(error).__name__,
         )
     )  # fmt: skip
 
 
-def _response(problem: models.Problem, headers: dict[str, str] | None = None) -> Response:
+def _response(problem: base_models.Problem, headers: dict[str, str] | None = None) -> Response:
     return Response(
         problem.model_dump_json(), status_code=problem.status, media_type="application/problem+json", headers=headers
     )

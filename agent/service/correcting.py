@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.correction_models import Correction, MadeCorrection, MappedRecord
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
@@ -87,7 +87,7 @@ class Correcting:
             values=shown(mapped.attributes, mapped.row),
         )  # fmt: skip
 
-    def send(self, name: str, correction: Correction, *, by: str) -> models.Run:
+    def send(self, name: str, correction: Correction, *, by: str) -> run_models.Run:
         """Start the run that sends a corrected record.
 
         Raises:

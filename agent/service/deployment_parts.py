@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-
-from agent.api import models
-from agent.connectors.contract import Connector
-from agent.engine.vocabularies import Vocabularies
-from agent.service.chosen_bindings import BindingChoice
-from agent.service.companions import Companions
-from agent.service.compiled import CompiledFlows
-from agent.service.configuration_checks import ConfigurationChecks
+from agent.service.basics import Basics
+from agent.service.configuration_parts import ConfigurationParts
 from agent.service.deploying import Deploying
-from agent.service.environment import Environment
-from agent.service.events import Hub
+from agent.service.engine_parts import EngineParts
+from agent.service.flow_histories import FlowHistories
 from agent.service.flow_testing import FlowTesting
-from agent.service.functions import FunctionLibrary
-from agent.service.late_binding import LateBinding
-from agent.service.lookups import LookupTables
+from agent.service.flows import Flows
+from agent.service.library_parts import LibraryParts
 from agent.service.package_kinds import FlowKind, FunctionKind, LookupKind
 from agent.service.packages import Packages
-from agent.service.retrying import Retrying
-from agent.service.schedules import Schedules
+from agent.service.run_parts import RunParts
 from agent.service.versions import Versions
-from agent.store.configurations import ConfigurationStore
-from agent.store.database import Database
 from agent.store.deployment_log import DeploymentLog
-from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.flow_history import FlowHistory
 from agent.store.library import LibraryStore
 
@@ -37,43 +24,43 @@ class DeploymentParts:
 
     def __init__(
         self,
-        database: Database,
+        basics: Basics,
+        engine: EngineParts,
+        connected: ConfigurationParts,
+        library: LibraryParts,
         *,
-        deployments: DeploymentStore,
-        configurations: ConfigurationStore,
-        choice: BindingChoice,
-        checks: ConfigurationChecks,
-        connectors: Mapping[str, Connector],
-        compiled: CompiledFlows,
-        vocabularies: Vocabularies,
-        companions: Companions,
-        functions: FunctionLibrary,
-        lookups: LookupTables,
-        schedules: Schedules,
-        retrying: Retrying,
-        environment: Environment,
-        late: LateBinding,
-        hub: Hub,
-        clock: Callable[[], datetime],
-        describe: Callable[[Deployment], models.FlowDetail],
+        runs: RunParts,
     ) -> None:
-        self.log = DeploymentLog(database)
+        stores, deployments, clock = basics.stores, basics.stores.deployments, basics.clock
+        self.flows = Flows(
+            deployments=deployments, configurations=stores.configurations, runs=stores.runs,
+            sync_info=stores.sync_info, schedules=runs.schedules, choice=connected.choice,
+            connectors=engine.connectors, compiled=engine.compiled, trips=connected.trips,
+            vocabularies=engine.vocabularies, library=library.functions, companions=library.companions,
+            hub=basics.hub, clock=clock,
+        )  # fmt: skip
+        self.log = DeploymentLog(basics.database)
         self.testing = FlowTesting(
-            choice=choice, connectors=connectors, vocabularies=vocabularies, companions=companions,
-            deployments=deployments, compiled=compiled,
+            choice=connected.choice, connectors=engine.connectors, vocabularies=engine.vocabularies,
+            companions=library.companions, deployments=deployments, compiled=engine.compiled,
         )  # fmt: skip
         self.deploying = Deploying(
-            deployments=deployments, log=self.log, choice=choice, testing=self.testing, checks=checks,
-            schedules=schedules, retrying=retrying, connectors=connectors, vocabularies=vocabularies,
-            companions=companions, environment=environment, late=late, hub=hub, clock=clock, describe=describe,
+            deployments=deployments, log=self.log, choice=connected.choice, testing=self.testing,
+            checks=connected.checks, schedules=runs.schedules, retrying=runs.retrying, connectors=engine.connectors,
+            vocabularies=engine.vocabularies, companions=library.companions, environment=engine.environment,
+            late=connected.late_binding, hub=basics.hub, clock=clock, describe=self.flows.describe,
         )  # fmt: skip
         self.versions = Versions(
-            deployments=deployments, configurations=configurations, log=self.log, history=FlowHistory(database),
-            deploying=self.deploying, clock=clock,
+            deployments=deployments, configurations=stores.configurations, log=self.log,
+            deploying=self.deploying,
         )  # fmt: skip
-        documents = LibraryStore(database)
+        self.histories = FlowHistories(
+            deployments=deployments, log=self.log, history=FlowHistory(basics.database), secrets=basics.secrets,
+            diagnosis=basics.diagnosis, journal=basics.journal, clock=clock,
+        )  # fmt: skip
+        documents = LibraryStore(basics.database)
         self.packages = Packages(
-            flows=FlowKind(deployments, documents, vocabularies),
-            others=[LookupKind(lookups), FunctionKind(functions)],
+            flows=FlowKind(deployments, documents, engine.vocabularies),
+            others=[LookupKind(library.lookups), FunctionKind(library.functions)],
             library=documents, deployments=deployments, clock=clock,
         )  # fmt: skip

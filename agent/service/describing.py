@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.api import models
+from agent.api import flow_models
 from agent.domain.app import DataType
 from agent.domain.clauses import FilterPart, Group
 from agent.domain.processflow import (
@@ -25,21 +25,21 @@ from agent.domain.processflow import (
 )
 
 
-def nodes(flow: Processflow) -> list[models.Node]:
+def nodes(flow: Processflow) -> list[flow_models.Node]:
     """The nodes in running order; one that several chains share is named once."""
     found = {node.id: node for node in _nodes(flow)}
     return list(found.values())
 
 
-def _nodes(flow: Processflow) -> Iterator[models.Node]:
-    waits = "When events arrive" if flow.start.event is not None else "When it is executed"
+def _nodes(flow: Processflow) -> Iterator[flow_models.Node]:
+    waits = "When events arrive" if flow.starts_by_events else "When it is executed"
     yield _node(flow.start.id, "start", "Start", flow.start.description, waits)
     for stage in flow.stages:
         yield from _stage(stage)
-    yield models.Node(id="end", type="end", title="End", detail="")
+    yield flow_models.Node(id="end", type="end", title="End", detail="")
 
 
-def _stage(stage: Stage) -> Iterator[models.Node]:
+def _stage(stage: Stage) -> Iterator[flow_models.Node]:
     get = stage.source
     if not isinstance(get, EventSource):
         yield _node(get.id, "get", f"GET {get.schema}", get.description, _reading(get))
@@ -49,7 +49,7 @@ def _stage(stage: Stage) -> Iterator[models.Node]:
             yield from _stage(inner)
 
 
-def _flow_node(node: FlowNode) -> models.Node:
+def _flow_node(node: FlowNode) -> flow_models.Node:
     match node:
         case MapperNode():
             kind, title, fallback = "mapper", "Mapper", _mapping(node)
@@ -74,8 +74,8 @@ def _flow_node(node: FlowNode) -> models.Node:
     return _node(node.id, kind, title, node.description, fallback)
 
 
-def _node(node_id: str, kind: str, title: str, description: str, fallback: str) -> models.Node:
-    return models.Node(id=node_id, type=kind, title=title, detail=description or fallback)
+def _node(node_id: str, kind: str, title: str, description: str, fallback: str) -> flow_models.Node:
+    return flow_models.Node(id=node_id, type=kind, title=title, detail=description or fallback)
 
 
 def _reading(node: GetNode) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.api.models import EnvironmentState
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConflictError
 
 _PATIENCE_SECONDS = 20.0

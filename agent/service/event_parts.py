@@ -4,68 +4,48 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
-from agent.domain.processflow import Processflow
 from agent.engine.journal import Level
-from agent.service.environment import Environment
-from agent.service.event_answers import EventAnswers
+from agent.service.basics import Basics
+from agent.service.engine_parts import EngineParts
 from agent.service.event_desk import EventDesk
 from agent.service.event_door import EventDoor
 from agent.service.event_doors import EventDoors
 from agent.service.event_intake import EventIntake
 from agent.service.event_runs import EventRuns
-from agent.service.journal import ServiceJournal
 from agent.service.real_time import RealTime
 from agent.service.runs import Runs
-from agent.service.secrets import Secrets
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
-from agent.store.events import EventStore
 from agent.store.ledger import Ledger
-from agent.store.runs import RunStore
-from agent.store.settings import Settings
 
 
 class EventParts:
     """Everything about events of one service."""
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        answers: EventAnswers,
-        deployments: DeploymentStore,
-        parse: Callable[[Deployment], Processflow],
-        rows: RunStore,
-        runs: Runs,
-        hindrances: Callable[[], Mapping[str, str]],
-        environment: Environment,
-        secrets: Secrets,
-        settings: Settings,
-        journal: ServiceJournal,
-        clock: Callable[[], datetime],
+        self, basics: Basics, engine: EngineParts, *, runs: Runs, hindrances: Callable[[], Mapping[str, str]]
     ) -> None:
-        self._environment, self._settings, self._journal, self._clock = environment, settings, journal, clock
-        self._deployments, self._parse, self._secrets = deployments, parse, secrets
+        self._environment, self._settings, self._clock = engine.environment, basics.settings, basics.clock
+        self._deployments, self._parse = basics.stores.deployments, engine.compiled.get
+        self._secrets, self._journal = basics.secrets, basics.journal
         self._changes = itertools.count(1)
         self._changed = 0
-        self._inboxes, events = EventInboxes(database), EventStore(database)
+        self._inboxes, events, settings = EventInboxes(basics.database), basics.stores.events, basics.settings
         self._runs = EventRuns(
-            inboxes=self._inboxes, events=events, deployments=deployments, parse=parse, ledger=Ledger(database),
-            rows=rows, runs=runs, state=lambda: environment.state, hindrances=hindrances,
+            inboxes=self._inboxes, events=events, deployments=self._deployments, parse=self._parse,
+            ledger=Ledger(basics.database), rows=basics.stores.runs, runs=runs,
+            state=lambda: engine.environment.state, hindrances=hindrances,
             days=lambda: settings.number("event_days"), megabytes=lambda: settings.number("event_megabytes"),
-            clock=clock,
+            clock=basics.clock,
         )  # fmt: skip
         self._intake = EventIntake(
-            events, self._inboxes, answers, megabytes=lambda: settings.number("event_megabytes"),
+            events, self._inboxes, engine.senders, megabytes=lambda: settings.number("event_megabytes"),
             stored=self._runs.wake, full=self._runs.clean,
         )  # fmt: skip
-        self._real_time = RealTime(settings, door=self._door, tell=journal.write)
+        self._real_time = RealTime(settings, door=self._door, tell=basics.journal.write)
         self.desk = EventDesk(
-            inboxes=self._inboxes, deployments=deployments, parse=parse, secrets=secrets, real_time=self._real_time,
-            changed=self._note_change, clock=clock,
+            inboxes=self._inboxes, deployments=self._deployments, parse=self._parse, secrets=basics.secrets,
+            real_time=self._real_time, changed=self._note_change, clock=basics.clock,
         )  # fmt: skip
 
     def start(self) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from pydantic import BaseModel
 
-from agent.api.models import Event, EventKind
+from agent.api.live_models import Event, EventKind
 
 _logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.2

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.api.models import Problem
+from agent.api.base_models import Problem
 from agent.domain.secret import Secret
 
 PREFIX = "/api/v1"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.api.models import LastEnd
+from agent.api.service_models import LastEnd
 from agent.store.private_files import write_private
 
 CRASHED = "It was ended from outside, or the machine stopped. Its runs went on by themselves."

@@ -7,7 +7,7 @@ from array import array
 from collections import OrderedDict
 from datetime import UTC, datetime
 
-from agent.api import models
+from agent.api import log_models
 from agent.domain.errors import NotFoundError
 from agent.service import answers
 from agent.store import log_entries
@@ -40,16 +40,16 @@ class LogAccess:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, _Open] = OrderedDict()
 
-    def bounds(self) -> models.LogBounds:
+    def bounds(self) -> log_models.LogBounds:
         """The first and last id."""
         first, last = self._logs.reader.bounds()
-        return models.LogBounds(first=first, last=last)
+        return log_models.LogBounds(first=first, last=last)
 
-    def page(self, first: int, count: int) -> models.LogPage:
+    def page(self, first: int, count: int) -> log_models.LogPage:
         """Lines by id."""
-        return models.LogPage(items=[answers.log_entry(entry) for entry in self._logs.reader.page(first, count)])
+        return log_models.LogPage(items=[answers.log_entry(entry) for entry in self._logs.reader.page(first, count)])
 
-    def begin(self, wanted: models.LogSearch) -> LogSearch:
+    def begin(self, wanted: log_models.LogSearch) -> LogSearch:
         """A search, still to be run."""
         return self._logs.search(
             log_entries.LogFilter(
@@ -59,7 +59,7 @@ class LogAccess:
             )
         )  # fmt: skip
 
-    def keep(self, search: LogSearch) -> models.LogHits:
+    def keep(self, search: LogSearch) -> log_models.LogHits:
         """Keep a search that has run, so that its hits can be read; the oldest ones are forgotten."""
         found = _Open(search)
         with self._lock:
@@ -71,7 +71,7 @@ class LogAccess:
             one.search.close()
         return _hits(search.path.stem, found)
 
-    def hits(self, search_id: str, first: int, count: int) -> models.LogPage:
+    def hits(self, search_id: str, first: int, count: int) -> log_models.LogPage:
         """Hits by row number. Raises NotFoundError."""
         found = self._find(search_id)
         with found.lock:
@@ -79,9 +79,9 @@ class LogAccess:
             rows = found.search.page(first, min(count, before - first)) if first < before else []
             ids = found.more[max(0, first - before) : max(0, first + count - before)]
         rows += self._logs.reader.entries(ids.tolist())
-        return models.LogPage(items=[answers.log_entry(entry) if entry is not None else _gone() for entry in rows])
+        return log_models.LogPage(items=[answers.log_entry(entry) if entry is not None else _gone() for entry in rows])
 
-    def extend(self, search_id: str) -> models.LogHits:
+    def extend(self, search_id: str) -> log_models.LogHits:
         """Add what was logged since. Raises NotFoundError."""
         found = self._find(search_id)
         self._logs.writer.flush(1.0)
@@ -106,14 +106,14 @@ class LogAccess:
         raise NotFoundError("This search is not kept any more.", code="search-not-found", remedy="Search again.")
 
 
-def _hits(search_id: str, found: _Open) -> models.LogHits:
-    return models.LogHits(id=search_id, count=found.count, last=found.last)
+def _hits(search_id: str, found: _Open) -> log_models.LogHits:
+    return log_models.LogHits(id=search_id, count=found.count, last=found.last)
 
 
-def _gone() -> models.LogEntry:
+def _gone() -> log_models.LogEntry:
     """What stands in the row of a line that the budget has removed since the search."""
-    return models.LogEntry(
-        id=0, at=datetime.now(UTC), level=models.LogLevel.DEBUG, flow="", run="", node="", record="",
+    return log_models.LogEntry(
+        id=0, at=datetime.now(UTC), level=log_models.LogLevel.DEBUG, flow="", run="", node="", record="",
         message="This line is no longer kept.", detail="",
     )  # fmt: skip
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
 
-from agent.api import models
+from agent.api import base_models
 
 OPEN_OPERATION = "health"
 
 
 def describe(application: FastAPI) -> None:
-    """Let the application describe itself our way."""
+    """Let the application describe itself our way, once it is asked: that takes a third of a second.
+
+    Requests ask from several threads.
+    """
     made = application.openapi
     finished: list[dict[str, Any]] = []
+    making = Lock()
 
     def openapi() -> dict[str, Any]:
-        if not finished:
-            finished.append(_finish(made()))
-        return finished[0]
+        with making:
+            if not finished:
+                finished.append(_finish(made()))
+            return finished[0]
 
     application.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change it
 
@@ -33,7 +39,7 @@ def names(described: dict[str, Any]) -> frozenset[str]:
 def _finish(described: dict[str, Any]) -> dict[str, Any]:
     components = described.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas.setdefault("Problem", models.Problem.model_json_schema())
+    schemas.setdefault("Problem", base_models.Problem.model_json_schema())
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     components["securitySchemes"] = {

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from agent.api import models
+from agent.api import operator_models
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.secret import Secret
 from agent.store.operators import Operator, OperatorStore
@@ -50,7 +50,7 @@ class Operators:
         """Whether there is any operator yet."""
         return self._store.exists()
 
-    def sign_in(self, name: str, password: Secret) -> models.Session:
+    def sign_in(self, name: str, password: Secret) -> operator_models.Session:
         """Sign in, or create the first operator.
 
         Raises:
@@ -71,7 +71,7 @@ class Operators:
         with self._lock:
             self._sessions.pop(token, None)
 
-    def _sign_in(self, name: str, password: Secret) -> models.Session:
+    def _sign_in(self, name: str, password: Secret) -> operator_models.Session:
         if not self._store.exists():
             hashed = self._passwords.hash(password)
             if self._store.create_first(name, hashed, at=self._clock()):
@@ -91,6 +91,8 @@ class Operators:
         self._delays.succeeded(name)
         if operator.failures:
             self._store.note_success(operator.name)
+        if (after := self._passwords.renewed(operator.password_hash, password)) is not None:
+            self._store.renew_hash(operator.name, before=operator.password_hash, after=after)
         return self._session(operator.name)
 
     def _refuse_haste(self, name: str, operator: Operator | None) -> None:
@@ -107,10 +109,10 @@ class Operators:
                 retry_after_seconds=wait,
             )
 
-    def _session(self, name: str) -> models.Session:
+    def _session(self, name: str) -> operator_models.Session:
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._sessions[token] = name
             while len(self._sessions) > _MOST_SESSIONS:
                 self._sessions.popitem(last=False)
-        return models.Session(name=name, token=token)
+        return operator_models.Session(name=name, token=token)

@@ -6,8 +6,10 @@ in one transaction, and the file is set aside.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 from agent.api.database_models import AgentDatabase, ServerChoice
@@ -19,6 +21,8 @@ from agent.store import database_move, database_server
 from agent.store.database import Database
 from agent.store.database_server import PASSWORD_NAME, DatabaseServer, Encryption, ServerAccess
 from agent.store.keysources.passphrase import Passphrase
+from agent.store.log_entries import LogLevel, LogLine
+from agent.store.logs import LogStore
 from agent.store.sole_use import SoleUse
 
 
@@ -28,14 +32,12 @@ class OwnDatabase:
     Args:
         folders: Of this installation.
         secrets: Keep the password.
-        lost: Called, from another thread, when another agent has taken the database.
-        tell: Called with what happened at the start, for the log.
+        logs: Hear what happens at the start, and of the end.
+        clock: The present, aware and in UTC.
     """
 
-    def __init__(
-        self, folders: Folders, secrets: Secrets, *, lost: Callable[[], None], tell: Callable[[str], None]
-    ) -> None:
-        self._folders, self._secrets, self._lost, self._tell = folders, secrets, lost, tell
+    def __init__(self, folders: Folders, secrets: Secrets, *, logs: LogStore, clock: Callable[[], datetime]) -> None:
+        self._folders, self._secrets, self._logs, self._clock = folders, secrets, logs, clock
         self._access: ServerAccess | None = None
 
     @property
@@ -138,9 +140,18 @@ class OwnDatabase:
                 moved = database_move.move(source, database)
             finally:
                 source.close()
-            self._tell(f"The agent's database has moved to {server.place}: {moved:,} rows.")
+            self._tell(LogLevel.INFO, f"The agent's database has moved to {server.place}: {moved:,} rows.")
         for old in (path, self._folders.runs_database):
             database_move.set_aside(old)
+
+    def _tell(self, level: LogLevel, message: str) -> None:
+        self._logs.append([LogLine(self._clock(), level, message)])
+
+    def _lost(self) -> None:
+        """Another agent has the database: end as in a crash, which every run can take, before anything is booked."""
+        self._tell(LogLevel.ERROR, "Another agent uses this agent's database now; this service has ended.")
+        self._logs.close()
+        os._exit(1)
 
 
 def _try(access: ServerAccess, *, use_existing: bool) -> None:

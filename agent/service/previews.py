@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.api import preview_models as models
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, FatalError, NotFoundError
 from agent.domain.preview import Outcome
 from agent.engine.control import RunControl

@@ -18,8 +18,7 @@ from agent.api.record_models import RecordJob, RecordJobState
 from agent.domain.errors import AgentError, ConflictError, FatalError, NotFoundError
 from agent.service import answers
 from agent.store.audit import Audit, AuditLine
-from agent.store.runs import RunStore
-from agent.store.sync_edits import Chosen, Deed, SyncEdits, records_in_use
+from agent.store.sync_edits import Chosen, Deed, SyncEdits
 
 _logger = logging.getLogger(__name__)
 _MOST_KEPT = 50
@@ -32,7 +31,6 @@ class RecordJobs:
 
     Args:
         edits: Does the work.
-        runs: Tells what is running.
         audit: Keeps what was done.
         clock: Gives the present, aware and in UTC.
         redact: Takes secrets out of what errors say.
@@ -42,12 +40,11 @@ class RecordJobs:
         self,
         *,
         edits: SyncEdits,
-        runs: RunStore,
         audit: Audit,
         clock: Callable[[], datetime],
         redact: Callable[[str], str],
     ) -> None:
-        self._edits, self._runs, self._audit, self._clock, self._redact = edits, runs, audit, clock, redact
+        self._edits, self._audit, self._clock, self._redact = edits, audit, clock, redact
         self._changed = threading.Condition()
         self._jobs: OrderedDict[str, RecordJob] = OrderedDict()
         self._unwanted: set[str] = set()
@@ -60,8 +57,8 @@ class RecordJobs:
             ConflictError: code `job-running`: another one is at work; code `already-running`: a run of the processflow
                 has not ended, and it needs what would be deleted.
         """
-        if deed.name == "delete" and any(run.flow == chosen.flow for run in self._runs.active()):
-            raise records_in_use(chosen.flow)
+        if deed.name == "delete":
+            self._edits.require_at_rest(chosen.flow)
         with self._changed:
             if any(job.state is RecordJobState.RUNNING for job in self._jobs.values()):
                 raise ConflictError(

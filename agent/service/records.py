@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.api import models
+from agent.api import record_models
 from agent.api.record_models import ExportFormat, RecordChoice, RecordGroup, RecordJob, SkipRequest, Wanted
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError
@@ -35,7 +35,7 @@ class Records:
         self._sync_info, self._cures, self.jobs = sync_info, cures, jobs
         self._deployments, self._compiled = deployments, compiled
 
-    def page(self, flow: str, wanted: Wanted, *, after: str, limit: int) -> models.SyncPage:
+    def page(self, flow: str, wanted: Wanted, *, after: str, limit: int) -> record_models.SyncPage:
         """Records of a processflow, the latest touched first.
 
         Raises:
@@ -45,7 +45,7 @@ class Records:
         rows = self._sync_info.page(flow, _filter(wanted), after=after, limit=limit + 1)
         following = rows[limit - 1].key if len(rows) > limit else None
         cures = self._cures.of(flow)
-        return models.SyncPage(
+        return record_models.SyncPage(
             items=[answers.sync_record(flow, row, target=cures.target(row)) for row in rows[:limit]],
             counts=dict(self._sync_info.counts(flow)),
             next=following,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.rerun_models import Execution, ReplayWindow, Resync
 from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError
@@ -46,7 +46,7 @@ class Reruns:
         self._runs, self._rows, self._templates = runs, rows, templates
         self._deployments, self._compiled, self._connectors = deployments, compiled, connectors
 
-    def resync(self, name: str, which: Resync, *, by: str) -> models.Run:
+    def resync(self, name: str, which: Resync, *, by: str) -> run_models.Run:
         """Try records again.
 
         Raises:
@@ -80,7 +80,7 @@ class Reruns:
                 raise refusal from error
             raise
 
-    def execute(self, name: str, execution: Execution | None, *, by: str) -> models.Run:
+    def execute(self, name: str, execution: Execution | None, *, by: str) -> run_models.Run:
         """Run now, with a runtime filter where one is given.
 
         Raises:
@@ -98,7 +98,7 @@ class Reruns:
         plan = runtime_filter(flow, given, node=execution.node, connectors=self._connectors)
         return self._runs.start(name, plan, by=by)
 
-    def replay(self, name: str, window: ReplayWindow, *, by: str) -> models.Run:
+    def replay(self, name: str, window: ReplayWindow, *, by: str) -> run_models.Run:
         """Read once more what changed in a window of time.
 
         Raises:

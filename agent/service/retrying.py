@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
+from agent.api import live_models
 from agent.api.rerun_models import RetryPlan, RetryPlanChange, RetrySchedule
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import SyncState
@@ -150,29 +150,33 @@ class Retrying:
         except ConfigurationError as error:
             return self._complain(row, str(error))
         now = self._clock()
-        choice = self._choice(row.flow, policy, now) if deployed and not busy else None
+        hindrance, choice = self._hindrance(row.flow), None
+        if deployed and not busy and not hindrance:
+            try:
+                choice = self._choice(row.flow, policy, now)
+            except ConfigurationError as error:
+                hindrance = f"its deployed version cannot be read any more ({error.message})"
         world = RetryWorld(
-            now=now, deployed=deployed, hindrance=self._hindrance(row.flow), busy=busy,
+            now=now, deployed=deployed, hindrance=hindrance, busy=busy,
             ripe=lambda: choice is not None and self._rows.would_retry(choice),
         )  # fmt: skip
         progress, start = look_at_retry(policy, row.anchor, row.progress, world)
         if progress == row.progress:
             return row
         if not start or choice is None:
+            if progress.alert and progress.alert != row.progress.alert:
+                self._journal.write("warning", progress.alert, flow=row.flow)
             return self._store.advance(row, progress) or row
         changed, run = self._runs.start_retry(row, progress, choice)
         if changed is None:
             return row
         self._journal.write("info", "Records that failed are tried again, as planned.", flow=row.flow, run=run)
-        self._hub.publish(models.EventKind.FLOW, {"name": row.flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": row.flow})
         return changed
 
-    def _choice(self, flow: str, policy: RetryPolicy, now: datetime) -> Choice | None:
-        """The records whose turn has come, of the stages that can read them again."""
-        try:
-            compiled = self._compiled.get(self._deployments.get(flow))
-        except ConfigurationError:
-            return None  # what is wrong with it is said where it is listed, and when it is executed
+    def _choice(self, flow: str, policy: RetryPolicy, now: datetime) -> Choice:
+        """The records whose turn has come, of the stages that can read them again. Raises ConfigurationError."""
+        compiled = self._compiled.get(self._deployments.get(flow))
         nodes = [post.id for stage in compiled.all_stages if reads_by_id(stage.source) for post in stage.posts]
         return Choice(flow, nodes, states=[SyncState.FAILED], ripe=policy.ripe(now), most=policy.batch)
 
@@ -186,7 +190,7 @@ class Retrying:
     def tell(self, flow: str) -> None:
         """A policy was changed: it is looked at, and listeners hear of it."""
         self._changed()
-        self._hub.publish(models.EventKind.FLOW, {"name": flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": flow})
 
     def _answer(self, flow: str, row: RetryRow | None) -> RetrySchedule:
         if row is None:

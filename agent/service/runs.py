@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
-from agent.domain.errors import AgentError, ConfigurationError
+from agent.api import live_models, run_models
+from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 from agent.domain.run import RunState, Trigger
 from agent.domain.run_plan import NORMAL, Retry, RunPlan, trigger_of
 from agent.domain.schedule import Progress
@@ -17,6 +17,7 @@ from agent.service import answers
 from agent.service.environment import Environment
 from agent.service.events import Hub, Listener
 from agent.service.trips import Trips
+from agent.store.at_rest import OVERTAKEN
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.plan_records import Choice
 from agent.store.retry_policies import RetryPolicies, RetryProgress, RetryRow
@@ -60,7 +61,7 @@ class Runs:
 
     def start(
         self, flow: str, plan: RunPlan = NORMAL, *, by: str, write: Callable[[NewRun], object] | None = None
-    ) -> models.Run:
+    ) -> run_models.Run:
         """Start a run now.
 
         Args:
@@ -75,18 +76,28 @@ class Runs:
             NotFoundError: code `flow-not-found`.
             AgentError: whatever `write` raises.
         """
+        while True:
+            run = self._allowed(flow, plan, by=by)
+            try:
+                (write or self._store.add)(run)
+            except ConflictError as error:
+                if error.code != OVERTAKEN:
+                    raise
+                continue  # with the version that replaced it; there may be none
+            self._hand_over(run.id)
+            return answers.run(self._store.get(run.id))
+
+    def _allowed(self, flow: str, plan: RunPlan, *, by: str) -> NewRun:
+        """A run of the version that is deployed now. Raises what `start` raises."""
         deployment = self._deployments.get(flow)
         self._require_bound(deployment)
         self._environment.require()
         self._trips.require(deployment)
         at = self._clock()
-        run = NewRun(
+        return NewRun(
             id=new_run_id(at), flow=flow, version=deployment.version, trigger=trigger_of(plan), requested_by=by, at=at,
             plan=plan,
         )  # fmt: skip
-        (write or self._store.add)(run)
-        self._hand_over(run.id)
-        return answers.run(self._store.get(run.id))
 
     def start_planned(
         self, row: ScheduleRow, progress: Progress, *, planned_for: datetime
@@ -132,7 +143,7 @@ class Runs:
         """Start the run of a processflow for which events wait.
 
         Raises:
-            ConflictError: code `already-running`.
+            ConflictError: code `already-running` or `deployment-overtaken`.
             AgentError: the run could not be queued; it has failed.
         """
         at = self._clock()
@@ -154,7 +165,7 @@ class Runs:
             raise error if isinstance(error, AgentError) else _not_queued(error) from error
         self._hub.run_changed(run_id)
 
-    def cancel(self, run_id: str) -> models.Run:
+    def cancel(self, run_id: str) -> run_models.Run:
         """Cancel a run; one that has ended stays as it is. Raises NotFoundError."""
         self._store.get(run_id)
         row = self._store.request_cancel(run_id, at=self._clock())
@@ -162,13 +173,13 @@ class Runs:
         self._hub.run_changed(run_id)
         return answers.run(row)
 
-    def page(self, *, flow: str, after: str, limit: int) -> models.RunPage:
+    def page(self, *, flow: str, after: str, limit: int) -> run_models.RunPage:
         """Runs, newest first."""
         rows = self._store.page(flow=flow, before=after, limit=limit + 1)
         following = rows[limit - 1].id if len(rows) > limit else None
-        return models.RunPage(items=[answers.run(row) for row in rows[:limit]], next=following)
+        return run_models.RunPage(items=[answers.run(row) for row in rows[:limit]], next=following)
 
-    async def get(self, run_id: str, *, wait_seconds: float) -> models.Run:
+    async def get(self, run_id: str, *, wait_seconds: float) -> run_models.Run:
         """One run; waits for its end. Raises NotFoundError."""
         end = time.monotonic() + wait_seconds
         with self._hub.listen() as listener:
@@ -192,7 +203,7 @@ async def _heard_of(run_id: str, listener: Listener, seconds: float) -> bool:
             return False
         if event is None:
             return False
-        if event.kind is models.EventKind.RUN and event.data.get("id") == run_id:
+        if event.kind is live_models.EventKind.RUN and event.data.get("id") == run_id:
             return True
     return False
 

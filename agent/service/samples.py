@@ -7,17 +7,17 @@ from pathlib import Path
 
 from pydantic import Field
 
-from agent.api import models
+from agent.api import flow_models
+from agent.api.base_models import Request
 from agent.api.function_models import FunctionDraft
 from agent.api.lookup_models import LookupContent
-from agent.api.models import Request
 from agent.engine.document import parse
 
 _PACKAGED = Path(__file__).resolve().parent.parent / "_resources"
 _SOURCE_TREE = Path(__file__).resolve().parents[2] / "resources"
 
 
-def samples() -> Sequence[models.Sample]:
+def samples() -> Sequence[flow_models.Sample]:
     """Every sample that can be deployed, by file name."""
     found = []
     for path in sorted(_folder().glob("*.yaml")):
@@ -25,7 +25,7 @@ def samples() -> Sequence[models.Sample]:
         flow = parse(document.encode(), file=path.name).flow
         if flow is not None:
             found.append(
-                models.Sample(
+                flow_models.Sample(
                     file=path.name, title=flow.title, description=flow.description, tokens=dict(flow.credentials),
                     document=document,
                 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agent.api import models
+from agent.api import live_models, schedule_models
 from agent.domain.errors import ConfigurationError
 from agent.domain.plan_form import parse_plan, plan_form
 from agent.domain.schedule import Plan, Progress
@@ -65,14 +65,14 @@ class Schedules:
         self._store, self._deployments, self._hub, self._clock = store, deployments, hub, clock
         self._zone, self._changed, self._by_events = zone, changed, by_events
 
-    def get(self, flow: str) -> models.Schedule:
+    def get(self, flow: str) -> schedule_models.Schedule:
         """The schedule of a processflow, deployed or not. Raises NotFoundError."""
         row = self._store.find(flow)
         if row is None:
             self._deployments.get(flow)
         return self._answer(flow, row)
 
-    def put(self, flow: str, change: models.ScheduleChange, *, by: str) -> models.Schedule:
+    def put(self, flow: str, change: schedule_models.ScheduleChange, *, by: str) -> schedule_models.Schedule:
         """Change it, at once. What would have been before does not count; a plan that stays the same goes on as it is.
 
         Raises:
@@ -89,7 +89,7 @@ class Schedules:
             self.tell(flow)
         return self._answer(flow, self._store.find(flow))
 
-    def prepare(self, flow: str, change: models.SchedulePlan, *, by: str, by_events: bool) -> Prepared:
+    def prepare(self, flow: str, change: schedule_models.SchedulePlan, *, by: str, by_events: bool) -> Prepared:
         """A change that is to be written together with something else. The processflow need not be deployed yet.
 
         Args:
@@ -122,7 +122,7 @@ class Schedules:
         row = self._store.find(flow)
         return row.plan if row is not None else None
 
-    def clear(self, flow: str) -> models.Schedule:
+    def clear(self, flow: str) -> schedule_models.Schedule:
         """Take it away: the processflow is started by hand. Raises NotFoundError."""
         if self._store.remove(flow):
             self.tell(flow)
@@ -130,7 +130,7 @@ class Schedules:
             self._deployments.get(flow)
         return self._answer(flow, None)
 
-    def preview(self, request: models.SchedulePreviewRequest) -> models.SchedulePreview:
+    def preview(self, request: schedule_models.SchedulePreviewRequest) -> schedule_models.SchedulePreview:
         """What a plan means, without changing anything.
 
         Raises:
@@ -138,13 +138,13 @@ class Schedules:
         """
         plan = self._plan(request.plan)
         if plan is None:
-            return models.SchedulePreview(text=MANUAL, times=[])
+            return schedule_models.SchedulePreview(text=MANUAL, times=[])
         row, now = self._store.find(request.flow) if request.flow else None, self._clock()
         if row is not None and _goes_on(row, plan):
             anchor, progress = row.anchor, row.progress
         else:
             anchor, progress = self._begin(plan, row, now)
-        return models.SchedulePreview(text=plan.text, times=upcoming(plan, anchor, progress, now, most=_SHOWN))
+        return schedule_models.SchedulePreview(text=plan.text, times=upcoming(plan, anchor, progress, now, most=_SHOWN))
 
     def briefs(self) -> dict[str, Brief]:
         """Every schedule in short, by processflow."""
@@ -159,7 +159,7 @@ class Schedules:
         following = upcoming(plan, row.anchor, row.progress, self._clock(), most=1)
         return Brief(plan.text, following[0] if following else None, row.progress.alert)
 
-    def _plan(self, change: models.SchedulePlan) -> Plan | None:
+    def _plan(self, change: schedule_models.SchedulePlan) -> Plan | None:
         return parse_plan(change.model_dump(), default_zone=self._zone)
 
     def _begin(self, plan: Plan, before: ScheduleRow | None, now: datetime) -> tuple[datetime, Progress]:
@@ -180,18 +180,18 @@ class Schedules:
     def tell(self, flow: str) -> None:
         """A schedule was changed: the scheduler looks, and listeners hear of it."""
         self._changed()
-        self._hub.publish(models.EventKind.FLOW, {"name": flow})
+        self._hub.publish(live_models.EventKind.FLOW, {"name": flow})
 
-    def _answer(self, flow: str, row: ScheduleRow | None) -> models.Schedule:
+    def _answer(self, flow: str, row: ScheduleRow | None) -> schedule_models.Schedule:
         if row is None:
-            return models.Schedule(flow=flow, plan=models.SchedulePlan(zone=self._zone), text=MANUAL)
+            return schedule_models.Schedule(flow=flow, plan=schedule_models.SchedulePlan(zone=self._zone), text=MANUAL)
         brief, progress = self.brief(row), row.progress
         try:
             times = upcoming(stored_plan(row), row.anchor, progress, self._clock(), most=_SHOWN)
         except ConfigurationError:
             times = []
-        return models.Schedule(
-            flow=flow, plan=models.SchedulePlan.model_validate(row.plan), text=brief.text, since=row.since,
+        return schedule_models.Schedule(
+            flow=flow, plan=schedule_models.SchedulePlan.model_validate(row.plan), text=brief.text, since=row.since,
             changed_by=row.changed_by, next_run_at=brief.next_at, next_times=times,
             over=progress.next_at is None and not progress.owed, runs=progress.runs, waiting=len(progress.owed),
             misfires=progress.misfires, misfires_in_a_row=progress.misfires_in_a_row, missed=progress.missed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.api import models
+from agent.api import live_models, setting_models
 from agent.domain import settings as declared
 from agent.service import answers
 from agent.service.diagnosis import Diagnosis
@@ -36,11 +36,11 @@ class SettingsDesk:
         self._logs, self._diagnosis, self._hub, self._housekeeping = logs, diagnosis, hub, housekeeping
         self._apply_log()
 
-    def all(self) -> list[models.Setting]:
+    def all(self) -> list[setting_models.Setting]:
         """Every setting."""
         return answers.settings(self._settings)
 
-    def change(self, name: str, text: str) -> models.Setting:
+    def change(self, name: str, text: str) -> setting_models.Setting:
         """Set a value; whoever follows it has followed when this returns.
 
         Raises:
@@ -50,7 +50,7 @@ class SettingsDesk:
             self._diagnosis.refuse_unusable(str(declared.setting(name).parse(text)))
         self._settings.change(name, text)
         answer = answers.setting(declared.setting(name), self._settings.text(name))
-        self._hub.publish(models.EventKind.SETTING, answer)
+        self._hub.publish(live_models.EventKind.SETTING, answer)
         if name == "enable_environment":
             self._environment.follow()
         elif name.startswith("log_") or name == "severity_level":

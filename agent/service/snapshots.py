@@ -31,12 +31,12 @@ from agent.service.compiled import CompiledFlows
 from agent.service.diagnosis import Diagnosis
 from agent.store.deployments import DeploymentStore
 from agent.store.kept import KeptRow
+from agent.store.moments import from_milliseconds, to_milliseconds
 from agent.store.node_work import NodeEntry, NodeWork
 from agent.store.packets import StoredPacket
 from agent.store.runs import RunRow, RunStore
 from agent.store.snapshots import LoggedRecord
 from agent.store.snapshots import Snapshots as SnapshotStore
-from agent.store.tables import from_milliseconds, to_milliseconds
 
 _TYPES: Mapping[type[GetNode | FlowNode], NodeType] = {
     GetNode: NodeType.GET,

@@ -60,10 +60,10 @@ class Trips:
         if not trips:
             return {}
         found: dict[str, str] = {}
-        for deployment in self._deployments.active():
-            trip = self._of(deployment.bindings, trips)
+        for flow, bindings in self._deployments.bindings().items():
+            trip = self._of(bindings, trips)
             if trip is not None:
-                found[deployment.flow] = f"the App Configuration “{trip.name}” is refused by its app"
+                found[flow] = f"the App Configuration “{trip.name}” is refused by its app"
         return found
 
     def require(self, deployment: Deployment) -> None:

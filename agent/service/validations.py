@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.api import models
+from agent.api import configuration_models, live_models
 from agent.connectors.contract import CheckReport, Prepared
 from agent.domain.errors import AgentError, FatalError, NotFoundError, TransientError
 from agent.service import answers
@@ -28,7 +28,7 @@ _MOST_KEPT = 50
 class _Test:
     """One validation. `changed` is set at every step and replaced by a new event."""
 
-    answer: models.Validation
+    answer: configuration_models.Validation
     app: str
     prepared: Prepared
     task: asyncio.Task[None] | None = None
@@ -52,7 +52,7 @@ class Validations:
         self._configurations, self._hub, self._clock, self._redact = configurations, hub, clock, redact
         self._tests: OrderedDict[str, _Test] = OrderedDict()
 
-    async def start(self, draft: models.ConfigurationDraft) -> models.Validation:
+    async def start(self, draft: configuration_models.ConfigurationDraft) -> configuration_models.Validation:
         """Begin a validation.
 
         Raises:
@@ -60,9 +60,9 @@ class Validations:
         """
         prepared = await asyncio.to_thread(self._configurations.prepare, draft)
         app = self._configurations.connector(draft.app).app
-        answer = models.Validation(
-            id=secrets.token_hex(8), state=models.ValidationState.RUNNING, progress=[f"Contacting {app.name} …"],
-            notes=list(prepared.notes), values=dict(prepared.values),
+        answer = configuration_models.Validation(
+            id=secrets.token_hex(8), state=configuration_models.ValidationState.RUNNING,
+            progress=[f"Contacting {app.name} …"], notes=list(prepared.notes), values=dict(prepared.values),
         )  # fmt: skip
         test = _Test(answer, draft.app, prepared)
         self._tests[answer.id] = test
@@ -73,17 +73,17 @@ class Validations:
                 oldest.task.cancel()
         return answer
 
-    async def get(self, validation_id: str, *, wait_seconds: float) -> models.Validation:
+    async def get(self, validation_id: str, *, wait_seconds: float) -> configuration_models.Validation:
         """A validation; waits for its next step or its end. Raises NotFoundError."""
         test = self._find(validation_id)
-        if wait_seconds > 0 and test.answer.state is models.ValidationState.RUNNING:
+        if wait_seconds > 0 and test.answer.state is configuration_models.ValidationState.RUNNING:
             try:
                 await asyncio.wait_for(test.changed.wait(), wait_seconds)
             except TimeoutError:
                 return test.answer
         return test.answer
 
-    async def cancel(self, validation_id: str) -> models.Validation:
+    async def cancel(self, validation_id: str) -> configuration_models.Validation:
         """Cancel a validation; the request in flight is dropped. Raises NotFoundError."""
         test = self._find(validation_id)
         if test.task is not None and not test.task.done():
@@ -107,13 +107,13 @@ class Validations:
                 return test.proof
         return None
 
-    async def _run(self, test: _Test, draft: models.ConfigurationDraft) -> None:
+    async def _run(self, test: _Test, draft: configuration_models.ConfigurationDraft) -> None:
         try:
             outcome = await self._outcome(test, draft.app)
             await self._note(test, draft)
         except asyncio.CancelledError:
             test.proof = None
-            self._step(test, state=models.ValidationState.CANCELLED, message="Validation cancelled.")
+            self._step(test, state=configuration_models.ValidationState.CANCELLED, message="Validation cancelled.")
             raise
         self._step(test, **outcome)
 
@@ -132,16 +132,16 @@ class Validations:
         facts = tuple((label, self._redact(value)) for label, value in report.facts)
         test.proof = Proof(VALIDATED, SUCCESSFUL, facts, self._clock())
         return {
-            "state": models.ValidationState.SUCCESS, "message": SUCCESSFUL, "facts": answers.facts(facts),
+            "state": configuration_models.ValidationState.SUCCESS, "message": SUCCESSFUL, "facts": answers.facts(facts),
             "warnings": [self._redact(warning) for warning in report.warnings],
         }  # fmt: skip
 
     def _failed(self, test: _Test, error: AgentError) -> dict[str, object]:
         test.proof = Proof(FAILED, self._redact(str(error)), (), self._clock())
         problem = answers.problem(error, self._redact)
-        return {"state": models.ValidationState.FAILED, "message": problem.title, "problem": problem}
+        return {"state": configuration_models.ValidationState.FAILED, "message": problem.title, "problem": problem}
 
-    async def _note(self, test: _Test, draft: models.ConfigurationDraft) -> None:
+    async def _note(self, test: _Test, draft: configuration_models.ConfigurationDraft) -> None:
         """Note the outcome with the stored configuration. Whether that works or not, the operator gets the outcome."""
         if test.proof is None:
             return
@@ -162,7 +162,7 @@ class Validations:
         test.answer = test.answer.model_copy(update=changes)
         test.changed.set()
         test.changed = asyncio.Event()
-        self._hub.publish(models.EventKind.VALIDATION, test.answer)
+        self._hub.publish(live_models.EventKind.VALIDATION, test.answer)
 
     def _find(self, validation_id: str) -> _Test:
         found = self._tests.get(validation_id)

@@ -10,8 +10,8 @@ import msgspec
 
 from agent.domain.errors import RecordError
 from agent.domain.packet import SyncState
+from agent.store.moments import to_milliseconds
 from agent.store.node_work import NodeWork
-from agent.store.tables import to_milliseconds
 
 STATE_NUMBERS: Mapping[SyncState, int] = {
     SyncState.UNPROCESSED: 0,

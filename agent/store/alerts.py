@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import ALERTS
+from agent.store.tables.service import ALERTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import AUDIT
+from agent.store.tables.service import AUDIT
 
 
 @dataclass(frozen=True, slots=True)

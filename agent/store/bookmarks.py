@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from agent.domain.errors import ConflictError
 from agent.domain.packet import BY_HAND, Bookmark
 from agent.store.acknowledgement import StoredBookmark
+from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
-from agent.store.tables import RUNS, STREAMS
+from agent.store.tables.streams import STREAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,7 @@ class BookmarkStore:
         }  # fmt: skip
         where = sa.and_(STREAMS.c.flow == flow, STREAMS.c.node == node)
         with self._database.write() as connection:
-            active = sa.select(RUNS.c.id).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None))
-            if (run := connection.execute(active).scalar()) is not None:
-                raise ConflictError(
-                    f"Run {run} of {flow} has not ended; it moves the bookmark itself.", code="already-running",
-                    remedy="Wait until it ends, or cancel it, then set the bookmark.",
-                )  # fmt: skip
+            refuse_under_run(connection, flow, because="and moves the bookmark itself", then="set the bookmark")
             before = connection.execute(sa.select(STREAMS).where(where).with_for_update()).first()
             if before is None:
                 connection.execute(STREAMS.insert().values(flow=flow, node=node, **values))

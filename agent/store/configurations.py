@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.database import Database
-from agent.store.tables import CONFIGURATIONS
+from agent.store.tables.configurations import CONFIGURATIONS
 from agent.store.trips import REFUSED, release
 
 SAVED = "saved"

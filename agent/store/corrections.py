@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.database import Database
-from agent.store.tables import CORRECTIONS, STREAMS, SYNC_INFO
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import CORRECTIONS, SYNC_INFO
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ import zstandard
 
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordEnd, RecordLine
-from agent.store.tables import DATA_LOG, SYNC_COUNTS
+from agent.store.tables.snapshots import DATA_LOG
+from agent.store.tables.sync_info import SYNC_COUNTS
 
 _FAILED, _SUCCESS = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SUCCESS]
 _LEVEL = 1

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from agent.domain.deployment import Outcome
 from agent.store.database import Database
 from agent.store.deployments import Together
-from agent.store.tables import DEPLOYMENT_LOG
+from agent.store.tables.flows import DEPLOYMENT_LOG
 
 MOST_KEPT = 100
 """Entries of one processflow: with more, the oldest go."""

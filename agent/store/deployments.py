@@ -10,8 +10,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
+from agent.store.at_rest import OVERTAKEN, refuse_under_run
 from agent.store.database import Database
-from agent.store.tables import DEPLOYMENTS
+from agent.store.tables.flows import DEPLOYMENTS
 
 _NONE: Final[Mapping[str, int]] = {}
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -96,15 +97,13 @@ class DeploymentStore:
             if after is not None and newest != after:
                 raise ConflictError(
                     f"{flow} was deployed by somebody else meanwhile: version {newest}.",
-                    code="deployment-overtaken",
+                    code=OVERTAKEN,
                     remedy="Look at that version, then deploy again if yours is still wanted.",
                 )
             active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
             replaced = connection.execute(DEPLOYMENTS.update().where(active).values(active=False)).rowcount
             if only_deployed and not replaced:
-                raise ConflictError(
-                    f"{flow} was undeployed meanwhile.", code="deployment-overtaken", remedy="Deploy it again."
-                )
+                raise ConflictError(f"{flow} was undeployed meanwhile.", code=OVERTAKEN, remedy="Deploy it again.")
             version = newest + 1
             connection.execute(
                 DEPLOYMENTS.insert().values(
@@ -150,6 +149,12 @@ class DeploymentStore:
         with self._database.read() as connection:
             return set(connection.execute(sa.select(DEPLOYMENTS.c.flow).where(DEPLOYMENTS.c.active)).scalars())
 
+    def bindings(self) -> dict[str, Mapping[str, str]]:
+        """What the active version of each processflow is bound to, by name: also without reading their documents."""
+        query = sa.select(DEPLOYMENTS.c.flow, DEPLOYMENTS.c.bindings).where(DEPLOYMENTS.c.active)
+        with self._database.read() as connection:
+            return {row.flow: row.bindings for row in connection.execute(query.order_by(DEPLOYMENTS.c.flow))}
+
     def waiting(self) -> dict[str, Mapping[str, str]]:
         """The processflows whose active version waits for App Configurations: the tokens and their apps."""
         query = sa.select(DEPLOYMENTS.c.flow, DEPLOYMENTS.c.waits_for).where(DEPLOYMENTS.c.active)
@@ -162,11 +167,7 @@ class DeploymentStore:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
-            raise NotFoundError(
-                f"There is no deployed processflow named “{flow}”.",
-                code="flow-not-found",
-                remedy="Deploy it first, or look at the list of processflows.",
-            )
+            raise _not_deployed(flow)
         return _deployment(row)
 
     def version(self, flow: str, version: int) -> Deployment:
@@ -183,12 +184,29 @@ class DeploymentStore:
         return _deployment(row)
 
     def withdraw(self, flow: str, *, together: Sequence[Together] = ()) -> None:
-        """Undeploy: no version is active any more. Raises NotFoundError."""
-        version = self.get(flow).version
+        """Undeploy: no version is active any more.
+
+        Raises:
+            NotFoundError: it is not deployed.
+            ConflictError: code `already-running`: a run of it has not ended.
+        """
         with self._database.write() as connection:
-            connection.execute(DEPLOYMENTS.update().where(DEPLOYMENTS.c.flow == flow).values(active=False))
+            refuse_under_run(connection, flow, then="undeploy it")
+            active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
+            version = connection.execute(sa.select(DEPLOYMENTS.c.version).where(active)).scalar()
+            if version is None:
+                raise _not_deployed(flow)
+            connection.execute(DEPLOYMENTS.update().where(active).values(active=False))
             for write in together:
                 write(connection, version)
+
+
+def _not_deployed(flow: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no deployed processflow named “{flow}”.",
+        code="flow-not-found",
+        remedy="Deploy it first, or look at the list of processflows.",
+    )
 
 
 def _newest(connection: sa.Connection, flow: str) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import EVENT_INBOXES
+from agent.store.tables.events import EVENT_INBOXES
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import EVENT_INBOXES, EVENTS, to_milliseconds
+from agent.store.moments import to_milliseconds
+from agent.store.tables.events import EVENT_INBOXES, EVENTS
 
 SAME_BODY = timedelta(hours=24)
 """How long a body that was received already counts as repeated, where nothing else names the delivery."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import FILTER_TEMPLATES
+from agent.store.tables.library import FILTER_TEMPLATES
 
 
 class TemplateKey(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import KEY_VALUES
+from agent.store.tables.service import KEY_VALUES
 
 
 class KeyValues:

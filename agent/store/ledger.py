@@ -19,19 +19,13 @@ from agent.domain.packet import Bookmark, SyncState
 from agent.store import data_log, node_work, skips, sync_rows, variables
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, StoredBookmark
 from agent.store.database import Database
+from agent.store.moments import from_milliseconds, to_milliseconds
 from agent.store.node_work import NodeWork
 from agent.store.skips import Skipped
 from agent.store.sync_rows import Known
-from agent.store.tables import (
-    CURSORS,
-    HOLDS,
-    INTENTS,
-    RUNS,
-    STREAMS,
-    SYNC_INFO,
-    from_milliseconds,
-    to_milliseconds,
-)
+from agent.store.tables.runs import HOLDS, RUNS
+from agent.store.tables.streams import CURSORS, INTENTS, STREAMS
+from agent.store.tables.sync_info import SYNC_INFO
 
 FENCED = "fenced"
 """The code of the error that a worker meets whose run another one has taken over."""

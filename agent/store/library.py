@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import NotFoundError
 from agent.store.database import Database
-from agent.store.tables import LIBRARY
+from agent.store.tables.library import LIBRARY
 
 Writing = Callable[[sa.Connection], None]
 """Writes something in a transaction of somebody else."""

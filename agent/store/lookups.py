@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
 from agent.store.database import Database
-from agent.store.tables import LOOKUP_ROWS, LOOKUP_TABLES
+from agent.store.tables.library import LOOKUP_ROWS, LOOKUP_TABLES
 
 _AT_ONCE: Final = 500
 
@@ -181,6 +181,18 @@ def replacing(
             connection.execute(LOOKUP_ROWS.insert(), [_values(name, row) for row in rows])
 
     return replace
+
+
+def creating(
+    name: str, description: str, rows: Sequence[LookupRow], *, by: str, at: datetime
+) -> Callable[[sa.Connection, int], None]:
+    """Makes a table with these rows together with a deployment; one of that name that is there stays as it is."""
+
+    def create(connection: sa.Connection, _: int) -> None:
+        if connection.execute(sa.select(LOOKUP_TABLES.c.name).where(LOOKUP_TABLES.c.name == name)).first() is None:
+            replacing(name, description, rows, by=by, at=at)(connection)
+
+    return create
 
 
 def _counted() -> sa.Select[Any]:

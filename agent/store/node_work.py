@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from agent.store.tables import NODE_ENTRIES, to_milliseconds
+from agent.store.moments import to_milliseconds
+from agent.store.tables.snapshots import NODE_ENTRIES
 
 MOST_ENTRIES = 1_000
 """Passes and legs after this one are told together."""

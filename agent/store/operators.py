@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import OPERATORS
+from agent.store.tables.service import OPERATORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,12 @@ class OperatorStore:
         """Forget earlier failures."""
         with self._database.write() as connection:
             connection.execute(OPERATORS.update().where(OPERATORS.c.name == name).values(failures=0))
+
+    def renew_hash(self, name: str, *, before: str, after: str) -> None:
+        """Keep another hash of the same password, unless it has become another one meanwhile."""
+        of = (OPERATORS.c.name == name, OPERATORS.c.password_hash == before)
+        with self._database.write() as connection:
+            connection.execute(OPERATORS.update().where(*of).values(password_hash=after))
 
     def note_failure(self, name: str, *, at: datetime) -> None:
         """Count a failure."""

@@ -12,7 +12,7 @@ from agent.store.events import EventStore
 from agent.store.ledger import Ledger
 from agent.store.skips import Skipped
 from agent.store.sync_rows import Known
-from agent.store.tables import STREAMS
+from agent.store.tables.streams import STREAMS
 
 
 class Past:

@@ -14,8 +14,11 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
+from agent.store.moments import to_milliseconds
 from agent.store.sync_filter import found_by
-from agent.store.tables import PLAN_RECORDS, STREAMS, SYNC_INFO, to_milliseconds
+from agent.store.tables.runs import PLAN_RECORDS
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import SYNC_INFO
 
 NOTHING_TO_RETRY = "nothing-to-retry"
 """The code of the error of a retry that would try nothing."""

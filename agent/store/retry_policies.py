@@ -14,11 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain.errors import ConfigurationError, ConflictError
+from agent.store.at_rest import require_deployed
 from agent.store.database import Database
 from agent.store.deployments import Together
 from agent.store.plan_records import NOTHING_TO_RETRY, Choice
 from agent.store.runs import NewRun, insert_retry
-from agent.store.tables import DEPLOYMENTS, RETRY_POLICIES
+from agent.store.tables.schedules import RETRY_POLICIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class RetryPolicies:
         """
         try:
             with self._database.write() as connection:
-                changed = _advanced(connection, row, progress, run)
+                require_deployed(connection, run.flow, run.version)  # in the order in which deployments take these rows
+                changed = _advanced(connection, row, progress)
                 if changed is not None:
                     insert_retry(connection, run, choice)
         except ConflictError:
@@ -139,16 +141,9 @@ def _remove(connection: sa.Connection, flow: str) -> bool:
     return bool(connection.execute(RETRY_POLICIES.delete().where(RETRY_POLICIES.c.flow == flow)).rowcount)
 
 
-def _advanced(
-    connection: sa.Connection, row: RetryRow, progress: RetryProgress, run: NewRun | None = None
-) -> RetryRow | None:
+def _advanced(connection: sa.Connection, row: RetryRow, progress: RetryProgress) -> RetryRow | None:
     changed = replace(row, stamp=_new_stamp(), progress=progress)
     update = RETRY_POLICIES.update().where(RETRY_POLICIES.c.flow == row.flow, RETRY_POLICIES.c.stamp == row.stamp)
-    if run is not None:
-        deployed = sa.exists().where(
-            DEPLOYMENTS.c.flow == run.flow, DEPLOYMENTS.c.version == run.version, DEPLOYMENTS.c.active
-        )
-        update = update.where(deployed)
     done = connection.execute(update.values(stamp=changed.stamp, **_values(progress))).rowcount
     return changed if done else None
 

@@ -14,10 +14,13 @@ from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
 from agent.domain.run_plan import NORMAL, Resend, Retry, RunPlan, parse_run_plan, plan_form
 from agent.store import corrections, plan_records
+from agent.store.at_rest import require_deployed
 from agent.store.corrections import NewCorrection, Sent
 from agent.store.database import Database
+from agent.store.moments import to_milliseconds
 from agent.store.plan_records import Choice
-from agent.store.tables import HOLDS, PLAN_RECORDS, RUNS, to_milliseconds
+from agent.store.tables.flows import DEPLOYMENTS
+from agent.store.tables.runs import HOLDS, PLAN_RECORDS, RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,10 @@ def insert_run(connection: sa.Connection, run: NewRun) -> None:
     """Write a new run down in a transaction that has begun, and does more.
 
     Raises:
-        ConflictError: code `already-running`: a run of this processflow has not ended yet. Roll the transaction back.
+        ConflictError: code `already-running`: a run of this processflow has not ended yet; `deployment-overtaken`: the
+            version is not deployed any more. Roll the transaction back.
     """
+    require_deployed(connection, run.flow, run.version)
     row = {
         "id": run.id, "flow": run.flow, "version": run.version, "trigger": run.trigger.value,
         "state": RunState.QUEUED.value, "cancel_requested": False, "queued_at": run.at, "read_count": 0,
@@ -94,7 +99,7 @@ def insert_retry(connection: sa.Connection, run: NewRun, choice: Choice) -> None
     `run.plan` is a `Retry`, whose records are counted here.
 
     Raises:
-        ConflictError: code `already-running`.
+        ConflictError: code `already-running` or `deployment-overtaken`.
         ConfigurationError: code `record-unknown`, or `nothing-to-retry`. Roll the transaction back.
     """
     insert_run(connection, run)
@@ -126,23 +131,11 @@ class RunStore:
         self._database = database
         self._redact = redact
 
-    def queue(
-        self, *, run_id: str, flow: str, version: int, trigger: Trigger, requested_by: str, at: datetime
-    ) -> RunRow:
-        """Write down a new run, in state Queued.
-
-        Raises:
-            ConflictError: code `already-running`: a run of this processflow has not ended yet.
-        """
-        return self.add(
-            NewRun(id=run_id, flow=flow, version=version, trigger=trigger, requested_by=requested_by, at=at)
-        )
-
     def add(self, run: NewRun) -> RunRow:
         """Write down a new run with its plan, in state Queued.
 
         Raises:
-            ConflictError: code `already-running`.
+            ConflictError: code `already-running` or `deployment-overtaken`.
         """
         with self._database.write() as connection:
             insert_run(connection, run)
@@ -152,7 +145,7 @@ class RunStore:
         """Write down a new retry, in state Queued, with the records that it tries.
 
         Raises:
-            ConflictError: code `already-running`.
+            ConflictError: code `already-running` or `deployment-overtaken`.
             ConfigurationError: code `record-unknown` or `nothing-to-retry`.
         """
         with self._database.write() as connection:
@@ -163,7 +156,7 @@ class RunStore:
         """Write down a new run that sends a correction, in state Queued, and the correction. `run.plan` is a `Resend`.
 
         Raises:
-            ConflictError: code `already-running` or `record-changed`.
+            ConflictError: code `already-running`, `deployment-overtaken` or `record-changed`.
         """
         with self._database.write() as connection:
             number = corrections.add(
@@ -222,6 +215,20 @@ class RunStore:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return _run(row) if row is not None else None
+
+    def latest_of_deployed(self) -> dict[str, RunRow]:
+        """The newest run that has ended of each deployed processflow, in one question however many there are."""
+        newest = (
+            sa.select(RUNS.c.id)
+            .where(RUNS.c.flow == DEPLOYMENTS.c.flow, RUNS.c.ended_at.is_not(None))
+            .order_by(RUNS.c.id.desc())
+            .limit(1)
+            .correlate(DEPLOYMENTS)
+            .scalar_subquery()
+        )
+        query = sa.select(RUNS).join(DEPLOYMENTS, RUNS.c.id == newest).where(DEPLOYMENTS.c.active)
+        with self._database.read() as connection:
+            return {row.flow: _run(row) for row in connection.execute(query)}
 
     def request_cancel(self, run_id: str, *, at: datetime) -> RunRow:
         """Remember that the operator wants this run to end. A run that never started ends at once."""

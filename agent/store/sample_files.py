@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
@@ -72,6 +73,20 @@ def remove(path: Path) -> int:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return size
+
+
+def forget(path: Path, runs: Sequence[str]) -> None:
+    """Delete what a file holds of these runs, so that it cannot be read from the file any more.
+
+    Raises:
+        sqlite3.Error: the file cannot be read or written.
+    """
+    with closing(connect(path, make=True)) as connection:
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM kept WHERE run = ?", [(run,) for run in runs])
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def rows_in(path: Path) -> int:

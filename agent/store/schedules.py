@@ -16,10 +16,12 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError
 from agent.domain.schedule import Progress
+from agent.store.at_rest import require_deployed
 from agent.store.database import Database
 from agent.store.deployments import Together
+from agent.store.moments import from_milliseconds, to_milliseconds
 from agent.store.runs import NewRun, insert_run
-from agent.store.tables import DEPLOYMENTS, SCHEDULES, from_milliseconds, to_milliseconds
+from agent.store.tables.schedules import SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,10 @@ class ScheduleStore:
         """
         changed = replace(row, stamp=_new_stamp(), progress=progress)
         update = SCHEDULES.update().where(SCHEDULES.c.flow == row.flow, SCHEDULES.c.stamp == row.stamp)
-        if run is not None:
-            update = update.where(_deployed(run))
         try:
             with self._database.write() as connection:
+                if run is not None:  # in the order in which deployments take these rows
+                    require_deployed(connection, run.flow, run.version)
                 if not connection.execute(update.values(stamp=changed.stamp, **_values(progress))).rowcount:
                     return None
                 if run is not None:
@@ -121,10 +123,6 @@ def _put(connection: sa.Connection, row: ScheduleRow) -> None:
 
 def _remove(connection: sa.Connection, flow: str) -> bool:
     return bool(connection.execute(SCHEDULES.delete().where(SCHEDULES.c.flow == flow)).rowcount)
-
-
-def _deployed(run: NewRun) -> sa.ColumnElement[bool]:
-    return sa.exists().where(DEPLOYMENTS.c.flow == run.flow, DEPLOYMENTS.c.version == run.version, DEPLOYMENTS.c.active)
 
 
 def _values(progress: Progress) -> dict[str, Any]:

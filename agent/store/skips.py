@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from agent.store.tables import SKIPS, SYNC_INFO
+from agent.store.tables.sync_info import SKIPS, SYNC_INFO
 
 _IDS_AT_ONCE = 500
 

@@ -17,7 +17,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.store.database import Database
-from agent.store.tables import DATA_LOG, NODE_ENTRIES, RUNS, to_milliseconds
+from agent.store.moments import to_milliseconds
+from agent.store.tables.runs import RUNS
+from agent.store.tables.snapshots import DATA_LOG, NODE_ENTRIES
 
 _MEGABYTE = 1_000_000
 _ROWS_AT_ONCE = 100

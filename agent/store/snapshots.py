@@ -14,8 +14,10 @@ from agent.store import node_work
 from agent.store.acknowledgement import STATE_NUMBERS, RecordLine
 from agent.store.data_log import Logged, hashes_of
 from agent.store.database import Database
+from agent.store.moments import from_milliseconds
 from agent.store.node_work import NodeEntry
-from agent.store.tables import DATA_LOG, STREAMS, from_milliseconds
+from agent.store.tables.snapshots import DATA_LOG
+from agent.store.tables.streams import STREAMS
 
 _STATES = {number: state for state, number in STATE_NUMBERS.items()}
 _ROWS_AT_ONCE = 20

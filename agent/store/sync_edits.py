@@ -14,14 +14,17 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from agent.domain.errors import ConflictError
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
+from agent.store.at_rest import refuse_under_run
 from agent.store.database import Database
 from agent.store.message_shapes import shape
+from agent.store.moments import to_milliseconds
 from agent.store.sync_filter import RecordFilter, streams
 from agent.store.sync_rows import count_changes
-from agent.store.tables import PLAN_RECORDS, RUNS, SKIPS, STREAMS, SYNC_INFO, to_milliseconds
+from agent.store.tables.runs import PLAN_RECORDS, RUNS
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import SKIPS, SYNC_INFO
 
 _BATCH_RECORDS = 500
 _SKIPPED = STATE_NUMBERS[SyncState.SKIPPED]
@@ -50,6 +53,11 @@ class SyncEdits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def require_at_rest(self, flow: str) -> None:
+        """Refuse a deletion under a run before anything is deleted. Raises ConflictError: code `already-running`."""
+        with self._database.read() as connection:
+            _refuse_deleting(connection, flow)
+
     def batches(self, chosen: Chosen, deed: Deed, *, at: datetime) -> Iterator[int]:
         """Do it batch by batch; yields how many records each batch changed. Records touched after `at` are left alone.
 
@@ -70,22 +78,22 @@ class SyncEdits:
                 ids = [source_id for of, source_id in chosen.ids if of == node]
                 for start in range(0, len(ids), _BATCH_RECORDS):
                     some = ids[start : start + _BATCH_RECORDS]
-                    yield self._batch(stream, [SYNC_INFO.c.source_id.in_(some)], deed, now)[0]
+                    yield self._batch(chosen.flow, stream, [SYNC_INFO.c.source_id.in_(some)], deed, now)[0]
             elif chosen.wanted.node in ("", node):
-                yield from self._filtered(stream, chosen.wanted, deed, now)
+                yield from self._filtered(chosen.flow, stream, chosen.wanted, deed, now)
 
-    def _filtered(self, stream: int, wanted: RecordFilter, deed: Deed, now: int) -> Iterator[int]:
+    def _filtered(self, flow: str, stream: int, wanted: RecordFilter, deed: Deed, now: int) -> Iterator[int]:
         """Down the order of pages. What is changed moves to its top, so nothing is met twice."""
         behind = SYNC_INFO.c.updated_at <= now
         while True:
-            changed, last = self._batch(stream, [*wanted.conditions(), behind], deed, now)
+            changed, last = self._batch(flow, stream, [*wanted.conditions(), behind], deed, now)
             yield changed
             if last is None:
                 return
             behind = sa.tuple_(SYNC_INFO.c.updated_at, SYNC_INFO.c.source_id) < last
 
     def _batch(
-        self, stream: int, conditions: Sequence[sa.ColumnElement[bool]], deed: Deed, now: int
+        self, flow: str, stream: int, conditions: Sequence[sa.ColumnElement[bool]], deed: Deed, now: int
     ) -> tuple[int, tuple[int, str] | None]:
         """One transaction; returns how many records it changed, and the last one where there may be more."""
         query = (
@@ -97,7 +105,7 @@ class SyncEdits:
         )
         with self._database.write() as connection:
             if deed.name == "delete":
-                _refuse_under_run(connection, stream)
+                _refuse_deleting(connection, flow)
             rows = connection.execute(query).all()
             meant = [row.source_id for row in rows if _DEEDS[deed.name].fits(row.state, row.skipped)]
             if meant:
@@ -119,19 +127,9 @@ class SyncEdits:
         return len(meant), (last.updated_at, last.source_id) if last is not None else None
 
 
-def _refuse_under_run(connection: sa.Connection, stream: int) -> None:
-    active = sa.select(RUNS.c.flow).join(STREAMS, STREAMS.c.flow == RUNS.c.flow)
-    active = active.where(STREAMS.c.id == stream, RUNS.c.ended_at.is_(None))
-    if (flow := connection.execute(active).scalar()) is not None:
-        raise records_in_use(flow)
-
-
-def records_in_use(flow: str) -> ConflictError:
-    """The error of a deletion under a run."""
-    return ConflictError(
-        f"{flow} is running, and what it has written is told by these records.", code="already-running",
-        remedy="Wait until the run ends, or cancel it, then delete them.",
-    )  # fmt: skip
+def _refuse_deleting(connection: sa.Connection, flow: str) -> None:
+    because = "and what it has written is told by these records"
+    refuse_under_run(connection, flow, because=because, then="delete them")
 
 
 def _skip(connection: sa.Connection, keys: sa.ColumnElement[bool], deed: Deed, now: int) -> None:

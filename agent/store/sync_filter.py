@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from agent.domain.error_classes import ErrorClass
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
-from agent.store.tables import STREAMS, SYNC_INFO
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import SYNC_INFO
 
 
 @dataclass(frozen=True, slots=True)

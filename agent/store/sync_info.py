@@ -14,8 +14,10 @@ from agent.domain.error_classes import ErrorClass, known_class
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.database import Database
+from agent.store.moments import from_milliseconds
 from agent.store.sync_filter import ALL, RecordFilter, streams
-from agent.store.tables import STREAMS, SYNC_COUNTS, SYNC_INFO, from_milliseconds
+from agent.store.tables.streams import STREAMS
+from agent.store.tables.sync_info import SYNC_COUNTS, SYNC_INFO
 
 _AT_ONCE = 1_000
 _STATES = {number: state for state, number in STATE_NUMBERS.items()}

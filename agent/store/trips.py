@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError
 from agent.domain.run import RunState
 from agent.store.database import Database
-from agent.store.tables import CONFIGURATIONS, RUNS, TRIPS
+from agent.store.tables.configurations import CONFIGURATIONS, TRIPS
+from agent.store.tables.runs import RUNS
 
 REFUSED = "failed"
 """The state of a configuration that was tested and refused."""

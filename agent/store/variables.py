@@ -11,14 +11,16 @@ from typing import Any, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from agent.domain.errors import ConfigurationError, ConflictError
+from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
 from agent.domain.variables import VariableValue
+from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
 from agent.store.redaction import DOTS
 from agent.store.sealing import Sealer
-from agent.store.tables import RUNS, VARIABLES
+from agent.store.tables.flows import VARIABLES
+from agent.store.tables.runs import RUNS
 
 StoredValue: TypeAlias = "VariableValue | Mapping[str, str]"
 """A value as it is stored; `{"sealed": …}` for an encrypted one."""
@@ -81,7 +83,7 @@ class VariableStore:
             ConflictError: code `already-running`: a run of the processflow has not ended, and may be at work with it.
         """
         with self._database.write() as connection:
-            _refuse_while_running(connection, flow)
+            refuse_under_run(connection, flow, because="perhaps with this value", then="try again")
             before = _value(connection, flow, name)
             line = AuditLine(
                 new.at, new.by, "variable-set", flow, reason=new.reason, before=_told_value(name, before),
@@ -99,7 +101,7 @@ class VariableStore:
             ConflictError: as `set`.
         """
         with self._database.write() as connection:
-            _refuse_while_running(connection, flow)
+            refuse_under_run(connection, flow, because="perhaps with this value", then="try again")
             before = _value(connection, flow, name)
             if before is None:
                 return False
@@ -196,15 +198,6 @@ def _put(connection: sa.Connection, flow: str, name: str, **values: Any) -> None
 
 def _where(flow: str, name: str) -> sa.ColumnElement[bool]:
     return sa.and_(VARIABLES.c.flow == flow, VARIABLES.c.name == name)
-
-
-def _refuse_while_running(connection: sa.Connection, flow: str) -> None:
-    active = sa.select(sa.literal(1)).where(RUNS.c.flow == flow, RUNS.c.ended_at.is_(None)).limit(1)
-    if connection.execute(active).first() is not None:
-        raise ConflictError(
-            f"{flow} is running, perhaps with this value.", code="already-running",
-            remedy="Wait until it ends, or cancel it, then try again.",
-        )  # fmt: skip
 
 
 def _stored(row: sa.Row[Any]) -> StoredVariable:

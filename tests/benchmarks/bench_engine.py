@@ -38,11 +38,10 @@ from agent.connectors.registry import connectors
 from agent.domain.app import App, Schema
 from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
 from agent.domain.processflow import MapperNode
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
-from agent.engine.event_answers import NoAnswers
 from agent.engine.garbage import collect_less_often
 from agent.engine.journal import Level
 from agent.engine.loading import load
@@ -57,6 +56,8 @@ from agent.store.events import EventStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
 from agent.store.trips import TripStore
+from tests.helpers.flow_rig import NoAnswers
+from tests.helpers.queued_runs import queue_run
 
 _FLOW = "orders-to-database"
 _DOCUMENT = Path(__file__).resolve().parents[2] / "resources" / "processflows" / f"{_FLOW}.yaml"
@@ -232,9 +233,7 @@ class Bench:
     def execute(self) -> str:
         """One run from start to end; returns what it says."""
         run_id = new_run_id(datetime.now(UTC))
-        self.runs.queue(
-            run_id=run_id, flow=_FLOW, version=1, trigger=Trigger.MANUAL, requested_by="", at=datetime.now(UTC)
-        )
+        queue_run(self.database, run_id, flow=_FLOW, at=datetime.now(UTC))
         while self.runner.run_slice(run_id, RunControl(), budget_seconds=20) is not Then.ENDED:
             pass
         run = self.runs.get(run_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api.models import DocumentRequest
+from agent.api.flow_models import DocumentRequest
 from tests.cli.conftest import Run
 from tests.helpers.running_service import RunningService
 from tests.service.asking import COPY, database_draft

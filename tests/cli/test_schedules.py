@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from agent.api.flow_models import DocumentRequest
 from agent.api.folders import HOME_VARIABLE
-from agent.api.models import DocumentRequest
 from agent.cli.main import app
 from tests.cli.conftest import Run
 from tests.helpers.running_service import RunningService

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import pytest
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.rerun_models import Resync
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
@@ -55,7 +55,7 @@ HALT = [
     Point("agent.engine.stage_runs:Stages._carry", number=2),
     Point("agent.engine.stage_runs:Stages._carry", "leave"),
 ]
-LOOP = [Point("agent.engine.carrying:next_pass"), Point("agent.engine.carrying:next_pass", "leave")]
+LOOP = [Point("agent.engine.progress:next_pass"), Point("agent.engine.progress:next_pass", "leave")]
 MOVE = [Point("agent.store.ledger:Ledger.move"), Point("agent.store.ledger:Ledger.move", "leave")]
 END = [Point("agent.store.runs:RunStore.end"), Point("agent.store.runs:RunStore.end", "leave")]
 """Ending twice must do no harm, so it comes last."""
@@ -75,7 +75,7 @@ def each(pytestconfig: pytest.Config) -> int:
     return 1 if pytestconfig.getoption("--every-point") else 2
 
 
-def killed_at(stage: Stage, begin: Callable[[], models.Run], points: Sequence[Point]) -> models.Run:
+def killed_at(stage: Stage, begin: Callable[[], run_models.Run], points: Sequence[Point]) -> run_models.Run:
     """Begin a run with a service that dies at each of these points, one after the other, then let it end."""
     stage.stop()
     run = None
@@ -157,7 +157,7 @@ def test_a_retry(stage: Stage, shop: Shop, each: int) -> None:
     with closing(sqlite3.connect(stage.database)) as connection, connection:
         connection.execute("DROP TRIGGER refuse")
 
-    def retry() -> models.Run:
+    def retry() -> run_models.Run:
         return stage.ask(lambda client: client.reruns.resync("orders-to-database", Resync(state=SyncState.FAILED)))
 
     run = killed_at(stage, retry, [*GET, MAPPER[1], *POST[:4], *END][::each])

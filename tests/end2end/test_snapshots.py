@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import clearing_models
 from agent.api.client import AgentClient
 from agent.api.snapshot_models import KeptKind, KeptPacketContent, NodeState
 from agent.domain.packet import SyncState
@@ -83,8 +83,8 @@ def test_diagnosis_mode_writes_plain_files_and_clearing_while_runs_go_on_harms_n
 
     def clear() -> None:
         while not over.wait(0.05):
-            cleared.append(stage.ask(lambda client: client.clear(models.ClearTarget.TEMP)).done)
-            cleared.append(stage.ask(lambda client: client.clear(models.ClearTarget.CACHE)).done)
+            cleared.append(stage.ask(lambda client: client.clear(clearing_models.ClearTarget.TEMP)).done)
+            cleared.append(stage.ask(lambda client: client.clear(clearing_models.ClearTarget.CACHE)).done)
 
     clearing = threading.Thread(target=clear)
     clearing.start()

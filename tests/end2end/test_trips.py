@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import configuration_models, log_models, run_models
 from agent.api.client import AgentClient
 from agent.domain.errors import ConflictError
 from agent.domain.run import RunState
@@ -17,11 +17,11 @@ from tests.helpers.stage import Stage, open_stage
 pytestmark = pytest.mark.slow
 
 
-async def _store(client: AgentClient) -> models.Configuration:
+async def _store(client: AgentClient) -> configuration_models.Configuration:
     return next(one for one in await client.configurations() if one.app == "bigcommerce")
 
 
-async def _waits(client: AgentClient, run_id: str) -> models.Run:
+async def _waits(client: AgentClient, run_id: str) -> run_models.Run:
     run = await client.run(run_id)
     while "works again" not in run.activity:
         assert not run.state.ended, run
@@ -29,17 +29,19 @@ async def _waits(client: AgentClient, run_id: str) -> models.Run:
     return run
 
 
-async def _validate(client: AgentClient) -> models.Validation:
+async def _validate(client: AgentClient) -> configuration_models.Validation:
     stored = await _store(client)
-    draft = models.ConfigurationDraft(id=stored.id, app=stored.app, name=stored.name, values=stored.values)
+    draft = configuration_models.ConfigurationDraft(
+        id=stored.id, app=stored.app, name=stored.name, values=stored.values
+    )
     validation = await client.validate(draft)
-    while validation.state is models.ValidationState.RUNNING:
+    while validation.state is configuration_models.ValidationState.RUNNING:
         validation = await client.validation(validation.id, wait_seconds=20)
     return validation
 
 
 def _lines(stage: Stage, text: str) -> int:
-    search = models.LogSearch(text=text)
+    search = log_models.LogSearch(text=text)
     return stage.ask(lambda client: client.search_log(search)).count
 
 
@@ -65,10 +67,10 @@ def test_flows_wait_over_a_kill_while_a_token_is_refused_and_go_on_after_a_good_
         assert caught.value.code == "configuration-tripped"
         assert _lines(stage, "is refused by its app") == 1
 
-        assert stage.ask(_validate).state is models.ValidationState.FAILED
+        assert stage.ask(_validate).state is configuration_models.ValidationState.FAILED
         assert stage.ask(_store).tripped is not None
         shop.control("DELETE", "faults")
-        assert stage.ask(_validate).state is models.ValidationState.SUCCESS
+        assert stage.ask(_validate).state is configuration_models.ValidationState.SUCCESS
         assert stage.ask(_store).tripped is None
         assert stage.ended(run_id).state is RunState.SUCCESS
         assert arrived(stage.rows) == in_store(shop)

@@ -15,7 +15,7 @@ import pytest
 from PySide6.QtCore import QSettings, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from agent.api import models
+from agent.api import operator_models
 from agent.gui import theme
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
@@ -24,7 +24,7 @@ from tests.gui.doubles import InstantCalls, Recorder, pretended
 from tests.helpers.fake_client import NOW, FakeClient
 
 _HARMLESS = ("This plugin does not support",)
-SESSION = models.Session(name="anna", token="t")
+SESSION = operator_models.Session(name="anna", token="t")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from PySide6.QtCore import Qt
 
-from agent.api import models
+from agent.api import service_models
 from agent.api.client import AgentClient
 from agent.domain.errors import AgentError
 from agent.gui.assembly import Shell
@@ -94,7 +94,7 @@ def editor(shell: Shell, name: str) -> Any:
     return shell.settings.view.editors[name].control
 
 
-def state_of(shell: Shell) -> models.ServiceState:
+def state_of(shell: Shell) -> service_models.ServiceState:
     """What the window knows of the service."""
     assert shell.session.state is not None
     return shell.session.state

@@ -14,14 +14,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QWidget
 
-from agent.api import models
+from agent.api import run_models, service_models
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.inputs import ChoiceInput
 
-HOME, APPS, FLOWS, SYNC_INFO, LOG, SETTINGS = range(6)
+HOME, ALERTS, APPS, FLOWS, SYNC_INFO, LOG, SETTINGS = range(7)
+PANELS = range(7)
 Until = Callable[[Callable[[], bool]], object]
 D = TypeVar("D", bound=QDialog)
 
@@ -146,7 +147,7 @@ class Pilot:
         box: Any = editors["enable_environment"].control
         if not box.isChecked():
             box.click()
-        self.until(lambda: self.state().environment is models.EnvironmentState.RUNNING)
+        self.until(lambda: self.state().environment is service_models.EnvironmentState.RUNNING)
 
     def choose_sample(self, title: str) -> DeployDialog:
         """Open the Deploy dialog with a sample whose tokens are bound."""
@@ -177,12 +178,12 @@ class Pilot:
 
     # -- what the window knows ---------------------------------------------------------------------------------
 
-    def state(self) -> models.ServiceState:
+    def state(self) -> service_models.ServiceState:
         """Of the service."""
         assert self.shell.session.state is not None
         return self.shell.session.state
 
-    def last_run(self, flow: str) -> models.Run:
+    def last_run(self, flow: str) -> run_models.Run:
         """Of a processflow, once it has ended."""
 
         def ended() -> bool:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
-from agent.api import models
+from agent.api import operator_models
 from agent.gui import theme
 from agent.gui.application import make_application
 from agent.gui.assembly import Shell
@@ -43,7 +43,7 @@ def main() -> int:
     with TemporaryDirectory() as folder:
         memory = QSettings(str(Path(folder) / "window.ini"), QSettings.Format.IniFormat)
         bridge = Bridge(pretended(fake), first_delay_seconds=0.1)
-        session = models.Session(name="anna", token="t") if scene.signed_in else None
+        session = operator_models.Session(name="anna", token="t") if scene.signed_in else None
         shell = Shell(bridge, chosen, memory, session=session, now=lambda: fake.now)
         width, height = (int(part) for part in options.size.split("x"))
         shell.window.resize(width, height)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QElapsedTimer, QEventLoop, QTimer
 
-from agent.api import models
+from agent.api import live_models, log_models
 from agent.domain.errors import AgentError, TransientError
 from agent.gui.bridge import Bridge
 from agent.gui.service_link import LinkState
@@ -70,7 +70,9 @@ def test_cancel_reaches_the_request_and_no_answer_arrives(
 ) -> None:
     fake.hang.add("search_log")
     told: list[object] = []
-    call = make_bridge().scope().start(lambda client: client.search_log(models.LogSearch()), told.append, told.append)
+    call = (
+        make_bridge().scope().start(lambda client: client.search_log(log_models.LogSearch()), told.append, told.append)
+    )
     qtbot.waitUntil(lambda: "search_log" in fake.calls)
     call.cancel()
     qtbot.waitUntil(lambda: "search_log" in fake.cancelled)
@@ -115,14 +117,14 @@ def test_starting_a_call_takes_no_time_even_before_the_service_answers(make_brid
 
 def test_events_arrive_and_a_run_is_told_once_per_paint(qtbot: Any, make_bridge: MakeBridge, fake: FakeClient) -> None:
     bridge = make_bridge()
-    heard: list[models.Event] = []
+    heard: list[live_models.Event] = []
     bridge.happened.connect(heard.append)
     qtbot.waitUntil(lambda: fake.listeners == 1)
     for number in range(200):
-        fake.emit(models.EventKind.RUN, {"id": "r1", "number": number})
-    fake.emit(models.EventKind.FLOW, {"name": "x"})
-    qtbot.waitUntil(lambda: bool(heard) and heard[-1].kind is models.EventKind.FLOW)
-    runs = [event for event in heard if event.kind is models.EventKind.RUN]
+        fake.emit(live_models.EventKind.RUN, {"id": "r1", "number": number})
+    fake.emit(live_models.EventKind.FLOW, {"name": "x"})
+    qtbot.waitUntil(lambda: bool(heard) and heard[-1].kind is live_models.EventKind.FLOW)
+    runs = [event for event in heard if event.kind is live_models.EventKind.RUN]
     assert runs[-1].data["number"] == 199
     assert len(runs) < 20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.api import models
+from agent.api import live_models
 from agent.domain.errors import TransientError
 from agent.domain.run import RunState
 from agent.gui.catalog import Catalog
@@ -17,9 +17,9 @@ def catalog(calls: InstantCalls) -> Catalog:
     return Catalog(calls)
 
 
-def progress(fake: FakeClient, flow: str) -> models.Event:
+def progress(fake: FakeClient, flow: str) -> live_models.Event:
     data = run(flow, RunState.RUNNING, fake.now, identity="r-new").model_dump(mode="json")
-    return models.Event(id=1, kind=models.EventKind.RUN, data=data)
+    return live_models.Event(id=1, kind=live_models.EventKind.RUN, data=data)
 
 
 async def test_a_processflow_that_is_not_known_yet_appears_while_its_run_goes_on(

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit
 
-from agent.api import models
+from agent.api import base_models, configuration_models
 from agent.domain.errors import ConfigurationError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
@@ -16,6 +16,7 @@ from agent.gui.assembly import Shell
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.fact_grid import gathered
 from tests.gui.doubles import InstantCalls, Recorder, click, control
+from tests.gui.pilot import APPS
 from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
 
 SECRET = "a-secret-of-a-store-9f3c"
@@ -27,12 +28,14 @@ def entered(*, name: str = "Second store", secret: str = SECRET, **values: str) 
 
 
 @pytest.fixture
-def saved() -> list[models.Configuration]:
+def saved() -> list[configuration_models.Configuration]:
     return []
 
 
 @pytest.fixture
-def presenter(view: Recorder, calls: InstantCalls, saved: list[models.Configuration]) -> CredentialPresenter:
+def presenter(
+    view: Recorder, calls: InstantCalls, saved: list[configuration_models.Configuration]
+) -> CredentialPresenter:
     return CredentialPresenter(view, calls, apps()[0], None, saved.append)
 
 
@@ -58,9 +61,11 @@ async def test_validate_shows_progress_at_once_and_ends_in_the_fixed_text(
 async def test_a_refused_validation_marks_its_field(
     presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, fake: FakeClient
 ) -> None:
-    problem = models.Problem(title="Bad token.", status=401, code="unauthorized", remedy="Make one.", field="api_token")
-    fake.validation_result = models.Validation(
-        id="v", state=models.ValidationState.FAILED, progress=[], problem=problem
+    problem = base_models.Problem(
+        title="Bad token.", status=401, code="unauthorized", remedy="Make one.", field="api_token"
+    )
+    fake.validation_result = configuration_models.Validation(
+        id="v", state=configuration_models.ValidationState.FAILED, progress=[], problem=problem
     )
     presenter.validate(entered())
     await calls.settle()
@@ -69,7 +74,7 @@ async def test_a_refused_validation_marks_its_field(
 
 
 async def test_save_keeps_the_secret_when_the_field_is_untouched(
-    view: Recorder, calls: InstantCalls, fake: FakeClient, saved: list[models.Configuration]
+    view: Recorder, calls: InstantCalls, fake: FakeClient, saved: list[configuration_models.Configuration]
 ) -> None:
     stored = configurations(fake.now)["c-main"]
     editing = CredentialPresenter(view, calls, apps()[0], stored, saved.append)
@@ -82,7 +87,7 @@ async def test_save_keeps_the_secret_when_the_field_is_untouched(
 
 
 async def test_a_taken_name_is_said_under_the_name_and_works_with_another(
-    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, saved: list[models.Configuration]
+    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, saved: list[configuration_models.Configuration]
 ) -> None:
     presenter.save(entered(name="Demo Outdoor"))
     await calls.settle()
@@ -93,7 +98,7 @@ async def test_a_taken_name_is_said_under_the_name_and_works_with_another(
 
 
 async def test_an_answer_after_closing_touches_no_view(
-    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, saved: list[models.Configuration]
+    presenter: CredentialPresenter, view: Recorder, calls: InstantCalls, saved: list[configuration_models.Configuration]
 ) -> None:
     presenter.save(entered())
     presenter.close()
@@ -111,7 +116,7 @@ def test_entered_secrets_are_not_in_a_repr() -> None:
 
 
 def open_form(qtbot: Any, shell: Shell, app: str = "bigcommerce") -> CredentialForm:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.apps.presenter.add(app)
     form = shell.window.findChildren(CredentialForm)[-1]
     qtbot.waitUntil(form.isVisible)
@@ -282,9 +287,15 @@ def test_enter_presses_the_button_that_has_the_focus(qtbot: Any, shell: Shell) -
 
 
 def test_a_refused_field_has_the_focus(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    problem = models.Problem(title="Bad token.", status=401, code="unauthorized", remedy="Make one.", field="api_token")
-    fake.validation_result = models.Validation(
-        id="v", state=models.ValidationState.FAILED, progress=[], problem=problem, notes=["“/v2” was removed."]
+    problem = base_models.Problem(
+        title="Bad token.", status=401, code="unauthorized", remedy="Make one.", field="api_token"
+    )
+    fake.validation_result = configuration_models.Validation(
+        id="v",
+        state=configuration_models.ValidationState.FAILED,
+        progress=[],
+        problem=problem,
+        notes=["“/v2” was removed."],
     )
     form = open_form(qtbot, shell)
     type_all(qtbot, form)
@@ -308,7 +319,7 @@ def test_a_save_without_vault_leads_to_it(qtbot: Any, shell: Shell, fake: FakeCl
 
 
 def test_a_stored_configuration_is_validated_from_its_card(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.apps.presenter.validate("c-main")
     form = shell.window.findChildren(CredentialForm)[-1]
     qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")

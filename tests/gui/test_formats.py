@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.api import models
+from agent.api import run_models
 from agent.gui import formats
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_sizes(count: int, text: str) -> None:
 
 
 def test_numbers_have_separators_and_zero_parts_are_left_out() -> None:
-    assert formats.counts(models.Counts(read=1_204_000, written=3)) == "1,204,000 read · 3 written"
+    assert formats.counts(run_models.Counts(read=1_204_000, written=3)) == "1,204,000 read · 3 written"
 
 
 def test_the_tooltip_of_a_time_names_utc() -> None:

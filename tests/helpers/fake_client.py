@@ -14,15 +14,28 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from agent.api import models
-from agent.api.flow_test_models import FlowTestReport
-from agent.api.models import (
-    AppStatus,
-    ConfigurationState,
-    EnvironmentState,
-    LogLevel,
-    ValidationState,
+from agent.api import (
+    app_models,
+    base_models,
+    clearing_models,
+    configuration_models,
+    flow_models,
+    live_models,
+    log_models,
+    operator_models,
+    record_models,
+    run_models,
+    schedule_models,
+    service_models,
+    setting_models,
+    vault_models,
 )
+from agent.api.app_models import AppStatus
+from agent.api.configuration_models import ConfigurationState, ValidationState
+from agent.api.deployment_models import DeployRequest
+from agent.api.event_models import Inbox
+from agent.api.flow_test_models import FlowTestReport
+from agent.api.log_models import LogLevel
 from agent.api.preview_models import (
     Preview,
     PreviewChange,
@@ -34,6 +47,7 @@ from agent.api.preview_models import (
 )
 from agent.api.record_models import ExportFormat, RecordChoice, RecordJob, RecordJobState, SkipRequest, Wanted
 from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
+from agent.api.service_models import EnvironmentState
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
@@ -43,6 +57,9 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
+from tests.helpers.fake_alerts import FakeAlerts
+from tests.helpers.fake_real_time import FakeRealTime
+from tests.helpers.fake_versions import FakeVersions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
@@ -70,18 +87,24 @@ class FakeClient:
         self.started_afresh = False
         self.vault = vault_open()
         self.known_apps = apps()
-        self.stored: dict[str, models.Configuration] = {} if empty else configurations(now)
+        self.stored: dict[str, configuration_models.Configuration] = {} if empty else configurations(now)
         self.stored_secrets: dict[tuple[str, str], str] = {}
-        self.deployed: dict[str, models.FlowDetail] = {} if empty else flows(now)
-        self.schedules: dict[str, models.Schedule] = {} if empty else schedules(now)
-        self.sync: list[models.SyncRecord] = [] if empty else sync_records(now)
+        self.deployed: dict[str, flow_models.FlowDetail] = {} if empty else flows(now)
+        self.schedules: dict[str, schedule_models.Schedule] = {} if empty else schedules(now)
+        self.sync: list[record_models.SyncRecord] = [] if empty else sync_records(now)
         self.declared = settings()
         self.log_first, self.log_last = (1, log_lines) if log_lines else (0, 0)
-        self.validations: dict[str, models.Validation] = {}
-        self.validation_result: models.Validation | None = None
+        self.refuse: AgentError | None = None
+        """What a deployment is refused with until somebody insists."""
+        self.past = [] if empty else ["returns-to-files", "prices-to-store"]
+        self.receiving, self.url_number = True, 0
+        self.inbox: Inbox | None = None
+        self.acknowledged: dict[str, str] = {}
+        self.validations: dict[str, configuration_models.Validation] = {}
+        self.validation_result: configuration_models.Validation | None = None
         self.searches: dict[str, list[int]] = {}
         self.closed = False
-        self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[models.Event | None]]] = []
+        self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[live_models.Event | None]]] = []
         self._next_id = 0
         self._lock = threading.Lock()
 
@@ -98,10 +121,10 @@ class FakeClient:
 
     # -- what tests do with it ---------------------------------------------------------------------------------
 
-    def emit(self, kind: models.EventKind, data: BaseModel | dict[str, object] | None = None) -> None:
+    def emit(self, kind: live_models.EventKind, data: BaseModel | dict[str, object] | None = None) -> None:
         """Send an event to every listener, from any thread."""
         plain: dict[str, object] = data.model_dump(mode="json") if isinstance(data, BaseModel) else data or {}
-        event = models.Event(id=self._id(), kind=kind, data=plain)
+        event = live_models.Event(id=self._id(), kind=kind, data=plain)
         for loop, queue in list(self._queues):
             loop.call_soon_threadsafe(queue.put_nowait, event)
 
@@ -114,17 +137,17 @@ class FakeClient:
         """Append log lines and say so."""
         self.log_first = self.log_first or 1
         self.log_last += count
-        self.emit(models.EventKind.LOG, models.LogBounds(first=self.log_first, last=self.log_last))
+        self.emit(live_models.EventKind.LOG, log_models.LogBounds(first=self.log_first, last=self.log_last))
 
     # -- the service -------------------------------------------------------------------------------------------
 
-    async def health(self) -> models.Health:
+    async def health(self) -> service_models.Health:
         await self._enter("health")
-        return models.Health(version="0.1.0", pid=4711)
+        return service_models.Health(version="0.1.0", pid=4711)
 
-    async def state(self) -> models.ServiceState:
+    async def state(self) -> service_models.ServiceState:
         await self._enter("state")
-        return models.ServiceState(
+        return service_models.ServiceState(
             version="0.1.0",
             pid=4711,
             started_at=self.now - timedelta(days=6, hours=4),
@@ -134,14 +157,14 @@ class FakeClient:
             operator_exists=self.operator is not None,
             demo=self.demo,
             vault=self.vault,
-            last_end=models.LastEnd(at=self.now - timedelta(days=6, hours=5), clean=True, reason="restart"),
+            last_end=service_models.LastEnd(at=self.now - timedelta(days=6, hours=5), clean=True, reason="restart"),
             active_runs=sum(1 for flow in self.deployed.values() if flow.active_run),
         )
 
     async def stop(self) -> None:
         await self._enter("stop")
 
-    async def set_up_vault(self, choice: models.VaultSetUp) -> models.Vault:
+    async def set_up_vault(self, choice: vault_models.VaultSetUp) -> vault_models.Vault:
         await self._enter("set_up_vault")
         source = next((source for source in self.vault.sources if source.kind == choice.kind), None)
         if source is None or not source.works:
@@ -153,7 +176,16 @@ class FakeClient:
         await self._say_state()
         return self.vault
 
-    async def unlock_vault(self, passphrase: str | None = None) -> models.Vault:
+    async def change_vault_source(self, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+        await self._enter("change_vault_source")
+        source = next((source for source in self.vault.sources if source.kind == change.kind), None)
+        if source is None or self.vault.state != "open":
+            raise ConfigurationError("The vault is locked.", code="vault-locked", remedy="Unlock it.")
+        self.vault = self.vault.model_copy(update={"source": source})
+        await self._say_state()
+        return self.vault
+
+    async def unlock_vault(self, passphrase: str | None = None) -> vault_models.Vault:
         await self._enter("unlock_vault")
         if passphrase == "wrong":
             raise ConfigurationError("The passphrase is wrong.", code="vault-passphrase", remedy="Type it again.")
@@ -163,7 +195,7 @@ class FakeClient:
 
     # -- operators ---------------------------------------------------------------------------------------------
 
-    async def sign_in(self, name: str, password: str) -> models.Session:
+    async def sign_in(self, name: str, password: str) -> operator_models.Session:
         await self._enter("sign_in")
         if self.operator is None:
             self.operator = (name, password)
@@ -172,7 +204,7 @@ class FakeClient:
                 "User name or password is wrong.", code="wrong-credentials", remedy="Try again in a moment."
             )
         self.session = f"session-{self._id()}"
-        return models.Session(name=name, token=self.session)
+        return operator_models.Session(name=name, token=self.session)
 
     async def sign_off(self) -> None:
         await self._enter("sign_off")
@@ -180,19 +212,19 @@ class FakeClient:
 
     # -- apps --------------------------------------------------------------------------------------------------
 
-    async def apps(self) -> list[models.App]:
+    async def apps(self) -> list[app_models.App]:
         await self._enter("apps")
         return [self._app(app) for app in self.known_apps]
 
-    async def schemas(self, app: str) -> list[models.Schema]:
+    async def schemas(self, app: str) -> list[app_models.Schema]:
         await self._enter("schemas")
         return []
 
-    async def configurations(self) -> list[models.Configuration]:
+    async def configurations(self) -> list[configuration_models.Configuration]:
         await self._enter("configurations")
         return list(self.stored.values())
 
-    async def save_configuration(self, draft: models.ConfigurationDraft) -> models.Saved:
+    async def save_configuration(self, draft: configuration_models.ConfigurationDraft) -> configuration_models.Saved:
         await self._enter("save_configuration")
         for other in self.stored.values():
             if (other.app, other.name.casefold()) == (draft.app, draft.name.casefold()) and other.id != draft.id:
@@ -210,7 +242,7 @@ class FakeClient:
             self.stored_secrets[identity, field] = text
             hints[field] = f"••••{text[-4:]}" if len(text) >= 16 else "••••"
         proven = any(found.state is ValidationState.SUCCESS for found in self.validations.values())
-        saved = models.Configuration(
+        saved = configuration_models.Configuration(
             id=identity,
             app=draft.app,
             name=draft.name,
@@ -224,8 +256,8 @@ class FakeClient:
             used_by=before.used_by if before else [],
         )
         self.stored[identity] = saved
-        self.emit(models.EventKind.CONFIGURATION, saved)
-        return models.Saved(message="Connection Data Saved", notes=[], configuration=saved)
+        self.emit(live_models.EventKind.CONFIGURATION, saved)
+        return configuration_models.Saved(message="Connection Data Saved", notes=[], configuration=saved)
 
     async def remove_configuration(self, configuration_id: str) -> None:
         await self._enter("remove_configuration")
@@ -239,34 +271,34 @@ class FakeClient:
                 remedy="Redeploy these processflows with another configuration, or undeploy them, first.",
             )
         del self.stored[configuration_id]
-        self.emit(models.EventKind.CONFIGURATION, {"id": configuration_id})
+        self.emit(live_models.EventKind.CONFIGURATION, {"id": configuration_id})
 
-    async def validate(self, draft: models.ConfigurationDraft) -> models.Validation:
+    async def validate(self, draft: configuration_models.ConfigurationDraft) -> configuration_models.Validation:
         await self._enter("validate")
-        started = models.Validation(
+        started = configuration_models.Validation(
             id=f"v{self._id()}", state=ValidationState.RUNNING, progress=["Contacting the store …"]
         )
         self.validations[started.id] = started
         return started
 
-    async def validation(self, validation_id: str, *, wait_seconds: float = 0) -> models.Validation:
+    async def validation(self, validation_id: str, *, wait_seconds: float = 0) -> configuration_models.Validation:
         await self._enter("validation")
-        result = self.validation_result or models.Validation(
+        result = self.validation_result or configuration_models.Validation(
             id=validation_id,
             state=ValidationState.SUCCESS,
             progress=["Contacting the store …", "Reading the store's profile …"],
             message="Test Connection Successful",
             facts=[
-                models.Fact(label="Store", value="Demo Outdoor"),
-                models.Fact(label="Plan", value="Pro"),
-                models.Fact(label="Orders", value="12,408"),
+                configuration_models.Fact(label="Store", value="Demo Outdoor"),
+                configuration_models.Fact(label="Plan", value="Pro"),
+                configuration_models.Fact(label="Orders", value="12,408"),
             ],
         )
         ended = result.model_copy(update={"id": validation_id})
         self.validations[validation_id] = ended
         return ended
 
-    async def cancel_validation(self, validation_id: str) -> models.Validation:
+    async def cancel_validation(self, validation_id: str) -> configuration_models.Validation:
         await self._enter("cancel_validation")
         found = self.validations[validation_id].model_copy(update={"state": ValidationState.CANCELLED})
         self.validations[validation_id] = found
@@ -274,15 +306,15 @@ class FakeClient:
 
     # -- processflows ------------------------------------------------------------------------------------------
 
-    async def samples(self) -> list[models.Sample]:
+    async def samples(self) -> list[flow_models.Sample]:
         await self._enter("samples")
         return samples()
 
-    async def check_flow(self, request: models.DocumentRequest) -> models.CheckResult:
+    async def check_flow(self, request: flow_models.DocumentRequest) -> flow_models.CheckResult:
         await self._enter("check_flow")
         if "broken" in request.document:
             problems = [
-                models.DocumentProblem(
+                flow_models.DocumentProblem(
                     message="The attribute “emial” is not in the schema orders.",
                     suggestion="Did you mean “email”?",
                     file=request.file,
@@ -290,7 +322,7 @@ class FakeClient:
                     column=9,
                     code="unknown-attribute",
                 ),
-                models.DocumentProblem(
+                flow_models.DocumentProblem(
                     message="The node “write” has no link to an End node.",
                     suggestion="Add a link from “write” to “end”.",
                     file=request.file,
@@ -299,9 +331,9 @@ class FakeClient:
                     code="no-end",
                 ),
             ]
-            return models.CheckResult(ok=False, name="", title="", tokens={}, problems=problems)
+            return flow_models.CheckResult(ok=False, name="", title="", tokens={}, problems=problems)
         sample = next((sample for sample in samples() if sample.document == request.document), samples()[0])
-        return models.CheckResult(
+        return flow_models.CheckResult(
             ok=True,
             name=sample.file.rsplit(".", 1)[0],
             title=sample.title,
@@ -309,7 +341,7 @@ class FakeClient:
             problems=[],
         )
 
-    async def test_flow(self, request: models.DocumentRequest) -> FlowTestReport:
+    async def test_flow(self, request: flow_models.DocumentRequest) -> FlowTestReport:
         await self._enter("test_flow")
         return FlowTestReport(flow=request.file, passed=True, results=[])
 
@@ -317,7 +349,7 @@ class FakeClient:
         await self._enter("test_deployed")
         return FlowTestReport(flow=name, passed=True, results=[])
 
-    async def deploy(self, request: models.DocumentRequest) -> models.Deployed:
+    async def deploy(self, request: flow_models.DocumentRequest) -> flow_models.Deployed:
         await self._enter("deploy")
         if self.environment is not EnvironmentState.RUNNING:
             raise ConflictError(
@@ -325,39 +357,56 @@ class FakeClient:
                 code="environment-not-enabled",
                 remedy="Open Settings and tick Enable Environment, then deploy again.",
             )
+        if isinstance(request, DeployRequest):
+            self.asked.append(request)
+        insisted = isinstance(request, DeployRequest) and (request.anyway or request.without_tests)
+        if self.refuse is not None and not insisted:
+            raise self.refuse
         name = request.file.rsplit(".", 1)[0]
+        waits = {token: "sql" for token, bound in request.bindings.items() if not bound}
+        return self.deploy_again(name, note=request.note, waits_for=waits)
+
+    def deploy_again(
+        self, name: str, *, note: str = "", waits_for: dict[str, str] | None = None
+    ) -> flow_models.Deployed:
+        """Make another version, with the lines of a deployment as events."""
         lines = ["1 Processflow Publish Started", "2 Publish Completed", "3 Checking for LookUp data", "4 Deployed"]
         for number, line in enumerate(lines, 1):
-            self.emit(models.EventKind.DEPLOYMENT, models.DeploymentLine(name=name, number=number, line=line[2:]))
+            self.emit(
+                live_models.EventKind.DEPLOYMENT, live_models.DeploymentLine(name=name, number=number, line=line[2:])
+            )
         old = self.deployed.get(name)
-        flow = flow_detail(name, self.now, version=old.version + 1 if old else 1)
+        flow = flow_detail(
+            name, self.now, version=old.version + 1 if old else 1, note=note, waits_for=waits_for or {},
+            alert=_WAITING if waits_for else "",
+        )  # fmt: skip
         self.deployed[name] = flow.model_copy(update={"deployment_log": lines})
-        self.emit(models.EventKind.FLOW, {"name": name})
-        return models.Deployed(flow=self.deployed[name], lines=lines)
+        self.emit(live_models.EventKind.FLOW, {"name": name})
+        return flow_models.Deployed(flow=self.deployed[name], lines=lines)
 
-    async def flows(self) -> list[models.Flow]:
+    async def flows(self) -> list[flow_models.Flow]:
         await self._enter("flows")
         return list(self.deployed.values())
 
-    async def flow(self, name: str) -> models.FlowDetail:
+    async def flow(self, name: str) -> flow_models.FlowDetail:
         await self._enter("flow")
         return self._flow(name)
 
-    async def undeploy(self, name: str) -> models.Undeployed:
+    async def undeploy(self, name: str) -> flow_models.Undeployed:
         await self._enter("undeploy")
         self._flow(name)
         del self.deployed[name]
-        self.emit(models.EventKind.FLOW, {"name": name})
-        return models.Undeployed(name=name, message="Its history, bookmarks and Sync Info stay.")
+        self.emit(live_models.EventKind.FLOW, {"name": name})
+        return flow_models.Undeployed(name=name, message="Its history, bookmarks and Sync Info stay.")
 
     # -- schedules ---------------------------------------------------------------------------------------------
 
-    async def schedule(self, name: str) -> models.Schedule:
+    async def schedule(self, name: str) -> schedule_models.Schedule:
         await self._enter("schedule")
         self._flow(name)
         return self.schedules.get(name) or manual_schedule(name)
 
-    async def set_schedule(self, name: str, plan: models.ScheduleChange) -> models.Schedule:
+    async def set_schedule(self, name: str, plan: schedule_models.ScheduleChange) -> schedule_models.Schedule:
         await self._enter("set_schedule")
         flow = self._flow(name)
         parsed = parse_plan(plan.model_dump(), default_zone=ZONE)
@@ -365,28 +414,30 @@ class FakeClient:
         self.schedules[name] = changed
         brief = {"schedule": changed.text, "next_run_at": changed.next_run_at, "alert": changed.alert}
         self.deployed[name] = flow.model_copy(update=brief)
-        self.emit(models.EventKind.FLOW, {"name": name})
+        self.emit(live_models.EventKind.FLOW, {"name": name})
         return changed
 
-    async def clear_schedule(self, name: str) -> models.Schedule:
+    async def clear_schedule(self, name: str) -> schedule_models.Schedule:
         await self._enter("clear_schedule")
         flow = self._flow(name)
         self.schedules.pop(name, None)
         self.deployed[name] = flow.model_copy(update={"schedule": "Manual", "next_run_at": None, "alert": ""})
-        self.emit(models.EventKind.FLOW, {"name": name})
+        self.emit(live_models.EventKind.FLOW, {"name": name})
         return manual_schedule(name)
 
-    async def preview_schedule(self, plan: models.ScheduleChange, *, flow: str = "") -> models.SchedulePreview:
+    async def preview_schedule(
+        self, plan: schedule_models.ScheduleChange, *, flow: str = ""
+    ) -> schedule_models.SchedulePreview:
         await self._enter("preview_schedule")
         parsed = parse_plan(plan.model_dump(), default_zone=ZONE)
         if parsed is None:
-            return models.SchedulePreview(text="Manual", times=[])
+            return schedule_models.SchedulePreview(text="Manual", times=[])
         shown = planned_schedule(flow, parsed, self.now)
-        return models.SchedulePreview(text=shown.text, times=shown.next_times)
+        return schedule_models.SchedulePreview(text=shown.text, times=shown.next_times)
 
     # -- runs --------------------------------------------------------------------------------------------------
 
-    async def execute(self, name: str) -> models.Run:
+    async def execute(self, name: str) -> run_models.Run:
         await self._enter("execute")
         flow = self._flow(name)
         if self.environment is not EnvironmentState.RUNNING:
@@ -397,29 +448,29 @@ class FakeClient:
             )
         started = run(name, RunState.RUNNING, self.now, identity=f"r{self._id()}", activity="Reading orders")
         self.deployed[name] = flow.model_copy(update={"active_run": started})
-        self.emit(models.EventKind.RUN, started)
+        self.emit(live_models.EventKind.RUN, started)
         return started
 
-    async def runs(self, *, flow: str = "", after: str = "", limit: int = 50) -> models.RunPage:
+    async def runs(self, *, flow: str = "", after: str = "", limit: int = 50) -> run_models.RunPage:
         await self._enter("runs")
         found = [one.last_run for one in self.deployed.values() if one.last_run and flow in ("", one.name)]
-        return models.RunPage(items=found[:limit], next=None)
+        return run_models.RunPage(items=found[:limit], next=None)
 
-    async def run(self, run_id: str, *, wait_seconds: float = 0) -> models.Run:
+    async def run(self, run_id: str, *, wait_seconds: float = 0) -> run_models.Run:
         await self._enter("run")
         return self._run(run_id)
 
-    async def cancel_run(self, run_id: str) -> models.Run:
+    async def cancel_run(self, run_id: str) -> run_models.Run:
         await self._enter("cancel_run")
         cancelled = self._run(run_id).model_copy(update={"state": RunState.CANCELLING})
         flow = self.deployed[cancelled.flow]
         self.deployed[cancelled.flow] = flow.model_copy(update={"active_run": cancelled})
-        self.emit(models.EventKind.RUN, cancelled)
+        self.emit(live_models.EventKind.RUN, cancelled)
         return cancelled
 
     async def sync_info(
         self, name: str, *, state: SyncState | None = None, search: str = "", after: str = "", limit: int = 100
-    ) -> models.SyncPage:
+    ) -> record_models.SyncPage:
         await self._enter("sync_info")
         mine = [one for one in self.sync if one.flow == name]
         found = [one for one in mine if search.casefold() in f"{one.source_id} {one.message}".casefold()]
@@ -427,7 +478,22 @@ class FakeClient:
         found = [one for one in found if state in (None, one.state)]
         start = int(after or 0)
         following = str(start + limit) if start + limit < len(found) else None
-        return models.SyncPage(items=found[start : start + limit], counts=counts, next=following)
+        return record_models.SyncPage(items=found[start : start + limit], counts=counts, next=following)
+
+    @property
+    def alerts(self) -> FakeAlerts:
+        """What needs a person."""
+        return FakeAlerts(self)
+
+    @property
+    def versions(self) -> FakeVersions:
+        """Every version of every processflow."""
+        return FakeVersions(self)
+
+    @property
+    def real_time(self) -> FakeRealTime:
+        """Receiving events."""
+        return FakeRealTime(self)
 
     @property
     def reruns(self) -> FakeReruns:
@@ -446,46 +512,46 @@ class FakeClient:
 
     # -- log ---------------------------------------------------------------------------------------------------
 
-    async def log_bounds(self) -> models.LogBounds:
+    async def log_bounds(self) -> log_models.LogBounds:
         await self._enter("log_bounds")
-        return models.LogBounds(first=self.log_first, last=self.log_last)
+        return log_models.LogBounds(first=self.log_first, last=self.log_last)
 
-    async def log_page(self, first: int, count: int = 256) -> models.LogPage:
+    async def log_page(self, first: int, count: int = 256) -> log_models.LogPage:
         await self._enter("log_page")
         last = min(first + count - 1, self.log_last)
-        return models.LogPage(items=[self.log_entry(number) for number in range(max(first, 1), last + 1)])
+        return log_models.LogPage(items=[self.log_entry(number) for number in range(max(first, 1), last + 1)])
 
-    async def search_log(self, search: models.LogSearch) -> models.LogHits:
+    async def search_log(self, search: log_models.LogSearch) -> log_models.LogHits:
         await self._enter("search_log")
         identity = f"s{self._id()}"
         hits = [number for number in range(self.log_first, self.log_last + 1) if self._matches(number, search)]
         self.searches[identity] = hits
-        return models.LogHits(id=identity, count=len(hits), last=self.log_last)
+        return log_models.LogHits(id=identity, count=len(hits), last=self.log_last)
 
-    async def log_hits(self, search_id: str, first: int, count: int = 256) -> models.LogPage:
+    async def log_hits(self, search_id: str, first: int, count: int = 256) -> log_models.LogPage:
         await self._enter("log_hits")
         wanted = self.searches[search_id][first : first + count]
-        return models.LogPage(items=[self.log_entry(number) for number in wanted])
+        return log_models.LogPage(items=[self.log_entry(number) for number in wanted])
 
-    async def extend_search(self, search_id: str) -> models.LogHits:
+    async def extend_search(self, search_id: str) -> log_models.LogHits:
         await self._enter("extend_search")
-        return models.LogHits(id=search_id, count=len(self.searches[search_id]), last=self.log_last)
+        return log_models.LogHits(id=search_id, count=len(self.searches[search_id]), last=self.log_last)
 
     # -- housekeeping and settings -----------------------------------------------------------------------------
 
-    async def clear_preview(self, target: models.ClearTarget) -> models.ClearReport:
+    async def clear_preview(self, target: clearing_models.ClearTarget) -> clearing_models.ClearReport:
         await self._enter("clear_preview")
         return clear_report(target, done=False)
 
-    async def clear(self, target: models.ClearTarget) -> models.ClearReport:
+    async def clear(self, target: clearing_models.ClearTarget) -> clearing_models.ClearReport:
         await self._enter("clear")
         return clear_report(target, done=True)
 
-    async def settings(self) -> list[models.Setting]:
+    async def settings(self) -> list[setting_models.Setting]:
         await self._enter("settings")
         return list(self.declared.values())
 
-    async def change_setting(self, name: str, value: str) -> models.Setting:
+    async def change_setting(self, name: str, value: str) -> setting_models.Setting:
         await self._enter("change_setting")
         if name == "packet_days" and int(value) > 365:
             raise ConfigurationError("At most 365 days.", code="setting-range", remedy="Enter 1 to 365.", field=name)
@@ -493,14 +559,14 @@ class FakeClient:
         if name == "enable_environment":
             self.environment = EnvironmentState.RUNNING if value == "true" else EnvironmentState.STOPPED
             await self._say_state()
-        self.emit(models.EventKind.SETTING, self.declared[name])
+        self.emit(live_models.EventKind.SETTING, self.declared[name])
         return self.declared[name]
 
     # -- events ------------------------------------------------------------------------------------------------
 
-    async def events(self) -> AsyncIterator[models.Event]:
+    async def events(self) -> AsyncIterator[live_models.Event]:
         await self._enter("events")
-        entry = (asyncio.get_running_loop(), asyncio.Queue[models.Event | None]())
+        entry = (asyncio.get_running_loop(), asyncio.Queue[live_models.Event | None]())
         self._queues.append(entry)
         try:
             while True:
@@ -513,10 +579,10 @@ class FakeClient:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def log_entry(self, number: int) -> models.LogEntry:
+    def log_entry(self, number: int) -> log_models.LogEntry:
         """The made-up line of that id; the same one every time."""
         level, message, detail = _LINES[number * 7919 % len(_LINES)]
-        return models.LogEntry(
+        return log_models.LogEntry(
             id=number,
             at=self.now - timedelta(seconds=(self.log_last - number) * 0.37),
             level=level,
@@ -528,7 +594,7 @@ class FakeClient:
             detail=detail,
         )
 
-    def _matches(self, number: int, search: models.LogSearch) -> bool:
+    def _matches(self, number: int, search: log_models.LogSearch) -> bool:
         entry = self.log_entry(number)
         order = list(LogLevel)
         return (
@@ -540,11 +606,13 @@ class FakeClient:
 
     def trip(self, configuration_id: str, message: str, *, waiting: int) -> None:
         """Let an app refuse a configuration."""
-        trip = models.Trip(since=self.now, message=message, remedy="Enter a new one.", waiting_runs=waiting)
+        trip = configuration_models.Trip(
+            since=self.now, message=message, remedy="Enter a new one.", waiting_runs=waiting
+        )
         stored = self.stored[configuration_id]
         self.stored[configuration_id] = stored.model_copy(update={"tripped": trip})
 
-    def change_records(self, fits: Callable[[models.SyncRecord], bool], change: dict[str, Any] | None) -> int:
+    def change_records(self, fits: Callable[[record_models.SyncRecord], bool], change: dict[str, Any] | None) -> int:
         """Change the records that fit, or remove them; returns how many."""
         changed = sum(fits(one) for one in self.sync)
         if change is None:
@@ -566,14 +634,14 @@ class FakeClient:
             raise self.fail[method]
 
     async def _say_state(self) -> None:
-        self.emit(models.EventKind.ENVIRONMENT, await self.state())
+        self.emit(live_models.EventKind.ENVIRONMENT, await self.state())
 
     def _id(self) -> int:
         with self._lock:
             self._next_id += 1
             return self._next_id
 
-    def _app(self, app: models.App) -> models.App:
+    def _app(self, app: app_models.App) -> app_models.App:
         mine = [one for one in self.stored.values() if one.app == app.id]
         if app.status is AppStatus.BROKEN or not mine:
             return app.model_copy(update={"configurations": len(mine)})
@@ -584,12 +652,12 @@ class FakeClient:
             worst = AppStatus.FAILED
         return app.model_copy(update={"configurations": len(mine), "status": worst})
 
-    def _flow(self, name: str) -> models.FlowDetail:
+    def _flow(self, name: str) -> flow_models.FlowDetail:
         if name not in self.deployed:
             raise NotFoundError(f"There is no processflow “{name}”.", code="not-found", remedy="Deploy it first.")
         return self.deployed[name]
 
-    def _run(self, run_id: str) -> models.Run:
+    def _run(self, run_id: str) -> run_models.Run:
         for flow in self.deployed.values():
             for one in (flow.active_run, flow.last_run):
                 if one is not None and one.id == run_id:
@@ -603,17 +671,17 @@ class FakeReruns:
     def __init__(self, client: FakeClient) -> None:
         self._client = client
 
-    async def filtered(self, flow: str, clauses: Sequence[FilterClause], *, node: str = "") -> models.Run:
+    async def filtered(self, flow: str, clauses: Sequence[FilterClause], *, node: str = "") -> run_models.Run:
         await self._client._enter("filtered")
         self._client.asked.append(Execution(filter=list(clauses), node=node))
         return run(flow, RunState.QUEUED, self._client.now, identity="r-filtered")
 
-    async def replay(self, flow: str, window: ReplayWindow) -> models.Run:
+    async def replay(self, flow: str, window: ReplayWindow) -> run_models.Run:
         await self._client._enter("replay")
         self._client.asked.append(window)
         return run(flow, RunState.QUEUED, self._client.now, identity="r-replay")
 
-    async def resync(self, flow: str, which: Resync) -> models.Run:
+    async def resync(self, flow: str, which: Resync) -> run_models.Run:
         await self._client._enter("resync")
         self._client.asked.append(which)
         self._client.change_records(
@@ -699,6 +767,10 @@ class FakeRecords:
         return RecordJob(id="job", flow=flow, what=what, state=RecordJobState.DONE, changed=changed)
 
 
+_WAITING = (
+    "Source Application Not Found: the credential token “warehouse” needs an App Configuration of SQL database. Add "
+    "one under App Configurations and press Validate and Save: it is then bound by itself."
+)
 _LINES = [
     (LogLevel.INFO, "Page {} fetched: 250 orders, 3 changed since the bookmark", ""),
     (LogLevel.INFO, "Packet {} acknowledged by the destination: 250 records written", ""),
@@ -715,37 +787,37 @@ _LINES = [
 ]
 
 
-def vault_open() -> models.Vault:
+def vault_open() -> vault_models.Vault:
     """A vault that is open, with the operating system's key store behind it."""
     sources = [
-        models.VaultSource(kind="system", label="Secret Service of this desktop", works=True, state="available"),
-        models.VaultSource(
+        vault_models.VaultSource(kind="system", label="Secret Service of this desktop", works=True, state="available"),
+        vault_models.VaultSource(
             kind="passphrase",
             label="A passphrase, typed at each start",
             works=True,
             needs="passphrase",
             state="ready",
         ),
-        models.VaultSource(
+        vault_models.VaultSource(
             kind="key-file", label="A key file that only this account can read", works=True, needs="path", state="ready"
         ),
     ]
-    return models.Vault(state="open", source=sources[0], sources=sources)
+    return vault_models.Vault(state="open", source=sources[0], sources=sources)
 
 
-def vault_in_state(state: str, cure: str) -> models.Vault:
+def vault_in_state(state: str, cure: str) -> vault_models.Vault:
     """A vault in another state; "not set up" has no source yet."""
     vault = vault_open()
     source = None if state == "not set up" else vault.sources[1]
     return vault.model_copy(update={"state": state, "source": source, "cure": cure})
 
 
-def apps() -> list[models.App]:
+def apps() -> list[app_models.App]:
     """Three apps: one with every kind of field, one whose connector cannot be loaded."""
 
-    def field(name: str, label: str, kind: FieldKind = FieldKind.TEXT, **more: Any) -> models.CredentialField:
+    def field(name: str, label: str, kind: FieldKind = FieldKind.TEXT, **more: Any) -> app_models.CredentialField:
         base: dict[str, Any] = {"required": True, "help": "", "example": "", "choices": [], "default": ""}
-        return models.CredentialField(name=name, label=label, kind=kind, **(base | more))
+        return app_models.CredentialField(name=name, label=label, kind=kind, **(base | more))
 
     bigcommerce = [
         field(
@@ -764,44 +836,49 @@ def apps() -> list[models.App]:
         field("password", "Password", FieldKind.SECRET, required=False, shown_when=("kind", "PostgreSQL")),
     ]
     files = [field("folder", "Folder", FieldKind.FILE, example="/srv/exchange")]
-    problem = models.Problem(
+    problem = base_models.Problem(
         title="Source Application Not Found",
         status=500,
         code="app-not-found",
         remedy="Its connector could not be loaded: openpyxl is not installed. Install the agent again.",
     )
     return [
-        models.App(
+        app_models.App(
             id="bigcommerce", name="BigCommerce", version="1.0.0", description="An online store.",
             status=AppStatus.NOT_CONFIGURED, configurations=0, fields=bigcommerce,
         ),
-        models.App(
+        app_models.App(
             id="sql", name="SQL database", version="1.0.0", description="Tables of a SQL database.",
             status=AppStatus.NOT_CONFIGURED, configurations=0, fields=sql,
         ),
-        models.App(
+        app_models.App(
             id="files", name="Files", version="0.9.0", description="A folder of CSV and Excel files.",
             status=AppStatus.BROKEN, configurations=0, fields=files, problem=problem,
         ),
     ]  # fmt: skip
 
 
-def configurations(now: datetime) -> dict[str, models.Configuration]:
+def configurations(now: datetime) -> dict[str, configuration_models.Configuration]:
     """One in each state."""
 
-    def one(identity: str, app: str, name: str, state: ConfigurationState, **more: Any) -> models.Configuration:
+    def one(
+        identity: str, app: str, name: str, state: ConfigurationState, **more: Any
+    ) -> configuration_models.Configuration:
         base: dict[str, Any] = {
             "values": {}, "secrets": {}, "message": "", "facts": [], "validated_at": None, "used_by": [],
             "saved_at": now - timedelta(days=3),
         }  # fmt: skip
-        return models.Configuration(id=identity, app=app, name=name, state=state, **(base | more))
+        return configuration_models.Configuration(id=identity, app=app, name=name, state=state, **(base | more))
 
     found = [
         one(
             "c-main", "bigcommerce", "Demo Outdoor", ConfigurationState.VALIDATED,
             values={"api_path": "https://api.bigcommerce.com/stores/x1y2z3/v3/", "username": "op-agent"},
             secrets={"api_token": "••••9f3c"}, validated_at=now - timedelta(minutes=2),
-            facts=[models.Fact(label="Store", value="Demo Outdoor"), models.Fact(label="Plan", value="Pro")],
+            facts=[
+                configuration_models.Fact(label="Store", value="Demo Outdoor"),
+                configuration_models.Fact(label="Plan", value="Pro"),
+            ],
             used_by=["orders-to-database", "stock-to-store"],
         ),
         one(
@@ -820,36 +897,36 @@ def configurations(now: datetime) -> dict[str, models.Configuration]:
 
 def run(
     flow: str, state: RunState, queued: datetime, *, identity: str = "r1", activity: str = "", **more: Any
-) -> models.Run:
+) -> run_models.Run:
     """A run in a state."""
     base: dict[str, Any] = {
         "version": 3,
         "trigger": Trigger.MANUAL,
         "started_at": queued,
         "ended_at": queued + timedelta(seconds=48) if state.ended else None,
-        "counts": models.Counts(read=1204, written=640, unchanged=564),
+        "counts": run_models.Counts(read=1204, written=640, unchanged=564),
         "message": "",
         "remedy": "",
         "requested_by": "anna",
     }
-    return models.Run(id=identity, flow=flow, state=state, queued_at=queued, activity=activity, **(base | more))
+    return run_models.Run(id=identity, flow=flow, state=state, queued_at=queued, activity=activity, **(base | more))
 
 
-def flow_detail(name: str, now: datetime, *, version: int = 1, **more: Any) -> models.FlowDetail:
+def flow_detail(name: str, now: datetime, *, version: int = 1, **more: Any) -> flow_models.FlowDetail:
     """A deployed processflow."""
     nodes = [
-        models.Node(id="start", type="start", title="Start", detail="Every 15 minutes"),
-        models.Node(id="read", type="get", title="GET orders", detail="orders changed since the bookmark"),
-        models.Node(id="map", type="mapper", title="Mapper", detail="41 attributes"),
-        models.Node(id="write", type="post", title="POST orders", detail="upsert by id"),
-        models.Node(id="end", type="end", title="End", detail=""),
+        flow_models.Node(id="start", type="start", title="Start", detail="Every 15 minutes"),
+        flow_models.Node(id="read", type="get", title="GET orders", detail="orders changed since the bookmark"),
+        flow_models.Node(id="map", type="mapper", title="Mapper", detail="41 attributes"),
+        flow_models.Node(id="write", type="post", title="POST orders", detail="upsert by id"),
+        flow_models.Node(id="end", type="end", title="End", detail=""),
     ]
     bindings = [
-        models.Binding(
+        flow_models.Binding(
             token="store", app="bigcommerce", configuration="c-main", configuration_name="Demo Outdoor",
             state=ConfigurationState.VALIDATED,
         ),
-        models.Binding(
+        flow_models.Binding(
             token="warehouse", app="sql", configuration="c-db", configuration_name="Warehouse database",
             state=ConfigurationState.SAVED,
         ),
@@ -869,24 +946,25 @@ def flow_detail(name: str, now: datetime, *, version: int = 1, **more: Any) -> m
         "document": samples()[0].document,
         "deployment_log": ["1 Processflow Publish Started", "2 Deployed"],
     }
-    return models.FlowDetail(name=name, version=version, **(base | more))
+    return flow_models.FlowDetail(name=name, version=version, **(base | more))
 
 
-def flows(now: datetime) -> dict[str, models.FlowDetail]:
+def flows(now: datetime) -> dict[str, flow_models.FlowDetail]:
     """One that runs, one whose last run was Partial, one that failed, one that never ran."""
     running = run(
         "orders-to-database", RunState.RUNNING, now - timedelta(seconds=35), identity="r-live",
-        activity="Writing packet 14 to Warehouse database", counts=models.Counts(read=3500, written=3250),
+        activity="Writing packet 14 to Warehouse database", counts=run_models.Counts(read=3500, written=3250),
         trigger=Trigger.SCHEDULE,
     )  # fmt: skip
     partial = run(
         "stock-to-store", RunState.PARTIAL, now - timedelta(minutes=12), identity="r-part",
-        counts=models.Counts(read=200, written=188, failed=12), message="12 of 200 records were refused by the store.",
+        counts=run_models.Counts(read=200, written=188, failed=12),
+        message="12 of 200 records were refused by the store.",
         remedy="Look at the failed records in Sync Info, correct them and run again.",
     )  # fmt: skip
     failed = run(
         "customers-to-files", RunState.FAILED, now - timedelta(hours=3), identity="r-fail",
-        counts=models.Counts(), message="The store does not know the API token of “Old store”.",
+        counts=run_models.Counts(), message="The store does not know the API token of “Old store”.",
         remedy="Edit the configuration, validate and save it, then execute again.",
     )  # fmt: skip
     success = run("orders-to-database", RunState.SUCCESS, now - timedelta(minutes=15), identity="r-good")
@@ -906,23 +984,23 @@ def flows(now: datetime) -> dict[str, models.FlowDetail]:
     }  # fmt: skip
 
 
-def manual_schedule(name: str) -> models.Schedule:
+def manual_schedule(name: str) -> schedule_models.Schedule:
     """The schedule of a processflow that is started by hand."""
-    return models.Schedule(flow=name, plan=models.SchedulePlan(zone=ZONE), text="Manual")
+    return schedule_models.Schedule(flow=name, plan=schedule_models.SchedulePlan(zone=ZONE), text="Manual")
 
 
-def planned_schedule(name: str, plan: Plan, now: datetime, **more: Any) -> models.Schedule:
+def planned_schedule(name: str, plan: Plan, now: datetime, **more: Any) -> schedule_models.Schedule:
     """A schedule as it stands right after it was set."""
     anchor = anchor_of(plan, now)
     times = upcoming(plan, anchor, begin(plan, anchor, now), now, most=5)
     base: dict[str, Any] = {
-        "plan": models.SchedulePlan.model_validate(plan_form(plan)), "text": plan.text, "since": now,
+        "plan": schedule_models.SchedulePlan.model_validate(plan_form(plan)), "text": plan.text, "since": now,
         "changed_by": "anna", "next_run_at": times[0] if times else None, "next_times": times,
     }  # fmt: skip
-    return models.Schedule(flow=name, **(base | more))
+    return schedule_models.Schedule(flow=name, **(base | more))
 
 
-def schedules(now: datetime) -> dict[str, models.Schedule]:
+def schedules(now: datetime) -> dict[str, schedule_models.Schedule]:
     """One that goes well, and one of a processflow that did not run."""
     quarter = parse_plan({"kind": "minutes", "every": 15}, default_zone=ZONE)
     hourly = parse_plan({"kind": "hours", "every": 1}, default_zone=ZONE)
@@ -959,14 +1037,14 @@ def previewed_records() -> list[PreviewedRecord]:
     ]  # fmt: skip
 
 
-def sync_records(now: datetime, count: int = 240) -> list[models.SyncRecord]:
+def sync_records(now: datetime, count: int = 240) -> list[record_models.SyncRecord]:
     """Records of the processflow stock-to-store, every twentieth failed."""
     found = []
     for number in range(count):
         state = SyncState.FAILED if number % 20 == 0 else SyncState.SKIPPED if number % 33 == 1 else SyncState.SUCCESS
         failed = state is SyncState.FAILED
         found.append(
-            models.SyncRecord(
+            record_models.SyncRecord(
                 flow="stock-to-store",
                 node="write stock",
                 source_id=f"SKU-{number:06}",
@@ -988,16 +1066,16 @@ def sync_records(now: datetime, count: int = 240) -> list[models.SyncRecord]:
     return found
 
 
-def samples() -> list[models.Sample]:
+def samples() -> list[flow_models.Sample]:
     """Two sample documents."""
     document = "name: orders-to-database\ntitle: Orders to database\nnodes:\n  - id: start\n    type: start\n"
     return [
-        models.Sample(
+        flow_models.Sample(
             file="orders-to-database.yaml", title="Orders to database",
             description="Every order with its lines into two tables of a database.",
             tokens={"store": "bigcommerce", "warehouse": "sql"}, document=document,
         ),
-        models.Sample(
+        flow_models.Sample(
             file="stock-to-store.yaml", title="Stock to store",
             description="Stock levels from a table to the store's products.",
             tokens={"warehouse": "sql", "store": "bigcommerce"}, document=document.replace("orders", "stock"),
@@ -1005,17 +1083,17 @@ def samples() -> list[models.Sample]:
     ]  # fmt: skip
 
 
-def clear_report(target: models.ClearTarget, *, done: bool) -> models.ClearReport:
+def clear_report(target: clearing_models.ClearTarget, *, done: bool) -> clearing_models.ClearReport:
     """What clearing removes."""
     places = (
         [
-            models.ClearPlace(label="Packets of ended runs", files=412, bytes=73_400_320),
-            models.ClearPlace(label="Diagnosis output", files=18, bytes=2_097_152),
+            clearing_models.ClearPlace(label="Packets of ended runs", files=412, bytes=73_400_320),
+            clearing_models.ClearPlace(label="Diagnosis output", files=18, bytes=2_097_152),
         ]
-        if target is models.ClearTarget.TEMP
-        else [models.ClearPlace(label="Schemas and lookups", files=31, bytes=1_572_864)]
+        if target is clearing_models.ClearTarget.TEMP
+        else [clearing_models.ClearPlace(label="Schemas and lookups", files=31, bytes=1_572_864)]
     )
-    return models.ClearReport(
+    return clearing_models.ClearReport(
         target=target,
         places=places,
         files=sum(place.files for place in places),
@@ -1025,12 +1103,12 @@ def clear_report(target: models.ClearTarget, *, done: bool) -> models.ClearRepor
     )
 
 
-def settings() -> dict[str, models.Setting]:
+def settings() -> dict[str, setting_models.Setting]:
     """One setting of each kind."""
 
-    def one(name: str, label: str, section: str, kind: Any, value: str, **more: Any) -> models.Setting:
+    def one(name: str, label: str, section: str, kind: Any, value: str, **more: Any) -> setting_models.Setting:
         base: dict[str, Any] = {"help": "", "choices": [], "minimum": None, "maximum": None, "default": value}
-        return models.Setting(name=name, label=label, section=section, kind=kind, value=value, **(base | more))
+        return setting_models.Setting(name=name, label=label, section=section, kind=kind, value=value, **(base | more))
 
     found = [
         one(

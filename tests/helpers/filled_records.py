@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from agent.domain.error_classes import ErrorClass
 from agent.domain.packet import SyncState
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
 from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore
+from tests.helpers.queued_runs import queue_run
 
 FLOW, RUN, VERSION = "orders", "run-1", 4
 FINGERPRINT = 7
@@ -23,7 +24,7 @@ def fill(database: Database, count: int, *, node: str = "post", packet: int = 2_
     """Records of a run that has ended: every third lacks a customer, the next one a name, the others arrived."""
     ledger, runs = Ledger(database), RunStore(database)
     if not runs.page(flow=FLOW, before="", limit=1):
-        runs.queue(run_id=RUN, flow=FLOW, version=VERSION, trigger=Trigger.MANUAL, requested_by="", at=MOMENT)
+        queue_run(database, RUN, flow=FLOW, version=VERSION, at=MOMENT)
         runs.end(RUN, state=RunState.PARTIAL, message="", remedy="", at=MOMENT)
     stream = ledger.stream(flow=FLOW, node=node)
     ledger.cursor(run=RUN, stream=stream)

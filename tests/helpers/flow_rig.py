@@ -20,7 +20,7 @@ from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
-from agent.engine.event_answers import Answers, NoAnswers
+from agent.engine.event_answers import Answer, Answers
 from agent.engine.journal import Level
 from agent.engine.loading import load
 from agent.engine.runner import Parts, Runner, Then
@@ -212,6 +212,13 @@ class NoSecrets:
         self.known += [secret.reveal() for secret in secrets]
 
 
+class NoAnswers:
+    """No sender of events waits for an answer."""
+
+    def processed(self, flow: str, ends: int, answer: Answer | None) -> None:
+        """Nothing."""
+
+
 @dataclass
 class Rig:
     """One processflow, named `flow`, in a database that may hold others."""
@@ -314,8 +321,8 @@ class Rig:
         at = self.clock.utc()
         version = DeploymentStore(self.database).get(self.flow).version
         run_id = new_run_id(at)
-        self.runs.queue(
-            run_id=run_id, flow=self.flow, version=version, trigger=Trigger.MANUAL, requested_by="", at=at
+        self.runs.add(
+            NewRun(id=run_id, flow=self.flow, version=version, trigger=Trigger.MANUAL, requested_by="", at=at)
         )  # fmt: skip
         return run_id
 

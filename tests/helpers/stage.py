@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psutil
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, flow_models, record_models, run_models, vault_models
 from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint
 from agent.api.folders import HOME_VARIABLE, Folders
@@ -83,55 +83,57 @@ class Stage:
     def open_vault(self) -> None:
         """Give the vault a key file, where it has none."""
         if self.ask(lambda client: client.state()).vault.state != "open":
-            choice = models.VaultSetUp(kind="key-file", path=str(self.home / "vault.key"))
+            choice = vault_models.VaultSetUp(kind="key-file", path=str(self.home / "vault.key"))
             self.ask(lambda client: client.set_up_vault(choice))
 
     def setting(self, name: str, value: str) -> None:
         """Change a setting."""
         self.ask(lambda client: client.change_setting(name, value))
 
-    def configure(self, app: str, name: str, values: dict[str, str], secrets: dict[str, str]) -> models.Configuration:
+    def configure(
+        self, app: str, name: str, values: dict[str, str], secrets: dict[str, str]
+    ) -> configuration_models.Configuration:
         """Validate and save an App Configuration."""
-        draft = models.ConfigurationDraft(
+        draft = configuration_models.ConfigurationDraft(
             app=app, name=name, values=values, secrets={key: SecretStr(text) for key, text in secrets.items()}
         )
 
-        async def question(client: AgentClient) -> models.Configuration:
+        async def question(client: AgentClient) -> configuration_models.Configuration:
             validation = await client.validate(draft)
-            while validation.state is models.ValidationState.RUNNING:
+            while validation.state is configuration_models.ValidationState.RUNNING:
                 validation = await client.validation(validation.id, wait_seconds=20)
             assert validation.problem is None, validation.problem
             return (await client.save_configuration(draft)).configuration
 
         return self.ask(question)
 
-    def deploy(self, name: str, *, document: str | None = None) -> models.Deployed:
+    def deploy(self, name: str, *, document: str | None = None) -> flow_models.Deployed:
         """Deploy a sample, or another document."""
         text = document or (SAMPLES / f"{name}.yaml").read_text("utf-8")
-        request = models.DocumentRequest(document=text, file=f"{name}.yaml")
+        request = flow_models.DocumentRequest(document=text, file=f"{name}.yaml")
         return self.ask(lambda client: client.deploy(request))
 
-    def execute(self, name: str) -> models.Run:
+    def execute(self, name: str) -> run_models.Run:
         """Start a run."""
         return self.ask(lambda client: client.execute(name))
 
-    def run(self, name: str) -> models.Run:
+    def run(self, name: str) -> run_models.Run:
         """Execute a processflow and wait for its end."""
 
-        async def question(client: AgentClient) -> models.Run:
+        async def question(client: AgentClient) -> run_models.Run:
             return await _ended(client, await client.execute(name))
 
         return self.ask(question)
 
-    def ended(self, run_id: str) -> models.Run:
+    def ended(self, run_id: str) -> run_models.Run:
         """Wait for the end of a run, over restarts of the service."""
 
-        async def question(client: AgentClient) -> models.Run:
+        async def question(client: AgentClient) -> run_models.Run:
             return await _ended(client, await client.run(run_id))
 
         return self.ask(question)
 
-    def records(self, flow: str, **wanted: Any) -> models.SyncPage:
+    def records(self, flow: str, **wanted: Any) -> record_models.SyncPage:
         """A page of Sync Info."""
         return self.ask(lambda client: client.sync_info(flow, **wanted))
 
@@ -166,20 +168,24 @@ def peak_memory(process: psutil.Process) -> Iterator[list[float]]:
     found = [0.0]
     over = threading.Event()
 
+    def look() -> None:
+        found[0] = max(found[0], process.memory_info().rss / 1e6)
+
     def watch() -> None:
         while not over.wait(0.02):
-            found[0] = max(found[0], process.memory_info().rss / 1e6)
+            look()
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
         yield found
+        look()  # on a busy machine a short block is over before the thread had its first turn
     finally:
         over.set()
         thread.join()
 
 
-async def _ended(client: AgentClient, run: models.Run) -> models.Run:
+async def _ended(client: AgentClient, run: run_models.Run) -> run_models.Run:
     end = time.monotonic() + 600
     while not run.state.ended:
         assert time.monotonic() < end, f"{run.flow} does not end: {run.state} {run.message}"

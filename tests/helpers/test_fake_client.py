@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from agent.api import models
+from agent.api import configuration_models, live_models
 from agent.api.client import AgentClient
 from agent.domain.errors import AgentError, ConflictError, TransientError
 from tests.helpers.fake_client import FakeClient
@@ -58,7 +58,9 @@ async def test_wrong_credentials_are_refused_without_saying_which_part_was_wrong
 
 async def test_saving_keeps_the_hint_of_a_secret_that_was_left_out() -> None:
     fake = FakeClient()
-    draft = models.ConfigurationDraft(id="c-main", app="bigcommerce", name="Demo Outdoor", values={"username": "x"})
+    draft = configuration_models.ConfigurationDraft(
+        id="c-main", app="bigcommerce", name="Demo Outdoor", values={"username": "x"}
+    )
     saved = await fake.save_configuration(draft)
     assert saved.configuration.secrets == {"api_token": "••••9f3c"}
 
@@ -83,7 +85,7 @@ async def test_an_event_reaches_a_listener() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
     assert fake.listeners == 1
-    fake.emit(models.EventKind.FLOW, {"name": "orders"})
+    fake.emit(live_models.EventKind.FLOW, {"name": "orders"})
     assert (await waiting).data == {"name": "orders"}
     fake.end_events()
     with pytest.raises(TransientError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, vault_models
 from agent.api.client import AgentClient
 from agent.sandbox import RunningSandbox
 
@@ -29,27 +29,33 @@ links: [[start, read, map, write, end]]
 
 def store_draft(
     shop: RunningSandbox, *, name: str = "Store", stored: str | None = None, token: str | None = "", **values: str
-) -> models.ConfigurationDraft:
+) -> configuration_models.ConfigurationDraft:
     """What a form holds for the store. The token is the right one unless another, or None, is given."""
     secrets = {} if token is None else {"api_token": SecretStr(token or shop.token)}
     plain = {"api_path": shop.api_path, "username": shop.username, **values}
-    return models.ConfigurationDraft(id=stored, app="bigcommerce", name=name, values=plain, secrets=secrets)
+    return configuration_models.ConfigurationDraft(
+        id=stored, app="bigcommerce", name=name, values=plain, secrets=secrets
+    )
 
 
-def database_draft(path: Path, *, name: str = "Database", stored: str | None = None) -> models.ConfigurationDraft:
+def database_draft(
+    path: Path, *, name: str = "Database", stored: str | None = None
+) -> configuration_models.ConfigurationDraft:
     """What a form holds for a SQLite database."""
     values = {"kind": "SQLite", "database": str(path)}
-    return models.ConfigurationDraft(id=stored, app="sql", name=name, values=values)
+    return configuration_models.ConfigurationDraft(id=stored, app="sql", name=name, values=values)
 
 
-async def validated(client: AgentClient, draft: models.ConfigurationDraft) -> models.Validation:
+async def validated(
+    client: AgentClient, draft: configuration_models.ConfigurationDraft
+) -> configuration_models.Validation:
     """Validate to the end."""
     return await ended(client, await client.validate(draft))
 
 
-async def ended(client: AgentClient, validation: models.Validation) -> models.Validation:
+async def ended(client: AgentClient, validation: configuration_models.Validation) -> configuration_models.Validation:
     """Wait for the end of a validation."""
-    while validation.state is models.ValidationState.RUNNING:
+    while validation.state is configuration_models.ValidationState.RUNNING:
         validation = await client.validation(validation.id, wait_seconds=20)
     return validation
 
@@ -58,10 +64,12 @@ async def set_up_vault(client: AgentClient, folder: Path) -> Path:
     """Give the vault a key file, where it has none."""
     key_file = folder / "vault.key"
     if (await client.state()).vault.state != "open":
-        await client.set_up_vault(models.VaultSetUp(kind="key-file", path=str(key_file)))
+        await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file)))
     return key_file
 
 
-def facts(of: Mapping[str, str] | models.Validation | models.Configuration) -> dict[str, str]:
+def facts(
+    of: Mapping[str, str] | configuration_models.Validation | configuration_models.Configuration,
+) -> dict[str, str]:
     """Facts by label."""
     return dict(of) if isinstance(of, Mapping) else {fact.label: fact.value for fact in of.facts}

@@ -16,11 +16,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from agent.api.folders import Folders
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.service.events import Hub
 from agent.service.process import run_service
 from agent.store.database import Database
-from agent.store.tables import DEPLOYMENTS
+from agent.store.tables.flows import DEPLOYMENTS
 
 
 def die() -> None:

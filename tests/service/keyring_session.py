@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, vault_models
 from agent.api.client import AgentClient
 from agent.domain.errors import AgentError
 from tests.helpers.running_service import service_below
@@ -38,11 +38,11 @@ async def _save(client: AgentClient, api_path: str, token: str) -> dict[str, obj
     said: dict[str, object] = {"first": vault.state}
     try:
         if vault.state == "not set up":
-            await client.set_up_vault(models.VaultSetUp(kind="system"))
+            await client.set_up_vault(vault_models.VaultSetUp(kind="system"))
         else:
             await client.unlock_vault()
         if not await client.configurations():
-            draft = models.ConfigurationDraft(
+            draft = configuration_models.ConfigurationDraft(
                 app="bigcommerce", name=_NAME, values={"api_path": api_path}, secrets={"api_token": SecretStr(token)}
             )
             said["saved"] = (await client.save_configuration(draft)).message
@@ -54,9 +54,11 @@ async def _save(client: AgentClient, api_path: str, token: str) -> dict[str, obj
 async def _use(client: AgentClient) -> dict[str, object]:
     (stored,) = await client.configurations()
     vault = (await client.state()).vault
-    draft = models.ConfigurationDraft(id=stored.id, app=stored.app, name=stored.name, values=stored.values)
+    draft = configuration_models.ConfigurationDraft(
+        id=stored.id, app=stored.app, name=stored.name, values=stored.values
+    )
     validation = await client.validate(draft)
-    while validation.state is models.ValidationState.RUNNING:
+    while validation.state is configuration_models.ValidationState.RUNNING:
         validation = await client.validation(validation.id, wait_seconds=20)
     source = vault.source.kind if vault.source is not None else ""
     return {"after": vault.state, "source": source, "validated": validation.message}

@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from agent.api.alert_models import AlertCode
-from agent.api.models import EventKind
+from agent.api.live_models import EventKind
 from agent.domain.errors import CredentialsError, NotFoundError
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import RunStore
@@ -18,6 +19,7 @@ from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from agent.store.sync_filter import RecordFilter
 from agent.store.trips import TripStore, Used
 from tests.helpers.filled_records import FLOW, fill
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.sample_flow import GOOD
 from tests.service.inside import Inside
 
@@ -42,7 +44,7 @@ def deployed(inside: Inside) -> Inside:
 def run(inside: Inside, run_id: str, state: RunState) -> None:
     """A run that ended so."""
     runs = RunStore(inside.parts.database)
-    runs.queue(run_id=run_id, flow=FLOW, version=1, trigger=Trigger.MANUAL, requested_by="", at=NOW)
+    queue_run(inside.parts.database, run_id, flow=FLOW, at=NOW)
     runs.end(run_id, state=state, message="The disk is full.", remedy="Make room.", at=NOW)
 
 
@@ -132,3 +134,29 @@ async def test_listeners_hear_when_the_list_changes_and_only_then(deployed: Insi
         assert (second.kind, second.data["unacknowledged"]) == (EventKind.ALERTS, 1)
         with pytest.raises(TimeoutError):
             await listener.next(0.01)
+
+
+async def test_however_many_processflows_there_are_a_look_asks_the_same_few_questions(deployed: Inside) -> None:
+    """It looks whenever anything may have changed: it reads no document, and asks for none one by one."""
+    database = deployed.parts.database
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    run(deployed, "run-a", RunState.FAILED)
+    trip = CredentialsError("No.", code="credentials-rejected", remedy="Enter it again.")
+    TripStore(database).trip(Used("s1", "Store", NOW, None), trip, at=NOW)
+    await asyncio.to_thread(deployed.parts.alerts.all)
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    await asyncio.to_thread(deployed.parts.alerts.all)
+    questions = len(asked)
+    for number in range(20):
+        DeploymentStore(database).add(
+            flow=f"more-{number}", document=GOOD, file="", bindings={}, note="", deployed_at=NOW, deployed_by="", log=[]
+        )
+    asked.clear()
+    await asyncio.to_thread(deployed.parts.alerts.all)
+    sa.event.remove(database.engine, "before_cursor_execute", note)
+    assert len(asked) == questions
+    assert not any("deployments.document" in statement for statement in asked)

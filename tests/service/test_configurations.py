@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, flow_models
+from agent.api.app_models import AppStatus
 from agent.api.client import AgentClient
-from agent.api.models import AppStatus, ConfigurationState, EventKind, ValidationState
+from agent.api.configuration_models import ConfigurationState, ValidationState
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError, ConflictError
 from agent.sandbox import RunningSandbox
 from agent.sandbox.faults import Fault, FaultKind
@@ -24,7 +26,7 @@ async def status(client: AgentClient, app: str = "bigcommerce") -> tuple[AppStat
     return card.status, card.configurations
 
 
-async def only(client: AgentClient) -> models.Configuration:
+async def only(client: AgentClient) -> configuration_models.Configuration:
     (found,) = await client.configurations()
     return found
 
@@ -173,7 +175,7 @@ async def test_two_saves_of_one_name_at_once_leave_one(inside: Inside, shop: Run
 async def test_what_cannot_be_right_is_refused_with_its_field(
     shared_inside: Inside, shop: RunningSandbox, change: dict[str, object], code: str, field: str | None
 ) -> None:
-    draft = models.ConfigurationDraft.model_construct(**{**dict(store_draft(shop)), **change})
+    draft = configuration_models.ConfigurationDraft.model_construct(**{**dict(store_draft(shop)), **change})
     async with shared_inside.client() as client:
         for asked in (client.validate, client.save_configuration):
             with pytest.raises(AgentError) as raised:
@@ -220,12 +222,12 @@ async def test_progress_and_end_are_told_as_events(inside: Inside, shop: Running
     async with inside.client() as client:
         with inside.parts.hub.listen() as listener:
             begun = await client.validate(store_draft(shop))
-            seen: list[models.Validation] = []
+            seen: list[configuration_models.Validation] = []
             while not seen or seen[-1].state is ValidationState.RUNNING:
                 event = await listener.next(20)
                 assert event is not None
                 if event.kind is EventKind.VALIDATION:
-                    seen.append(models.Validation.model_validate(event.data))
+                    seen.append(configuration_models.Validation.model_validate(event.data))
         assert {one.id for one in seen} == {begun.id}
         assert [len(one.progress) for one in seen] == sorted(len(one.progress) for one in seen)
         assert seen[-1].message == "Test Connection Successful"
@@ -286,7 +288,7 @@ async def test_a_configuration_in_use_is_not_removed_and_names_its_users(
         store = (await client.save_configuration(store_draft(shop))).configuration
         database = (await client.save_configuration(database_draft(tmp_path / "shop.db"))).configuration
         (sample,) = [one for one in await client.samples() if one.file == "orders-to-database.yaml"]
-        await client.deploy(models.DocumentRequest(document=sample.document, file=sample.file))
+        await client.deploy(flow_models.DocumentRequest(document=sample.document, file=sample.file))
         assert {one.id: one.used_by for one in await client.configurations()} == {
             store.id: ["orders-to-database"],
             database.id: ["orders-to-database"],

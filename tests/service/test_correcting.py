@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, run_models
 from agent.api.client import AgentClient
 from agent.api.correction_models import Correction, MappedRecord
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -86,7 +86,7 @@ async def client(tmp_path: Path, shop: Shop) -> AsyncIterator[AgentClient]:
         async with made.client() as opened:
             await opened.change_setting("enable_environment", "true")
             await opened.save_configuration(database_draft(shop.path))
-            await opened.deploy(models.DocumentRequest(document=ORDERS))
+            await opened.deploy(flow_models.DocumentRequest(document=ORDERS))
             assert (await ended(opened, await opened.execute("orders"))).state is RunState.PARTIAL
             yield opened
     finally:
@@ -95,7 +95,7 @@ async def client(tmp_path: Path, shop: Shop) -> AsyncIterator[AgentClient]:
         await asyncio.to_thread(made.close)
 
 
-async def ended(client: AgentClient, run: models.Run) -> models.Run:
+async def ended(client: AgentClient, run: run_models.Run) -> run_models.Run:
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=20)
     return run

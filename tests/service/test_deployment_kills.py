@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, run_models, schedule_models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import DeployRequest
 from agent.api.launch import running_service
@@ -31,8 +31,8 @@ tests:
 """
 OLD = COPY + TESTED
 NEW = OLD.replace("title: Copy", "title: Copied again")
-DAILY = models.ScheduleChange(kind=PlanKind.DAILY, at="02:30", zone="Europe/Berlin")
-HOURLY = models.ScheduleChange(kind=PlanKind.HOURS, every=1, zone="UTC")
+DAILY = schedule_models.ScheduleChange(kind=PlanKind.DAILY, at="02:30", zone="Europe/Berlin")
+HOURLY = schedule_models.ScheduleChange(kind=PlanKind.HOURS, every=1, zone="UTC")
 _PATIENCE_SECONDS = 60
 
 
@@ -112,13 +112,13 @@ async def look(client: AgentClient, *, done: bool, version: int) -> None:
     assert entry.ended_at is not None
 
 
-async def execute(client: AgentClient) -> models.Run:
+async def execute(client: AgentClient) -> run_models.Run:
     run = await client.execute("copy")
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=20)
     return run
 
 
-async def deploy(client: AgentClient, *, wanted: DeployRequest) -> models.Deployed:
+async def deploy(client: AgentClient, *, wanted: DeployRequest) -> flow_models.Deployed:
     """Deploy, to the end or to the service's."""
     return await client.deploy(wanted)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
-from agent.api.models import EnvironmentState, EventKind
+from agent.api import flow_models, service_models
+from agent.api.live_models import EventKind
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConflictError, FatalError
 from agent.service.environment import Environment
 from tests.service.asking import COPY, database_draft
@@ -122,13 +123,13 @@ async def test_off_it_neither_deploys_nor_executes_and_says_so_in_these_words(
     document = COPY
     async with running_inside.client() as client:
         with pytest.raises(ConflictError) as raised:
-            await client.deploy(models.DocumentRequest(document=document))
+            await client.deploy(flow_models.DocumentRequest(document=document))
         assert (raised.value.message, raised.value.code) == ("Environment is not enabled", "environment-not-enabled")
         assert "Enable Environment" in raised.value.remedy
 
         await client.change_setting("enable_environment", "true")
         await client.save_configuration(database_draft(tmp_path / "shop.db"))
-        deployed = await client.deploy(models.DocumentRequest(document=document))
+        deployed = await client.deploy(flow_models.DocumentRequest(document=document))
         await client.change_setting("enable_environment", "false")
         with pytest.raises(ConflictError) as raised:
             await client.execute(deployed.flow.name)
@@ -147,4 +148,4 @@ async def test_the_window_hears_of_each_state(running_inside: Inside) -> None:
                     event = await listener.next(10)
                     assert event is not None
                     if event.kind is EventKind.ENVIRONMENT:
-                        state = models.ServiceState.model_validate(event.data).environment.value
+                        state = service_models.ServiceState.model_validate(event.data).environment.value

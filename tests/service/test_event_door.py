@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.api.models import EnvironmentState
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import TransientError
 from agent.domain.processflow import Processflow
 from agent.domain.secret import Secret

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api.models import EnvironmentState
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Bookmark
 from agent.domain.run import RunState, Trigger

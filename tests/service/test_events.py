@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from pydantic import BaseModel
 
-from agent.api import models
+from agent.api import live_models
 from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint
 from agent.domain.errors import AgentError, TransientError
@@ -51,7 +51,7 @@ async def test_a_quiet_stream_shows_that_it_is_alive_and_ends_with_the_service(h
     frames = hub.frames(heartbeat_seconds=0.01)
     assert await anext(frames) == ": listening\n\n"
     assert await anext(frames) == ": alive\n\n"
-    hub.publish(models.EventKind.FLOW, {"name": "orders"})
+    hub.publish(live_models.EventKind.FLOW, {"name": "orders"})
     frame = await anext(frames)
     while frame == ": alive\n\n":
         frame = await anext(frames)
@@ -68,7 +68,7 @@ async def test_a_quiet_stream_shows_that_it_is_alive_and_ends_with_the_service(h
 async def test_who_does_not_read_is_let_go_and_holds_nobody_up(hub: Hub) -> None:
     with hub.listen() as asleep, hub.listen() as awake:
         for number in range(3_000):
-            hub.publish(models.EventKind.FLOW, {"number": number})
+            hub.publish(live_models.EventKind.FLOW, {"number": number})
             event = await awake.next(10)
             assert event is not None
             assert event.data == {"number": number}
@@ -91,18 +91,18 @@ async def test_changes_that_could_not_be_told_are_told_later(hub: Hub, source: S
             source.trouble = None
             event = await listener.next(10)
             assert event is not None
-            assert (event.kind, event.data) == (models.EventKind.RUN, {"last": 7})
+            assert (event.kind, event.data) == (live_models.EventKind.RUN, {"last": 7})
     finally:
         ticking.cancel()
         with suppress(asyncio.CancelledError):
             await ticking
 
 
-async def settings_heard(endpoint: Endpoint, count: int) -> list[models.Event]:
-    found: list[models.Event] = []
+async def settings_heard(endpoint: Endpoint, count: int) -> list[live_models.Event]:
+    found: list[live_models.Event] = []
     async with AgentClient(endpoint) as client:
         async for event in client.events():
-            if event.kind is models.EventKind.SETTING:
+            if event.kind is live_models.EventKind.SETTING:
                 found.append(event)
             if len(found) == count:
                 return found
@@ -120,7 +120,7 @@ async def test_many_listeners_hear_the_same_in_the_same_order(shared_service: Ru
             themes += 1
             await speaker.change_setting("theme", ("light", "dark")[themes % 2])
         await speaker.change_setting("theme", "system")
-    by_id: dict[int, models.Event] = {}
+    by_id: dict[int, live_models.Event] = {}
     for task in tasks:
         ids = [event.id for event in task.result()]
         assert ids == sorted(set(ids))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models
 from agent.api.rerun_models import FilterClause
 from agent.domain.clauses import FilterPlace
 from agent.domain.errors import AgentError, NotFoundError
@@ -66,7 +66,7 @@ async def test_a_run_takes_the_clauses_of_a_template_and_more(running_inside: In
     async with running_inside.client() as client:
         await client.change_setting("enable_environment", "true")
         await client.save_configuration(database_draft(tmp_path / "shop.db"))
-        await client.deploy(models.DocumentRequest(document=COPY))
+        await client.deploy(flow_models.DocumentRequest(document=COPY))
         await client.filter_templates.save(
             "sql", "source", "GET", "big", [FilterClause(key="id", operator=">", value="4")]
         )

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from agent.api.flow_models import DocumentRequest
 from agent.api.function_models import FunctionDraft, FunctionExample
-from agent.api.models import DocumentRequest
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from tests.service.asking import COPY, database_draft
 from tests.service.inside import Inside

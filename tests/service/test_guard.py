@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
 import httpx
 import pytest
 
-from agent.api import models
+from agent.api import base_models, log_models
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.gui.session_presenter import SIGN_IN_CODES
 from tests.helpers.running_service import RunningService
@@ -28,9 +28,9 @@ def operations(inside: Inside) -> Iterator[tuple[str, str]]:
     yield "GET", "/api/v1/openapi.json"
 
 
-def problem(response: httpx.Response) -> models.Problem:
+def problem(response: httpx.Response) -> base_models.Problem:
     assert response.headers["content-type"] == "application/problem+json"
-    told = models.Problem.model_validate_json(response.content)
+    told = base_models.Problem.model_validate_json(response.content)
     assert told.status == response.status_code
     assert told.title
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", told.code)
@@ -81,17 +81,19 @@ async def test_web_pages_are_refused_even_with_the_token(shared_inside: Inside, 
 
 
 async def test_a_body_has_to_tell_its_length_and_to_stay_below_the_limit(shared_inside: Inside) -> None:
-    async def chunks() -> object:
+    async def chunks() -> AsyncIterator[bytes]:
         yield b"{}"
 
+    bodies: list[tuple[bytes | AsyncIterator[bytes], dict[str, str]]] = [
+        (b"{}", {"Content-Length": "16000001"}),
+        (b"{}", {"Content-Length": "-1"}),
+        (b"{}", {"Content-Length": "9" * 5_000}),
+        (chunks(), {}),
+    ]
+
     async with shared_inside.http() as http:
-        for content, headers in (
-            (b"{}", {"Content-Length": "16000001"}),
-            (b"{}", {"Content-Length": "-1"}),
-            (b"{}", {"Content-Length": "9" * 5_000}),
-            (chunks(), {}),
-        ):
-            response = await http.post("/api/v1/flows/check", content=content, headers=headers)  # type: ignore[arg-type]
+        for content, headers in bodies:
+            response = await http.post("/api/v1/flows/check", content=content, headers=headers)
             assert (response.status_code, problem(response).code) == (413, "too-large")
 
 
@@ -156,7 +158,7 @@ async def test_something_unexpected_is_answered_without_its_words_and_logged(ins
         with pytest.raises(ZeroDivisionError):  # the server logs it; this transport hands it on
             await http.get("/api/v1/broken")
     async with inside.client() as client:
-        hits = await client.search_log(models.LogSearch(text="could not answer"))
+        hits = await client.search_log(log_models.LogSearch(text="could not answer"))
         (line,) = (await client.log_hits(hits.id, 0)).items
     assert "ZeroDivisionError" in line.detail
     assert "hunter2" not in line.model_dump_json()

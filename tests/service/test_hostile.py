@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, record_models, run_models
 from agent.api.client import AgentClient
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
@@ -88,7 +88,7 @@ def hostile_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
 
 @pytest.mark.parametrize(("document", "code"), DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_hostile_document_is_refused_at_its_place(hostile_service: RunningService, document: str, code: str) -> None:
-    request = models.DocumentRequest(document=document, file="hostile.yaml")
+    request = flow_models.DocumentRequest(document=document, file="hostile.yaml")
     with peak_memory(hostile_service.process()) as peak:
         before = hostile_service.process().memory_info().rss / 1e6
         found = hostile_service.ask(lambda client: client.check_flow(request))
@@ -124,8 +124,8 @@ def test_a_hostile_expression_fails_its_records_and_the_service_goes_on(
     document = _with_expression(EXPRESSIONS[name], node)
     parent = hostile_service.process()
 
-    async def run(client: AgentClient) -> tuple[models.Run, models.SyncPage]:
-        await client.deploy(models.DocumentRequest(document=document))
+    async def run(client: AgentClient) -> tuple[run_models.Run, record_models.SyncPage]:
+        await client.deploy(flow_models.DocumentRequest(document=document))
         started = await client.execute("hostile")
         while not started.state.ended:
             started = await client.run(started.id, wait_seconds=20)
@@ -154,10 +154,10 @@ def test_an_enormous_record_costs_at_most_itself(hostile_service: RunningService
         "{id: {value: id, type: integer, key: true}, half: $length(text), text: text}",
     )
 
-    async def run(client: AgentClient) -> models.Run:
+    async def run(client: AgentClient) -> run_models.Run:
         draft = database_draft(tmp_path / "large.db", name="Large")
         saved = (await client.save_configuration(draft)).configuration
-        await client.deploy(models.DocumentRequest(document=document, bindings={"database": saved.id}))
+        await client.deploy(flow_models.DocumentRequest(document=document, bindings={"database": saved.id}))
         started = await client.execute("large")
         while not started.state.ended:
             started = await client.run(started.id, wait_seconds=20)
@@ -190,8 +190,8 @@ def _with_expression(expression: str, node: str) -> str:
     return json.dumps({**head, "nodes": nodes, "links": links})
 
 
-async def _copied(client: AgentClient) -> models.Run:
-    await client.deploy(models.DocumentRequest(document=COPY))
+async def _copied(client: AgentClient) -> run_models.Run:
+    await client.deploy(flow_models.DocumentRequest(document=COPY))
     run = await client.execute("copy")
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=20)

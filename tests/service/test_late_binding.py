@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import log_models, service_models
 from agent.domain.app import Schema
+from agent.domain.errors import FatalError
 from agent.service.chosen_bindings import BindingChoice
 from agent.service.events import Hub
 from agent.service.late_binding import LateBinding
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
+from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
 from agent.store.events import Delivery, EventStore
 from agent.store.runs import RunStore
@@ -52,7 +53,7 @@ class Stand:
         self.journal, self.changes = Journal(), 0
         apps = {app: Picky(scripted_app(app), ScriptedConnection(Steps())) for app in ("source", "destination")}
         choice = BindingChoice(self.configurations, self.deployments, apps)
-        hub = Hub(describe_run=lambda _: None, describe_log=lambda: models.LogBounds(first=0, last=0))
+        hub = Hub(describe_run=lambda _: None, describe_log=lambda: log_models.LogBounds(first=0, last=0))
         self.late = LateBinding(
             deployments=self.deployments, configurations=self.configurations, hub=hub, clock=lambda: NOW,
             journal=self.journal,  # type: ignore[arg-type]  # it has what is used of a journal
@@ -121,6 +122,27 @@ def test_one_that_does_not_offer_what_the_document_uses_is_not_bound_and_told_of
     assert stand.version == 2
 
 
+def test_one_that_cannot_be_looked_at_is_told_of_once_and_hinders_no_other(stand: Stand) -> None:
+    stand.deployments.add(
+        flow="a-broken-one", document=DOCUMENT, file="", bindings={}, note="", deployed_at=NOW, deployed_by="greta",
+        log=[], waits_for={"from": "source"},
+    )  # fmt: skip
+
+    def broken(deployment: Deployment, _: Mapping[str, ConfigurationRow]) -> str:
+        if deployment.flow == "a-broken-one":
+            raise FatalError("It cannot be read.", code="unreadable", remedy="Deploy it again.")
+        return ""
+
+    stand.late._faults = broken
+    stand.save("s1", "source")
+    stand.late.look()
+    stand.late.look()
+    assert stand.version == 2
+    assert [line for line in stand.journal.lines if line.startswith("warning")] == [
+        "warning: It could not be bound. It cannot be read. Deploy it again."
+    ]
+
+
 def test_what_is_being_deployed_is_left_alone(stand: Stand) -> None:
     stand.save("s1", "source")
     assert stand.late.leave_alone("flow")
@@ -143,7 +165,7 @@ def test_no_run_of_events_starts_before_everything_is_bound(tmp_path: Path) -> N
     )  # fmt: skip
     EventInboxes(database).renew(name, "hash", at=NOW, by="greta")
     EventStore(database).put([Delivery(name, "id:1", False, [("1", b"{}")], NOW)], most_bytes=1_000)
-    runs._state = lambda: models.EnvironmentState.RUNNING
+    runs._state = lambda: service_models.EnvironmentState.RUNNING
     runs.look()
     assert RunStore(database).page(flow=name, before="", limit=1) == []
     inside.close()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, log_models
 from agent.api.client import AgentClient
 from agent.api.launch import running_service
 from agent.domain.errors import AgentError
@@ -113,7 +113,7 @@ def test_after_a_crash_the_next_start_puts_everything_right(service: RunningServ
     last = service.ask(lambda client: client.state()).last_end
     assert last is not None
     assert (last.clean, last.at is not None) == (False, True)
-    told = models.LogSearch(text="The service did not end by itself the last time.")
+    told = log_models.LogSearch(text="The service did not end by itself the last time.")
     assert service.ask(lambda client: client.search_log(told)).count == 1
 
 
@@ -126,7 +126,7 @@ def test_damaged_small_files_hinder_no_start(service: RunningService) -> None:
     state = service.ask(lambda client: client.state())
     assert state.last_end is not None
     assert not state.last_end.clean
-    assert service.ask(lambda client: client.search_log(models.LogSearch())).count >= 1
+    assert service.ask(lambda client: client.search_log(log_models.LogSearch())).count >= 1
 
 
 def broken_database(service: RunningService) -> None:
@@ -186,7 +186,7 @@ def test_with_a_broken_engine_it_answers_and_says_why_nothing_runs(service: Runn
     service.start()
     service.ask(lambda client: client.change_setting("enable_environment", "true"))
     with pytest.raises(AgentError) as raised:
-        service.ask(lambda client: client.deploy(models.DocumentRequest(document="name: x")))
+        service.ask(lambda client: client.deploy(flow_models.DocumentRequest(document="name: x")))
     assert raised.value.code == "engine-broken"
     assert service.ask(lambda client: client.state()).environment.value == "Stopped"
     assert service.stop()
@@ -201,7 +201,7 @@ def test_a_run_that_reaches_no_checkpoint_does_not_hold_the_end_up_and_goes_on_l
         await client.save_configuration(store_draft(shop))
         await client.save_configuration(database_draft(tmp_path / "shop.db"))
         (sample,) = [one for one in await client.samples() if one.file == "stock-to-store.yaml"]
-        await client.deploy(models.DocumentRequest(document=sample.document, file=sample.file))
+        await client.deploy(flow_models.DocumentRequest(document=sample.document, file=sample.file))
         shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, method="PUT"))
         return (await client.execute("stock-to-store")).id
 

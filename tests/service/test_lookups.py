@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.api.client import AgentClient
+from agent.api.flow_models import DocumentRequest
 from agent.api.lookup_models import FileFormat, LookupImport, LookupRow
-from agent.api.models import DocumentRequest
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import LookupType
 from agent.domain.packet import SyncState

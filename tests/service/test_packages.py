@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, flow_models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import DeployRequest
 from agent.api.function_models import FunctionDraft, FunctionExample
@@ -51,7 +51,7 @@ async def agent(running_inside: Inside, tmp_path: Path) -> AsyncIterator[AgentCl
         await client.save_configuration(database_draft(tmp_path / "private-place.db", name="Private name"))
         values = {"kind": "PostgreSQL", "host": "db.private.example", "database": "x", "username": "anna"}
         secrets = {"password": SecretStr(SECRET)}
-        draft = models.ConfigurationDraft(app="sql", name="With a secret", values=values, secrets=secrets)
+        draft = configuration_models.ConfigurationDraft(app="sql", name="With a secret", values=values, secrets=secrets)
         await client.save_configuration(draft)
         await client.functions.save(TWICE)
         rows = [LookupRow(source="2", destination="small"), LookupRow(source="10", destination="large")]
@@ -132,7 +132,7 @@ async def test_a_processflow_brings_what_it_needs_to_another_agent(agent: AgentC
     assert (waiting.name, waiting.origin, waiting.tokens) == ("copy", "My package", {"database": "sql"})
     assert waiting.deployed_version is None
     assert (await other.packages.library_flow("copy")).document == DOCUMENT
-    checked = await other.check_flow(models.DocumentRequest(document=DOCUMENT))
+    checked = await other.check_flow(flow_models.DocumentRequest(document=DOCUMENT))
     assert checked.problems == [], "functions and lookups are there"
     again = await other.packages.put(PackageImport(content=content))
     assert [item.imported for item in again.items] == [False, False, False]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import clearing_models, flow_models, live_models, run_models, vault_models
 from agent.api.client import AgentClient
 from agent.api.preview_models import Preview, PreviewedRecord, PreviewRequest, PreviewState
 from agent.api.rerun_models import FilterClause, ReplayWindow
@@ -49,13 +49,13 @@ async def client(
         yield client
 
 
-def document(name: str, **changes: str) -> models.DocumentRequest:
+def document(name: str, **changes: str) -> flow_models.DocumentRequest:
     """A sample, with some texts in it changed."""
     text = (SAMPLES / name).read_text("utf-8")
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
-    return models.DocumentRequest(document=text, file=name)
+    return flow_models.DocumentRequest(document=text, file=name)
 
 
 async def previewed(client: AgentClient, request: PreviewRequest) -> Preview:
@@ -77,7 +77,7 @@ async def records(client: AgentClient, preview: Preview, **wanted: Any) -> list[
     return found
 
 
-async def executed(client: AgentClient, name: str) -> models.Run:
+async def executed(client: AgentClient, name: str) -> run_models.Run:
     run = await client.execute(name)
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=0.1)
@@ -277,7 +277,7 @@ async def test_secrets_are_not_shown(client: AgentClient, shop: RunningSandbox, 
         connection.execute("INSERT INTO target VALUES (1, 'old key', 'before')")
     text = COPY.replace("key: true}}}", "key: true}, api_key: api_key, note: note}}")
 
-    found = await previewed(client, PreviewRequest(document=models.DocumentRequest(document=text)))
+    found = await previewed(client, PreviewRequest(document=flow_models.DocumentRequest(document=text)))
 
     (record,) = await records(client, found)
     assert {change.attribute: (change.old, change.new) for change in record.changes} == {
@@ -304,7 +304,7 @@ async def test_a_preview_beside_a_run_of_the_same_flow_is_told_as_it_goes_and_ca
         while not kinds or kinds[-1] != "Cancelled":
             event = await listener.next(20)
             assert event is not None
-            if event.kind is models.EventKind.PREVIEW:
+            if event.kind is live_models.EventKind.PREVIEW:
                 kinds.append(str(event.data["state"]))
     assert not (await client.run(run.id)).state.ended
     shop.store.clear_faults()
@@ -325,9 +325,9 @@ async def test_one_that_has_ended_is_forgotten_when_asked_to_or_with_temp(
         await client.previews.get(one.id)
     assert gone.value.code == "preview-not-found"
     assert len(list(folder.iterdir())) == 1
-    would = await client.clear_preview(models.ClearTarget.TEMP)
+    would = await client.clear_preview(clearing_models.ClearTarget.TEMP)
     assert next(place.files for place in would.places if "review" in place.label) == 1
-    await client.clear(models.ClearTarget.TEMP)
+    await client.clear(clearing_models.ClearTarget.TEMP)
     assert await client.previews.list() == []
     assert list(folder.iterdir()) == []
 
@@ -362,7 +362,7 @@ async def test_what_cannot_be_previewed_is_refused_at_once(client: AgentClient, 
     refused = {
         "flow-not-found": PreviewRequest(flow="nobody"),
         "preview-unclear": PreviewRequest(),
-        "processflow-invalid": PreviewRequest(document=models.DocumentRequest(document="{}")),
+        "processflow-invalid": PreviewRequest(document=flow_models.DocumentRequest(document="{}")),
         "configuration-unknown": PreviewRequest(document=fine.model_copy(update={"bindings": {"store": "Nobody"}})),
     }
     for code, request in refused.items():
@@ -382,7 +382,9 @@ async def test_what_cannot_be_previewed_is_refused_at_once(client: AgentClient, 
 async def test_while_the_vault_is_locked_it_says_how_to_unlock_it(tmp_path: Path, shop: RunningSandbox) -> None:
     before = Inside(tmp_path / "agent")
     async with before.client() as client:
-        await client.set_up_vault(models.VaultSetUp(kind="passphrase", passphrase=SecretStr("open sesame, please")))
+        await client.set_up_vault(
+            vault_models.VaultSetUp(kind="passphrase", passphrase=SecretStr("open sesame, please"))
+        )
         await client.change_setting("enable_environment", "true")
         await client.save_configuration(store_draft(shop))
         await client.save_configuration(database_draft(tmp_path / "target.db"))

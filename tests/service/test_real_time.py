@@ -10,7 +10,7 @@ from functools import partial
 import httpx
 import pytest
 
-from agent.api import event_models, models
+from agent.api import configuration_models, event_models, flow_models, schedule_models, vault_models
 from agent.api.client import AgentClient
 from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.schedule import PlanKind
@@ -34,14 +34,14 @@ def receiving(service: RunningService) -> RunningService:
     """A service with a vault, a database, and two processflows that wait for events."""
     service.start()
     key = str(service.home / "vault.key")
-    service.ask(lambda client: client.set_up_vault(models.VaultSetUp(kind="key-file", path=key)))
+    service.ask(lambda client: client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=key)))
     service.ask(lambda client: client.change_setting("enable_environment", "true"))
     values = {"kind": "SQLite", "database": str(service.home / "target.db")}
-    draft = models.ConfigurationDraft(app="sql", name="Database", values=values)
+    draft = configuration_models.ConfigurationDraft(app="sql", name="Database", values=values)
     service.ask(lambda client: client.save_configuration(draft))
     for name, verify in (("plain", ""), ("signed", ", verify: {header: X-S}")):
         document = FLOW.format(name=name, start=f"{{type: start, trigger: event{verify}}}")
-        request = models.DocumentRequest(document=document, file="flow.yaml")
+        request = flow_models.DocumentRequest(document=document, file="flow.yaml")
         service.ask(partial(AgentClient.deploy, request=request))
     return service
 
@@ -93,7 +93,7 @@ def test_the_secret_stays_out_of_the_log_and_out_of_the_database(receiving: Runn
 def test_only_what_waits_for_events_has_a_url_and_it_has_no_schedule(receiving: RunningService) -> None:
     with pytest.raises(NotFoundError):
         receiving.ask(lambda client: client.real_time.url("nothing"))
-    change = models.ScheduleChange(kind=PlanKind.DAILY, at="02:30")
+    change = schedule_models.ScheduleChange(kind=PlanKind.DAILY, at="02:30")
     with pytest.raises(ConfigurationError) as caught:
         receiving.ask(lambda client: client.set_schedule("plain", change))
     assert caught.value.code == "event-triggered"

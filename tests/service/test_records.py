@@ -25,7 +25,6 @@ from agent.api.record_models import (
 )
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.packet import SyncState
-from agent.domain.run import Trigger
 from agent.service.record_jobs import RecordJobs
 from agent.store.audit import Audit
 from agent.store.database import Database
@@ -34,6 +33,7 @@ from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
 from tests.helpers.filled_records import FLOW, MOMENT, fill
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.running_service import RunningService
 from tests.service.inside import Inside
 
@@ -95,9 +95,7 @@ async def test_it_has_to_be_said_which_records_are_meant(inside: Inside, choice:
 
 async def test_records_are_not_deleted_under_a_run(inside: Inside) -> None:
     fill(inside.parts.database, 30)
-    RunStore(inside.parts.database).queue(
-        run_id="run-2", flow=FLOW, version=1, trigger=Trigger.MANUAL, requested_by="", at=MOMENT
-    )
+    queue_run(inside.parts.database, "run-2", flow=FLOW, at=MOMENT)
     async with inside.client() as client:
         with pytest.raises(ConflictError) as caught:
             await client.records.delete(FLOW, RecordChoice(wanted=FAILED))
@@ -123,8 +121,8 @@ class HeldEdits(SyncEdits):
 def test_a_job_that_is_cancelled_ends_after_its_batch_and_counts_what_it_did(tmp_path: Path) -> None:
     database = Database.at(tmp_path / "agent.db")
     fill(database, 3_000)
-    edits, runs = HeldEdits(database), RunStore(database)
-    jobs = RecordJobs(edits=edits, runs=runs, audit=Audit(database), clock=lambda: MOMENT + HOUR, redact=str)
+    edits = HeldEdits(database)
+    jobs = RecordJobs(edits=edits, audit=Audit(database), clock=lambda: MOMENT + HOUR, redact=str)
     chosen, deed = Chosen(FLOW, wanted=RecordFilter(state=SyncState.FAILED)), Deed("skip", reason="x", by="greta")
     job = jobs.begin(chosen, deed)
     with pytest.raises(ConflictError) as caught:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, run_models
 from agent.api.client import AgentClient
 from agent.api.rerun_models import FilterClause, ReplayWindow, Resync
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -88,17 +88,17 @@ async def client(agent: Inside, shop: Shop) -> AsyncIterator[AgentClient]:
     async with agent.client() as opened:
         await opened.change_setting("enable_environment", "true")
         await opened.save_configuration(database_draft(shop.path))
-        await opened.deploy(models.DocumentRequest(document=COPY))
+        await opened.deploy(flow_models.DocumentRequest(document=COPY))
         yield opened
 
 
-async def ended(client: AgentClient, run: models.Run) -> models.Run:
+async def ended(client: AgentClient, run: run_models.Run) -> run_models.Run:
     while not run.state.ended:
         run = await client.run(run.id, wait_seconds=20)
     return run
 
 
-async def ran(client: AgentClient) -> models.Run:
+async def ran(client: AgentClient) -> run_models.Run:
     return await ended(client, await client.execute("copy"))
 
 
@@ -222,7 +222,7 @@ async def test_with_several_gets_the_filter_says_which_and_the_others_read_nothi
     client: AgentClient, shop: Shop
 ) -> None:
     shop.run("INSERT INTO other VALUES (7)")
-    await client.deploy(models.DocumentRequest(document=TWO))
+    await client.deploy(flow_models.DocumentRequest(document=TWO))
     with pytest.raises(ConfigurationError, match="read, read-2") as caught:
         await client.reruns.filtered("copy", clauses("id = 7"))
     assert caught.value.code == "node-needed"
@@ -262,7 +262,7 @@ async def test_a_window_may_be_given_in_any_time_zone(client: AgentClient, shop:
 
 
 async def test_a_get_that_cannot_tell_a_window_is_named_unless_it_is_left_out(client: AgentClient, shop: Shop) -> None:
-    await client.deploy(models.DocumentRequest(document=TWO))
+    await client.deploy(flow_models.DocumentRequest(document=TWO))
     with pytest.raises(ConfigurationError, match="read-2") as caught:
         await client.reruns.replay("copy", window(1, 2))
     assert caught.value.code == "replay-unsupported"

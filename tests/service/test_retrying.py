@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import clearing_models, flow_models, run_models
+from agent.api.alert_models import AlertCode
 from agent.api.client import AgentClient
 from agent.api.rerun_models import RetryPlanChange
 from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
+from agent.store.tables.flows import DEPLOYMENTS
 from tests.service.asking import COPY, database_draft
 from tests.service.inside import Inside
 
@@ -66,7 +68,7 @@ async def client(agent: Inside, tmp_path: Path) -> AsyncIterator[AgentClient]:
     async with agent.client() as opened:
         await opened.change_setting("enable_environment", "true")
         await opened.save_configuration(database_draft(tmp_path / "shop.db"))
-        await opened.deploy(models.DocumentRequest(document=COPY))
+        await opened.deploy(flow_models.DocumentRequest(document=COPY))
         run = await opened.execute("copy")
         while not run.state.ended:
             run = await opened.run(run.id, wait_seconds=20)
@@ -89,7 +91,7 @@ async def look(agent: Inside) -> float:
     return await asyncio.to_thread(agent.parts.retrying.look)
 
 
-async def retries(client: AgentClient, *, until_ended: bool = True) -> list[models.Run]:
+async def retries(client: AgentClient, *, until_ended: bool = True) -> list[run_models.Run]:
     """The retries, oldest first, once all runs have ended."""
     found = []
     for one in reversed((await client.runs(flow="copy")).items):
@@ -171,6 +173,52 @@ async def test_one_run_tries_no_more_than_its_batch_and_the_oldest_first(
         await look(agent)
         assert [run.plan for run in await retries(client)] == ["Automatic retry of 1 record"] * count
     assert {one: count for one, (_, count) in (await tries(client)).items()} == {"1": 2, "2": 2, "3": 1}
+
+
+async def held_up(client: AgentClient) -> list[str]:
+    """What the alerts say of retries."""
+    return [one.text for one in (await client.alerts.all()).items if one.code is AlertCode.RETRY_HELD]
+
+
+async def test_retries_that_cannot_start_are_told_and_go_on_by_themselves(
+    agent: Inside, client: AgentClient, clock: Clock
+) -> None:
+    await client.reruns.set_retry("copy", hourly(lapse_minutes=0))
+    await client.change_setting("enable_environment", "false")
+    clock.pass_minutes(60)
+    await look(agent)
+    assert await held_up(client) == [], "it may be about to start"
+    await look(agent)
+    told = "Its failed records should have been tried again and were not: the environment is stopped."
+    assert (await client.reruns.retry("copy")).alert == told
+    assert await held_up(client) == [f"copy: {told}"]
+    await client.change_setting("enable_environment", "true")
+    await look(agent)
+    assert len(await retries(client)) == 1
+    assert await held_up(client) == []
+
+
+async def test_a_retry_keeps_its_turn_while_the_document_cannot_be_read(
+    agent: Inside, client: AgentClient, clock: Clock
+) -> None:
+    await client.reruns.set_retry("copy", hourly(lapse_minutes=0))
+
+    async def write(document: str) -> None:
+        with agent.parts.database.write() as connection:
+            connection.execute(DEPLOYMENTS.update().values(document=document))
+        await client.clear(clearing_models.ClearTarget.CACHE)
+
+    await write("of another agent")
+    clock.pass_minutes(60)
+    await look(agent)
+    await look(agent)
+    assert (await client.reruns.retry("copy")).due
+    (told,) = await held_up(client)
+    assert "copy: Its failed records should have been tried again and were not: its deployed version" in told
+    await write(COPY)
+    await look(agent)
+    assert len(await retries(client)) == 1
+    assert await held_up(client) == []
 
 
 async def test_a_policy_outlives_undeployment_and_nothing_is_due_afterwards(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, run_models, schedule_models
 from agent.api.client import AgentClient
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import MissedTimes, PlanKind
@@ -60,8 +60,10 @@ async def prepare(client: AgentClient, folder: Path) -> None:
         connection.execute("INSERT INTO source VALUES (1), (2), (3)")
     await client.change_setting("enable_environment", "true")
     await client.save_configuration(database_draft(folder / "shop.db"))
-    await client.deploy(models.DocumentRequest(document=COPY))
-    plan = models.ScheduleChange(kind=PlanKind.MINUTES, every=1, zone="UTC", missed=MissedTimes.ALL, missed_cap=100)
+    await client.deploy(flow_models.DocumentRequest(document=COPY))
+    plan = schedule_models.ScheduleChange(
+        kind=PlanKind.MINUTES, every=1, zone="UTC", missed=MissedTimes.ALL, missed_cap=100
+    )
     await client.set_schedule("copy", plan)
 
 
@@ -80,7 +82,7 @@ def let_it_have_slept(service: RunningService) -> datetime:
     return first
 
 
-async def until_nothing_is_left(client: AgentClient) -> tuple[models.Schedule, list[models.Run]]:
+async def until_nothing_is_left(client: AgentClient) -> tuple[schedule_models.Schedule, list[run_models.Run]]:
     """Wait until nothing is owed any more, take the schedule away and return how it stood, with all runs."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while (schedule := await client.schedule("copy")).waiting or schedule.runs < MISSED:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
-from agent.api.models import EnvironmentState
-from agent.domain.errors import ConfigurationError, ConflictError, CredentialsError, TransientError
+from agent.api import log_models, schedule_models
+from agent.api.service_models import EnvironmentState
+from agent.domain.errors import ConfigurationError, ConflictError, CredentialsError, NotFoundError, TransientError
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
 from agent.engine.journal import Level
@@ -30,12 +30,13 @@ from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, Confi
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.retry_policies import RetryPolicies
-from agent.store.runs import RunRow, RunStore, new_run_id
+from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 from agent.store.trips import TripStore, Used
+from tests.helpers.queued_runs import queue_run
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)
-EVERY_QUARTER = models.ScheduleChange(kind=PlanKind.MINUTES, every=15, zone="UTC")
+EVERY_QUARTER = schedule_models.ScheduleChange(kind=PlanKind.MINUTES, every=15, zone="UTC")
 
 
 class CrashError(BaseException):
@@ -90,7 +91,7 @@ class Stand:
         self.store, self.rows = ScheduleStore(self.database), RunStore(self.database)
         self.deployments = DeploymentStore(self.database)
         self.worker = HandedOver()
-        self.hub = Hub(describe_run=lambda _: None, describe_log=lambda: models.LogBounds(first=0, last=0))
+        self.hub = Hub(describe_run=lambda _: None, describe_log=lambda: log_models.LogBounds(first=0, last=0))
         environment = Environment(self.worker, enabled=lambda: True, secrets_ready=lambda: True, changed=lambda: None)
         self.trip_store = TripStore(self.database)
         self.trips = Trips(
@@ -154,12 +155,35 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 
 def busy_run(stand: Stand, trigger: Trigger = Trigger.MANUAL) -> RunRow:
-    return stand.rows.queue(
-        run_id=new_run_id(stand.now), flow="orders", version=1, trigger=trigger, requested_by="greta", at=stand.now
-    )
+    return queue_run(stand.database, new_run_id(stand.now), flow="orders", trigger=trigger, by="greta", at=stand.now)
 
 
 # -- starting ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_started_while_somebody_deploys_is_of_the_new_version(stand: Stand) -> None:
+    newer: list[int] = []
+
+    def write(run: NewRun) -> None:
+        if not newer:
+            stand.deploy()
+            newer.append(run.version + 1)
+        stand.rows.add(run)
+
+    run = stand.runs.start("orders", by="greta", write=write)
+    assert [run.version] == newer == [2]
+    assert stand.worker.runs == [run.id]
+
+
+def test_a_run_that_is_started_while_somebody_undeploys_is_not_started(stand: Stand) -> None:
+    def write(run: NewRun) -> None:
+        stand.deployments.withdraw("orders")
+        stand.rows.add(run)
+
+    with pytest.raises(NotFoundError) as caught:
+        stand.runs.start("orders", by="greta", write=write)
+    assert caught.value.code == "flow-not-found"
+    assert (stand.rows.active(), stand.worker.runs) == ([], [])
 
 
 def test_a_run_is_started_at_its_time_and_handed_to_the_worker(stand: Stand) -> None:

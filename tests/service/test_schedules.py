@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, live_models, log_models, run_models, schedule_models
 from agent.api.client import AgentClient
 from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.run import RunState, Trigger
@@ -65,10 +65,10 @@ async def agent(tmp_path: Path, clock: Clock) -> AsyncIterator[Inside]:
         yield made
 
 
-def plan(kind: PlanKind = PlanKind.DAILY, **fields: Any) -> models.ScheduleChange:
+def plan(kind: PlanKind = PlanKind.DAILY, **fields: Any) -> schedule_models.ScheduleChange:
     """A plan: daily at 02:30 in Berlin, unless told otherwise."""
     defaults = {"at": "02:30"} if kind is PlanKind.DAILY else {}
-    return models.ScheduleChange(**{"kind": kind, "zone": "Europe/Berlin", **defaults, **fields})
+    return schedule_models.ScheduleChange(**{"kind": kind, "zone": "Europe/Berlin", **defaults, **fields})
 
 
 async def deploy(client: AgentClient, folder: Path) -> None:
@@ -79,7 +79,7 @@ async def deploy(client: AgentClient, folder: Path) -> None:
         connection.execute("INSERT INTO source VALUES (1), (2), (3)")
     await client.change_setting("enable_environment", "true")
     await client.save_configuration(database_draft(folder / "shop.db"))
-    await client.deploy(models.DocumentRequest(document=COPY))
+    await client.deploy(flow_models.DocumentRequest(document=COPY))
 
 
 async def look(agent: Inside) -> None:
@@ -87,7 +87,7 @@ async def look(agent: Inside) -> None:
     await asyncio.to_thread(agent.parts.scheduler.look)
 
 
-async def ended_runs(client: AgentClient) -> list[models.Run]:
+async def ended_runs(client: AgentClient) -> list[run_models.Run]:
     """All runs, oldest first, once they have ended."""
     page = await client.runs(flow="copy")
     runs = []
@@ -141,7 +141,7 @@ async def test_the_thread_of_the_service_fires_by_itself(agent: Inside, clock: C
             while state != RunState.SUCCESS:
                 event = await listener.next(30)
                 assert event is not None
-                state = event.data.get("state") if event.kind is models.EventKind.RUN else state
+                state = event.data.get("state") if event.kind is live_models.EventKind.RUN else state
 
 
 async def test_after_enabling_again_one_run_makes_up_for_all_and_the_alert_heals(
@@ -160,7 +160,7 @@ async def test_after_enabling_again_one_run_makes_up_for_all_and_the_alert_heals
         (run,) = await ended_runs(client)
         assert run.planned_for == datetime(2026, 3, 29, 4, 0, tzinfo=UTC)
         assert (await client.flows())[0].alert == ""
-        found = await client.search_log(models.LogSearch(flow="copy", level=models.LogLevel.WARNING))
+        found = await client.search_log(log_models.LogSearch(flow="copy", level=log_models.LogLevel.WARNING))
         first, second = [line.message for line in (await client.log_hits(found.id, 0)).items]
         assert first == flow.alert
         assert second.startswith("It missed 14 times from 2026-03-29 01:45 to 2026-03-29 06:00, as the agent was off")
@@ -177,7 +177,7 @@ async def test_undeployment_keeps_the_schedule_and_redeployment_goes_on(
         await look(agent)
         kept = await client.schedule("copy")
         assert (kept.text, kept.runs, kept.missed, kept.alert) == ("Every 15 minutes, Europe/Berlin", 0, 0, "")
-        await client.deploy(models.DocumentRequest(document=COPY))
+        await client.deploy(flow_models.DocumentRequest(document=COPY))
         await look(agent)
         assert (await client.runs()).items == [], "what passed meanwhile is not made up for"
         clock.set("05:30:03")
@@ -231,7 +231,7 @@ async def test_what_is_set_is_read_back_with_its_next_times(client: AgentClient)
     )  # fmt: skip
     found = await client.set_schedule("copy", wanted)
     assert found == await client.schedule("copy")
-    assert models.ScheduleChange(**found.plan.model_dump()) == wanted
+    assert schedule_models.ScheduleChange(**found.plan.model_dump()) == wanted
     assert found.text == "Cron 0 6 * * mon-fri, America/New_York, until 2026-04-02"
     assert found.next_times == [datetime(2026, 3, day, 10, tzinfo=UTC) for day in (30, 31)] + [
         datetime(2026, 4, day, 10, tzinfo=UTC) for day in (1, 2)
@@ -298,7 +298,7 @@ async def test_a_plan_that_has_ended_can_be_set_again(client: AgentClient, agent
     ],
 )
 async def test_what_is_wrong_is_refused_with_its_field_and_the_old_one_stays(
-    client: AgentClient, wrong: models.ScheduleChange, code: str, field: str
+    client: AgentClient, wrong: schedule_models.ScheduleChange, code: str, field: str
 ) -> None:
     before = await client.set_schedule("copy", plan())
     for attempt in (client.set_schedule("copy", wrong), client.preview_schedule(wrong)):
@@ -322,7 +322,9 @@ async def test_a_preview_changes_nothing(client: AgentClient) -> None:
     assert preview.text == "Daily at 02:30, Europe/Berlin"
     berlin = [f"{moment:%d %H:%M}" for moment in preview.times]
     assert berlin == ["29 01:00", "30 00:30", "31 00:30", "01 00:30", "02 00:30"]
-    assert await client.preview_schedule(plan(PlanKind.MANUAL)) == models.SchedulePreview(text="Manual", times=[])
+    assert await client.preview_schedule(plan(PlanKind.MANUAL)) == schedule_models.SchedulePreview(
+        text="Manual", times=[]
+    )
     assert (await client.schedule("copy")).text == "Manual"
 
 
@@ -336,6 +338,6 @@ async def test_the_log_says_who_changed_it(client: AgentClient) -> None:
     await client.sign_in("anna", "correct horse")
     await client.set_schedule("copy", plan())
     await client.clear_schedule("copy")
-    found = await client.search_log(models.LogSearch(flow="copy", text="schedule"))
+    found = await client.search_log(log_models.LogSearch(flow="copy", text="schedule"))
     lines = [line.message for line in (await client.log_hits(found.id, 0)).items]
     assert lines == ["anna set its schedule: Daily at 02:30, Europe/Berlin.", "anna took its schedule away."]

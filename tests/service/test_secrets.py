@@ -18,12 +18,12 @@ import pytest
 import zstandard
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import configuration_models, log_models, run_models, vault_models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import DeployRequest
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.domain.secret import Secret
 from agent.sandbox import RunningSandbox, SandboxOptions, running_sandbox
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
@@ -34,6 +34,7 @@ from agent.store.runs import RunStore
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
 from tests.helpers.echoing_store import EchoingStore, echoing_store
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.running_service import RunningService
 from tests.service.asking import database_draft, validated
 
@@ -153,17 +154,19 @@ def echo() -> Iterator[EchoingStore]:
         yield store
 
 
-def draft(api_path: str, token: str, *, name: str = "Store", stored: str | None = None) -> models.ConfigurationDraft:
+def draft(
+    api_path: str, token: str, *, name: str = "Store", stored: str | None = None
+) -> configuration_models.ConfigurationDraft:
     secrets = {"api_token": SecretStr(token)}
-    return models.ConfigurationDraft(
+    return configuration_models.ConfigurationDraft(
         id=stored, app="bigcommerce", name=name, values={"api_path": api_path, "username": "anna"}, secrets=secrets
     )
 
 
-def server_draft(name: str, **values: str) -> models.ConfigurationDraft:
+def server_draft(name: str, **values: str) -> configuration_models.ConfigurationDraft:
     plain = {"kind": "PostgreSQL", "database": "shop", "host": "127.0.0.1", "port": "1", "username": "anna", **values}
     secrets = {"password": SecretStr(PLANTED["a database's password"])} if "://" not in plain["database"] else {}
-    return models.ConfigurationDraft(app="sql", name=name, values=plain, secrets=secrets)
+    return configuration_models.ConfigurationDraft(app="sql", name=name, values=plain, secrets=secrets)
 
 
 async def refused(work: object) -> AgentError:
@@ -178,7 +181,7 @@ async def set_up(client: AgentClient) -> None:
     await refused(client.sign_in("anna", PLANTED["a wrong password"]))
     await refused(client.sign_in(PLANTED["the operator's password"], "in the wrong field"))
     passphrase = SecretStr(PLANTED["the vault's passphrase"])
-    await client.set_up_vault(models.VaultSetUp(kind="passphrase", passphrase=passphrase))
+    await client.set_up_vault(vault_models.VaultSetUp(kind="passphrase", passphrase=passphrase))
     for name, value in (("enable_environment", "true"), ("diagnosis_mode", "true")):
         await client.change_setting(name, value)
 
@@ -211,7 +214,7 @@ async def configure(client: AgentClient, shop: RunningSandbox, echo: EchoingStor
         await refused(client.save_configuration(odd))
 
 
-async def run_flows(client: AgentClient) -> list[models.Run]:
+async def run_flows(client: AgentClient) -> list[run_models.Run]:
     (sample,) = [one for one in await client.samples() if one.file == f"{FLOW}.yaml"]
     ended = []
     for store in ("Store", "Echo"):
@@ -231,10 +234,10 @@ async def read_everything(client: AgentClient) -> None:
     await client.runs()
     await client.sync_info(FLOW)
     await client.flow(FLOW)
-    hits = await client.search_log(models.LogSearch())
+    hits = await client.search_log(log_models.LogSearch())
     await client.log_hits(hits.id, 0, 1_000)
     for secret in PLANTED.values():
-        await client.search_log(models.LogSearch(text=secret))
+        await client.search_log(log_models.LogSearch(text=secret))
     await client.state()
 
 
@@ -246,7 +249,7 @@ def test_planted_secrets_are_nowhere(
     shop.store.edit_order(3, customer_message=f"my key: {TOKEN}")
     service.start()
 
-    async def everything() -> list[models.Run]:
+    async def everything() -> list[run_models.Run]:
         async with AgentClient(service.endpoint, transport=Recorder(heard)) as client:
             await set_up(client)
             await configure(client, shop, echo, tmp_path / "shop.db")
@@ -292,7 +295,7 @@ def test_what_an_app_says_of_a_record_is_noted_without_secrets(tmp_path: Path) -
     with closing(Database.at(tmp_path / "agent.db")) as database:
         runs, ledger = RunStore(database, redact=redactor.redact), Ledger(database, redact=redactor.redact)
         at = datetime(2026, 6, 1, tzinfo=UTC)
-        runs.queue(run_id="1", flow=FLOW, version=1, trigger=Trigger.MANUAL, requested_by="test", at=at)
+        queue_run(database, "1", flow=FLOW, by="test", at=at)
         stream = ledger.stream(flow=FLOW, node="post")
         ledger.cursor(run="1", stream=stream)
         line = RecordLine(1, STATE_NUMBERS[SyncState.FAILED], f"Refused: {TOKEN}", f"Do not send {quote(TOKEN)}.")

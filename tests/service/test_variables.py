@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.api import models
+from agent.api import flow_models, run_models
 from agent.api.client import AgentClient
 from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
 from agent.domain.run import RunState
@@ -37,7 +37,7 @@ async def deployed(client: AgentClient, folder: Path) -> None:
     await set_up_vault(client, folder)
     await client.change_setting("enable_environment", "true")
     await client.save_configuration(database_draft(folder / "shop.db"))
-    await client.deploy(models.DocumentRequest(document=FLOW))
+    await client.deploy(flow_models.DocumentRequest(document=FLOW))
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ async def telling(inside: Inside) -> AsyncIterator[None]:
         await asyncio.gather(ticking, return_exceptions=True)
 
 
-async def ran(client: AgentClient) -> models.Run:
+async def ran(client: AgentClient) -> run_models.Run:
     run = await client.execute("copy")
     while run.ended_at is None:
         run = await client.run(run.id, wait_seconds=20)

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from agent.api import models
+from agent.api import configuration_models, flow_models, live_models, run_models, schedule_models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import BindRequest, DeployRequest, RollBack
 from agent.api.function_models import FunctionDraft, FunctionExample
+from agent.api.lookup_models import LookupRow
 from agent.api.rerun_models import RetryPlanChange
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -25,8 +26,8 @@ from tests.service.asking import COPY, database_draft, validated
 from tests.service.inside import Inside
 
 TWICE = COPY.replace("{value: id, type: integer, key: true}", "{value: id * 2, type: integer, key: true}")
-DAILY = models.ScheduleChange(kind=PlanKind.DAILY, at="02:30", zone="Europe/Berlin")
-HOURLY = models.ScheduleChange(kind=PlanKind.HOURS, every=1, zone="UTC")
+DAILY = schedule_models.ScheduleChange(kind=PlanKind.DAILY, at="02:30", zone="Europe/Berlin")
+HOURLY = schedule_models.ScheduleChange(kind=PlanKind.HOURS, every=1, zone="UTC")
 # A database server on a port where nobody listens.
 BROKEN = {"kind": "PostgreSQL", "host": "127.0.0.1", "port": "9", "database": "shop", "username": "anna"}
 
@@ -67,7 +68,7 @@ def copied(folder: Path) -> list[int]:
         return [row[0] for row in connection.execute("SELECT id FROM target ORDER BY id")]
 
 
-async def run(client: AgentClient) -> models.Run:
+async def run(client: AgentClient) -> run_models.Run:
     return await client.run((await client.execute("copy")).id, wait_seconds=20)
 
 
@@ -110,6 +111,25 @@ async def test_a_difference_shows_document_bindings_and_schedule(
     assert (same.same, same.document, same.bindings, same.schedule) == (True, "", [], None)
 
 
+async def test_a_difference_shows_functions_and_lookup_tables_where_the_document_is_the_same(
+    client: AgentClient, configured: str
+) -> None:
+    draft = FunctionDraft(name="same", parameters=["n"], body="$n", examples=[FunctionExample(arguments=[2], result=2)])
+    await client.functions.save(draft)
+    for table in ("sizes", "other-sizes"):
+        await client.lookups.change(table, put=[LookupRow(source="2", destination="S")])
+    mapped = "{value: $same(id), type"
+    calling = COPY.replace("{value: id, type", mapped) + "lookups: {size: sizes}\n"
+    assert mapped in calling
+    await client.deploy(request(calling))
+    await client.functions.save(draft.model_copy(update={"body": "$n * 1"}))
+    await client.deploy(request(calling, lookups={"size": "other-sizes"}))
+    found = await client.versions.diff("copy", 1, 2)
+    assert (found.same, found.document, found.bindings) == (False, "", [])
+    assert [(one.name, one.before, one.after) for one in found.functions] == [("same", "version 1", "version 2")]
+    assert [(one.name, one.before, one.after) for one in found.lookups] == [("size", "sizes", "other-sizes")]
+
+
 async def test_rolling_back_makes_a_new_version_of_the_old_one_and_says_so(
     client: AgentClient, configured: str, tmp_path: Path
 ) -> None:
@@ -129,7 +149,9 @@ async def test_rolling_back_makes_a_new_version_of_the_old_one_and_says_so(
 async def test_rolling_back_is_checked_like_any_deployment(client: AgentClient, configured: str) -> None:
     await client.deploy(request())
     await client.deploy(request(TWICE))
-    await client.save_configuration(models.ConfigurationDraft(id=configured, app="sql", name="Database", values=BROKEN))
+    await client.save_configuration(
+        configuration_models.ConfigurationDraft(id=configured, app="sql", name="Database", values=BROKEN)
+    )
     error = await refused(client.versions.roll_back("copy", RollBack(version=1)))
     assert error.code == "configuration-failed"
     assert (await client.flow("copy")).version == 2
@@ -159,7 +181,7 @@ async def test_the_history_of_an_undeployed_processflow_goes_as_a_whole_and_says
     await client.undeploy("copy")
     found = await client.versions.history("copy")
     assert (found.versions, found.runs, found.records, found.scheduled) == (1, 1, 3, True)
-    assert "1 version, 1 run, 3 records of Sync Info" in found.text
+    assert "1 version, 1 run with its packets and samples, 3 records of Sync Info" in found.text
     assert "reads from the beginning" in found.text
     assert await client.versions.forget("copy") == found
     assert [one.what for one in (await client.bookmarks.audit(flow="copy")).items] == ["history-deleted"]
@@ -192,12 +214,12 @@ async def test_a_deployment_tests_each_configuration_and_tells_every_step(
 ) -> None:
     with running_inside.parts.hub.listen() as listener:
         deployed = await client.deploy(request(schedule=DAILY))
-        told: list[models.DeploymentLine] = []
+        told: list[live_models.DeploymentLine] = []
         while not told or told[-1].line != "Deployed":
             event = await listener.next(10)
             assert event is not None
-            if event.kind is models.EventKind.DEPLOYMENT:
-                told.append(models.DeploymentLine.model_validate(event.data))
+            if event.kind is live_models.EventKind.DEPLOYMENT:
+                told.append(live_models.DeploymentLine.model_validate(event.data))
     assert [f"{line.number} {line.line}" for line in told] == deployed.lines
     said = [line.line for line in told]
     assert said[0] == "ProcessFlow Publish Started"
@@ -209,7 +231,7 @@ async def test_a_deployment_tests_each_configuration_and_tells_every_step(
     ]
     assert (await client.schedule("copy")).text == "Daily at 02:30, Europe/Berlin"
     (configuration,) = await client.configurations()
-    assert configuration.state is models.ConfigurationState.VALIDATED
+    assert configuration.state is configuration_models.ConfigurationState.VALIDATED
     assert (await client.versions.log("copy"))[0].lines == deployed.lines
 
 
@@ -217,7 +239,7 @@ async def test_a_configuration_that_fails_its_check_is_named_and_nothing_changes
     client: AgentClient, configured: str, tmp_path: Path
 ) -> None:
     await client.deploy(request(schedule=DAILY))
-    await client.save_configuration(models.ConfigurationDraft(app="sql", name="Broken", values=BROKEN))
+    await client.save_configuration(configuration_models.ConfigurationDraft(app="sql", name="Broken", values=BROKEN))
     error = await refused(client.deploy(request(TWICE, bindings={"database": "Broken"}, schedule=HOURLY)))
     assert (type(error), error.code, error.field) == (ConfigurationError, "configuration-failed", "database")
     assert "“Broken” failed its check" in error.message
@@ -234,7 +256,7 @@ async def test_a_configuration_that_fails_its_check_is_named_and_nothing_changes
 
 
 async def test_whoever_says_so_deploys_anyway_and_the_version_remembers(client: AgentClient) -> None:
-    await client.save_configuration(models.ConfigurationDraft(app="sql", name="Broken", values=BROKEN))
+    await client.save_configuration(configuration_models.ConfigurationDraft(app="sql", name="Broken", values=BROKEN))
     deployed = await client.deploy(request(anyway=True))
     assert any("deployed anyway, as asked" in line for line in deployed.lines)
     (remark,) = (await client.versions.all("copy"))[0].remarks
@@ -249,7 +271,7 @@ async def test_a_document_that_is_wrong_is_in_the_log_and_changes_nothing(
 ) -> None:
     await client.deploy(request(schedule=DAILY))
     assert (await refused(client.deploy(request(document, schedule=HOURLY)))).code == code
-    never = models.ScheduleChange(kind=PlanKind.CRON, cron="0 0 30 2 *")
+    never = schedule_models.ScheduleChange(kind=PlanKind.CRON, cron="0 0 30 2 *")
     assert (await refused(client.deploy(request(TWICE, schedule=never)))).code.startswith("schedule-")
     flow = await client.flow("copy")
     assert (flow.version, flow.schedule) == (1, "Daily at 02:30, Europe/Berlin")
@@ -266,7 +288,7 @@ async def test_a_deployment_can_be_cancelled_while_an_app_does_not_answer(
 ) -> None:
     await client.deploy(request(schedule=DAILY))
     async with silent_server() as (port, asked):
-        draft = models.ConfigurationDraft(app="sql", name="Silent", values={**BROKEN, "port": str(port)})
+        draft = configuration_models.ConfigurationDraft(app="sql", name="Silent", values={**BROKEN, "port": str(port)})
         await client.save_configuration(draft)
         wanted = request(TWICE, bindings={"database": "Silent"}, schedule=HOURLY)
         deploying = asyncio.create_task(running_inside.parts.documents.deploying.deploy(wanted, by="anna"))
@@ -303,7 +325,7 @@ async def test_two_deployments_at_once_do_not_mix(client: AgentClient, configure
     done = await asyncio.gather(
         *(client.deploy(request(document)) for document in (COPY, TWICE)), return_exceptions=True
     )
-    deployed = [one for one in done if isinstance(one, models.Deployed)]
+    deployed = [one for one in done if isinstance(one, flow_models.Deployed)]
     errors = [one for one in done if isinstance(one, AgentError)]
     assert len(deployed) + len(errors) == 2
     assert {error.code for error in errors} <= {"already-deploying"}
@@ -335,7 +357,7 @@ async def test_deployed_first_it_waits_says_for_what_and_is_bound_once_the_confi
     saved = await client.save_configuration(draft)
     assert (await client.flow("copy")).waits_for == {"database": "sql"}, "not validated yet"
     stored = draft.model_copy(update={"id": saved.configuration.id})
-    assert (await validated(client, stored)).state is models.ValidationState.SUCCESS
+    assert (await validated(client, stored)).state is configuration_models.ValidationState.SUCCESS
     flow = await client.flow("copy")
     assert (flow.version, flow.waits_for, flow.alert) == (2, {}, "")
     assert flow.note == "Bound by itself: database to “Database”."
@@ -375,8 +397,8 @@ tests:
 WRONG = TESTED.replace("{value: id, type", "{value: id + 1, type")
 
 
-def document(text: str) -> models.DocumentRequest:
-    return models.DocumentRequest(document=text, file="copy.yaml")
+def document(text: str) -> flow_models.DocumentRequest:
+    return flow_models.DocumentRequest(document=text, file="copy.yaml")
 
 
 async def test_a_deployment_runs_the_tests_of_its_document_and_is_refused_where_one_fails(
@@ -425,7 +447,7 @@ async def test_what_a_sample_brings_along_is_there_for_its_tests_before_it_is_de
         samples = await client.samples()
         assert len(samples) >= 7
         for sample in samples:
-            report = await client.test_flow(models.DocumentRequest(document=sample.document, file=sample.file))
+            report = await client.test_flow(flow_models.DocumentRequest(document=sample.document, file=sample.file))
             assert report.results, f"{sample.file} has no tests"
             assert report.passed, f"{sample.file}: {report}"
 

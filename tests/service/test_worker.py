@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent.domain.errors import FatalError
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.engine.control import RunControl
 from agent.engine.runner import Then
 from agent.service.worker import Worker
 from agent.store.database import Database
 from agent.store.runs import RunStore
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.small_disk import small_disk
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -73,7 +74,7 @@ class Stand:
         return self.worker
 
     def queue(self) -> None:
-        self.store.queue(run_id=RUN, flow="copy", version=1, trigger=Trigger.MANUAL, requested_by="test", at=NOW)
+        queue_run(self.database, RUN, flow="copy", by="test", at=NOW)
         self.worker.enqueue(RUN)
 
     def wait_until_ended(self) -> RunState:
@@ -158,7 +159,7 @@ def test_a_run_is_cancelled_at_a_closed_gate_and_at_work(stand: Stand) -> None:
 
 
 def test_a_run_that_was_noted_but_never_handed_over_is_taken_up(stand: Stand) -> None:
-    stand.store.queue(run_id=RUN, flow="copy", version=1, trigger=Trigger.MANUAL, requested_by="test", at=NOW)
+    queue_run(stand.database, RUN, flow="copy", by="test", at=NOW)
     stand.worker.start()  # the service died between noting it and handing it over
     stand.worker.open_gate()
     stand.wait_until_begun()

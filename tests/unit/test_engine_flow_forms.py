@@ -19,11 +19,11 @@ from agent.domain.processflow import (
     Way,
 )
 from agent.engine.attribute_types import with_types
-from agent.engine.carrying import is_plain
 from agent.engine.catalogue import Catalogue
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.engine.flow_forms import seconds_of
+from agent.engine.plain_carrying import is_plain
 from tests.helpers.flow_pieces import MAP, document, get, post
 from tests.helpers.sample_apps import APPS
 

@@ -12,14 +12,15 @@ from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import TransientError
 from agent.domain.packet import Packet
 from agent.domain.run import Counts
-from agent.engine.carrying import Carrier
 from agent.engine.control import RunControl
 from agent.engine.delivery import Delivery
-from agent.engine.event_answers import Answering, NoAnswers
 from agent.engine.journal import RunJournal
 from agent.engine.mapping import Mapper
 from agent.engine.pipeline import Pipeline
+from agent.engine.plain_carrying import PlainCarrier
 from agent.engine.preparation import Preparation
+from agent.engine.progress import Progress
+from agent.engine.sinks import Sinks
 from agent.engine.verdict import FailureLimit
 from agent.engine.walking import Walker
 from agent.engine.watch import Watch
@@ -52,19 +53,18 @@ class Stage:
             stream=rig.stream, number=0, journal=journal, node="post", clock=rig.clock.utc,
             limit=FailureLimit(Counts()),
         )  # fmt: skip
+        sinks = Sinks({"post": delivery}, {"post": rig.stream}, Watch())
+        progress = Progress(
+            source=stage.source, sinks=sinks, ledger=rig.ledger, run=self.run_id, stream=rig.source_stream,
+            cursor=rig.ledger.cursor(run=self.run_id, stream=rig.source_stream), clock=rig.clock.utc, journal=journal,
+        )  # fmt: skip
         self.pipeline = Pipeline(
             source=ScriptedConnection(rig.steps, source=rig.source), node="get",
             preparation=Preparation(
                 walker=walker, ledger=rig.ledger, stream=rig.stream, version=1,
             ),
-            carrier=Carrier(
-                stage=stage, walker=walker, sinks={"post": delivery}, streams={"post": rig.stream}, ledger=rig.ledger,
-                run=self.run_id, source_stream=rig.source_stream,
-                cursor=rig.ledger.cursor(run=self.run_id, stream=rig.source_stream), clock=rig.clock.utc,
-                control=self.control, journal=journal, inner_done=lambda _: True,
-                answering=Answering(NoAnswers(), "flow", None), watch=Watch(),
-            ),
-            control=self.control, journal=journal, time_is_up=time_is_up, cancel_grace_seconds=grace_seconds,
+            carrier=PlainCarrier(progress, sinks), control=self.control, journal=journal,
+            time_is_up=time_is_up, cancel_grace_seconds=grace_seconds,
         )  # fmt: skip
 
     async def run(self) -> bool:

@@ -19,7 +19,9 @@ from agent.domain.errors import ConfigurationError, FatalError, TransientError
 from agent.store.database import Database, sqlite_engine
 from agent.store.database_move import is_empty, move
 from agent.store.key_values import KeyValues
-from agent.store.tables import DATA_LOG, KEY_VALUES, METADATA
+from agent.store.tables import METADATA
+from agent.store.tables.service import KEY_VALUES
+from agent.store.tables.snapshots import DATA_LOG
 from tests.helpers.agent_database import BOTH_KINDS, access_to, opened
 from tests.helpers.postgres_server import PostgresServer
 

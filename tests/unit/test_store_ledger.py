@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
-from agent.domain.run import Counts, RunState, Trigger
+from agent.domain.run import Counts, RunState
 from agent.store.acknowledgement import (
     STATE_NUMBERS,
     Acknowledgement,
@@ -37,6 +37,7 @@ from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo, SyncRow
 from agent.store.sync_rows import Known
 from tests.helpers.agent_database import BOTH_KINDS, opened
+from tests.helpers.queued_runs import queue_run
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)
 FAILED, SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
@@ -65,7 +66,7 @@ class Books:
         for run in runs.active():
             if run.flow == self.flow:
                 runs.request_cancel(run.id, at=NOW)
-        runs.queue(run_id=run_id, flow=self.flow, version=1, trigger=Trigger.MANUAL, requested_by="", at=NOW)
+        queue_run(self.database, run_id, flow=self.flow, at=NOW)
         for stream in (self.source, self.stream):
             self.ledger.cursor(run=run_id, stream=stream)
         return run_id
@@ -475,9 +476,7 @@ def test_a_number_that_is_given_again_after_a_history_was_deleted_is_of_its_new_
     nodes = []
     for flow, node in (("old", "first"), ("new", "second")):
         stream = ledger.stream(flow=flow, node=node)
-        run = RunStore(database).queue(
-            run_id=new_run_id(NOW), flow=flow, version=1, trigger=Trigger.MANUAL, requested_by="", at=NOW
-        ).id  # fmt: skip
+        run = queue_run(database, new_run_id(NOW), flow=flow, at=NOW).id
         ledger.cursor(run=run, stream=stream)
         ledger.acknowledge(
             Acknowledgement(

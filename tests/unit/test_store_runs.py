@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,8 @@ import pytest
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
 from agent.store.database import Database
-from agent.store.runs import RunRow, RunStore, new_run_id
+from agent.store.deployments import DeploymentStore
+from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from tests.helpers.agent_database import BOTH_KINDS, opened
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)
@@ -24,6 +25,8 @@ LATER = NOW + timedelta(seconds=5)
 @pytest.fixture(params=BOTH_KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     with opened(request, tmp_path) as database:
+        deploy(database)
+        deploy(database, "customers")
         yield database
 
 
@@ -32,8 +35,23 @@ def runs(database: Database) -> RunStore:
     return RunStore(database)
 
 
+def new_run(flow: str = "orders", *, version: int = 1, at: datetime = NOW) -> NewRun:
+    return NewRun(
+        id=new_run_id(at), flow=flow, version=version, trigger=Trigger.MANUAL, requested_by="greta", at=at
+    )  # fmt: skip
+
+
+def deploy(database: Database, flow: str = "orders") -> int:
+    """A new version of a processflow; returns its number."""
+    return (
+        DeploymentStore(database)
+        .add(flow=flow, document="", file="", bindings={}, note="", deployed_at=NOW, deployed_by="greta", log=[])
+        .version
+    )
+
+
 def queue(runs: RunStore, flow: str = "orders", *, at: datetime = NOW) -> RunRow:
-    return runs.queue(run_id=new_run_id(at), flow=flow, version=3, trigger=Trigger.MANUAL, requested_by="greta", at=at)
+    return runs.add(new_run(flow, at=at))
 
 
 def end(runs: RunStore, run: RunRow, state: RunState = RunState.SUCCESS) -> RunRow:
@@ -43,7 +61,7 @@ def end(runs: RunStore, run: RunRow, state: RunState = RunState.SUCCESS) -> RunR
 def test_a_queued_run_is_read_back_as_it_was_written(runs: RunStore) -> None:
     run = queue(runs)
     assert run == runs.get(run.id)
-    assert (run.flow, run.version, run.trigger, run.state) == ("orders", 3, Trigger.MANUAL, RunState.QUEUED)
+    assert (run.flow, run.version, run.trigger, run.state) == ("orders", 1, Trigger.MANUAL, RunState.QUEUED)
     assert (run.queued_at, run.started_at, run.ended_at) == (NOW, None, None)
     assert (run.counts, run.requested_by, run.cancel_requested) == (Counts(), "greta", False)
 
@@ -82,6 +100,62 @@ def test_of_many_who_ask_at_once_one_gets_the_run(runs: RunStore) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["already-running"] * 7 + ["queued"]
+
+
+def test_neither_an_undeployed_nor_a_replaced_version_gets_a_run(database: Database, runs: RunStore) -> None:
+    deploy(database)
+    with pytest.raises(ConflictError) as caught:
+        runs.add(new_run(version=1))
+    assert caught.value.code == "deployment-overtaken"
+    assert end(runs, runs.add(new_run(version=2))).state is RunState.SUCCESS
+    DeploymentStore(database).withdraw("orders")
+    with pytest.raises(ConflictError) as caught:
+        runs.add(new_run(version=2))
+    assert caught.value.code == "deployment-overtaken"
+    assert runs.active() == []
+
+
+def test_a_processflow_with_a_run_under_way_stays_deployed(database: Database, runs: RunStore) -> None:
+    deployments, run = DeploymentStore(database), queue(runs)
+    told: list[int] = []
+    with pytest.raises(ConflictError) as caught:
+        deployments.withdraw("orders", together=[lambda _, version: told.append(version)])
+    assert caught.value.code == "already-running"
+    assert (deployments.get("orders").version, told) == (1, [])
+    end(runs, run)
+    deployments.withdraw("orders", together=[lambda _, version: told.append(version)])
+    assert (deployments.names(), told) == ({"customers"}, [1])
+
+
+def test_of_a_start_and_an_undeployment_at_once_one_is_refused(database: Database, runs: RunStore) -> None:
+    deployments = DeploymentStore(database)
+    for _ in range(10):
+        version, started, outcomes = deployments.get("orders").version, threading.Barrier(2), list[str]()
+
+        def start(version: int = version, started: threading.Barrier = started) -> None:
+            started.wait()
+            runs.add(new_run(version=version))
+
+        def withdraw(started: threading.Barrier = started) -> None:
+            started.wait()
+            deployments.withdraw("orders")
+
+        def noted(work: Callable[[], None], outcomes: list[str] = outcomes) -> None:
+            try:
+                work()
+            except ConflictError as error:
+                outcomes.append(error.code)
+
+        threads = [threading.Thread(target=noted, args=(work,)) for work in (start, withdraw)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(outcomes) == 1, outcomes
+        for run in runs.active():
+            end(runs, run)
+        if "orders" not in deployments.names():
+            deploy(database)
 
 
 def test_the_time_of_the_first_start_stays_when_a_waiting_run_goes_on(runs: RunStore) -> None:

@@ -22,6 +22,7 @@ from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
 from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
 from tests.helpers import schedule_oracle
 from tests.helpers.agent_database import BOTH_KINDS, opened
+from tests.helpers.queued_runs import queue_run
 from tests.helpers.schedule_oracle import Gap
 
 NOW = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
@@ -115,7 +116,7 @@ def test_a_run_and_the_progress_of_its_schedule_are_written_together(database: D
 def test_while_a_run_has_not_ended_neither_is_written(database: Database) -> None:
     store, runs = ScheduleStore(database), RunStore(database)
     row = put(store)
-    busy = runs.queue(run_id="b", flow="orders", version=1, trigger=Trigger.MANUAL, requested_by="greta", at=NOW)
+    busy = queue_run(database, "b", flow="orders", by="greta", at=NOW)
     assert store.advance(row, fired(row), run=new_run(NOW)) is None
     assert store.find("orders") == row
     runs.end(busy.id, state=RunState.SUCCESS, message="", remedy="", at=NOW)

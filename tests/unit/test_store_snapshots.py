@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from agent.domain.run import RunState, Trigger
+from agent.domain.run import RunState
 from agent.store import data_log
 from agent.store.acknowledgement import Acknowledgement
 from agent.store.database import Database
 from agent.store.ledger import Ledger
+from agent.store.moments import to_milliseconds
 from agent.store.runs import RunStore, new_run_id
 from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
 from agent.store.snapshots import Snapshots
-from agent.store.tables import to_milliseconds
 from tests.helpers.agent_database import access_to
 from tests.helpers.postgres_server import PostgresServer
+from tests.helpers.queued_runs import queue_run
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _RECORDS = 50
@@ -39,7 +40,7 @@ class Books:
 
     def run(self, at: datetime, *, packets: int, ends: bool = True) -> str:
         run_id = new_run_id(at)
-        self.runs.queue(run_id=run_id, flow="orders", version=1, trigger=Trigger.MANUAL, requested_by="", at=at)
+        queue_run(self.database, run_id, flow="orders", at=at)
         self.ledger.cursor(run=run_id, stream=self.stream)
         for number in range(1, packets + 1):
             self.book(run_id, number, at)

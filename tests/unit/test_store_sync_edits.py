@@ -15,12 +15,12 @@ from agent.domain.run import Trigger
 from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice, choose, page
-from agent.store.runs import RunStore
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.filled_records import FINGERPRINT, FLOW, MOMENT, VERSION, fill
+from tests.helpers.queued_runs import queue_run
 
 LATER = MOMENT + timedelta(hours=1)
 
@@ -86,7 +86,7 @@ def test_chosen_records_are_skipped_with_the_state_that_is_meant(database: Datab
 def test_a_retry_leaves_out_what_was_skipped_also_while_it_is_under_way(database: Database) -> None:
     fill(database, 9)
     do(database, SKIP, None, ("post", "order-1"))
-    RunStore(database).queue(run_id="run-2", flow=FLOW, version=4, trigger=Trigger.RETRY, requested_by="", at=LATER)
+    queue_run(database, "run-2", flow=FLOW, version=4, trigger=Trigger.RETRY, at=LATER)
     with database.write() as connection:
         assert choose(connection, "run-2", Choice(FLOW, ["post"], states=[SyncState.FAILED, SyncState.SKIPPED])) == {
             "post": 5
@@ -139,7 +139,7 @@ def test_a_deletion_ends_where_a_run_begins(database: Database) -> None:
     fill(database, 3_000)
     batches = SyncEdits(database).batches(Chosen(FLOW, (), RecordFilter()), Deed("delete", by="greta"), at=LATER)
     assert next(batches) == 500
-    RunStore(database).queue(run_id="run-2", flow=FLOW, version=4, trigger=Trigger.SCHEDULE, requested_by="", at=LATER)
+    queue_run(database, "run-2", flow=FLOW, version=4, trigger=Trigger.SCHEDULE, at=LATER)
     with pytest.raises(ConflictError) as caught:
         next(batches)
     assert caught.value.code == "already-running"

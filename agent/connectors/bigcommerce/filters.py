@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from agent.connectors.bigcommerce.credentials import AccountKind, account_of
+from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.contract import SentClause, SentGroup, SentPart
 from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError
@@ -97,26 +97,6 @@ _INCLUDES = {
     ("orders", AccountKind.LEGACY): frozenset({"consignments", "consignments.line_items", "fees"}),
     ("customers", AccountKind.OAUTH): frozenset({"addresses", "storecredit", "attributes", "formfields"}),
 }
-
-
-def check_clause(
-    *, schema: str, action: str, key: str, operator: str, value: str = "", values: Mapping[str, str] | None = None
-) -> ConfigurationError | None:
-    """What is wrong with a query clause; None where it can be sent.
-
-    Args:
-        schema: The schema that is read.
-        action: The action.
-        key: The filter's name.
-        operator: One of the operators of a clause.
-        value: What is sent, if it is known already.
-        values: The plain values of the App Configuration; without them the usual kind of account is assumed.
-    """
-    try:
-        _parameter(schema, action, account_of(values).kind, SentClause(key, operator, value))
-    except ConfigurationError as error:
-        return error
-    return None
 
 
 def parameters(

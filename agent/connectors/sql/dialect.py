@@ -322,17 +322,3 @@ def fetch(connection: sa.Connection, sql: str, parameters: Sequence[Any] = ()) -
     rows: list[tuple[Any, ...]] = list(result.cursor.fetchall())
     result.close()
     return rows
-
-
-def check_digits(load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
-    """Refuse numbers with more digits than a column can keep; columns made by the agent keep all."""
-    for place, column in enumerate(load.columns):
-        if column.digits is not None:
-            for row in rows:
-                significant = len(str(row[place]).lstrip("-").replace(".", "").strip("0"))
-                if significant > column.digits and row[place] is not None:
-                    raise UnfitError(
-                        f"The number for {load.table.name}.{column.name} has {significant} digits, and a column of "
-                        f"the type {column.declared} keeps {column.digits}.",
-                        "Round it in the Mapper, or change the type of the column.",
-                    )

@@ -1,26 +1,23 @@
-"""PostgreSQL as a kind of database.
-
-Batches travel by COPY into a temporary table and from there into the table itself, which is the quickest way there is
-that can update rows; child rows, which never meet others, go straight in.
-"""
+"""PostgreSQL as a kind of database."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-import socket
-import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
-from agent.connectors.sql import postgresql_catalog, postgresql_failures, postgresql_values
-from agent.connectors.sql.credentials import TLS_OFF, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED, PostgresAddress
+from agent.connectors.sql import (
+    postgresql_catalog,
+    postgresql_failures,
+    postgresql_sessions,
+    postgresql_values,
+    postgresql_writing,
+)
+from agent.connectors.sql.credentials import PostgresAddress
 from agent.connectors.sql.dialect import (
     Column,
     Family,
@@ -30,25 +27,20 @@ from agent.connectors.sql.dialect import (
     Refusal,
     Stopped,
     Table,
-    check_digits,
     fetch,
 )
+from agent.connectors.sql.postgresql_writing import driver_of
+from agent.connectors.sql.receipts import Receipts
 from agent.domain.app import DataType
-from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
 
-_SSLMODES = {TLS_OFF: "disable", TLS_PREFERRED: "prefer", TLS_REQUIRED: "require", TLS_VERIFIED: "verify-full"}
 _KEPT_AS_GIVEN = frozenset({
     "text", "smallint", "integer", "bigint", "numeric", "boolean", "json", "jsonb", "timestamp with time zone",
 })  # fmt: skip
 """Types whose values differ whenever their texts mean different things."""
 
-_SESSION = (
-    "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex';"
-    "SET idle_in_transaction_session_timeout = '5min'; SET statement_timeout = 0;"
-    # What is acknowledged has to be on the disk.
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-)
+_RECEIPTS = Receipts(mark="%s", now="now()")
 
 
 class PostgresDialect:
@@ -86,14 +78,8 @@ class PostgresDialect:
     # Connecting and transactions
 
     async def reach(self) -> None:
-        """Whether something listens at host and port: the system says more about it than the driver does."""
-        if self._address.socket:
-            return
-        try:
-            async with asyncio.timeout(self.patience.connect_seconds):
-                await _connected(self._address.host, self._address.port)
-        except (OSError, UnicodeError) as error:
-            raise postgresql_failures.unreached(error, self._address, seconds=self.patience.connect_seconds) from None
+        """Whether something listens at host and port."""
+        await postgresql_sessions.reach(self._address, seconds=self.patience.connect_seconds)
 
     def exists(self) -> bool:
         """A server makes no database by being asked for it."""
@@ -102,44 +88,13 @@ class PostgresDialect:
     def engine(self) -> sa.Engine:
         """An engine for the database."""
         return sa.create_engine(
-            "postgresql+psycopg://", creator=self._connect, poolclass=sa.pool.NullPool, hide_parameters=True,
-            use_native_hstore=False,
+            "postgresql+psycopg://", creator=partial(postgresql_sessions.connect, self._address, self.patience),
+            poolclass=sa.pool.NullPool, hide_parameters=True, use_native_hstore=False,
         )  # fmt: skip
-
-    def _connect(self) -> psycopg.Connection[Any]:
-        address = self._address
-        driver = psycopg.connect(
-            host=address.host,
-            port=address.port,
-            dbname=address.database,
-            user=address.username,
-            password=address.password.reveal(),
-            # Nobody else's password, should the service's user have some in a file.
-            passfile=os.devnull,
-            sslmode=_SSLMODES[address.tls],
-            sslrootcert=_authorities(address) if address.tls == TLS_VERIFIED else "",
-            sslcertmode="disable",
-            # Nobody waits that long: it ends what was given up.
-            connect_timeout=int(self.patience.connect_seconds) + 2,
-            application_name="OP Agent",
-            client_encoding="utf8",
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-            tcp_user_timeout=60_000,
-            autocommit=True,
-        )
-        try:
-            driver.execute(_SESSION)
-            driver.execute(f"SET lock_timeout = {int(self.patience.busy_seconds * 1000)}".encode())
-        except BaseException:
-            driver.close()
-            raise
-        return driver
 
     def begin(self, connection: sa.Connection, *, write: bool, stopped: Stopped) -> None:
         """Begin. A writer has every rule checked at once, so that a record that breaks one is known."""
-        _driver(connection).execute(
+        driver_of(connection).execute(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE"
             if write
             else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -147,17 +102,15 @@ class PostgresDialect:
 
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit. PostgreSQL answers with a rollback, and without an error, where something failed before."""
-        if _driver(connection).execute("COMMIT").statusmessage != "COMMIT":
+        if driver_of(connection).execute("COMMIT").statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction
 
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Ask the server to stop the statement in flight. Where it cannot be asked, hang up."""
-        if not cut:
+        if cut:
+            postgresql_sessions.cut(driver)
+        else:
             driver.cancel_safe(timeout=self.patience.stop_seconds)
-            return
-        # Closing it here would take it away from under the thread that waits for it; this makes that thread wake up.
-        with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as line:
-            line.shutdown(socket.SHUT_RDWR)
 
     def now(self, connection: sa.Connection) -> datetime:
         """The server's time."""
@@ -194,74 +147,21 @@ class PostgresDialect:
 
     def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Copy rows in."""
-        check_digits(load, rows)
-        driver = _driver(connection)
-        names = ", ".join(self.quote(column.name) for column in load.columns)
-        if not load.key and not load.table.guarded:
-            copied = f"COPY {load.table.quoted} ({names}) FROM STDIN"
-            _copy(driver, copied, rows)
-            return copied
-        staged = self._staged(driver, load, names)
-        if again:
-            _execute(driver, f"TRUNCATE {staged}")
-        _copy(driver, f"COPY {staged} ({names}) FROM STDIN", rows)
-        statement = f"INSERT INTO {load.table.quoted} ({names}) SELECT {names} FROM {staged}"  # noqa: S608 - quoted
-        if load.key:
-            keys = {column.name for column in load.key}
-            others = [self.quote(column.name) for column in load.columns if column.name not in keys]
-            then = f"UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in others)}" if others else "NOTHING"
-            statement += f" ON CONFLICT ({', '.join(self.quote(column.name) for column in load.key)}) DO {then}"
-        _execute(driver, statement)
-        return statement
-
-    def _staged(self, driver: psycopg.Connection[Any], load: Load, names: str) -> str:
-        """The temporary table for a load: of the same types, without the rules, empty after each transaction."""
-        shape = f"{load.table.quoted} {names} {[column.declared for column in load.columns]}"
-        staged = f"opagent_{hashlib.blake2b(shape.encode(), digest_size=8).hexdigest()}"
-        try:
-            _execute(
-                driver,
-                f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS "  # noqa: S608 - quoted names
-                f"AS SELECT {names} FROM {load.table.quoted} WITH NO DATA",
-            )
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise ConfigurationError(
-                f"The agent may not make temporary tables in {self.place}, or not read {load.table.name}.",
-                code="not-permitted",
-                remedy=f"Grant TEMPORARY on the database, and SELECT, INSERT and UPDATE on the table, to the user "
-                f"{self._address.username}.",
-                detail=self.code(error),
-                field="username",
-            ) from None
-        return staged
+        return postgresql_writing.load(
+            connection, load, rows, again=again, place=self.place, username=self._address.username
+        )
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
-        given = tuple(list(column) for column in zip(*keys, strict=True))
-        arrays = [f"%s::{column.comparable}[]" for column in load.roots]
-        names = [f"q.{self.quote(column.name)}" for column in load.roots]
-        if len(names) == 1:
-            # An index is used for this however large the table is; for a join, the planner would have to choose it.
-            statement = f"DELETE FROM {load.table.quoted} AS q WHERE {names[0]} = ANY({arrays[0]})"  # noqa: S608
-        else:
-            keyed = [f"k{number}" for number in range(len(names))]
-            where = " AND ".join(f"{name} = k.{key}" for name, key in zip(names, keyed, strict=True))
-            source = f"unnest({', '.join(arrays)}) AS k ({', '.join(keyed)})"
-            statement = f"DELETE FROM {load.table.quoted} AS q USING {source} WHERE {where}"  # noqa: S608
-        connection.exec_driver_sql(statement, given)
+        postgresql_writing.clear(connection, load, keys)
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""
-        found = fetch(connection, "SELECT receipt FROM opagent_receipts WHERE ledger_key = %s", (ledger_key,))
-        return bytes(found[0][0]) if found else None
+        return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
         """Keep a receipt in place of the former."""
-        connection.exec_driver_sql(
-            "INSERT INTO opagent_receipts (ledger_key, receipt, committed_at) VALUES (%s, %s, now()) "
-            "ON CONFLICT (ledger_key) DO UPDATE SET receipt = excluded.receipt, committed_at = excluded.committed_at",
-            (ledger_key, receipt),
-        )
+        _RECEIPTS.keep(connection, ledger_key, receipt)
 
     # Reading
 
@@ -326,7 +226,7 @@ class PostgresDialect:
             given *= 2
         selected = ", ".join(f"q.{self.quote(column.name)}::text" for column in columns)
         source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS k ({', '.join(keyed)}, n)"
-        statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608
+        statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608 - quoted names
         return [(row[0], row[1:]) for row in fetch(connection, statement, given)]
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
@@ -336,7 +236,7 @@ class PostgresDialect:
         declared = column.declared.replace("%", "%%")
         rows = fetch(
             connection,
-            f"SELECT CAST(k.v AS {declared})::text FROM unnest(%s::text[]) WITH ORDINALITY AS k (v, n) "  # noqa: S608
+            f"SELECT CAST(k.v AS {declared})::text FROM unnest(%s::text[]) WITH ORDINALITY AS k (v, n) "  # noqa: S608 - quoted names
             "ORDER BY k.n",
             (list(texts),),
         )
@@ -358,58 +258,10 @@ class PostgresDialect:
 
     def code(self, error: BaseException) -> str:
         """The SQLSTATE."""
-        state = getattr(error, "sqlstate", None)
-        return f"SQLSTATE {state}" if state else type(error).__name__
+        return postgresql_failures.code(error)
 
     # Validation
 
     def facts(self, connection: sa.Connection) -> tuple[list[tuple[str, str]], list[str]]:
         """What is in the database, and what the user may do."""
         return postgresql_catalog.facts(connection, self._address)
-
-
-def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
-    driver: Any = connection.connection.driver_connection
-    return cast("psycopg.Connection[Any]", driver)
-
-
-def _execute(driver: psycopg.Connection[Any], statement: str) -> None:
-    # With parameters, even none, the driver takes %% for a percent sign; so names are written once for all statements.
-    driver.execute(statement.encode(), ())
-
-
-def _copy(driver: psycopg.Connection[Any], statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
-    # The one statement that the driver sends as it is: a percent sign stands for itself.
-    with driver.cursor() as cursor, cursor.copy(statement.replace("%%", "%").encode()) as copy:
-        write = copy.write_row
-        for row in rows:
-            write(row)
-
-
-async def _connected(host: str, port: int) -> None:
-    """Connect and hang up. Raises OSError: a refusal rather than other reasons where several addresses fail."""
-    loop = asyncio.get_running_loop()
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        try:
-            with socket.socket(family, kind, protocol) as trial:
-                trial.setblocking(False)
-                await loop.sock_connect(trial, address)
-                return
-        except OSError as error:
-            failure = failure if isinstance(failure, ConnectionRefusedError) else error
-    raise failure or OSError
-
-
-def _authorities(address: PostgresAddress) -> str:
-    """The file with the certificates that are trusted."""
-    if address.ca_file:
-        if not Path(address.ca_file).is_file():
-            raise ConfigurationError(
-                f"The CA certificate {address.ca_file} is not there.",
-                code="file-missing",
-                remedy="Correct the path, or leave the field empty to trust what this computer trusts.",
-                field="ca_file",
-            )
-        return address.ca_file
-    return ssl.get_default_verify_paths().cafile or "system"

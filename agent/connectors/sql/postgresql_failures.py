@@ -78,6 +78,12 @@ def fault(error: BaseException) -> Fault:
     return _EXACT.get(state) or _CLASSES.get(state[:2]) or Fault.OTHER
 
 
+def code(error: BaseException) -> str:
+    """The SQLSTATE."""
+    state = getattr(error, "sqlstate", None)
+    return f"SQLSTATE {state}" if state else type(error).__name__
+
+
 def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
     """Why a row was refused."""
     if isinstance(error, UnfitError):

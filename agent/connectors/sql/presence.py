@@ -14,12 +14,14 @@ import sqlalchemy as sa
 
 from agent.connectors.contract import Present, WriteTarget
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, UnfitError, cause, check_digits
+from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, UnfitError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.forms import canonical, mark
 from agent.connectors.sql.layout import Layout, layout
+from agent.connectors.sql.loading import check_digits
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, TABLE_OPTION
-from agent.connectors.sql.sqlite import SqliteDialect, new_file
+from agent.connectors.sql.sqlite import SqliteDialect
+from agent.connectors.sql.sqlite_catalog import new_file
 from agent.connectors.sql.standing import Standing, nothing_there, standing
 from agent.connectors.sql.writing import child_tables, extends, key_text
 from agent.domain.app import DataType

@@ -1,23 +1,20 @@
-"""SQLite as a kind of database: one file, which other programs may have open at the same time.
+"""SQLite as a kind of database: one file.
 
-Writers take the lock when they begin, and wait for it in small steps, so that a cancelled run need not wait. Types are
-those that lose nothing: a decimal number is kept as text in plain notation, a moment as ISO 8601 text in UTC.
+Types are those that lose nothing: a decimal number is kept as text in plain notation, a moment as ISO 8601 text in UTC.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import sqlite_failures, sqlite_values
+from agent.connectors.sql import sqlite_catalog, sqlite_failures, sqlite_values
 from agent.connectors.sql.dialect import (
     Column,
     Family,
@@ -26,21 +23,19 @@ from agent.connectors.sql.dialect import (
     Patience,
     Refusal,
     Stopped,
-    StoppedError,
     Table,
     cause,
-    check_digits,
     fetch,
 )
+from agent.connectors.sql.loading import check_digits, on_conflict
+from agent.connectors.sql.receipts import Receipts
+from agent.connectors.sql.sqlite_sessions import SqliteSessions
 from agent.domain.app import DataType
-from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
 
-_Result = TypeVar("_Result")
-
-_STEP_SECONDS = 0.1
 _KEYS_AT_ONCE = 500
-_IN_USE = ("wal", "memory", "off")
+_RECEIPTS = Receipts(mark="?", now="strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
 
 
 class SqliteDialect:
@@ -75,7 +70,7 @@ class SqliteDialect:
         self.path = path
         self.patience = patience
         self.place = f"the database file {path}"
-        self._shared = False
+        self._sessions = SqliteSessions(path, patience)
 
     # Connecting and transactions
 
@@ -88,60 +83,17 @@ class SqliteDialect:
 
     def engine(self) -> sa.Engine:
         """An engine for the file, which is made where it is missing."""
-        return sa.create_engine("sqlite://", creator=self._connect, poolclass=sa.pool.NullPool, hide_parameters=True)
-
-    def _connect(self) -> sqlite3.Connection:
-        if self.path.is_dir() or not self.path.parent.is_dir():
-            raise sqlite_failures.misplaced(self.path)
-        driver = sqlite3.connect(self.path, timeout=_STEP_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            for pragma in ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
-                driver.execute(f"PRAGMA {pragma}")
-            self._patiently(lambda: driver.execute("SELECT count(*) FROM sqlite_master").fetchone(), _never)
-        except BaseException:
-            driver.close()
-            raise
-        self._shared = False
-        return driver
+        return sa.create_engine(
+            "sqlite://", creator=self._sessions.connect, poolclass=sa.pool.NullPool, hide_parameters=True
+        )
 
     def begin(self, connection: sa.Connection, *, write: bool, stopped: Stopped) -> None:
         """Take the writer's lock at once, or promise to write nothing."""
-        if write and not self._shared:
-            self._share(connection)
-        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if write else 'ON'}")
-        self._patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN"), stopped)
-        if not write:
-            # A transaction of readers begins with its first look, which may have to wait.
-            self._patiently(lambda: fetch(connection, "SELECT count(*) FROM sqlite_master"), stopped)
-
-    def _share(self, connection: sa.Connection) -> None:
-        """Let readers and a writer work at the same time. Where that cannot be, they take turns."""
-        self._shared = True
-        connection.exec_driver_sql("PRAGMA query_only=OFF")
-        try:
-            if fetch(connection, "PRAGMA journal_mode")[0][0] not in _IN_USE:
-                fetch(connection, "PRAGMA journal_mode=WAL")
-        except sa.exc.OperationalError as error:
-            if self.fault(error.orig or error) is not Fault.BUSY:
-                raise
+        self._sessions.begin(connection, write=write, stopped=stopped)
 
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit. Readers may have to be waited for where they and writers take turns."""
-        self._patiently(lambda: connection.exec_driver_sql("COMMIT"), stopped)
-
-    def _patiently(self, attempt: Callable[[], _Result], stopped: Stopped) -> _Result:
-        """Try again while somebody else holds a lock, for a while."""
-        end = time.monotonic() + self.patience.busy_seconds
-        while True:
-            try:
-                return attempt()
-            except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
-                if self.fault(cause(error)) is not Fault.BUSY or time.monotonic() >= end:
-                    raise
-            if stopped():
-                raise StoppedError
-            # The driver waits a little by itself, but not where it sees that waiting cannot help.
-            time.sleep(_STEP_SECONDS / 5)
+        self._sessions.commit(connection, stopped=stopped)
 
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Stop the statement in flight."""
@@ -159,8 +111,7 @@ class SqliteDialect:
 
     def quote(self, name: str) -> str:
         """Quoted."""
-        escaped = name.replace('"', '""')
-        return f'"{escaped}"'
+        return sqlite_catalog.quoted(name)
 
     def quote_table(self, name: str) -> str:
         """Quoted."""
@@ -168,50 +119,11 @@ class SqliteDialect:
 
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
-        found = fetch(
-            connection,
-            "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE",
-            (name,),
-        )
-        if not found:
-            return None
-        spelled, kind = found[0]
-        quoted = self.quote(spelled)
-        information = fetch(connection, f"PRAGMA table_xinfo({quoted})")
-        # cid, name, type, notnull, default, pk, hidden: 1 in a virtual table, 2 and 3 computed
-        information = [one for one in information if one[6] != 1]
-        key = tuple(one[1] for one in sorted(information, key=lambda one: one[5]) if one[5])
-        rowid = len(key) == 1 and any(one[5] and one[2].upper() == "INTEGER" for one in information)
-        columns = tuple(
-            sqlite_values.column(
-                one[1],
-                one[2],
-                required=bool(one[3]) or (bool(one[5]) and rowid),
-                filled=one[4] is not None or (bool(one[5]) and rowid),
-                computed=one[6] in (2, 3),
-            )
-            for one in information
-        )
-        return Table(spelled, quoted, columns, key, self._unique(connection, quoted, key), view=kind == "view")
-
-    def _unique(self, connection: sa.Connection, quoted: str, key: tuple[str, ...]) -> frozenset[frozenset[str]]:
-        found = {frozenset(key)} if key else set()
-        # seq, name, unique, origin, partial
-        for index in fetch(connection, f"PRAGMA index_list({quoted})"):
-            if index[2] and not index[4]:
-                names = [one[2] for one in fetch(connection, f"PRAGMA index_info({self.quote(index[1])})")]
-                if None not in names:
-                    found.add(frozenset(names))
-        return frozenset(found)
+        return sqlite_catalog.table(connection, name)
 
     def query(self, connection: sa.Connection, sql: str) -> Table:
-        """A SELECT as something to read from. SQLite does not tell the types of its columns."""
-        source = f"(\n{sql}\n)"
-        result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0")  # noqa: S608 - the operator's
-        assert result.cursor is not None
-        names = [one[0] for one in result.cursor.description]
-        result.close()
-        return Table("", source, tuple(sqlite_values.column(name, "") for name in names), view=True)
+        """A SELECT as something to read from."""
+        return sqlite_catalog.query(connection, sql)
 
     def table_options(self, *, child: bool) -> str:
         """Child rows lie together in the order of their key: that is how they are written, removed and read."""
@@ -225,11 +137,7 @@ class SqliteDialect:
         names = [self.quote(column.name) for column in load.columns]
         marks = ", ".join("?" * len(names))
         statement = f"INSERT INTO {load.table.quoted} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - quoted names
-        if load.key:
-            keys = {column.name for column in load.key}
-            others = [self.quote(column.name) for column in load.columns if column.name not in keys]
-            then = f"UPDATE SET {', '.join(f'{one}=excluded.{one}' for one in others)}" if others else "NOTHING"
-            statement += f" ON CONFLICT ({', '.join(self.quote(one.name) for one in load.key)}) DO {then}"
+        statement += on_conflict(load, self.quote)
         connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
         return statement
 
@@ -243,17 +151,11 @@ class SqliteDialect:
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""
-        found = fetch(connection, "SELECT receipt FROM opagent_receipts WHERE ledger_key = ?", (ledger_key,))
-        return bytes(found[0][0]) if found else None
+        return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
         """Keep a receipt in place of the former."""
-        connection.exec_driver_sql(
-            "INSERT INTO opagent_receipts (ledger_key, receipt, committed_at) "
-            "VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')) ON CONFLICT (ledger_key) "
-            "DO UPDATE SET receipt = excluded.receipt, committed_at = excluded.committed_at",
-            (ledger_key, receipt),
-        )
+        _RECEIPTS.keep(connection, ledger_key, receipt)
 
     # Reading
 
@@ -361,47 +263,4 @@ class SqliteDialect:
 
     def facts(self, connection: sa.Connection) -> tuple[list[tuple[str, str]], list[str]]:
         """What is in the file, and whether it can be written."""
-        tables = fetch(
-            connection,
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-            "AND name <> 'opagent_receipts'",
-        )[0][0]
-        writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
-        facts = [
-            ("Database", f"SQLite {sqlite3.sqlite_version}"),
-            ("File", f"{self.path} ({_size(self.path.stat().st_size)})"),
-            ("Tables", f"{tables:,}"),
-            ("May write", "Yes" if writable else "No"),
-        ]
-        warnings = [] if writable else ["The file or its folder cannot be written: it can be read only."]
-        return facts, warnings
-
-
-def new_file(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """What validation says of a file that is not there yet.
-
-    Raises:
-        ConfigurationError: it cannot be made.
-    """
-    if not path.parent.is_dir():
-        raise sqlite_failures.misplaced(path)
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigurationError(
-            f"The file {path.name} is not there, and the folder {path.parent} cannot be written, so it cannot be made.",
-            code="folder-read-only",
-            remedy="Give the agent's user the right to write there, or choose another folder.",
-            field="database",
-        )
-    facts = [("Database", f"SQLite {sqlite3.sqlite_version}"), ("File", f"{path} (will be made)"), ("May write", "Yes")]
-    return facts, ["The file is not there yet. It is made when the first record is written."]
-
-
-def _never() -> bool:
-    return False
-
-
-def _size(count: int) -> str:
-    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= limit:
-            return f"{count / limit:.1f} {unit}"
-    return f"{count} bytes"
+        return sqlite_catalog.facts(connection, self.path)

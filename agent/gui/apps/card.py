@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import configuration_models
 from agent.gui import formats, tones
 from agent.gui.apps.presenter import AppEntry
 from agent.gui.widgets.banner import Banner
@@ -55,7 +55,9 @@ class AppCard(Card):
         column = QVBoxLayout()
         column.setSpacing(8)
         self.body.addLayout(column)
-        self._rows = KeyedList[tuple[models.Configuration, AppEntry]](column, lambda item: item[0].id, self._make_row)
+        self._rows = KeyedList[tuple[configuration_models.Configuration, AppEntry]](
+            column, lambda item: item[0].id, self._make_row
+        )
 
     def show_item(self, entry: AppEntry) -> None:
         """Show an app."""
@@ -111,7 +113,7 @@ class _ConfigurationRow(Card):
         row.addWidget(self.remove)
         self.body.addLayout(row)
 
-    def show_item(self, item: tuple[models.Configuration, AppEntry]) -> None:
+    def show_item(self, item: tuple[configuration_models.Configuration, AppEntry]) -> None:
         """Show a configuration."""
         one, entry = item
         self.configuration_id = one.id
@@ -126,14 +128,14 @@ class _ConfigurationRow(Card):
             control.setAccessibleName(f"{word} {one.name}")
 
 
-def _facts(one: models.Configuration, entry: AppEntry) -> str:
+def _facts(one: configuration_models.Configuration, entry: AppEntry) -> str:
     if one.tripped is not None:
         waiting = f" {formats.plural(one.tripped.waiting_runs, 'run')} waiting." if one.tripped.waiting_runs else ""
         return f"{one.tripped.message}{waiting}"
-    if one.state is models.ConfigurationState.FAILED and one.message:
+    if one.state is configuration_models.ConfigurationState.FAILED and one.message:
         return one.message
     parts = []
-    if one.state is models.ConfigurationState.VALIDATED:
+    if one.state is configuration_models.ConfigurationState.VALIDATED:
         parts.append(f"Validated {formats.relative(one.validated_at, entry.now)}")
     else:
         parts.append(f"Saved {formats.relative(one.saved_at, entry.now)}")

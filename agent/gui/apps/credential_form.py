@@ -6,7 +6,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from agent.api import models
+from agent.api import app_models, configuration_models
 from agent.domain.app import FieldKind
 from agent.gui.apps.credential_presenter import NAME, Entered
 from agent.gui.tones import Tone
@@ -30,7 +30,10 @@ class CredentialForm(Dialog):
     closed = Signal()
 
     def __init__(
-        self, app: models.App, configuration: models.Configuration | None, parent: QWidget | None = None
+        self,
+        app: app_models.App,
+        configuration: configuration_models.Configuration | None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(
             f"Edit {configuration.name}" if configuration else f"Connect {app.name}",
@@ -86,7 +89,9 @@ class CredentialForm(Dialog):
         self.banner.show_message(Tone.BUSY, "", text)
         self._reveal_banner()
 
-    def show_success(self, title: str, facts: list[models.Fact], notes: list[str], warnings: list[str]) -> None:
+    def show_success(
+        self, title: str, facts: list[configuration_models.Fact], notes: list[str], warnings: list[str]
+    ) -> None:
         """Validate or Save succeeded; what is left to do has the focus."""
         self._busy(validating=False)
         found = [(fact.label, fact.value) for fact in facts]
@@ -136,7 +141,7 @@ class CredentialForm(Dialog):
             self.banner.show_message(Tone.BUSY, "", "Saving …")
             self._reveal_banner()
 
-    def show_stored(self, configuration: models.Configuration) -> None:
+    def show_stored(self, configuration: configuration_models.Configuration) -> None:
         """Forget typed secrets, show hints."""
         self.setWindowTitle(f"Edit {configuration.name}")
         self.heading.setText(f"Edit {configuration.name}")
@@ -167,7 +172,7 @@ class CredentialForm(Dialog):
 
     # -- building --------------------------------------------------------------------------------------------------
 
-    def _add_field(self, one: models.CredentialField) -> None:
+    def _add_field(self, one: app_models.CredentialField) -> None:
         control: QWidget
         if one.kind is FieldKind.SECRET:
             control = SecretInput(one.label)
@@ -205,16 +210,16 @@ class CredentialForm(Dialog):
                 self.rows[one.name].setVisible(_read(self.rows[decider].control) == choice)
         self.fit_soon()
 
-    def _fill(self, app: models.App, configuration: models.Configuration | None) -> None:
+    def _fill(self, app: app_models.App, configuration: configuration_models.Configuration | None) -> None:
         if configuration is None:
             proposed = app.name if app.configurations == 0 else f"{app.name} {app.configurations + 1}"
             self.show_values({NAME: proposed} | {one.name: one.default for one in app.fields if one.default})
             return
         self._name_field.setText(configuration.name)
         self.show_stored(configuration)
-        if configuration.state is models.ConfigurationState.SAVED:
+        if configuration.state is configuration_models.ConfigurationState.SAVED:
             self.banner.show_message(Tone.WARN, "Saved, not validated", "Press Validate to test the connection.")
-        elif configuration.state is models.ConfigurationState.FAILED:
+        elif configuration.state is configuration_models.ConfigurationState.FAILED:
             self.banner.show_message(Tone.ERROR, "Validation failed", configuration.message)
 
     def _busy(self, *, validating: bool) -> None:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from pydantic import SecretStr, ValidationError
 
-from agent.api import models
-from agent.api.models import ValidationState
+from agent.api import app_models, configuration_models
+from agent.api.configuration_models import ValidationState
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
@@ -39,7 +39,9 @@ class CredentialView(Protocol):
     def show_progress(self, text: str) -> None:
         """Validate is at work; offer Cancel."""
 
-    def show_success(self, title: str, facts: list[models.Fact], notes: list[str], warnings: list[str]) -> None:
+    def show_success(
+        self, title: str, facts: list[configuration_models.Fact], notes: list[str], warnings: list[str]
+    ) -> None:
         """Validate or Save succeeded; warnings say what will not work all the same."""
 
     def show_failure(self, title: str, remedy: str, notes: list[str]) -> None:
@@ -57,7 +59,7 @@ class CredentialView(Protocol):
     def show_saving(self, *, saving: bool) -> None:
         """Save is at work."""
 
-    def show_stored(self, configuration: models.Configuration) -> None:
+    def show_stored(self, configuration: configuration_models.Configuration) -> None:
         """It is stored now: forget typed secrets, show hints."""
 
 
@@ -68,9 +70,9 @@ class CredentialPresenter:
         self,
         view: CredentialView,
         calls: Calls,
-        app: models.App,
-        configuration: models.Configuration | None,
-        saved: Callable[[models.Configuration], object],
+        app: app_models.App,
+        configuration: configuration_models.Configuration | None,
+        saved: Callable[[configuration_models.Configuration], object],
     ) -> None:
         self._view, self._calls, self._app, self._stored, self._saved = view, calls, app, configuration, saved
         self._closed = False
@@ -123,7 +125,7 @@ class CredentialPresenter:
                 self._call.cancel()
             self._calls.start(lambda client: client.cancel_validation(validation), lambda _: None, lambda _: None)
 
-    def _draft(self, entered: Entered) -> models.ConfigurationDraft | None:
+    def _draft(self, entered: Entered) -> configuration_models.ConfigurationDraft | None:
         missing = {NAME: "Enter a name."} if not entered.name.strip() else {}
         kept = self._stored.secrets if self._stored is not None else {}
         for one in self._app.fields:
@@ -137,7 +139,7 @@ class CredentialPresenter:
             self._view.show_nothing()
             return None
         try:
-            return models.ConfigurationDraft(
+            return configuration_models.ConfigurationDraft(
                 id=self._stored.id if self._stored is not None else None,
                 app=self._app.id,
                 name=entered.name,
@@ -148,7 +150,7 @@ class CredentialPresenter:
             self._view.show_field_errors({str(found["loc"][-1]): "This is too long." for found in error.errors()})
             return None
 
-    def _on_validation(self, validation: models.Validation) -> None:
+    def _on_validation(self, validation: configuration_models.Validation) -> None:
         self._call = None
         if self._closed:
             return
@@ -173,7 +175,7 @@ class CredentialPresenter:
         else:
             self._view.show_failure(validation.message or "The validation was cancelled.", "Validate again.", [])
 
-    def _on_saved(self, saved: models.Saved) -> None:
+    def _on_saved(self, saved: configuration_models.Saved) -> None:
         self._call = None
         self._stored = saved.configuration
         self._saved(saved.configuration)
@@ -182,7 +184,7 @@ class CredentialPresenter:
         self._view.show_saving(saving=False)
         self._view.show_stored(saved.configuration)
         notes = list(saved.notes)
-        if saved.configuration.state is not models.ConfigurationState.VALIDATED:
+        if saved.configuration.state is not configuration_models.ConfigurationState.VALIDATED:
             notes.append("It is not validated yet: press Validate to test it.")
         self._view.show_success(saved.message, [], notes, [])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
-from agent.api import models
+from agent.api import app_models, configuration_models, service_models
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter
 from agent.gui.bridge import Bridge
@@ -18,14 +18,14 @@ class CredentialForms:
     def __init__(
         self,
         bridge: Bridge,
-        state: Callable[[], models.ServiceState | None],
+        state: Callable[[], service_models.ServiceState | None],
         open_vault: Callable[[QWidget], object],
-        saved: Callable[[models.Configuration], object],
+        saved: Callable[[configuration_models.Configuration], object],
     ) -> None:
         self._bridge, self._state, self._open_vault, self._saved = bridge, state, open_vault, saved
         self._open: list[CredentialForm] = []
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """The vault may have changed while a form is open."""
         for form in self._open:
             form.vault.show_vault(state.vault)
@@ -33,9 +33,9 @@ class CredentialForms:
     def open(
         self,
         parent: QWidget,
-        app: models.App,
-        configuration: models.Configuration | None,
-        saved: Callable[[models.Configuration], object] | None = None,
+        app: app_models.App,
+        configuration: configuration_models.Configuration | None,
+        saved: Callable[[configuration_models.Configuration], object] | None = None,
         *,
         validate: bool = False,
     ) -> CredentialForm:
@@ -43,7 +43,7 @@ class CredentialForms:
         form = CredentialForm(app, configuration, parent)
         scope = self._bridge.scope()
 
-        def on_saved(stored: models.Configuration) -> None:
+        def on_saved(stored: configuration_models.Configuration) -> None:
             self._saved(stored)
             if saved is not None:
                 saved(stored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
+from agent.api import app_models, configuration_models
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
@@ -18,8 +18,8 @@ from agent.gui.panel import Navigator, Presenter
 class AppEntry:
     """An app with its configurations."""
 
-    app: models.App
-    configurations: list[models.Configuration]
+    app: app_models.App
+    configurations: list[configuration_models.Configuration]
     now: datetime
 
 
@@ -32,10 +32,12 @@ class AppsView(Protocol):
     def show_error(self, error: AgentError | None) -> None:
         """What failed and what to do; None takes it back."""
 
-    def open_form(self, app: models.App, configuration: models.Configuration | None, *, validate: bool = False) -> None:
+    def open_form(
+        self, app: app_models.App, configuration: configuration_models.Configuration | None, *, validate: bool = False
+    ) -> None:
         """Open the credential form; with `validate`, test what is stored at once."""
 
-    def ask_remove(self, configuration: models.Configuration, app: str, flows: list[str]) -> None:
+    def ask_remove(self, configuration: configuration_models.Configuration, app: str, flows: list[str]) -> None:
         """Ask before a configuration is removed, naming the processflows that use it."""
 
 

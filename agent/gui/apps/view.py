@@ -7,7 +7,7 @@ from typing import Protocol
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import app_models, configuration_models
 from agent.gui.apps.card import AppCard
 from agent.gui.apps.presenter import AppEntry
 from agent.gui.widgets.dialog import ConfirmDialog
@@ -20,7 +20,13 @@ class FormOpener(Protocol):
     """Opens the credential form over a window; with `validate`, tests what is stored at once."""
 
     def __call__(
-        self, over: QWidget, app: models.App, configuration: models.Configuration | None, /, *, validate: bool = False
+        self,
+        over: QWidget,
+        app: app_models.App,
+        configuration: configuration_models.Configuration | None,
+        /,
+        *,
+        validate: bool = False,
     ) -> object: ...
 
 
@@ -48,11 +54,13 @@ class AppsPage(Page):
         self._cards.show_items(entries)
         order_tabs(self._cards.rows)  # configurations come and go inside the cards
 
-    def open_form(self, app: models.App, configuration: models.Configuration | None, *, validate: bool = False) -> None:
+    def open_form(
+        self, app: app_models.App, configuration: configuration_models.Configuration | None, *, validate: bool = False
+    ) -> None:
         """Open the credential form; with `validate`, test what is stored at once."""
         self._open_credentials(self.window(), app, configuration, validate=validate)
 
-    def ask_remove(self, configuration: models.Configuration, app: str, flows: list[str]) -> None:
+    def ask_remove(self, configuration: configuration_models.Configuration, app: str, flows: list[str]) -> None:
         """Ask before a configuration is removed."""
         text = f"Its credentials are taken out of the vault. They cannot be brought back from here.\n\nApp: {app}"
         if flows:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from agent.api import models
+from agent.api import clearing_models
 from agent.domain.errors import AgentError
 from agent.gui import formats
 from agent.gui.tones import Tone
@@ -17,8 +16,8 @@ from agent.gui.widgets.dialog import Dialog
 from agent.gui.widgets.text import Text, line
 
 _WHAT = {
-    models.ClearTarget.TEMP: "Packets and spool that only diagnosis needs.",
-    models.ClearTarget.CACHE: "Schemas, lookups and compiled processflows. They are built again when needed.",
+    clearing_models.ClearTarget.TEMP: "Packets and spool that only diagnosis needs.",
+    clearing_models.ClearTarget.CACHE: "Schemas, lookups and compiled processflows. They are built again when needed.",
 }
 
 
@@ -27,9 +26,8 @@ class ClearDialog(Dialog):
 
     clear_clicked = Signal()
     redeploy_clicked = Signal()
-    closed = Signal()
 
-    def __init__(self, target: models.ClearTarget, parent: QWidget | None = None) -> None:
+    def __init__(self, target: clearing_models.ClearTarget, parent: QWidget | None = None) -> None:
         self._word = target.value.capitalize()
         super().__init__(f"Clear {self._word}", _WHAT[target], width=480, parent=parent)
         self._card = Card()
@@ -63,7 +61,7 @@ class ClearDialog(Dialog):
         self.banner.show_message(Tone.BUSY, "", text)
         self.fit_soon()
 
-    def show_preview(self, report: models.ClearReport) -> None:
+    def show_preview(self, report: clearing_models.ClearReport) -> None:
         """What would go."""
         for row, place in enumerate(report.places):
             self._grid_row(row, place.label, formats.plural(place.files, "file"), formats.size(place.bytes), "")
@@ -81,7 +79,7 @@ class ClearDialog(Dialog):
             self.banner.show_message(Tone.OK, "", "There is nothing to clear.")
         self.fit_soon()
 
-    def show_cleared(self, report: models.ClearReport, flows: int) -> None:
+    def show_cleared(self, report: clearing_models.ClearReport, flows: int) -> None:
         """What went."""
         offer = ""
         if flows:
@@ -113,10 +111,6 @@ class ClearDialog(Dialog):
         """What failed and what to do."""
         self.banner.show_error(error)
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
 
     def _grid_row(self, row: int, label: str, files: str, size: str, role: str) -> None:
         for column, text in enumerate((label, files, size)):

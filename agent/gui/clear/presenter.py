@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agent.api import models
+from agent.api import clearing_models, flow_models
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
@@ -16,10 +16,10 @@ class ClearView(Protocol):
     def show_busy(self, text: str) -> None:
         """The service is at it."""
 
-    def show_preview(self, report: models.ClearReport) -> None:
+    def show_preview(self, report: clearing_models.ClearReport) -> None:
         """What would go; ask."""
 
-    def show_cleared(self, report: models.ClearReport, flows: int) -> None:
+    def show_cleared(self, report: clearing_models.ClearReport, flows: int) -> None:
         """What went; offer to redeploy, where something is deployed."""
 
     def show_redeployed(self, title: str, left: int) -> None:
@@ -35,7 +35,7 @@ class ClearView(Protocol):
 class ClearPresenter:
     """One dialog, for Temp or for Cache."""
 
-    def __init__(self, view: ClearView, calls: Calls, catalog: Catalog, target: models.ClearTarget) -> None:
+    def __init__(self, view: ClearView, calls: Calls, catalog: Catalog, target: clearing_models.ClearTarget) -> None:
         self._view, self._calls, self._catalog, self._target = view, calls, catalog, target
         self._left: list[str] = []
 
@@ -60,7 +60,7 @@ class ClearPresenter:
         """The dialog goes; what was not begun is not."""
         self._calls.cancel_all()
 
-    def _on_cleared(self, report: models.ClearReport) -> None:
+    def _on_cleared(self, report: clearing_models.ClearReport) -> None:
         self._view.show_cleared(report, len(self._catalog.flows))
 
     def _next(self) -> None:
@@ -72,8 +72,8 @@ class ClearPresenter:
         self._view.show_busy(f"Redeploying {self._catalog.flow_title(name)} …")
         self._calls.start(lambda client: client.flow(name), self._deploy, self._view.show_error)
 
-    def _deploy(self, flow: models.FlowDetail) -> None:
-        request = models.DocumentRequest(
+    def _deploy(self, flow: flow_models.FlowDetail) -> None:
+        request = flow_models.DocumentRequest(
             document=flow.document,
             file=f"{flow.name}.yaml",
             bindings={binding.token: binding.configuration for binding in flow.bindings},
@@ -81,6 +81,6 @@ class ClearPresenter:
         )
         self._calls.start(lambda client: client.deploy(request), self._on_deployed, self._view.show_error)
 
-    def _on_deployed(self, answer: models.Deployed) -> None:
+    def _on_deployed(self, answer: flow_models.Deployed) -> None:
         self._view.show_redeployed(answer.flow.title or answer.flow.name, len(self._left))
         self._next()

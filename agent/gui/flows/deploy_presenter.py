@@ -8,11 +8,16 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from agent.api import models
-from agent.api.models import EventKind
+from agent.api import app_models, configuration_models, flow_models, live_models
+from agent.api.deployment_models import DeployRequest
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
 from agent.gui.catalog import Catalog
+from agent.gui.insisting import Insistence, Offer, offer
+
+BIND_LATER = "bind-later"
+"""In the place of a configuration: there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +25,16 @@ class Token:
     """A credential token with the configurations that it can be bound to, and the one that is."""
 
     name: str
-    app: models.App | None
+    app: app_models.App | None
     app_name: str
-    choices: list[models.Configuration]
+    choices: list[configuration_models.Configuration]
     bound: str
 
 
 class DeployView(Protocol):
     """What the presenter needs of the dialog."""
 
-    def show_samples(self, samples: list[models.Sample]) -> None:
+    def show_samples(self, samples: list[flow_models.Sample]) -> None:
         """Offer the samples."""
 
     def show_document(self, title: str, description: str, *, redeploy: bool) -> None:
@@ -38,7 +43,7 @@ class DeployView(Protocol):
     def show_checking(self) -> None:
         """The document is being checked."""
 
-    def show_problems(self, problems: list[models.DocumentProblem]) -> None:
+    def show_problems(self, problems: list[flow_models.DocumentProblem]) -> None:
         """What is wrong in the document; the empty list takes it back."""
 
     def show_tokens(self, tokens: list[Token]) -> None:
@@ -53,14 +58,14 @@ class DeployView(Protocol):
     def show_line(self, number: int, line: str) -> None:
         """A numbered line of the deployment."""
 
-    def show_deployed(self, flow: models.FlowDetail, lines: list[str]) -> None:
+    def show_deployed(self, flow: flow_models.FlowDetail, lines: list[str]) -> None:
         """It succeeded: offer Execute."""
 
     def show_cancelled(self) -> None:
         """The operator did not wait."""
 
-    def show_failure(self, error: AgentError, *, environment_off: bool) -> None:
-        """It failed; nothing was changed."""
+    def show_failure(self, error: AgentError, *, environment_off: bool, offered: Offer | None) -> None:
+        """It failed; nothing was changed. Where it can be insisted on, with the offer."""
 
 
 class DeployPresenter:
@@ -69,9 +74,10 @@ class DeployPresenter:
     def __init__(self, view: DeployView, calls: Calls, catalog: Catalog, executed: Callable[[str], object]) -> None:
         self._view, self._calls, self._catalog, self._execute = view, calls, catalog, executed
         self._document, self._file = "", ""
-        self._checked: models.CheckResult | None = None
+        self._checked: flow_models.CheckResult | None = None
         self._bound: dict[str, str] = {}
         self._call: Call | None = None
+        self._given, self._note = Insistence(), ""
         self._deployed = ""
         catalog.listeners.append(self._on_catalog)
 
@@ -81,7 +87,7 @@ class DeployPresenter:
         if redeploy:
             self._calls.start(lambda client: client.flow(redeploy), self._on_flow, self._on_failed)
 
-    def choose_sample(self, sample: models.Sample) -> None:
+    def choose_sample(self, sample: flow_models.Sample) -> None:
         """Take a sample."""
         self._choose(sample.document, sample.file, sample.title, sample.description)
 
@@ -96,16 +102,30 @@ class DeployPresenter:
         )
 
     def bind(self, token: str, configuration_id: str) -> None:
-        """Bind a token."""
+        """Bind a token, or let it wait with `BIND_LATER`."""
         self._bound[token] = configuration_id
         self._show_ready()
 
-    def deploy(self) -> None:
-        """Deploy."""
+    def deploy(self, note: str = "") -> None:
+        """Deploy; `note` says why."""
+        self._given, self._note = Insistence(), note
+        self._deploy()
+
+    def insist(self, given: Insistence) -> None:
+        """Deploy although it was refused."""
+        self._given = given
+        self._deploy()
+
+    def _deploy(self) -> None:
         if self._call is not None or self._checked is None:
             return
+        bound = {token: "" if one == BIND_LATER else one for token, one in self._bound.items()}
         try:
-            request = models.DocumentRequest(document=self._document, file=self._file, bindings=self._bound)
+            request = DeployRequest(
+                document=self._document, file=self._file, bindings=bound, note=self._note,
+                bind_later=BIND_LATER in self._bound.values(), anyway=self._given.anyway,
+                without_tests=self._given.without_tests,
+            )  # fmt: skip
         except ValidationError:
             self.refuse_file(self._file, "too large")
             return
@@ -125,12 +145,12 @@ class DeployPresenter:
         """Run what was deployed."""
         self._execute(self._deployed)
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """A deployment's lines, as they happen."""
         if event.kind is not EventKind.DEPLOYMENT or self._call is None or self._checked is None:
             return
         try:
-            line = models.DeploymentLine.model_validate(event.data)
+            line = live_models.DeploymentLine.model_validate(event.data)
         except ValueError:
             return
         if line.name == self._checked.name:
@@ -149,7 +169,7 @@ class DeployPresenter:
         self._view.show_checking()
         self._show_ready()
         try:
-            request = models.DocumentRequest(document=document, file=file)
+            request = flow_models.DocumentRequest(document=document, file=file)
         except ValidationError:
             self.refuse_file(file, "too large")
             return
@@ -157,26 +177,29 @@ class DeployPresenter:
             self._call.cancel()
         self._call = self._calls.start(lambda client: client.check_flow(request), self._on_checked, self._on_failed)
 
-    def _on_flow(self, flow: models.FlowDetail) -> None:
+    def _on_flow(self, flow: flow_models.FlowDetail) -> None:
         self._bound = {binding.token: binding.configuration for binding in flow.bindings}
+        self._bound |= dict.fromkeys(flow.waits_for, "")
         self._choose(flow.document, f"{flow.name}.yaml", flow.title or flow.name, flow.description, redeploy=True)
 
-    def _on_checked(self, result: models.CheckResult) -> None:
+    def _on_checked(self, result: flow_models.CheckResult) -> None:
         self._call = None
         self._checked = result
         self._view.show_problems(result.problems)
         if result.ok:
-            if result.name and not self._bound:
+            if result.name:
                 self._bind_as_before(result)
             self._show_tokens()
         self._show_ready()
 
-    def _bind_as_before(self, result: models.CheckResult) -> None:
+    def _bind_as_before(self, result: flow_models.CheckResult) -> None:
         """A redeployment keeps its bindings; a single fitting configuration is proposed."""
         before = self._catalog.flow(result.name)
         known = {one.token: one.configuration for one in before.bindings} if before is not None else {}
         for token, app in result.tokens.items():
             fitting = [one.id for one in self._catalog.configurations if one.app == app]
+            if self._bound.get(token):
+                continue
             if known.get(token) in fitting:
                 self._bound[token] = known[token]
             elif len(fitting) == 1:
@@ -209,7 +232,7 @@ class DeployPresenter:
             self._show_tokens()
             self._show_ready()
 
-    def _on_deployed(self, answer: models.Deployed) -> None:
+    def _on_deployed(self, answer: flow_models.Deployed) -> None:
         self._call = None
         self._deployed = answer.flow.name
         self._view.show_deployed(answer.flow, answer.lines)
@@ -217,5 +240,6 @@ class DeployPresenter:
 
     def _on_failed(self, error: AgentError) -> None:
         self._call = None
-        self._view.show_failure(error, environment_off=error.message.startswith("Environment is not enabled"))
+        off = error.message.startswith("Environment is not enabled")
+        self._view.show_failure(error, environment_off=off, offered=offer(error, self._given))
         self._show_ready()

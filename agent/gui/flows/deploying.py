@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
-from agent.api import models
+from agent.api import configuration_models
 from agent.gui.apps.opening import CredentialForms
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
@@ -49,7 +49,7 @@ class Deployments:
             )
 
         def create(token: Token) -> None:
-            def saved(stored: models.Configuration) -> None:
+            def saved(stored: configuration_models.Configuration) -> None:
                 presenter.bind(token.name, stored.id)
                 self._catalog.refresh()
 
@@ -66,6 +66,7 @@ class Deployments:
         dialog.bound.connect(presenter.bind)
         dialog.create_clicked.connect(create)
         dialog.deploy_clicked.connect(presenter.deploy)
+        dialog.insisted.connect(presenter.insist)
         dialog.cancel_clicked.connect(presenter.cancel)
         dialog.execute_clicked.connect(presenter.execute)
         dialog.settings_clicked.connect(self._open_settings)

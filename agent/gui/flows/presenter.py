@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
-from agent.api.models import EnvironmentState
+from agent.api import flow_models, live_models, run_models, service_models
+from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
 from agent.gui.flows.selection import PAGE, Selection, Standing, counts
 from agent.gui.home.content import is_halted
-from agent.gui.panel import Navigator, Presenter
+from agent.gui.panel import Navigator, Presenter, Room
 
 ENVIRONMENT_OFF = "Environment is not enabled"
 
@@ -27,7 +27,7 @@ class FlowEntry:
     `starting` is set between Execute and the service's answer; `halted` while the environment is off.
     """
 
-    flow: models.Flow
+    flow: flow_models.Flow
     starting: bool
     now: datetime
     halted: bool = False
@@ -54,7 +54,7 @@ class FlowsView(Protocol):
     def show_environment_off(self, open_settings: Callable[[], object]) -> None:
         """Say that the environment is not enabled, with the button that leads to the cure."""
 
-    def ask_undeploy(self, flow: models.Flow) -> None:
+    def ask_undeploy(self, flow: flow_models.Flow) -> None:
         """Ask before a processflow is withdrawn."""
 
 
@@ -67,7 +67,7 @@ class FlowsPresenter(Presenter):
         self._view, self._calls, self._catalog, self._go, self._now = view, calls, catalog, go, now
         self._starting: set[str] = set()
         self._error: AgentError | None = None
-        self._state: models.ServiceState | None = None
+        self._state: service_models.ServiceState | None = None
         self._selection = Selection()
         catalog.listeners.append(self.show)
 
@@ -76,7 +76,7 @@ class FlowsPresenter(Presenter):
         self._error = None
         self._catalog.refresh()
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """The environment may have been switched."""
         self._state = state
         if self._error is not None and state.environment is EnvironmentState.RUNNING and _environment_off(self._error):
@@ -123,9 +123,11 @@ class FlowsPresenter(Presenter):
         self._starting.add(name)
         self.show()
 
-        def started(run: models.Run) -> None:
+        def started(run: run_models.Run) -> None:
             self._starting.discard(name)
-            self._catalog.on_event(models.Event(id=0, kind=models.EventKind.RUN, data=run.model_dump(mode="json")))
+            self._catalog.on_event(
+                live_models.Event(id=0, kind=live_models.EventKind.RUN, data=run.model_dump(mode="json"))
+            )
 
         def refused(error: AgentError) -> None:
             self._starting.discard(name)
@@ -147,7 +149,7 @@ class FlowsPresenter(Presenter):
     def undeploy_confirmed(self, name: str) -> None:
         """The operator said yes."""
 
-        def undeployed(answer: models.Undeployed) -> None:
+        def undeployed(answer: flow_models.Undeployed) -> None:
             self._go.say(f"Undeployed. {answer.message}".strip())
             self._catalog.refresh()
 
@@ -161,17 +163,9 @@ class FlowsPresenter(Presenter):
         """Deploy the same processflow again, with another version or other configurations."""
         self._go.open_deploy(name)
 
-    def preview(self, name: str) -> None:
-        """What a run would do."""
-        self._go.open_preview(name)
-
-    def once(self, name: str) -> None:
-        """Execute it once, out of turn."""
-        self._go.open_once(name)
-
-    def schedule(self, name: str) -> None:
-        """When it runs by itself."""
-        self._go.open_schedule(name)
+    def open_room(self, name: str, room: Room) -> None:
+        """A dialog about one of them."""
+        self._go.open_room(name, room)
 
     def show_records(self, name: str) -> None:
         """To Sync Info; to the failed records where there are any."""
@@ -215,7 +209,7 @@ class FlowsPresenter(Presenter):
         self.show()
 
 
-def _clock(flow: models.Flow, now: datetime, steady: datetime) -> datetime:
+def _clock(flow: flow_models.Flow, now: datetime, steady: datetime) -> datetime:
     """The present as a card needs it: to the second only while something is happening or has just happened."""
     last = flow.last_run.ended_at if flow.last_run is not None else None
     recent = flow.active_run is not None or flow.deployed_at > steady or (last is not None and last > steady)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.api import models
+from agent.api import flow_models
 from agent.domain.run import RunState
 
 PAGE = 40
@@ -29,7 +29,7 @@ class Selection:
     standing: Standing = Standing.ALL
     limit: int = PAGE
 
-    def narrowed(self, flows: list[models.Flow]) -> list[models.Flow]:
+    def narrowed(self, flows: list[flow_models.Flow]) -> list[flow_models.Flow]:
         """The processflows that fit, without regard to the limit."""
         words = self.text.casefold().split()
         return [
@@ -37,12 +37,12 @@ class Selection:
         ]
 
 
-def counts(flows: list[models.Flow]) -> dict[Standing, int]:
+def counts(flows: list[flow_models.Flow]) -> dict[Standing, int]:
     """How many stand how."""
     return {standing: sum(_stands(flow, standing) for flow in flows) for standing in Standing}
 
 
-def needs_attention(flow: models.Flow) -> bool:
+def needs_attention(flow: flow_models.Flow) -> bool:
     """Whether the last run failed, records are left behind, or nothing ran though it should have."""
     last = flow.last_run
     return (
@@ -52,7 +52,7 @@ def needs_attention(flow: models.Flow) -> bool:
     )
 
 
-def _stands(flow: models.Flow, standing: Standing) -> bool:
+def _stands(flow: flow_models.Flow, standing: Standing) -> bool:
     if standing is Standing.RUNNING:
         return flow.active_run is not None
     if standing is Standing.ATTENTION:
@@ -62,6 +62,6 @@ def _stands(flow: models.Flow, standing: Standing) -> bool:
     return True
 
 
-def _haystack(flow: models.Flow) -> str:
+def _haystack(flow: flow_models.Flow) -> str:
     bound = " ".join(one.configuration_name for one in flow.bindings)
     return f"{flow.title} {flow.name} {flow.description} {bound}".casefold()

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.api import models
-from agent.api.models import AppStatus, ConfigurationState, EnvironmentState
+from agent.api import configuration_models, flow_models, run_models, service_models
+from agent.api.alert_models import AlertCode
+from agent.api.app_models import AppStatus
+from agent.api.configuration_models import ConfigurationState
+from agent.api.service_models import EnvironmentState
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.gui import formats
@@ -33,6 +36,8 @@ class Attention:
     act: Callable[[], object]
     dismiss: Callable[[], object] | None = None
     """For what is only told: takes it away once it was read."""
+    alert: str = ""
+    """The id of the alert that says the same; one that was acknowledged is not listed here any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Running:
 
     flow: str
     title: str
-    run: models.Run
+    run: run_models.Run
     now: datetime
     halted: bool
 
@@ -53,13 +58,15 @@ class HomeContent:
     steps: list[Step]
     running: list[Running]
     attention: list[Attention]
-    flows: list[models.Flow]
+    flows: list[flow_models.Flow]
     now: datetime
+    alerts: int = 0
+    """How many alerts there are, with those that were acknowledged."""
 
 
 def content(
     catalog: Catalog,
-    state: models.ServiceState | None,
+    state: service_models.ServiceState | None,
     go: Navigator,
     now: datetime,
     *,
@@ -77,21 +84,24 @@ def content(
     attention = [
         item for item in _of_service(state, go, dismissed, has_flows=bool(catalog.flows)) if item.key not in known
     ]
-    attention += _of_apps(catalog, go)
-    of_flows = [item for flow in catalog.flows for item in _of_flow(flow, go, now)]
+    attention += [item for item in _of_storage(catalog, go) if not catalog.acknowledged(item.alert)]
+    attention += [item for item in _of_apps(catalog, go) if not catalog.acknowledged(item.alert)]
+    of_flows = [
+        item for flow in catalog.flows for item in _of_flow(flow, go, now) if not catalog.acknowledged(item.alert)
+    ]
     attention += of_flows[:MOST_FLOWS]
     if len(of_flows) > MOST_FLOWS:
         attention.append(_of_others(len(of_flows) - MOST_FLOWS, go))
-    return HomeContent(steps, running, attention, catalog.flows, now)
+    return HomeContent(steps, running, attention, catalog.flows, now, len(catalog.alerts.items))
 
 
-def is_halted(state: models.ServiceState | None) -> bool:
+def is_halted(state: service_models.ServiceState | None) -> bool:
     """Whether runs stand still, since the environment is off."""
     return state is not None and state.environment is EnvironmentState.STOPPED
 
 
 def _of_service(
-    state: models.ServiceState | None, go: Navigator, dismissed: Callable[[], object] | None, *, has_flows: bool
+    state: service_models.ServiceState | None, go: Navigator, dismissed: Callable[[], object] | None, *, has_flows: bool
 ) -> list[Attention]:
     if state is None:
         return []
@@ -119,6 +129,16 @@ def _of_service(
     return found
 
 
+def _of_storage(catalog: Catalog, go: Navigator) -> list[Attention]:
+    """What keeps the agent from writing down what it does, or soon will."""
+    tones = {AlertCode.DATABASE: Tone.ERROR, AlertCode.DISK: Tone.WARN}
+    return [
+        Attention(one.id, tones[one.code], one.text, one.remedy, "Show the log", go.open_log, alert=one.id)
+        for one in catalog.alerts.items
+        if one.code in tones
+    ]
+
+
 def _of_apps(catalog: Catalog, go: Navigator) -> list[Attention]:
     broken = [
         Attention(
@@ -131,13 +151,14 @@ def _of_apps(catalog: Catalog, go: Navigator) -> list[Attention]:
     return broken + [_of_configuration(one, catalog.app_name(one.app), go) for one in wrong]
 
 
-def _of_configuration(one: models.Configuration, app: str, go: Navigator) -> Attention:
+def _of_configuration(one: configuration_models.Configuration, app: str, go: Navigator) -> Attention:
     if one.tripped is not None:
         text = f"{one.tripped.message} {one.tripped.remedy}".strip()
         title = f"{app} “{one.name}”: credentials refused, its processflows wait"
         return Attention(
-            f"configuration-{one.id}", Tone.ERROR, title, text, "Edit", lambda: go.edit_configuration(one.id)
-        )
+            f"configuration-{one.id}", Tone.ERROR, title, text, "Edit", lambda: go.edit_configuration(one.id),
+            alert=f"{AlertCode.CONFIGURATION_TRIPPED.value}:{one.id}",
+        )  # fmt: skip
     title = f"{app} “{one.name}”: validation failed"
     return Attention(
         f"configuration-{one.id}", Tone.ERROR, title, one.message, "Edit", lambda: go.edit_configuration(one.id)
@@ -149,14 +170,14 @@ def _of_others(count: int, go: Navigator) -> Attention:
     return Attention("others", Tone.WARN, title, "", "Show all", lambda: go.open_flows(attention=True))
 
 
-def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> list[Attention]:
+def _of_flow(flow: flow_models.Flow, go: Navigator, now: datetime) -> list[Attention]:
     title = flow.title or flow.name
     found = []
     if flow.alert:
         found.append(
             Attention(
                 f"alert-{flow.name}", Tone.WARN, f"{title}: did not run when it should have", flow.alert,
-                "Show", lambda: go.open_flows(flow.name),
+                "Show", lambda: go.open_flows(flow.name), alert=f"{AlertCode.SCHEDULE_HELD.value}:{flow.name}",
             )
         )  # fmt: skip
     last = flow.last_run
@@ -169,19 +190,20 @@ def _of_flow(flow: models.Flow, go: Navigator, now: datetime) -> list[Attention]
     return found
 
 
-def _of_run(flow: models.Flow, last: models.Run, title: str, go: Navigator) -> Attention:
+def _of_run(flow: flow_models.Flow, last: run_models.Run, title: str, go: Navigator) -> Attention:
     text = f"{last.message} {last.remedy}".strip()
     if last.state is RunState.PARTIAL or flow.failed_records:
         count = flow.failed_records or last.counts.failed
         return _of_records(flow, title, text or f"{formats.plural(count, 'record')} failed.", go)
     return Attention(
         f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.",
-        "Show the log", lambda: go.open_log(flow.name, last.id),
+        "Show the log", lambda: go.open_log(flow.name, last.id), alert=f"{AlertCode.RUN_FAILED.value}:{flow.name}",
     )  # fmt: skip
 
 
-def _of_records(flow: models.Flow, title: str, text: str, go: Navigator) -> Attention:
+def _of_records(flow: flow_models.Flow, title: str, text: str, go: Navigator) -> Attention:
     return Attention(
         f"flow-{flow.name}", Tone.WARN, title, text,
         "Show records", lambda: go.open_sync_info(flow.name, SyncState.FAILED),
+        alert=f"{AlertCode.RECORDS_FAILED.value}:{flow.name}",
     )  # fmt: skip

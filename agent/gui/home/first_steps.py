@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.api import models
-from agent.api.models import AppStatus, EnvironmentState
+from agent.api import service_models
+from agent.api.app_models import AppStatus
+from agent.api.service_models import EnvironmentState
 from agent.gui.catalog import Catalog
 from agent.gui.panel import Navigator
 
@@ -23,7 +24,7 @@ class Step:
     act: Callable[[], object]
 
 
-def first_steps(catalog: Catalog, state: models.ServiceState | None, go: Navigator) -> list[Step]:
+def first_steps(catalog: Catalog, state: service_models.ServiceState | None, go: Navigator) -> list[Step]:
     """The steps, or none once a processflow has run."""
     ran = any(flow.last_run or flow.active_run for flow in catalog.flows)
     if state is None or ran:

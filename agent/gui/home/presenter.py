@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from agent.api import models
+from agent.api import service_models
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
@@ -31,15 +31,15 @@ class HomePresenter(Presenter):
         self, view: HomeView, calls: Calls, catalog: Catalog, go: Navigator, now: Callable[[], datetime]
     ) -> None:
         self._view, self._calls, self._catalog, self._go, self._now = view, calls, catalog, go, now
-        self._state: models.ServiceState | None = None
-        self._read: models.LastEnd | None = None
+        self._state: service_models.ServiceState | None = None
+        self._read: service_models.LastEnd | None = None
         catalog.listeners.append(self.show)
 
     def refresh(self) -> None:
         """Ask again."""
         self._catalog.refresh()
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """Environment or vault changed."""
         self._state = state
         self.show()

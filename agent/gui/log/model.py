@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from agent.api import models
+from agent.api import log_models
 from agent.gui import formats, tones
 from agent.gui.log.pages import PAGE_ROWS, PageCache
 from agent.gui.tones import Tone
@@ -17,10 +17,10 @@ Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 HEADERS = ("Time", "Level", "Processflow", "Record", "Message")
 WORDS = {
-    models.LogLevel.DEBUG: "Debug",
-    models.LogLevel.INFO: "Info",
-    models.LogLevel.WARNING: "Warning",
-    models.LogLevel.ERROR: "Error",
+    log_models.LogLevel.DEBUG: "Debug",
+    log_models.LogLevel.INFO: "Info",
+    log_models.LogLevel.WARNING: "Warning",
+    log_models.LogLevel.ERROR: "Error",
 }
 _PLACEHOLDER = ("…", "", "", "", "…")
 
@@ -28,7 +28,7 @@ _PLACEHOLDER = ("…", "", "", "", "…")
 @dataclass(frozen=True, slots=True)
 class _Row:
     cells: tuple[str, ...]
-    entry: models.LogEntry
+    entry: log_models.LogEntry
 
 
 class LogModel(QAbstractTableModel):
@@ -54,7 +54,7 @@ class LogModel(QAbstractTableModel):
             self._count = count
             self.endInsertRows()
 
-    def show_page(self, number: int, entries: list[models.LogEntry]) -> None:
+    def show_page(self, number: int, entries: list[log_models.LogEntry]) -> None:
         """A page arrived."""
         self._pages.put(number, [_Row(self._words(entry), entry) for entry in entries])
         first, last = number * PAGE_ROWS, min((number + 1) * PAGE_ROWS, self._count) - 1
@@ -65,7 +65,7 @@ class LogModel(QAbstractTableModel):
         """A page does not come."""
         self._pages.missed(number)
 
-    def entry(self, row: int) -> models.LogEntry | None:
+    def entry(self, row: int) -> log_models.LogEntry | None:
         """The line of a row, if it is here."""
         found = self._pages.row(row) if 0 <= row < self._count else None
         return found.entry if found is not None else None
@@ -102,7 +102,7 @@ class LogModel(QAbstractTableModel):
             return HEADERS[section]
         return None
 
-    def _words(self, entry: models.LogEntry) -> tuple[str, ...]:
+    def _words(self, entry: log_models.LogEntry) -> tuple[str, ...]:
         return (
             formats.local_precise(entry.at),
             WORDS[entry.level],

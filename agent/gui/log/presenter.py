@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.api import models
-from agent.api.models import EventKind
+from agent.api import live_models, log_models
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
 from agent.gui.catalog import Catalog
@@ -24,7 +24,7 @@ _MOST_PAGES_ASKED = 6
 class Filter:
     """What is looked for; empty means everything."""
 
-    level: models.LogLevel | None = None
+    level: log_models.LogLevel | None = None
     flow: str = ""
     run: str = ""
     text: str = ""
@@ -42,7 +42,7 @@ class LogView(Protocol):
     def grow(self, count: int) -> None:
         """More rows at the end."""
 
-    def show_page(self, number: int, entries: list[models.LogEntry]) -> None:
+    def show_page(self, number: int, entries: list[log_models.LogEntry]) -> None:
         """A page arrived."""
 
     def page_missed(self, number: int) -> None:
@@ -71,7 +71,7 @@ class LogPresenter(Presenter):
         self._view, self._calls, self._catalog = view, calls, catalog
         self._filter = Filter()
         self._first = self._last = 0
-        self._hits: models.LogHits | None = None
+        self._hits: log_models.LogHits | None = None
         self._count = 0
         self._seeking: Call | None = None
         self._extending = False
@@ -117,7 +117,9 @@ class LogPresenter(Presenter):
         self._view.show_error(None)
         self._view.show_searching(searching=bool(chosen))
         if chosen:
-            search = models.LogSearch(level=chosen.level, flow=chosen.flow, run=chosen.run, text=chosen.text[:1_000])
+            search = log_models.LogSearch(
+                level=chosen.level, flow=chosen.flow, run=chosen.run, text=chosen.text[:1_000]
+            )
             self._seeking = self._calls.start(lambda client: client.search_log(search), self._on_hits, self._on_failed)
         else:
             self._seeking = self._calls.start(lambda client: client.log_bounds(), self._on_bounds, self._on_failed)
@@ -139,12 +141,12 @@ class LogPresenter(Presenter):
                 lambda client: client.log_page(first, PAGE_ROWS), self._page(number), self._no_page(number)
             )
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """Lines were logged."""
         if event.kind is not EventKind.LOG or not self._shown or self._seeking is not None:
             return
         try:
-            bounds = models.LogBounds.model_validate(event.data)
+            bounds = log_models.LogBounds.model_validate(event.data)
         except ValueError:
             return
         if self._hits is not None:
@@ -164,7 +166,7 @@ class LogPresenter(Presenter):
         search = self._hits.id
         self._calls.start(lambda client: client.extend_search(search), self._on_extended, self._on_not_extended)
 
-    def _on_extended(self, hits: models.LogHits) -> None:
+    def _on_extended(self, hits: log_models.LogHits) -> None:
         self._extending = False
         if self._hits is None or hits.id != self._hits.id:
             return
@@ -180,13 +182,13 @@ class LogPresenter(Presenter):
         if self._hits is not None:
             self.apply(self._filter)
 
-    def _on_bounds(self, bounds: models.LogBounds) -> None:
+    def _on_bounds(self, bounds: log_models.LogBounds) -> None:
         self._seeking = self._hits = None
         self._view.show_searching(searching=False)
         self._first, self._last = _first_shown(bounds), bounds.last
         self._show(bounds.last - self._first + 1 if bounds.last else 0)
 
-    def _on_hits(self, hits: models.LogHits) -> None:
+    def _on_hits(self, hits: log_models.LogHits) -> None:
         self._seeking, self._hits, self._last = None, hits, hits.last
         self._extending = False
         self._view.show_searching(searching=False)
@@ -215,8 +217,8 @@ class LogPresenter(Presenter):
         lines = self._last - max(self._first, 1) + 1 if self._last else 0
         self._view.show_summary(hits=self._count if self._hits is not None else None, lines=lines)
 
-    def _page(self, number: int) -> Callable[[models.LogPage], object]:
-        def arrived(page: models.LogPage) -> None:
+    def _page(self, number: int) -> Callable[[log_models.LogPage], object]:
+        def arrived(page: log_models.LogPage) -> None:
             self._asked.pop(number, None)
             self._view.show_page(number, page.items)
 
@@ -234,5 +236,5 @@ class LogPresenter(Presenter):
         self._view.show_flows([(flow.name, flow.title or flow.name) for flow in self._catalog.flows])
 
 
-def _first_shown(bounds: models.LogBounds) -> int:
+def _first_shown(bounds: log_models.LogBounds) -> int:
     return max(bounds.first, bounds.last - MOST_ROWS + 1)

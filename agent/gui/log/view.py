@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QStackedWidget
 
-from agent.api import models
+from agent.api import log_models
 from agent.gui import formats, tones
 from agent.gui.log.model import WORDS, LogModel
 from agent.gui.log.presenter import Filter
@@ -19,11 +19,11 @@ from agent.gui.widgets.spinner import Spinner
 from agent.gui.widgets.table import CellDelegate, Table
 from agent.gui.widgets.text import Text
 
-_LEVELS: list[tuple[str, models.LogLevel | None]] = [
+_LEVELS: list[tuple[str, log_models.LogLevel | None]] = [
     ("All levels", None),
-    ("Info and above", models.LogLevel.INFO),
-    ("Warnings and errors", models.LogLevel.WARNING),
-    ("Errors only", models.LogLevel.ERROR),
+    ("Info and above", log_models.LogLevel.INFO),
+    ("Warnings and errors", log_models.LogLevel.WARNING),
+    ("Errors only", log_models.LogLevel.ERROR),
 ]
 _BY_HAND = frozenset({QEvent.Type.Wheel, QEvent.Type.KeyPress, QEvent.Type.MouseButtonRelease})
 
@@ -95,7 +95,7 @@ class LogPage(Page):
         if self.follow.isChecked():
             self.table.scrollToBottom()
 
-    def show_page(self, number: int, entries: list[models.LogEntry]) -> None:
+    def show_page(self, number: int, entries: list[log_models.LogEntry]) -> None:
         """A page arrived."""
         self.model.show_page(number, entries)
         if self.table.currentIndex().isValid():

@@ -6,19 +6,19 @@ from datetime import datetime
 
 from PySide6.QtWidgets import QWidget
 
-from agent.api import models
+from agent.api import flow_models, run_models
 from agent.api.rerun_models import ReplayWindow
 from agent.gui.bridge import Bridge
 from agent.gui.reruns.dialog import Filtered, OnceDialog
 
 
-def open_once(bridge: Bridge, flow: models.Flow, now: datetime, parent: QWidget) -> OnceDialog:
+def open_once(bridge: Bridge, flow: flow_models.Flow, now: datetime, parent: QWidget) -> OnceDialog:
     """Show the dialog over a window."""
     sources = [(node.id, node.title) for node in flow.nodes if node.type == "get"]
     dialog = OnceDialog(flow.title or flow.name, sources, now, parent)
     calls = bridge.scope()
 
-    def started(_: models.Run) -> None:
+    def started(_: run_models.Run) -> None:
         dialog.close()
 
     def run_filtered(chosen: Filtered) -> None:

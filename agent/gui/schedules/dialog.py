@@ -8,7 +8,7 @@ from PySide6.QtCore import QDate, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QIntValidator
 from PySide6.QtWidgets import QDateEdit, QLineEdit, QWidget
 
-from agent.api import models
+from agent.api import schedule_models
 from agent.domain.errors import AgentError
 from agent.domain.schedule import MissedTimes, PlanEnd, PlanKind
 from agent.gui import formats
@@ -99,10 +99,10 @@ class ScheduleDialog(Dialog):
         self._wire()
         self._show_rows()
 
-    def plan(self) -> models.ScheduleChange:
+    def plan(self) -> schedule_models.ScheduleChange:
         """The plan that is in the form."""
         day = self.end_on.date()
-        return models.ScheduleChange(
+        return schedule_models.ScheduleChange(
             kind=self._kind,
             every=_number(self.every),
             at=self.at.text().strip()[:100],
@@ -115,7 +115,7 @@ class ScheduleDialog(Dialog):
             missed_cap=_number(self.cap) or 0,
         )
 
-    def show_schedule(self, schedule: models.Schedule) -> None:
+    def show_schedule(self, schedule: schedule_models.Schedule) -> None:
         """Put the plan into the form."""
         plan = schedule.plan
         for choice, value in ((self.kind, plan.kind), (self.end, plan.end), (self.missed, plan.missed)):
@@ -242,7 +242,7 @@ def _number(field: QLineEdit) -> int | None:
     return int(field.text()) if field.text() else None
 
 
-def _progress(schedule: models.Schedule) -> str:
+def _progress(schedule: schedule_models.Schedule) -> str:
     """How far the schedule has got; empty before it has."""
     if schedule.since is None:
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
-from agent.api import models
+from agent.api import schedule_models
 from agent.gui import formats
 from agent.gui.bridge import Bridge
 from agent.gui.schedules.dialog import ScheduleDialog
@@ -27,5 +27,5 @@ def open_schedule(
     return dialog
 
 
-def _local(preview: models.SchedulePreview) -> list[str]:
+def _local(preview: schedule_models.SchedulePreview) -> list[str]:
     return [formats.local(moment) for moment in preview.times]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.api import models
+from agent.api import schedule_models
 from agent.domain.errors import AgentError
 from agent.domain.schedule import PlanKind
 from agent.gui.calls import Call, Calls
@@ -14,7 +14,7 @@ from agent.gui.calls import Call, Calls
 class ScheduleView(Protocol):
     """What the presenter needs of the dialog."""
 
-    def show_schedule(self, schedule: models.Schedule) -> None:
+    def show_schedule(self, schedule: schedule_models.Schedule) -> None:
         """Put the plan into the form, and say how far it has got."""
 
     def show_meaning(self, text: str, times: list[str]) -> None:
@@ -40,7 +40,7 @@ class SchedulePresenter:
         flow: str,
         *,
         say: Callable[[str], object],
-        local: Callable[[models.SchedulePreview], list[str]],
+        local: Callable[[schedule_models.SchedulePreview], list[str]],
     ) -> None:
         self._view, self._calls, self._flow, self._say, self._local = view, calls, flow, say, local
         self._explaining: Call | None = None
@@ -49,7 +49,7 @@ class SchedulePresenter:
         """Ask for the schedule as it is."""
         self._calls.start(lambda client: client.schedule(self._flow), self._view.show_schedule, self._refused)
 
-    def explain(self, plan: models.ScheduleChange) -> None:
+    def explain(self, plan: schedule_models.ScheduleChange) -> None:
         """Say what a plan would mean. A newer question replaces one that is under way."""
         if self._explaining is not None:
             self._explaining.cancel()
@@ -62,7 +62,7 @@ class SchedulePresenter:
             lambda client: client.preview_schedule(plan, flow=flow), self._explained, self._view.show_refused
         )
 
-    def save(self, plan: models.ScheduleChange) -> None:
+    def save(self, plan: schedule_models.ScheduleChange) -> None:
         """Let it run so from now on."""
         self._view.show_busy(busy=True)
         flow = self._flow
@@ -75,10 +75,10 @@ class SchedulePresenter:
         """Drop what is under way."""
         self._calls.cancel_all()
 
-    def _explained(self, preview: models.SchedulePreview) -> None:
+    def _explained(self, preview: schedule_models.SchedulePreview) -> None:
         self._view.show_meaning(preview.text, self._local(preview))
 
-    def _saved(self, schedule: models.Schedule) -> None:
+    def _saved(self, schedule: schedule_models.Schedule) -> None:
         self._say(f"Schedule saved: {schedule.text}")
         self._view.finish()
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import setting_models
 from agent.gui.widgets.inputs import ChoiceInput, PathInput
 from agent.gui.widgets.text import Text, restyle
 
@@ -19,7 +19,7 @@ class SettingEditor(QWidget):
 
     changed = Signal(str, str)
 
-    def __init__(self, setting: models.Setting) -> None:
+    def __init__(self, setting: setting_models.Setting) -> None:
         super().__init__()
         self.setting = setting
         self._showing = False
@@ -51,7 +51,7 @@ class SettingEditor(QWidget):
         words.addWidget(self._note)
         self.show_setting(setting)
 
-    def show_setting(self, setting: models.Setting) -> None:
+    def show_setting(self, setting: setting_models.Setting) -> None:
         """Show a value that came from the service."""
         self.setting = setting
         self._showing = True
@@ -73,7 +73,7 @@ class SettingEditor(QWidget):
         restyle(self._note)
         self.control.setAccessibleDescription(message or self.setting.help)
 
-    def _make_control(self, setting: models.Setting) -> QWidget:
+    def _make_control(self, setting: setting_models.Setting) -> QWidget:
         if setting.kind == "bool":
             box = QCheckBox(setting.label)
             box.toggled.connect(lambda on: self._emit("true" if on else "false"))
@@ -94,7 +94,7 @@ class SettingEditor(QWidget):
         field.editingFinished.connect(lambda: self._emit(field.text().strip()))
         return field
 
-    def _make_number(self, setting: models.Setting) -> QLineEdit:
+    def _make_number(self, setting: setting_models.Setting) -> QLineEdit:
         number = QLineEdit()
         least = setting.minimum if setting.minimum is not None else 0
         most = setting.maximum if setting.maximum is not None else _LARGEST

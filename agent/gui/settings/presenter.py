@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.api import models
-from agent.api.models import EventKind
+from agent.api import live_models, service_models, setting_models
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls
 from agent.gui.panel import Presenter
@@ -18,16 +18,16 @@ THEME = "theme"
 class SettingsView(Protocol):
     """What the presenter needs of the page."""
 
-    def show_settings(self, settings: list[models.Setting]) -> None:
+    def show_settings(self, settings: list[setting_models.Setting]) -> None:
         """Show every setting with its value."""
 
-    def show_setting(self, setting: models.Setting) -> None:
+    def show_setting(self, setting: setting_models.Setting) -> None:
         """Show one setting's value."""
 
     def show_setting_error(self, name: str, message: str) -> None:
         """What is wrong with a value; the empty text takes it back."""
 
-    def show_state(self, state: models.ServiceState) -> None:
+    def show_state(self, state: service_models.ServiceState) -> None:
         """Show environment, vault and facts about the service."""
 
     def show_switching(self, *, on: bool) -> None:
@@ -51,7 +51,7 @@ class SettingsPresenter(Presenter):
     ) -> None:
         self._view, self._calls = view, calls
         self._own_theme, self._theme_chosen, self._state_wanted = own_theme, theme_chosen, state_wanted
-        self._settings: dict[str, models.Setting] = {}
+        self._settings: dict[str, setting_models.Setting] = {}
         self._theme_is_ours = False
         self._under_way: set[str] = set()
         self._wanted: dict[str, str] = {}
@@ -61,15 +61,15 @@ class SettingsPresenter(Presenter):
         self._calls.start(lambda client: client.settings(), self._on_settings, self._view.show_error)
         self._state_wanted()
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """Environment or vault changed."""
         self._view.show_state(state)
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """Somebody changed a setting."""
         if event.kind is EventKind.SETTING:
             try:
-                self._on_changed(models.Setting.model_validate(event.data))
+                self._on_changed(setting_models.Setting.model_validate(event.data))
             except ValueError:
                 self.refresh()
 
@@ -105,7 +105,7 @@ class SettingsPresenter(Presenter):
         self._under_way.clear()
         self._wanted.clear()
 
-    def _ended(self, name: str, setting: models.Setting) -> None:
+    def _ended(self, name: str, setting: setting_models.Setting) -> None:
         self._under_way.discard(name)
         wanted = self._wanted.pop(name, setting.value)
         if wanted == setting.value:
@@ -116,7 +116,7 @@ class SettingsPresenter(Presenter):
         if name == ENVIRONMENT:
             self._state_wanted()
 
-    def _on_settings(self, settings: list[models.Setting]) -> None:
+    def _on_settings(self, settings: list[setting_models.Setting]) -> None:
         self._theme_is_ours = all(setting.name != THEME for setting in settings)
         if self._theme_is_ours:
             settings = [*settings, _theme_setting(self._own_theme())]
@@ -126,7 +126,7 @@ class SettingsPresenter(Presenter):
         self._view.show_settings(shown)
         self._theme_chosen(self._settings[THEME].value)
 
-    def _on_changed(self, setting: models.Setting) -> None:
+    def _on_changed(self, setting: setting_models.Setting) -> None:
         self._settings[setting.name] = setting
         if setting.name in self._under_way:
             return  # what the operator sees is what he wants
@@ -135,8 +135,8 @@ class SettingsPresenter(Presenter):
             self._theme_chosen(setting.value)
 
 
-def _theme_setting(value: str) -> models.Setting:
-    return models.Setting(
+def _theme_setting(value: str) -> setting_models.Setting:
+    return setting_models.Setting(
         name=THEME,
         label="Theme",
         help="How this window looks.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout
 
-from agent.api import models
-from agent.api.models import EnvironmentState
+from agent.api import service_models, setting_models
+from agent.api.service_models import EnvironmentState
 from agent.gui import formats, tones
 from agent.gui.settings.editors import SettingEditor
 from agent.gui.settings.presenter import ENVIRONMENT
@@ -43,7 +43,7 @@ class SettingsPage(Page):
         column.addWidget(self._build_about())
         column.addStretch()
 
-    def show_settings(self, settings: list[models.Setting]) -> None:
+    def show_settings(self, settings: list[setting_models.Setting]) -> None:
         """Show every setting; the cards are built once, since declarations do not change while it runs."""
         if {setting.name for setting in settings} <= set(self.editors):
             for setting in settings:
@@ -73,7 +73,7 @@ class SettingsPage(Page):
         if self._cards.indexOf(self._vault_card) < 0:
             self._cards.addWidget(self._vault_card)
 
-    def show_setting(self, setting: models.Setting) -> None:
+    def show_setting(self, setting: setting_models.Setting) -> None:
         """Show one setting's value."""
         if setting.name in self.editors:
             self.editors[setting.name].show_setting(setting)
@@ -83,7 +83,7 @@ class SettingsPage(Page):
         if name in self.editors:
             self.editors[name].show_error(message)
 
-    def show_state(self, state: models.ServiceState) -> None:
+    def show_state(self, state: service_models.ServiceState) -> None:
         """Environment, vault and facts about the service."""
         starting = state.environment is EnvironmentState.STARTING
         self._show_environment(state.environment, waits_for_vault=starting and state.vault.state != "open")
@@ -122,6 +122,6 @@ class SettingsPage(Page):
         return card
 
     @staticmethod
-    def _in_order(settings: list[models.Setting]) -> list[models.Setting]:
+    def _in_order(settings: list[setting_models.Setting]) -> list[setting_models.Setting]:
         sections = list(dict.fromkeys([*_FIRST_SECTIONS, *(setting.section for setting in settings)]))
         return sorted(settings, key=lambda setting: sections.index(setting.section))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.api import models
+from agent.api import operator_models
 from agent.domain.errors import AgentError, TransientError
 from agent.gui.calls import Calls
 
@@ -32,7 +32,7 @@ class SignInView(Protocol):
 class SignInPresenter:
     """One sign-in form. `signed_in` is called with the session."""
 
-    def __init__(self, view: SignInView, calls: Calls, signed_in: Callable[[models.Session], object]) -> None:
+    def __init__(self, view: SignInView, calls: Calls, signed_in: Callable[[operator_models.Session], object]) -> None:
         self._view, self._calls, self._signed_in = view, calls, signed_in
         self._refusals = 0
         self._busy = False
@@ -57,7 +57,7 @@ class SignInPresenter:
         self._busy = False
         self._view.show_busy(busy=False)
 
-    def _on_session(self, session: models.Session) -> None:
+    def _on_session(self, session: operator_models.Session) -> None:
         self._refusals = 0
         self.reset()
         self._view.forget_password()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.api import models
+from agent.api import record_models, run_models
 from agent.api.record_models import (
     ExportFormat,
     RecordChoice,
@@ -38,7 +38,7 @@ class Meant:
     """Which records something is to be done to: these, or all of a processflow that fit."""
 
     flow: str
-    records: tuple[models.SyncRecord, ...]
+    records: tuple[record_models.SyncRecord, ...]
     state: SyncState | None
     search: str
     count: int
@@ -89,7 +89,7 @@ class RecordActions:
         else:
             which = Resync(state=meant.state or SyncState.FAILED, search=meant.search)
 
-        def started(_: models.Run) -> None:
+        def started(_: run_models.Run) -> None:
             self._busy(False)
             self._say(f"Trying {meant.words} again; Sync Info shows what becomes of them")
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from agent.api import models
-from agent.api.models import EventKind
+from agent.api import flow_models, live_models, record_models
+from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.gui.calls import Call, Calls
@@ -30,10 +30,10 @@ class SyncInfoView(Protocol):
     def show_counts(self, counts: dict[SyncState, int]) -> None:
         """How many records there are in each state."""
 
-    def show_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+    def show_records(self, records: list[record_models.SyncRecord], *, more: bool) -> None:
         """Show these records instead."""
 
-    def add_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+    def add_records(self, records: list[record_models.SyncRecord], *, more: bool) -> None:
         """Show more at the end."""
 
     def show_busy(self, *, busy: bool) -> None:
@@ -112,24 +112,24 @@ class SyncInfoPresenter(Presenter):
         if self._next is not None and self._asked is None:
             self._ask(self._next)
 
-    def meant(self, records: list[models.SyncRecord]) -> Meant:
+    def meant(self, records: list[record_models.SyncRecord]) -> Meant:
         """What something is to be done to: the selected records, or all that fit the filter."""
         counted = self._counts.get(self._state, 0) if self._state is not None else sum(self._counts.values())
         return Meant(self._flow, tuple(records), self._state, self._search, counted)
 
-    def retry(self, records: list[models.SyncRecord]) -> None:
+    def retry(self, records: list[record_models.SyncRecord]) -> None:
         """Try them again."""
         self._actions.retry(self.meant(records))
 
-    def skip(self, records: list[models.SyncRecord], reason: str) -> None:
+    def skip(self, records: list[record_models.SyncRecord], reason: str) -> None:
         """Leave them out."""
         self._actions.skip(self.meant(records), reason)
 
-    def unskip(self, records: list[models.SyncRecord]) -> None:
+    def unskip(self, records: list[record_models.SyncRecord]) -> None:
         """Take that back."""
         self._actions.unskip(self.meant(records))
 
-    def delete(self, records: list[models.SyncRecord]) -> None:
+    def delete(self, records: list[record_models.SyncRecord]) -> None:
         """Forget them."""
         self._actions.delete(self.meant(records))
 
@@ -137,7 +137,7 @@ class SyncInfoPresenter(Presenter):
         """Write what is on show, all of it, into a file."""
         self._actions.export(self.meant([]), Path(path))
 
-    def on_event(self, event: models.Event) -> None:
+    def on_event(self, event: live_models.Event) -> None:
         """A run of the processflow ended: look again, unless somebody has read further than the first page."""
         if event.kind is EventKind.RUN and event.data.get("flow") == self._flow and self._pages <= 1:
             ended = event.data.get("ended_at")
@@ -162,19 +162,19 @@ class SyncInfoPresenter(Presenter):
             self._on_failed,
         )
 
-    def _on_first(self, page: models.SyncPage) -> None:
+    def _on_first(self, page: record_models.SyncPage) -> None:
         self._took(page)
         self._pages = 1
         self._counts = page.counts
         self._view.show_counts(page.counts)
         self._view.show_records(page.items, more=page.next is not None)
 
-    def _on_more(self, page: models.SyncPage) -> None:
+    def _on_more(self, page: record_models.SyncPage) -> None:
         self._took(page)
         self._pages += 1
         self._view.add_records(page.items, more=page.next is not None)
 
-    def _took(self, page: models.SyncPage) -> None:
+    def _took(self, page: record_models.SyncPage) -> None:
         self._asked = None
         self._next = page.next
         self._view.show_busy(busy=False)
@@ -194,10 +194,10 @@ class SyncInfoPresenter(Presenter):
             self.refresh()
 
 
-def _most_wanted(flows: list[models.Flow]) -> models.Flow:
+def _most_wanted(flows: list[flow_models.Flow]) -> flow_models.Flow:
     """One with failed records, else the one that ran last, else the first."""
 
-    def ran(flow: models.Flow) -> float:
+    def ran(flow: flow_models.Flow) -> float:
         run = flow.active_run or flow.last_run
         return run.queued_at.timestamp() if run is not None else 0.0
 

@@ -14,11 +14,12 @@ from PySide6.QtWidgets import (
     QStackedWidget,
 )
 
-from agent.api import models
+from agent.api import record_models
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
+from agent.gui.cures import act_for
 from agent.gui.sync_info.actions import words
-from agent.gui.widgets.buttons import button, icon_button
+from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.detail_pane import Detail, DetailPane
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.empty_state import EmptyState
@@ -37,11 +38,6 @@ _STATES: list[SyncState | None] = [
     SyncState.SUCCESS,
 ]
 _ROWS_AHEAD = 40
-_ACTS = {
-    "app-configuration": "Open the App Configuration",
-    "processflow": "Open the processflow",
-    "guide": "Explain",
-}
 
 
 class SyncInfoPage(Page):
@@ -132,7 +128,7 @@ class SyncInfoPage(Page):
                 self._total = count
         self._show_actions()
 
-    def show_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+    def show_records(self, records: list[record_models.SyncRecord], *, more: bool) -> None:
         """Show these records instead."""
         self._more = more
         self.model.show_lines([])
@@ -143,7 +139,7 @@ class SyncInfoPage(Page):
             self._say_empty()
         self._look_for_more()
 
-    def add_records(self, records: list[models.SyncRecord], *, more: bool) -> None:
+    def add_records(self, records: list[record_models.SyncRecord], *, more: bool) -> None:
         """Show more at the end."""
         self._more = more
         self.model.append_lines([_line(record) for record in records])
@@ -197,22 +193,19 @@ class SyncInfoPage(Page):
         self.retry = button("Retry", lambda: self.retry_clicked.emit(self._selected()), picture="rotate-ccw")
         self.skip = button("Skip…", self._ask_skip)
         self.export = button("Export…", self._ask_export, picture="download")
-        self.more_actions = icon_button("ellipsis", "More", kind="add", tint="text")
-        self.more_actions.setFixedSize(34, 34)
-        self.more_actions.setPopupMode(self.more_actions.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         self.unskip = menu.addAction("Take the skip back", lambda: self.unskip_clicked.emit(self._selected()))
         self.delete = menu.addAction("Delete from Sync Info…", self._ask_delete)
-        self.more_actions.setMenu(menu)
+        self.more_actions = menu_button("More", menu)
         for act in (self.retry, self.skip, self.export, self.more_actions):
             row.addWidget(act)
         return row
 
-    def _selected(self) -> list[models.SyncRecord]:
+    def _selected(self) -> list[record_models.SyncRecord]:
         """The records that are selected; none stands for all that fit the filter."""
         rows = [index.row() for index in self.table.selectionModel().selectedRows()]
         values = [self.model.line(row).value for row in sorted(rows)]
-        return [value for value in values if isinstance(value, models.SyncRecord)]
+        return [value for value in values if isinstance(value, record_models.SyncRecord)]
 
     def _state(self) -> SyncState | None:
         chosen = next(index for index, control in enumerate(self.states) if control.isChecked())
@@ -271,7 +264,7 @@ class SyncInfoPage(Page):
     def _on_cure(self) -> None:
         current = self.table.currentIndex()
         record = self.model.line(current.row()).value if current.isValid() else None
-        if isinstance(record, models.SyncRecord) and record.target:
+        if isinstance(record, record_models.SyncRecord) and record.target:
             self.cure_clicked.emit(record.target)
 
     def _on_flow(self) -> None:
@@ -292,7 +285,7 @@ class SyncInfoPage(Page):
 
     def _on_current(self, current: QModelIndex) -> None:
         record = self.model.line(current.row()).value if current.isValid() else None
-        if not isinstance(record, models.SyncRecord):
+        if not isinstance(record, record_models.SyncRecord):
             self.detail.show_detail(None)
             return
         self._comes = not self.detail.isVisible()
@@ -308,7 +301,7 @@ class SyncInfoPage(Page):
                 record.state.value, tones.SYNC[record.state], formats.local(record.updated_at),
                 formats.utc(record.updated_at), facts, record.message, record.remedy,
                 support=f"{record.error_title}: {record.cause}" if record.error_title and record.cause else "",
-                act=_ACTS.get(record.target.partition(":")[0], "") if record.target else "",
+                act=act_for(record.target),
             )
         )  # fmt: skip
 
@@ -333,7 +326,7 @@ class SyncInfoPage(Page):
             self.empty.show_text("No records yet", "Execute this processflow; every record is listed here then.")
 
 
-def _line(record: models.SyncRecord) -> Line:
+def _line(record: record_models.SyncRecord) -> Line:
     cells = (
         record.state.value,
         record.source_id,

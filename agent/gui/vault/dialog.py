@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QCheckBox, QWidget
 
-from agent.api import models
+from agent.api import vault_models
 from agent.gui.tones import Tone
 from agent.gui.vault.sources import SourceChoice
 from agent.gui.widgets.banner import Banner
@@ -33,7 +33,7 @@ class VaultDialog(Dialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Vault", width=560, parent=parent)
-        self._vault: models.Vault | None = None
+        self._vault: vault_models.Vault | None = None
         self.sources = SourceChoice()
         self.sources.changed.connect(self._on_source)
         self.passphrase, self.repeated = SecretInput("passphrase"), SecretInput("repeated passphrase")
@@ -62,7 +62,7 @@ class VaultDialog(Dialog):
 
     # -- what the presenter says -----------------------------------------------------------------------------------
 
-    def show_vault(self, vault: models.Vault) -> None:
+    def show_vault(self, vault: vault_models.Vault) -> None:
         """Show what can be done about it; nothing is left to do once it is open."""
         if vault == self._vault:
             return
@@ -173,7 +173,7 @@ class VaultDialog(Dialog):
         self.closed.emit()
 
 
-def _words(vault: models.Vault) -> tuple[str, str]:
+def _words(vault: vault_models.Vault) -> tuple[str, str]:
     if vault.state == "not set up":
         return "Set up the vault", _SET_UP
     if vault.state == "locked":

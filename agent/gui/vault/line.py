@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
-from agent.api import models
+from agent.api import vault_models
 from agent.gui.tones import Tone
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.card import Card
@@ -21,7 +21,7 @@ _WHY = {
 }
 
 
-def state_word(vault: models.Vault) -> str:
+def state_word(vault: vault_models.Vault) -> str:
     """The vault's state as a chip says it."""
     return vault.state[:1].upper() + vault.state[1:]
 
@@ -37,7 +37,7 @@ class VaultLine(Card):
 
     def __init__(self, *, named: bool = True) -> None:
         super().__init__(inset=True)
-        self.vault: models.Vault | None = None
+        self.vault: vault_models.Vault | None = None
         head = QHBoxLayout()
         head.setSpacing(9)
         head.addWidget(Picture("lock", "muted", 16))
@@ -54,7 +54,7 @@ class VaultLine(Card):
         self.body.addWidget(self._why)
         self.hide()
 
-    def show_vault(self, vault: models.Vault) -> None:
+    def show_vault(self, vault: vault_models.Vault) -> None:
         """Show source, state and what it means."""
         self.show()
         if vault == self.vault:

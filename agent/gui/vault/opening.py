@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
-from agent.api import models
+from agent.api import service_models, vault_models
 from agent.gui.bridge import Bridge
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.vault.presenter import VaultPresenter
@@ -18,13 +18,13 @@ class VaultDialogs:
     def __init__(
         self,
         bridge: Bridge,
-        state: Callable[[], models.ServiceState | None],
-        changed: Callable[[models.Vault], object],
+        state: Callable[[], service_models.ServiceState | None],
+        changed: Callable[[vault_models.Vault], object],
     ) -> None:
         self._bridge, self._state, self._changed = bridge, state, changed
         self._open: list[VaultPresenter] = []
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """The vault may have changed while the dialog is open."""
         for presenter in list(self._open):
             presenter.on_state(state)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from agent.api import models
+from agent.api import service_models, vault_models
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls
 
@@ -17,7 +17,7 @@ _SHORTEST_PASSPHRASE = 12
 class VaultView(Protocol):
     """What the presenter needs of the dialog."""
 
-    def show_vault(self, vault: models.Vault) -> None:
+    def show_vault(self, vault: vault_models.Vault) -> None:
         """Show source, state and cure."""
 
     def show_busy(self, *, busy: bool) -> None:
@@ -33,15 +33,15 @@ class VaultView(Protocol):
 class VaultPresenter:
     """One dialog. `changed` is called with the vault after it was set up or opened."""
 
-    def __init__(self, view: VaultView, calls: Calls, changed: Callable[[models.Vault], object]) -> None:
+    def __init__(self, view: VaultView, calls: Calls, changed: Callable[[vault_models.Vault], object]) -> None:
         self._view, self._calls, self._changed = view, calls, changed
 
-    def on_state(self, state: models.ServiceState) -> None:
+    def on_state(self, state: service_models.ServiceState) -> None:
         """The service said how the vault is."""
         self._view.show_vault(state.vault)
 
     def set_up(
-        self, source: models.VaultSource, passphrase: str, repeated: str, path: str, start_afresh: bool = False
+        self, source: vault_models.VaultSource, passphrase: str, repeated: str, path: str, start_afresh: bool = False
     ) -> None:
         """Use a source from now on; `start_afresh` gives up what a lost vault held."""
         if source.needs == "passphrase" and len(passphrase) < _SHORTEST_PASSPHRASE:
@@ -53,7 +53,7 @@ class VaultPresenter:
         if source.needs == "path" and not path.strip():
             self._view.show_error("Choose where the key file is to lie.")
             return
-        choice = models.VaultSetUp(
+        choice = vault_models.VaultSetUp(
             kind=source.kind,
             passphrase=SecretStr(passphrase) if source.needs == "passphrase" else None,
             path=path.strip() if source.needs == "path" else None,
@@ -71,7 +71,7 @@ class VaultPresenter:
         self._view.show_error("")
         self._view.show_busy(busy=True)
 
-    def _on_vault(self, vault: models.Vault) -> None:
+    def _on_vault(self, vault: vault_models.Vault) -> None:
         self._view.show_busy(busy=False)
         self._view.forget()
         self._changed(vault)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QRadioButton, QVBoxLayout, QWidget
 
-from agent.api import models
+from agent.api import vault_models
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.text import Text
 
@@ -36,15 +36,15 @@ class SourceChoice(QWidget):
         self._column.setSpacing(8)
         self._group = QButtonGroup(self)
         self._group.buttonClicked.connect(lambda _: self.changed.emit())
-        self._sources: list[models.VaultSource] = []
+        self._sources: list[vault_models.VaultSource] = []
         self.choices: list[QRadioButton] = []
 
     @property
-    def chosen(self) -> models.VaultSource | None:
+    def chosen(self) -> vault_models.VaultSource | None:
         """The source that is chosen."""
         return self._sources[self._group.checkedId()] if self._group.checkedId() >= 0 else None
 
-    def show_sources(self, sources: list[models.VaultSource]) -> None:
+    def show_sources(self, sources: list[vault_models.VaultSource]) -> None:
         """Show the sources, those that work here first. Only one that opens by itself and safely is chosen for them."""
         if self._sources:
             return  # what was chosen stays chosen while the state is asked again
@@ -62,7 +62,7 @@ class SourceChoice(QWidget):
                 radio.setChecked(True)
                 self.changed.emit()
 
-    def _add(self, number: int, source: models.VaultSource) -> None:
+    def _add(self, number: int, source: vault_models.VaultSource) -> None:
         row = Card(inset=True)
         row.body.setSpacing(3)
         radio = QRadioButton(source.label)

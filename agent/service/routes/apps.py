@@ -6,32 +6,34 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from agent.api import models
+from agent.api import app_models, configuration_models
 from agent.service.routes.asking import PROBLEMS, Agent, Name, WaitSeconds, Who
 
 router = APIRouter(responses=PROBLEMS, tags=["apps"])
 
 
 @router.get("/apps")
-def apps(agent: Agent) -> list[models.App]:
+def apps(agent: Agent) -> list[app_models.App]:
     """Every app that has a connector here."""
     return agent.configurations.apps()
 
 
 @router.get("/apps/{app}/schemas")
-def schemas(agent: Agent, app: Name) -> list[models.Schema]:
+def schemas(agent: Agent, app: Name) -> list[app_models.Schema]:
     """An app's schemas with their attributes and actions."""
     return agent.configurations.schemas(app)
 
 
 @router.get("/configurations")
-def configurations(agent: Agent) -> list[models.Configuration]:
+def configurations(agent: Agent) -> list[configuration_models.Configuration]:
     """Every App Configuration."""
     return agent.configurations.all()
 
 
 @router.post("/configurations")
-async def save_configuration(agent: Agent, who: Who, draft: models.ConfigurationDraft) -> models.Saved:
+async def save_configuration(
+    agent: Agent, who: Who, draft: configuration_models.ConfigurationDraft
+) -> configuration_models.Saved:
     """Save: plain values into the store, secrets into the vault."""
     prepared = await asyncio.to_thread(agent.configurations.prepare, draft)
     proof = agent.validations.proof(draft.app, prepared)
@@ -49,18 +51,20 @@ def remove_configuration(agent: Agent, who: Who, configuration_id: Name) -> Resp
 
 
 @router.post("/validations", status_code=202)
-async def validate(agent: Agent, draft: models.ConfigurationDraft) -> models.Validation:
+async def validate(agent: Agent, draft: configuration_models.ConfigurationDraft) -> configuration_models.Validation:
     """Start a validation."""
     return await agent.validations.start(draft)
 
 
 @router.get("/validations/{validation_id}")
-async def validation(agent: Agent, validation_id: Name, wait_seconds: WaitSeconds = 0) -> models.Validation:
+async def validation(
+    agent: Agent, validation_id: Name, wait_seconds: WaitSeconds = 0
+) -> configuration_models.Validation:
     """A validation; waits for its next progress or its end."""
     return await agent.validations.get(validation_id, wait_seconds=wait_seconds)
 
 
 @router.delete("/validations/{validation_id}")
-async def cancel_validation(agent: Agent, validation_id: Name) -> models.Validation:
+async def cancel_validation(agent: Agent, validation_id: Name) -> configuration_models.Validation:
     """Cancel a validation."""
     return await asyncio.shield(agent.validations.cancel(validation_id))

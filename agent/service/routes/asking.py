@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Request
 
-from agent.api import models
+from agent.api import base_models
 from agent.service.agent_parts import AgentParts
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -32,4 +32,4 @@ Who = Annotated[str, Depends(_who)]
 WaitSeconds = Annotated[float, Query(ge=0, le=20, description="How long to wait for a change, in seconds.")]
 FlowFilter = Annotated[str, Query(max_length=100, description="The name of a processflow; empty: all.")]
 After = Annotated[str, Query(max_length=1_000, description="`next` of the page before; empty: the first page.")]
-Name = models.Name
+Name = base_models.Name

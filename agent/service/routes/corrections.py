@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.correction_models import Correction, MadeCorrection, MappedRecord
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 
@@ -25,7 +25,7 @@ def mapped_record(agent: Agent, name: Name, node: Node, source_id: Record) -> Ma
 
 
 @router.post("/flows/{name}/corrections")
-def correct(agent: Agent, who: Who, name: Name, correction: Correction) -> models.Run:
+def correct(agent: Agent, who: Who, name: Name, correction: Correction) -> run_models.Run:
     """Send a corrected record. Both versions are kept, with who, when and why."""
     run = agent.correcting.send(name, correction, by=who)
     agent.journal.write(

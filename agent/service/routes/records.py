@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from agent.api import models
+from agent.api import record_models
 from agent.api.record_models import ExportFormat, GroupId, RecordChoice, RecordGroup, RecordJob, SkipRequest, Wanted
 from agent.domain.packet import SyncState
 from agent.service.routes.asking import PROBLEMS, After, Agent, Name, WaitSeconds, Who
@@ -15,7 +15,7 @@ from agent.service.routes.asking import PROBLEMS, After, Agent, Name, WaitSecond
 router = APIRouter(responses=PROBLEMS, tags=["records"])
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-Short = Annotated[str, Query(max_length=1_000)]
+
 _MEDIA = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -41,7 +41,9 @@ Filtered = Annotated[Wanted, Depends(_wanted)]
 
 
 @router.get("/flows/{name}/sync-info")
-def sync_info(agent: Agent, name: Name, wanted: Filtered, after: After = "", limit: Limit = 100) -> models.SyncPage:
+def sync_info(
+    agent: Agent, name: Name, wanted: Filtered, after: After = "", limit: Limit = 100
+) -> record_models.SyncPage:
     """A processflow's records, the latest touched first."""
     return agent.records.page(name, wanted, after=after, limit=limit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from agent.api import models
+from agent.api import run_models
 from agent.api.rerun_models import Execution, ReplayWindow, Resync, RetryPlanChange, RetrySchedule
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 
@@ -12,7 +12,7 @@ router = APIRouter(responses=PROBLEMS, tags=["runs"])
 
 
 @router.post("/flows/{name}/runs")
-def execute(agent: Agent, who: Who, name: Name, execution: Execution | None = None) -> models.Run:
+def execute(agent: Agent, who: Who, name: Name, execution: Execution | None = None) -> run_models.Run:
     """Start a run now; with a filter, one that reads what it selects and leaves the bookmark."""
     run = agent.reruns.execute(name, execution, by=who)
     agent.journal.write("info", f"{who} executed it.", flow=name, run=run.id, detail=run.plan)
@@ -20,7 +20,7 @@ def execute(agent: Agent, who: Who, name: Name, execution: Execution | None = No
 
 
 @router.post("/flows/{name}/resync")
-def resync(agent: Agent, who: Who, name: Name, which: Resync) -> models.Run:
+def resync(agent: Agent, who: Who, name: Name, which: Resync) -> run_models.Run:
     """Try records again: they are read at their source by id, and walk the whole processflow. The bookmark stays."""
     run = agent.reruns.resync(name, which, by=who)
     agent.journal.write("info", f"{who} asked to try records again: {run.plan}.", flow=name, run=run.id)
@@ -28,7 +28,7 @@ def resync(agent: Agent, who: Who, name: Name, which: Resync) -> models.Run:
 
 
 @router.post("/flows/{name}/replay")
-def replay(agent: Agent, who: Who, name: Name, window: ReplayWindow) -> models.Run:
+def replay(agent: Agent, who: Who, name: Name, window: ReplayWindow) -> run_models.Run:
     """Read once more what changed in a window of time. The bookmark stays."""
     run = agent.reruns.replay(name, window, by=who)
     agent.journal.write("info", f"{who} asked to read a window again: {run.plan}.", flow=name, run=run.id)

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import SecretStr
 
 from agent import __version__
-from agent.api import models
+from agent.api import clearing_models, operator_models, service_models, setting_models, vault_models
 from agent.domain.secret import Secret
 from agent.service import answers
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
@@ -24,13 +25,13 @@ Challenge = Annotated[str, Query(max_length=100, description="Anything that has 
 
 
 @router.get("/health", tags=["service"])
-async def health(request: Request, agent: Agent, challenge: Challenge = "") -> models.Health:
+async def health(request: Request, agent: Agent, challenge: Challenge = "") -> service_models.Health:
     """Whether the service answers. Wants no token; shows that it knows the token, so that a client may send it."""
-    return models.Health(version=__version__, pid=agent.pid, proof=request.app.state.prove(challenge))
+    return service_models.Health(version=__version__, pid=agent.pid, proof=request.app.state.prove(challenge))
 
 
 @router.get("/state", tags=["service"])
-def state(agent: Agent) -> models.ServiceState:
+def state(agent: Agent) -> service_models.ServiceState:
     """What the service is and does."""
     return agent.state()
 
@@ -51,32 +52,36 @@ async def events(agent: Agent) -> StreamingResponse:
 
 
 @router.put("/vault", tags=["vault"])
-def set_up_vault(agent: Agent, choice: models.VaultSetUp) -> models.Vault:
+def set_up_vault(agent: Agent, choice: vault_models.VaultSetUp) -> vault_models.Vault:
     """Choose where the vault's key comes from."""
-    keeper = agent.secrets.keeper
-    passphrase = Secret(choice.passphrase.get_secret_value()) if choice.passphrase is not None else None
-    if passphrase is not None:
-        agent.secrets.know([passphrase])
+    keeper, passphrase = agent.secrets.keeper, _passphrase(agent, choice.passphrase)
     path = Path(choice.path) if choice.path else None
     keeper.set_up(choice.kind, passphrase=passphrase, path=path, start_afresh=choice.start_afresh)
     agent.vault_opened()
     return answers.vault(keeper.report())
 
 
+@router.put("/vault/source", tags=["vault"])
+def change_vault_source(agent: Agent, who: Who, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+    """Let the key of the open vault come from another source."""
+    keeper, passphrase = agent.secrets.keeper, _passphrase(agent, change.passphrase)
+    keeper.change_source(change.kind, passphrase=passphrase, path=Path(change.path) if change.path else None)
+    agent.journal.write("info", f"{who} gave the vault a new key. It comes from: {change.kind}.")
+    agent.environment_changed()
+    return answers.vault(keeper.report())
+
+
 @router.post("/vault/unlock", tags=["vault"])
-def unlock_vault(agent: Agent, unlock: models.VaultUnlock) -> models.Vault:
+def unlock_vault(agent: Agent, unlock: vault_models.VaultUnlock) -> vault_models.Vault:
     """Open a locked vault."""
     keeper = agent.secrets.keeper
-    passphrase = Secret(unlock.passphrase.get_secret_value()) if unlock.passphrase is not None else None
-    if passphrase is not None:
-        agent.secrets.know([passphrase])
-    keeper.open(passphrase)
+    keeper.open(_passphrase(agent, unlock.passphrase))
     agent.vault_opened()
     return answers.vault(keeper.report())
 
 
 @router.post("/sessions", tags=["operators"])
-def sign_in(agent: Agent, request: models.SignIn) -> models.Session:
+def sign_in(agent: Agent, request: operator_models.SignIn) -> operator_models.Session:
     """Sign in, or create the first operator."""
     session = agent.operators.sign_in(request.name, Secret(request.password.get_secret_value()))
     agent.journal.write("info", f"{session.name} signed in.")
@@ -94,13 +99,13 @@ async def sign_off(request: Request, agent: Agent) -> Response:
 
 
 @router.get("/settings", tags=["settings"])
-def settings(agent: Agent) -> list[models.Setting]:
+def settings(agent: Agent) -> list[setting_models.Setting]:
     """Every setting with its declaration."""
     return agent.desk.all()
 
 
 @router.put("/settings/{name}", tags=["settings"])
-def change_setting(agent: Agent, who: Who, name: Name, change: models.SettingChange) -> models.Setting:
+def change_setting(agent: Agent, who: Who, name: Name, change: setting_models.SettingChange) -> setting_models.Setting:
     """Change one setting."""
     changed = agent.desk.change(name, change.value)
     agent.journal.write("info", f"{who} set “{changed.label}” to “{changed.value}”.")
@@ -108,14 +113,23 @@ def change_setting(agent: Agent, who: Who, name: Name, change: models.SettingCha
 
 
 @router.get("/clear/{target}", tags=["clear"])
-def clear_preview(agent: Agent, target: models.ClearTarget) -> models.ClearReport:
+def clear_preview(agent: Agent, target: clearing_models.ClearTarget) -> clearing_models.ClearReport:
     """What clearing would remove."""
     return agent.clearing.report(target, dry_run=True)
 
 
 @router.post("/clear/{target}", tags=["clear"])
-async def clear(agent: Agent, who: Who, target: models.ClearTarget) -> models.ClearReport:
+async def clear(agent: Agent, who: Who, target: clearing_models.ClearTarget) -> clearing_models.ClearReport:
     """Clear Temp or Cache."""
     report = await asyncio.to_thread(agent.clearing.report, target, dry_run=False)
     agent.journal.write("info", f"{who} cleared {target.value}: {report.files:,} files, {report.bytes:,} bytes.")
     return report
+
+
+def _passphrase(agent: Agent, given: SecretStr | None) -> Secret | None:
+    """What was typed, kept out of every text from now on."""
+    if given is None:
+        return None
+    passphrase = Secret(given.get_secret_value())
+    agent.secrets.know([passphrase])
+    return passphrase

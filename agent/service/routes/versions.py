@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from agent.api import deployment_models as models
-from agent.api.models import Deployed
+from agent.api.flow_models import Deployed
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
 from agent.service.routes.leaving import while_heard
 
@@ -67,12 +67,12 @@ def past_flows(agent: Agent) -> list[models.PastFlow]:
 @router.get("/flows/{name}/history")
 def flow_history(agent: Agent, name: Name) -> models.FlowHistory:
     """How much is kept of a processflow, and what deleting it means."""
-    return agent.documents.versions.history(name)
+    return agent.documents.histories.get(name)
 
 
 @router.delete("/flows/{name}/history")
 def forget_flow(agent: Agent, who: Who, name: Name) -> models.FlowHistory:
     """Delete all that is kept of an undeployed processflow."""
-    forgotten = agent.documents.versions.forget(name, by=who)
+    forgotten = agent.documents.histories.forget(name, by=who)
     agent.journal.write("warning", f"{who} deleted its history.", flow=name, detail=forgotten.text)
     return forgotten
