@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 from agent.domain.errors import AgentError, ConfigurationError, FatalError, TransientError
+from agent.store.schema_check import require_schema
 
 _BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,7 +30,8 @@ class Database:
         url: A SQLAlchemy URL; `sqlite:///<path>` is the default of an installation.
 
     Raises:
-        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-damaged`: it is none.
+        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-of-development`: one
+            before the first release has made it; `database-damaged`: it is none.
         AgentError: what `write` raises.
     """
 
@@ -89,6 +91,14 @@ class Database:
                     code="database-newer",
                     remedy="Install that version or a later one.",
                 ) from error
+            require_schema(connection, place=_place(self.engine.url))
+
+
+def _place(url: sa.URL) -> str:
+    """What somebody moves away who wants to begin anew."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        return f"the data folder {Path(url.database).parent}"
+    return f"the database “{url.database}”, and the data folder with it,"
 
 
 def _engine(url: str) -> sa.Engine:
