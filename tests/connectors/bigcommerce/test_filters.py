@@ -55,7 +55,9 @@ def test_operators_are_written_as_the_api_does(
         ("customers", None, "email", "!=", "email:in"),
         ("orders", None, "page", "=", "Remove"),
         ("orders", None, "include", "=", "fees"),
-        ("products", None, "sku", "=", "no filters"),
+        ("products", None, "min_date_modified", "=", "date_modified:min"),
+        ("products", None, "id:greater", "=", "id:min"),
+        ("variants", None, "product_id", "=", "product_id:in"),
         ("unknown", None, "sku", "=", "no filters"),
     ],
 )
