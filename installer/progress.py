@@ -28,7 +28,9 @@ class Progress:
         self._clock = clock
 
     def say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        """In one piece, as others may be talking too."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:

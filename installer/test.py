@@ -1,7 +1,7 @@
 """`python3 installer/test.py`: sets everything up and runs the whole suite: style, types, imports, tests.
 
-Owns which checks there are and when they count as passed. Extra arguments go to pytest; the second run of the tests,
-in an environment without Qt, is then left out. CI runs exactly this.
+Owns which checks there are, which of them go at the same time, and when they count as passed. Extra arguments go to
+pytest; the second run of the tests, in an environment without Qt, is then left out. CI runs exactly this.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,11 +27,13 @@ from installer.run import set_up
 # What the window needs and nothing else does. pytest-qt is installed but refuses to start without them.
 QT_PACKAGES = ("pyside6-essentials", "shiboken6")
 SOURCES = ("agent", "installer", "tests")
+# Each worker has a PostgreSQL server, services and stores of its own: more of them would be in each other's way.
+MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Check:
-    """One program of the suite. A run of pytest shows its output as it comes, the others only when they fail."""
+    """One program of the suite. A run of pytest shows its output as it comes, the others at their end if they fail."""
 
     name: str
     command: Sequence[str]
@@ -58,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="opagent-", ignore_cleanup_errors=True) as scratch:
         # PostgreSQL refuses to run as root: the account that the tests start it under has to get through to its folder.
         Path(scratch).chmod(0o711)
-        for check in checks(python, python_without_qt, arguments):
-            outcomes.append(run_check(check, progress, scratch=Path(scratch)))  # noqa: PERF401  # one at a time, aloud
+        suite = checks(python, python_without_qt, arguments, workers=_processors())
+        outcomes += run_checks(suite, progress, scratch=Path(scratch))
     progress.say(verdict.table([(one.name, one.passed, one.seconds) for one in outcomes]))
     if python_without_qt is None:
         progress.say("Left out, as arguments were given: the tests without PySide6.")
@@ -68,21 +71,40 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(one.passed for one in outcomes) else 1
 
 
-def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str]) -> list[Check]:
-    """The suite, cheap checks first."""
+def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str], *, workers: int) -> list[Check]:
+    """The suite, cheap checks first. Whoever gives arguments gets them in one process, where a debugger can ask."""
+    parallel = ["--numprocesses", str(min(workers, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    if workers < 2:
+        parallel = []
     ruff = [str(python), "-m", "ruff"]
     suite = [
         Check("ruff check", [*ruff, "check", "--quiet", *SOURCES]),
         Check("ruff format", [*ruff, "format", "--check", "--quiet", *SOURCES]),
-        Check("mypy --strict", [str(python), "-m", "mypy", "--strict", "--explicit-package-bases", *SOURCES]),
         Check("import contracts", [str(python.with_name("lint-imports")), "--no-logo"]),
+        Check("mypy --strict", [str(python), "-m", "mypy", "--strict", "--explicit-package-bases", *SOURCES]),
         # The window's tests here, all others below: each runs once, where the least is installed that it needs.
-        Check("tests", [str(python), "-m", "pytest", *(arguments or ["tests/gui"])], is_pytest=True),
+        Check("tests", [str(python), "-m", "pytest", *(arguments or [*parallel, "tests/gui"])], is_pytest=True),
     ]
     if python_without_qt is not None:
-        command = [str(python_without_qt), "-m", "pytest", "-p", "no:pytest-qt", "--ignore=tests/gui"]
+        command = [str(python_without_qt), "-m", "pytest", "-p", "no:pytest-qt", *parallel, "--ignore=tests/gui"]
         suite.append(Check("tests without PySide6", command, is_pytest=True))
     return suite
+
+
+def run_checks(suite: Sequence[Check], progress: Progress, *, scratch: Path) -> list[Outcome]:
+    """Run the tests one run after the other, and the quiet checks beside them; gives the outcomes in the suite's order.
+
+    The quiet checks use one processor only, and the first run of the tests leaves it some time.
+    """
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        try:
+            quiet = {check.name: beside.submit(run_check, check, progress, scratch=scratch)
+                     for check in suite if not check.is_pytest}  # fmt: skip
+            loud = {check.name: run_check(check, progress, scratch=scratch) for check in suite if check.is_pytest}
+            return [quiet[check.name].result() if check.name in quiet else loud[check.name] for check in suite]
+        except BaseException:
+            beside.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def run_check(
@@ -90,11 +112,12 @@ def run_check(
 ) -> Outcome:
     """Run one check to its end. A run of pytest that found no test (exit 5) has failed like any other."""
     started = clock()
-    progress.say(f"--- {check.name}")
+    if check.is_pytest:
+        progress.say(f"--- {check.name}")
     with subprocess.Popen(
         check.command,
         cwd=environment.PROJECT,
-        env=_variables(scratch),
+        env=variables(os.environ, scratch),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -106,8 +129,9 @@ def run_check(
             lines.append(line.rstrip("\n"))
             if check.is_pytest:
                 progress.say(lines[-1])
-    if process.returncode and not check.is_pytest:
-        progress.say("\n".join(lines))
+    if not check.is_pytest:
+        # All at once: the tests go on talking meanwhile.
+        progress.say("\n".join([f"--- {check.name}", *(lines if process.returncode else [])]))
     counts = verdict.counts(lines) if check.is_pytest else Counter[str]()
     passed = process.returncode == 0 and (not check.is_pytest or counts["passed"] > 0)
     return Outcome(check.name, passed, clock() - started, counts)
@@ -122,10 +146,20 @@ def _set_up(progress: Progress, *, with_second: bool) -> tuple[Path, Path | None
     return python, environment.prepare(folder, locks[:1], progress, without=QT_PACKAGES)
 
 
-def _variables(scratch: Path) -> dict[str, str]:
-    """Windows are drawn into memory; temporary files go to `scratch`; on Windows, too, the pipe carries UTF-8."""
+def variables(inherited: Mapping[str, str], scratch: Path) -> dict[str, str]:
+    """Windows are drawn into memory; temporary files go to `scratch`; on Windows, too, the pipe carries UTF-8.
+
+    The tests start hundreds of programs, and not one of them should compile the whole source anew: what some images
+    set for small layers is taken back.
+    """
     own = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))}
-    return {"QT_QPA_PLATFORM": "offscreen", **os.environ, **own}
+    kept = {name: text for name, text in inherited.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"QT_QPA_PLATFORM": "offscreen", **kept, **own}
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

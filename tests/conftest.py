@@ -14,3 +14,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=int, default=2_000, help="how many random processflows the engine has to carry")
     parser.addoption("--kills", type=int, default=6, help="how often the service is killed during one run")
     parser.addoption("--every-point", action="store_true", help="kill the service at every point of every node")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the files, those with slow tests come first: nobody waits for one at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)

@@ -104,6 +104,10 @@ class AgentClient:
         """Choose where the vault's key comes from."""
         return await self._send("PUT", "/vault", vault_models.Vault, choice)
 
+    async def change_vault_source(self, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+        """Let the key of the open vault come from another source; the secrets stay, the key before opens no more."""
+        return await self._send("PUT", "/vault/source", vault_models.Vault, change)
+
     async def unlock_vault(self, passphrase: str | None = None) -> vault_models.Vault:
         """Open a locked vault."""
         secret = SecretStr(passphrase) if passphrase is not None else None

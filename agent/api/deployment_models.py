@@ -92,7 +92,10 @@ class Change(Model):
 
 
 class VersionDiff(Model):
-    """What is not the same in two versions. `document` is a unified diff; empty where the documents are equal."""
+    """What is not the same in two versions. `document` is a unified diff; empty where the documents are equal.
+
+    `functions` are the versions of library functions that they use, `lookups` the tables behind their lookups.
+    """
 
     flow: str
     before: int
@@ -100,6 +103,8 @@ class VersionDiff(Model):
     same: bool
     document: str
     bindings: list[Change]
+    functions: list[Change]
+    lookups: list[Change]
     schedule: Change | None
 
 
@@ -131,7 +136,10 @@ class PastFlow(Model):
 
 
 class FlowHistory(Model):
-    """How much is kept of a processflow; `text` says what deleting it means."""
+    """How much is kept of a processflow; `text` says what deleting it means.
+
+    `waiting_events` are records of events that were received and not yet processed.
+    """
 
     name: str
     deployed: bool
@@ -140,4 +148,5 @@ class FlowHistory(Model):
     records: int
     bookmarks: int
     scheduled: bool
+    waiting_events: int
     text: str

@@ -51,7 +51,7 @@ def diff(
     after: Annotated[int, typer.Argument(min=1, help="The number of the version to compare with.")],
     as_json: JsonOption = False,
 ) -> None:
-    """What is not the same in two versions: document, bindings and schedule."""
+    """What is not the same in two versions: document, bindings, functions, lookup tables and schedule."""
     found = ask(lambda client: client.versions.diff(name, before, after))
 
     def text() -> None:
@@ -59,10 +59,17 @@ def diff(
             say(f"Versions {before} and {after} of {name} are the same.")
         for line in found.document.splitlines():
             say(line, _style(line))
-        for change in [*found.bindings, *([found.schedule] if found.schedule is not None else [])]:
-            say(f"{change.name}: {change.before or 'none'} → {change.after or 'none'}", "bold")
+        for what, changes in (("", found.bindings), ("function $", found.functions), ("lookup ", found.lookups)):
+            for change in changes:
+                say(f"{what}{_text(change)}", "bold")
+        if found.schedule is not None:
+            say(_text(found.schedule), "bold")
 
     show(found, as_json, text)
+
+
+def _text(change: models.Change) -> str:
+    return f"{change.name}: {change.before or 'none'} → {change.after or 'none'}"
 
 
 def roll_back(
@@ -127,7 +134,7 @@ def past(as_json: JsonOption = False) -> None:
 
 
 def forget(name: NameArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Delete all that is kept of an undeployed processflow: its versions, runs, bookmarks and Sync Info."""
+    """Delete all that is kept of an undeployed processflow: versions, runs, bookmarks, Sync Info, waiting events."""
     found = ask(lambda client: client.versions.history(name))
     note(found.text)
     if not yes:

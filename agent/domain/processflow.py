@@ -258,6 +258,11 @@ class Processflow:
         return tuple(unfolded(self.stages))
 
     @property
+    def starts_by_events(self) -> bool:
+        """Whether events start it, and no schedule does."""
+        return self.start.event is not None
+
+    @property
     def event_sources(self) -> tuple[GetNode, ...]:
         """The sources that take events off the queue; none where the processflow waits for no events."""
         return tuple(stage.source for stage in self.stages if stage.source.by_event)

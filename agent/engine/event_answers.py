@@ -30,13 +30,6 @@ class Answers(Protocol):
         ...
 
 
-class NoAnswers:
-    """Nobody waits."""
-
-    def processed(self, flow: str, ends: int, answer: Answer | None) -> None:
-        """Nothing."""
-
-
 @dataclass(slots=True)
 class Answering:
     """Gathers the answers of one stage, event by event.

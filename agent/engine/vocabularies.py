@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import Processflow
@@ -33,6 +33,28 @@ class Pins:
     lookups: Mapping[str, str]
 
 
+class Pinned(Protocol):
+    """What has pins: a deployment, or `Pins` by themselves."""
+
+    @property
+    def functions(self) -> Mapping[str, int]:
+        """The versions of library functions."""
+        ...
+
+    @property
+    def lookups(self) -> Mapping[str, str]:
+        """The table behind each lookup."""
+        ...
+
+
+def pins(flow: Processflow, lookups: Mapping[str, str], known: Known) -> Pins:
+    """What a deployment of this processflow keeps, with what is known at that time."""
+    definitions = known.functions
+    wanted = frozenset().union(*map(named, flow_expressions(flow)))
+    used = in_order(wanted, lambda name: definitions[name].names if name in definitions else None)
+    return Pins({name: definitions[name].version for name in used}, dict(lookups))
+
+
 class Vocabularies:
     """The functions and lookups of this agent, as processflows use them. Thread-safe."""
 
@@ -41,16 +63,12 @@ class Vocabularies:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[Revision, Mapping[str, object]]] = OrderedDict()
 
-    def of(self, deployment: Deployment | Pins) -> Vocabulary:
-        """What the expressions of a deployment may name, or of one that is to be made.
+    def of(self, pins: Pinned) -> Vocabulary:
+        """What expressions may name with these pins: those of a deployment, or of one that is to be made.
 
         Raises:
             ConfigurationError: code `function-missing` or `lookup-not-found`: something was lost since it was deployed.
         """
-        return self.pinned(Pins(deployment.functions, deployment.lookups))
-
-    def pinned(self, pins: Pins) -> Vocabulary:
-        """What expressions may name with these pins. Raises ConfigurationError as `of`."""
         if not pins.functions and not pins.lookups:
             return PLAIN
         functions = {row.name: definition(row) for row in self._functions.pinned(pins.functions)}
@@ -93,14 +111,6 @@ class Vocabularies:
             kept = before.lookups.get(name, "") if before is not None and written.get(name) == table else ""
             chosen[name] = asked.get(name) or (kept if kept in tables else table)
         return chosen
-
-    def pins(self, flow: Processflow, lookups: Mapping[str, str]) -> Pins:
-        """What a deployment of this processflow keeps."""
-        definitions = self.known().functions
-        wanted = frozenset().union(*map(named, flow_expressions(flow)))
-        current = self._functions.current()
-        used = in_order(wanted, lambda name: definitions[name].names if name in definitions else None)
-        return Pins({name: current[name].version for name in used}, dict(lookups))
 
     def clear(self, *, dry_run: bool) -> tuple[int, int]:
         """Forget the tables in memory; returns how many, and about how many bytes their values have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from agent.sandbox.catalogue import product_id_of
 from agent.sandbox.queries import Query
@@ -82,16 +83,28 @@ def _same(query: Query) -> list[Check]:
     for name in _SAME_TEXT:
         text = query.text(name)
         if text is not None:
-            checks.append(lambda record, name=name, text=text: str(record[name]).lower() == text.lower())  # type: ignore[misc]
+            checks.append(partial(_has_text, name, text))
     for name in _SAME_NUMBER:
         number = query.number(name)
         if number is not None:
-            checks.append(lambda record, name=name, number=number: float(str(record[name])) == float(number))  # type: ignore[misc]
+            checks.append(partial(_has_number, name, float(number)))
     for name in _SAME_SWITCH:
         switch = query.boolean(name)
         if switch is not None:
-            checks.append(lambda record, name=name, switch=switch: record[name] is switch)  # type: ignore[misc]
+            checks.append(partial(_has_switch, name, switch))
     return checks
+
+
+def _has_text(name: str, text: str, record: dict[str, object]) -> bool:
+    return str(record[name]).lower() == text.lower()
+
+
+def _has_number(name: str, number: float, record: dict[str, object]) -> bool:
+    return float(str(record[name])) == number
+
+
+def _has_switch(name: str, switch: bool, record: dict[str, object]) -> bool:
+    return record[name] is switch
 
 
 def _levels(query: Query) -> list[Check]:

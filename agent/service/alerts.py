@@ -16,6 +16,7 @@ from agent.api.live_models import EventKind
 from agent.domain.errors import NotFoundError
 from agent.domain.run import RunState
 from agent.service.events import Hub
+from agent.service.looking import Looker
 from agent.service.trips import Trips
 from agent.store.alerts import AlertStore, Noted
 from agent.store.deployments import DeploymentStore
@@ -88,23 +89,25 @@ class AlertDesk:
         self._retries, self._runs, self._sync_info, self._hub, self._clock = retries, runs, sync_info, hub, clock
         self._looking = threading.Lock()
         self._told: Alerts | None = None
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._look_until_stopped, name="alerts", daemon=True)
+        self._looker = Looker(
+            self._look, name="alerts", again_seconds=_LOOK_SECONDS, rest_seconds=_LEAST_SECONDS,
+            fails=lambda error: _logger.warning(
+                "What needs a person cannot be found out now; trying again.", exc_info=error
+            ),
+            heals=lambda: _logger.info("What needs a person can be found out again."), stop_seconds=_STOP_SECONDS,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looker.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_SECONDS)
+        self._looker.stop()
 
     def wake(self) -> None:
         """Something may have changed. Callable from any thread."""
-        self._wake.set()
+        self._looker.wake()
 
     def all(self) -> Alerts:
         """Everything that needs a person now; whoever listens hears of what is new."""
@@ -145,7 +148,7 @@ class AlertDesk:
             if count := failed.get(flow, 0):
                 yield _Cause(
                     AlertCode.RECORDS_FAILED, flow, f"{count:,} record{'' if count == 1 else 's'} of {flow} failed.",
-                    "Sync Info says of each why, and what to do; “opagent record groups” counts equal ones together.",
+                    "Sync Info says of each why, and what to do.",
                     f"sync-info:{flow}", flow, measure=str(count),
                 )  # fmt: skip
 
@@ -179,20 +182,9 @@ class AlertDesk:
                 f"app-configuration:{trip.configuration}", since=trip.since, measure=trip.since.isoformat(),
             )  # fmt: skip
 
-    def _look_until_stopped(self) -> None:
-        failing = False
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                self.all()
-            except Exception as error:
-                if not failing:
-                    _logger.warning("What needs a person cannot be found out now; trying again.", exc_info=error)
-                failing = True
-            else:
-                failing = False
-            self._stopping.wait(_LEAST_SECONDS)
-            self._wake.wait(_LOOK_SECONDS)
+    def _look(self) -> float:
+        self.all()
+        return _LOOK_SECONDS
 
 
 def _alert(cause: _Cause, noted: Noted) -> Alert:

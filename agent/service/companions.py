@@ -1,44 +1,103 @@
-"""The functions and lookup tables that samples bring along: added when a sample is deployed, unless they are there."""
+"""The functions and lookup tables that samples bring along: written with the version of the sample that needs them."""
 
 from __future__ import annotations
 
-from agent.domain.lookup import lookup_row
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from agent.api.function_models import FunctionDraft
+from agent.api.lookup_models import LookupContent
+from agent.domain.lookup import LookupRow
 from agent.engine.check_names import Known
-from agent.engine.vocabulary import Definition
-from agent.service.functions import FunctionLibrary
-from agent.service.lookups import LookupTables
+from agent.engine.vocabularies import Pins, Vocabularies
+from agent.engine.vocabulary import Definition, Lookup, Vocabulary
+from agent.service.functions import FunctionLibrary, new_version
+from agent.service.lookups import checked_row
 from agent.service.samples import sample_parts
+from agent.store.deployments import Together
+from agent.store.functions import adding_first
+from agent.store.lookups import creating
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a document brings along that is not here yet. What somebody made under the same name stays as it is."""
+
+    functions: Mapping[str, FunctionDraft] = field(default_factory=dict)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    """The functions with the versions that they are going to have."""
+    lookups: Mapping[str, LookupContent] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[LookupRow]] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each, for the deployment log."""
+        return [
+            *(f"The sample brings the function ${name} along" for name in self.functions),
+            *(f"The sample brings the lookup table {name} along: {len(rows)} rows" for name, rows in self.rows.items()),
+        ]
+
+    def beside(self, known: Known) -> Known:
+        """What there is once the document is deployed."""
+        return Known({**known.functions, **self.definitions}, {*known.tables, *self.lookups})
+
+    def vocabulary(self, pins: Pins, vocabularies: Vocabularies) -> Vocabulary:
+        """What expressions may name with these pins. Raises ConfigurationError, as `Vocabularies.of`."""
+        functions = {
+            name: self.definitions[name] for name, version in pins.functions.items()
+            if name in self.definitions and self.definitions[name].version == version
+        }  # fmt: skip
+        lookups = {
+            name: Lookup(table, {row.source: row.value for row in self.rows[table]})
+            for name, table in pins.lookups.items() if table in self.rows
+        }  # fmt: skip
+        found = vocabularies.of(
+            Pins(
+                {name: version for name, version in pins.functions.items() if name not in functions},
+                {name: table for name, table in pins.lookups.items() if name not in lookups},
+            )
+        )
+        return replace(found, functions={**found.functions, **functions}, lookups={**found.lookups, **lookups})
+
+    def writing(self, *, by: str, at: datetime) -> list[Together]:
+        """Writes all of it together with a version."""
+        return [
+            *(
+                adding_first(new_version(draft, by=by, at=at), version=self.definitions[name].version)
+                for name, draft in self.functions.items()
+            ),
+            *(creating(name, one.description, self.rows[name], by=by, at=at) for name, one in self.lookups.items()),
+        ]  # fmt: skip
 
 
 class Companions:
-    """Adds what samples bring along. What somebody made under the same name stays as it is."""
+    """Finds what documents bring along."""
 
-    def __init__(self, functions: FunctionLibrary, lookups: LookupTables) -> None:
-        self._functions, self._lookups = functions, lookups
+    def __init__(self, functions: FunctionLibrary) -> None:
+        self._functions = functions
 
-    def beside(self, document: str, known: Known) -> Known:
-        """What there would be if the document were deployed."""
+    def coming(self, document: str, known: Known) -> Brought:
+        """What the document brings along."""
         parts = sample_parts(document)
-        brought = {one.name: Definition(one.name, tuple(one.parameters), one.body) for one in parts.functions}
-        return Known({**brought, **known.functions}, {*known.tables, *(one.name for one in parts.lookups)})
+        drafts = {one.name: one for one in parts.functions if one.name not in known.functions}
+        lookups = {one.name: one for one in parts.lookups if one.name not in known.tables}
+        if not drafts and not lookups:
+            return Brought()
+        definitions = {
+            name: Definition(name, tuple(one.parameters), one.body, self._functions.next_version(name))
+            for name, one in drafts.items()
+        }
+        rows = {
+            name: list({row.source: row for row in map(checked_row, one.rows)}.values())
+            for name, one in lookups.items()
+        }  # fmt: skip
+        return Brought(drafts, definitions, lookups, rows)
 
-    def tables(self, document: str) -> dict[str, dict[str, object]]:
-        """The lookup tables that the document brings along, with their values by source value."""
-        found: dict[str, dict[str, object]] = {}
-        for one in sample_parts(document).lookups:
-            rows = (lookup_row(row.source, row.destination, row.type.value, row.description) for row in one.rows)
-            found[one.name] = {row.source: row.value for row in rows}
-        return found
+    def require(self, brought: Brought) -> None:
+        """Refuse functions that do not do among those that are here as their examples say.
 
-    def bring(self, document: str, *, by: str) -> list[str]:
-        """Add what the document brings along; returns a line for each."""
-        parts = sample_parts(document)
-        lines = [
-            f"The sample brings the function ${one.name} along" for one in parts.functions
-            if self._functions.add(one, by=by)
-        ]  # fmt: skip
-        lines += [
-            f"The sample brings the lookup table {one.name} along: {len(one.rows)} rows" for one in parts.lookups
-            if self._lookups.add(one, by=by)
-        ]  # fmt: skip
-        return lines
+        Raises:
+            ConfigurationError: code `function-invalid` or `example-failed`.
+        """
+        self._functions.require_together(list(brought.functions.values()))

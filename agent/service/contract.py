@@ -73,7 +73,6 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(Exception, _unexpected)
     describe(application)
-    application.state.names = names(application.openapi())
     return application
 
 
@@ -90,7 +89,7 @@ def _invalid_request(request: Request, error: Exception) -> Response:
     """Names the place, never what was sent, not even the name of a field: it may be a secret in the wrong place."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    known: frozenset[str] = request.app.state.names
+    known = names(request.app.openapi())
     steps = [] if first["type"] == "json_invalid" else [str(step) for step in first["loc"][1:]]
     place = ".".join(step if step in known or step.isdecimal() else "…" for step in steps) or str(first["loc"][0])
     return _response(

@@ -23,10 +23,10 @@ from agent.engine.check import check
 from agent.engine.document import Document, parse
 from agent.engine.loading import load
 from agent.engine.tree import Leaf
-from agent.engine.vocabularies import Pins, Vocabularies
+from agent.engine.vocabularies import Pins, Vocabularies, pins
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, Chosen
-from agent.service.companions import Companions
+from agent.service.companions import Brought, Companions
 from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.document_problems import invalid
 from agent.service.environment import Environment
@@ -65,6 +65,7 @@ class _Looked:
     after: int
     chosen: Chosen
     pins: Pins
+    brought: Brought
     schedule: Prepared | None
     retry: PreparedRetry | None
 
@@ -201,13 +202,15 @@ class Deploying:
         chosen = self._choice.choose(flow.name, flow.credentials, request.bindings, bind_later=request.bind_later)
         for line in chosen.lines:
             lines.add(line)
-        for line in self._companions.bring(request.document, by=attempt.by):
+        there = self._vocabularies.known()
+        brought = self._companions.coming(request.document, there)
+        self._companions.require(brought)
+        known = brought.beside(there)
+        for line in brought.lines:
             lines.add(line)
         before = next((one for one in self._deployments.active() if one.flow == flow.name), None)
         tables = self._vocabularies.chosen(flow, request.lookups, before)
-        problems = check(
-            document, self._connectors, dict(chosen.bound), known=self._vocabularies.known(), lookups=tables
-        )
+        problems = check(document, self._connectors, dict(chosen.bound), known=known, lookups=tables)
         if chosen.waits_for:
             problems = [problem for problem in problems if problem.code != _UNBOUND]
         if problems:
@@ -216,22 +219,22 @@ class Deploying:
         lines.add(f"The document is right: {len(describing.nodes(flow))} nodes")
         for token, row in chosen.bound.items():
             lines.add(f"{token} is bound to “{row.name}” ({answers.state(row).value})")
-        pins = self._vocabularies.pins(flow, tables)
+        kept = pins(flow, tables, known)
         if attempt.like is not None:
-            pins = Pins({**pins.functions, **attempt.like.functions}, pins.lookups)
-        for name, table in pins.lookups.items():
+            kept = Pins({**kept.functions, **attempt.like.functions}, kept.lookups)
+        for name, table in kept.lookups.items():
             lines.add(f"The lookup {name} is bound to the table {table}")
-        for name, version in pins.functions.items():
+        for name, version in kept.functions.items():
             lines.add(f"The function ${name} is used in version {version}")
         schedule = None
         if request.schedule is not None:
             schedule = self._schedules.prepare(
-                flow.name, request.schedule, by=attempt.by, by_events=bool(flow.event_sources)
+                flow.name, request.schedule, by=attempt.by, by_events=flow.starts_by_events
             )
         retry = None
         if request.retry is not None:
             retry = self._retrying.prepare(flow.name, flow, request.retry, by=attempt.by)
-        return _Looked(flow, after, chosen, pins, schedule, retry)
+        return _Looked(flow, after, chosen, kept, brought, schedule, retry)
 
     async def _run_tests(self, looked: _Looked, attempt: _Attempt) -> list[str]:
         """Refuse what does not do as its own tests say; returns the remark where they are not to be run."""
@@ -241,7 +244,7 @@ class Deploying:
         if attempt.request.without_tests:
             lines.add("The tests of the document are not run, as asked")
             return [f"This version was deployed without running its {count} {'tests' if count > 1 else 'test'}."]
-        vocabulary = await asyncio.to_thread(self._vocabularies.of, looked.pins)
+        vocabulary = await asyncio.to_thread(looked.brought.vocabulary, looked.pins, self._vocabularies)
         report = await self._testing.run(looked.flow, vocabulary)
         for result in report.results:
             lines.add(f"Test “{result.name}”: {'passed' if result.passed else 'failed'}")
@@ -264,7 +267,7 @@ class Deploying:
 
     def _write(self, attempt: _Attempt, looked: _Looked, remarks: Sequence[str], lines: Sequence[str]) -> Deployment:
         at, flow, schedule, request = self._clock(), looked.flow.name, looked.schedule, attempt.request
-        together = [noting_deployed(attempt.entry, at=at, lines=lines)]
+        together = [noting_deployed(attempt.entry, at=at, lines=lines), *looked.brought.writing(by=attempt.by, at=at)]
         if schedule is not None and schedule.row is not None:
             together.append(putting(schedule.row))
         elif schedule is not None and schedule.plan is None:

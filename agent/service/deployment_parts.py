@@ -6,6 +6,7 @@ from agent.service.basics import Basics
 from agent.service.configuration_parts import ConfigurationParts
 from agent.service.deploying import Deploying
 from agent.service.engine_parts import EngineParts
+from agent.service.flow_histories import FlowHistories
 from agent.service.flow_testing import FlowTesting
 from agent.service.flows import Flows
 from agent.service.library_parts import LibraryParts
@@ -51,7 +52,11 @@ class DeploymentParts:
         )  # fmt: skip
         self.versions = Versions(
             deployments=deployments, configurations=stores.configurations, log=self.log,
-            history=FlowHistory(basics.database), deploying=self.deploying, clock=clock,
+            deploying=self.deploying,
+        )  # fmt: skip
+        self.histories = FlowHistories(
+            deployments=deployments, log=self.log, history=FlowHistory(basics.database), secrets=basics.secrets,
+            diagnosis=basics.diagnosis, journal=basics.journal, clock=clock,
         )  # fmt: skip
         documents = LibraryStore(basics.database)
         self.packages = Packages(

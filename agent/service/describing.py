@@ -32,7 +32,7 @@ def nodes(flow: Processflow) -> list[flow_models.Node]:
 
 
 def _nodes(flow: Processflow) -> Iterator[flow_models.Node]:
-    waits = "When events arrive" if flow.start.event is not None else "When it is executed"
+    waits = "When events arrive" if flow.starts_by_events else "When it is executed"
     yield _node(flow.start.id, "start", "Start", flow.start.description, waits)
     for stage in flow.stages:
         yield from _stage(stage)

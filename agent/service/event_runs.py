@@ -7,7 +7,6 @@ works is taken by it, or by the one that follows at once. A run that fails is tr
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,8 +15,9 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConflictError
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState
-from agent.engine.event_source import event_number
+from agent.engine.event_succession import EventSuccession
 from agent.engine.verdict import conclusion
+from agent.service.looking import Looker
 from agent.service.runs import Runs
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes, InboxRow
@@ -26,7 +26,6 @@ from agent.store.ledger import Ledger
 from agent.store.runs import RunRow, RunStore
 
 LOOK_SECONDS: Final = 15.0
-_STOP_SECONDS: Final = 60.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 30.0, 900.0
 _CLEAN_SECONDS: Final = 600.0
 _MEGABYTE: Final = 1_000_000
@@ -71,35 +70,36 @@ class EventRuns:
         clock: Callable[[], datetime],
     ) -> None:
         self._inboxes, self._events, self._deployments, self._parse = inboxes, events, deployments, parse
-        self._ledger, self._rows, self._runs, self._state = ledger, rows, runs, state
+        self._rows, self._runs, self._state = rows, runs, state
+        self._succession = EventSuccession(events, ledger, rows, deployments, parse)
         self._hindrances, self._days, self._megabytes, self._clock = hindrances, days, megabytes, clock
-        self._wake, self._stopping = threading.Event(), False
-        self._thread = threading.Thread(target=self._look_until_stopped, name="event-runs", daemon=True)
+        self._looker = Looker(
+            self.look, name="event-runs", again_seconds=LOOK_SECONDS,
+            fails=lambda error: _logger.warning("Events cannot be looked after now; trying again.", exc_info=error),
+            heals=lambda: _logger.info("Events can be looked after again."),
+        )  # fmt: skip
         self._vain: dict[str, tuple[str, int]] = {}
         self._clean_at: datetime | None = None
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looker.start()
 
     def stop(self) -> None:
         """Look no more; returns when the last look is over."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_SECONDS)
+        self._looker.stop()
 
     def wake(self) -> None:
         """Look at once. Callable from any thread."""
-        self._wake.set()
+        self._looker.wake()
 
     def clean(self) -> None:
         """Remove processed events at once, as there is no room. Callable from any thread."""
         self._clean_at = None
-        self._wake.set()
+        self._looker.wake()
 
-    def look(self) -> None:
-        """Look at every inbox, and start what is to be started.
+    def look(self) -> float:
+        """Look at every inbox, and start what is to be started. Returns in how many seconds to look again.
 
         Raises:
             AgentError: something could not be done; nothing is lost by it.
@@ -107,7 +107,7 @@ class EventRuns:
         self._clean_up()
         inboxes = [inbox for inbox in self._inboxes.all() if inbox.waiting]
         if not inboxes or self._state() is not EnvironmentState.RUNNING:
-            return
+            return LOOK_SECONDS
         busy = {run.flow for run in self._rows.active()}
         hindered = self._hindrances()
         deployed = {deployment.flow: deployment for deployment in self._deployments.active()}
@@ -126,17 +126,16 @@ class EventRuns:
                 trouble = error
         if trouble is not None:
             raise trouble
+        return LOOK_SECONDS
 
     def _waits(self, inbox: InboxRow, deployment: Deployment) -> bool:
         """Whether records wait for any source. What every source has processed is noted on the way."""
         sources = self._parse(deployment).event_sources
         if not sources:
             return False
-        streams = [self._ledger.stream(flow=inbox.flow, node=source.id) for source in sources]
-        reached = [event_number(self._ledger.bookmark(stream)) for stream in streams]
-        done = min(inbox.processed if number is None else number for number in reached)
+        done = min(self._succession.reached(inbox.flow, sources))
         if done > inbox.processed:
-            self._inboxes.note_processed(inbox.flow, done)
+            self._events.note_processed(inbox.flow, done)
         return inbox.processed + inbox.waiting > done
 
     def _pauses(self, flow: str) -> bool:
@@ -160,22 +159,6 @@ class EventRuns:
         self._events.remove_processed(
             before=now - timedelta(days=self._days()), most_bytes=int(self._megabytes() * _MEGABYTE * _KEPT_SHARE)
         )
-
-    def _look_until_stopped(self) -> None:
-        failing = False
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                self.look()
-            except Exception as error:
-                if not failing:
-                    _logger.warning("Events cannot be looked after now; trying again.", exc_info=error)
-                failing = True
-            else:
-                if failing:
-                    _logger.info("Events can be looked after again.")
-                failing = False
-            self._wake.wait(LOOK_SECONDS)
 
 
 def _concluded(run: RunRow) -> bool:

@@ -15,7 +15,7 @@ from agent.engine.document import parse
 from agent.engine.flow_tests import run_flow_tests
 from agent.engine.loading import load
 from agent.engine.vocabularies import Pins, Vocabularies
-from agent.engine.vocabulary import Lookup, Vocabulary
+from agent.engine.vocabulary import Vocabulary
 from agent.service.chosen_bindings import BindingChoice
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
@@ -78,16 +78,13 @@ class FlowTesting:
     def _prepared(self, request: flow_models.DocumentRequest) -> tuple[Processflow, Vocabulary]:
         document, there = request.document, self._vocabularies.known()
         bound = self._choice.named(request.bindings) or None
-        known = self._companions.beside(document, there)
+        brought = self._companions.coming(document, there)
+        known = brought.beside(there)
         problems = check(
             parse(document.encode(), file=request.file), self._connectors, known=known, lookups=request.lookups
         )
         if problems:
             raise invalid(problems, what="The tests were not run.")
         flow = load(document.encode(), file=request.file, apps=self._connectors, bindings=bound)
-        tables = {**flow.lookups, **request.lookups}
-        brought = {name: table for name, table in tables.items() if table not in there.tables}
-        found = self._vocabularies.of(Pins({}, {name: table for name, table in tables.items() if name not in brought}))
-        values = self._companions.tables(document)
-        lookups = {name: Lookup(table, values.get(table, {})) for name, table in brought.items()}
-        return flow, Vocabulary(known.functions, {**found.lookups, **lookups})
+        found = brought.vocabulary(Pins({}, {**flow.lookups, **request.lookups}), self._vocabularies)
+        return flow, Vocabulary(known.functions, found.lookups)

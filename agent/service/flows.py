@@ -11,7 +11,7 @@ from agent.domain.errors import AgentError
 from agent.domain.processflow import Problem
 from agent.engine.check import check
 from agent.engine.document import parse
-from agent.engine.vocabularies import Vocabularies
+from agent.engine.vocabularies import Vocabularies, pins
 from agent.service import answers, describing
 from agent.service.chosen_bindings import BindingChoice, way_out
 from agent.service.companions import Companions
@@ -62,13 +62,14 @@ class Flows:
         """
         document = parse(request.document.encode(), file=request.file)
         bound = self._choice.named(request.bindings) if request.bindings else None
-        flow, known = document.flow, self._companions.beside(request.document, self._vocabularies.known())
+        flow, there = document.flow, self._vocabularies.known()
+        known = self._companions.coming(request.document, there).beside(there)
         problems = check(document, self._connectors, bound, known=known, lookups=request.lookups)
         return flow_models.CheckResult(
             ok=not problems, name=flow.name if flow else "", title=flow.title if flow else "",
             tokens=dict(flow.credentials) if flow else {}, problems=[_problem(problem) for problem in problems],
             lookups={**flow.lookups, **request.lookups} if flow else {},
-            notes=self._library.older_uses(self._vocabularies.pins(flow, {}).functions) if flow else [],
+            notes=self._library.older_uses(pins(flow, {}, there).functions) if flow else [],
         )  # fmt: skip
 
     def all(self) -> list[flow_models.Flow]:
@@ -132,18 +133,20 @@ class Flows:
         held_up: str,
     ) -> flow_models.Flow:
         title, description, nodes, apps = deployment.flow, "", list[flow_models.Node](), dict[str, str]()
+        by_events = False
         try:
             compiled = self._compiled.get(deployment)
         except AgentError as error:
             description = str(error)
         else:
             title, description, apps = compiled.title, compiled.description, dict(compiled.credentials)
-            nodes = describing.nodes(compiled)
+            nodes, by_events = describing.nodes(compiled), compiled.start.event is not None
         return flow_models.Flow(
             name=deployment.flow, title=title, description=description, version=deployment.version,
             deployed_at=deployment.deployed_at, deployed_by=deployment.deployed_by,
             bindings=[self._binding(token, bound, apps) for token, bound in deployment.bindings.items()], nodes=nodes,
             waits_for=dict(deployment.waits_for), note=deployment.note,
+            by_events=by_events,
             active_run=answers.run(active) if active is not None else None,
             last_run=answers.run(last) if last is not None else None, failed_records=failed,
             next_run_at=brief.next_at, schedule=brief.text,

@@ -15,7 +15,7 @@ from agent.engine.function_tests import Example, callers, faults, tried
 from agent.engine.vocabularies import definition
 from agent.engine.vocabulary import Definition
 from agent.store.deployments import DeploymentStore
-from agent.store.functions import FunctionRow, FunctionStore
+from agent.store.functions import FunctionRow, FunctionStore, NewFunction
 
 
 class FunctionLibrary:
@@ -77,14 +77,11 @@ class FunctionLibrary:
             raise _invalid(f"The function is called “{draft.name}” here and “{name}” in the address.")
         with self._saving:
             before = self._store.current().get(name)
-            examples = [{"arguments": one.arguments, "result": one.result} for one in _examples(draft)]
-            if before is not None and _same(before, draft, examples):
+            new = new_version(draft, by=by, at=self._clock())
+            if before is not None and _same(before, new):
                 return models.FunctionSaved(function=self.get(name), changed=False, message=f"${name} is as it was.")
             self._require(self.test(draft), name)
-            row = self._store.add(
-                name=name, parameters=draft.parameters, body=draft.body, description=draft.description,
-                examples=examples, saved_at=self._clock(), saved_by=by,
-            )  # fmt: skip
+            row = self._store.add(new)
         older = [use for use in self._uses({name: row}).get(name, ()) if not use.newest]
         message = f"${name} is saved as version {row.version}."
         if older:
@@ -92,13 +89,9 @@ class FunctionLibrary:
             message += f" Deployed with an older version: {flows}. Deploy them again to use the new one."
         return models.FunctionSaved(function=self.get(name), changed=True, message=message)
 
-    def add(self, draft: models.FunctionDraft, *, by: str) -> bool:
-        """Save a function; one of that name that is there stays as it is. Returns whether it was saved.
-
-        Raises:
-            ConfigurationError: code `function-invalid` or `example-failed`.
-        """
-        return draft.name not in self._store.current() and self.save(draft.name, draft, by=by).changed
+    def next_version(self, name: str) -> int:
+        """The number that the next version of a function is going to have."""
+        return max((row.version for row in self._store.versions(name)), default=0) + 1
 
     def content(self, name: str) -> models.FunctionDraft:
         """The newest version of a function in plain values. Raises NotFoundError."""
@@ -203,6 +196,12 @@ def _brief(
     }  # fmt: skip
 
 
+def new_version(draft: models.FunctionDraft, *, by: str, at: datetime) -> NewFunction:
+    """A draft as it is saved. Raises ConfigurationError where an example holds a value that JSON does not have."""
+    examples = [{"arguments": one.arguments, "result": one.result} for one in _examples(draft)]
+    return NewFunction(draft.name, draft.parameters, draft.body, draft.description, examples, saved_at=at, saved_by=by)
+
+
 def _examples(draft: models.FunctionDraft) -> list[Example]:
     """The examples in values that JSON really has. Raises ConfigurationError for others."""
     try:
@@ -213,9 +212,9 @@ def _examples(draft: models.FunctionDraft) -> list[Example]:
         raise _invalid("An example holds a value that is too large or cannot be written as JSON.") from error
 
 
-def _same(row: FunctionRow, draft: models.FunctionDraft, examples: list[dict[str, Any]]) -> bool:
+def _same(row: FunctionRow, new: NewFunction) -> bool:
     written = (list(row.parameters), row.body, row.description, list(row.examples))
-    return written == (draft.parameters, draft.body, draft.description, examples)
+    return written == (list(new.parameters), new.body, new.description, list(new.examples))
 
 
 def _results(

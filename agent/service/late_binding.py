@@ -41,7 +41,7 @@ class LateBinding:
         self._deployments, self._configurations = deployments, configurations
         self._journal, self._hub, self._clock = journal, hub, clock
         self._faults, self._changed = faults, changed
-        self._told: set[tuple[str, int]] = set()
+        self._told: dict[str, str] = {}
         self._looking, self._lock = threading.Lock(), threading.Lock()
         self._left_alone: set[str] = set()
 
@@ -58,26 +58,38 @@ class LateBinding:
             self._left_alone.discard(flow)
 
     def look(self) -> None:
-        """Bind what can be bound now. What cannot be written is left for the next look; nothing is raised for it."""
+        """Bind what can be bound now.
+
+        What cannot be bound is left for the next look and hinders no other one; nothing is raised for it.
+        """
         with self._looking:
-            flow = ""
             try:
-                for flow in self._deployments.waiting():
-                    with self._lock:
-                        left_alone = flow in self._left_alone
-                    if not left_alone:
-                        self._look_at(self._deployments.get(flow))
+                waiting = self._deployments.waiting()
             except AgentError as error:
-                self._journal.write("warning", f"It could not be bound. {error}", flow=flow)
+                self._tell("", f"What waits for App Configurations could not be looked at. {error}")
+                return
+            for flow in waiting:
+                with self._lock:
+                    left_alone = flow in self._left_alone
+                if left_alone:
+                    continue
+                try:
+                    self._look_at(self._deployments.get(flow))
+                except AgentError as error:
+                    self._tell(flow, f"It could not be bound. {error}")
+
+    def _tell(self, flow: str, message: str) -> None:
+        """Warn of a processflow once, until there is something else to warn of."""
+        if self._told.get(flow) != message:
+            self._told[flow] = message
+            self._journal.write("warning", message, flow=flow)
 
     def _look_at(self, waiting: Deployment) -> None:
         found = self._found(waiting.waits_for)
         if not found:
             return
         if fault := self._faults(waiting, found):
-            if (waiting.flow, waiting.version) not in self._told:
-                self._told.add((waiting.flow, waiting.version))
-                self._journal.write("warning", f"It could not be bound. {fault}", flow=waiting.flow)
+            self._tell(waiting.flow, f"It could not be bound. {fault}")
             return
         said = ", ".join(f"{token} to “{row.name}”" for token, row in found.items())
         bound = self._deployments.add(
@@ -89,6 +101,7 @@ class LateBinding:
             schedule=waiting.schedule, remarks=waiting.remarks, after=waiting.version, only_deployed=True,
             functions=waiting.functions, lookups=waiting.lookups,
         )  # fmt: skip
+        self._told.pop(bound.flow, None)
         self._journal.write("info", f"Version {bound.version}: bound {said}, as it is validated now.", flow=bound.flow)
         self._hub.publish(live_models.EventKind.FLOW, {"name": bound.flow})
         self._changed()

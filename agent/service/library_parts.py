@@ -19,7 +19,7 @@ class LibraryParts:
         stores, clock = basics.stores, basics.clock
         self.functions = FunctionLibrary(store=stores.functions, deployments=stores.deployments, clock=clock)
         self.lookups = LookupTables(store=stores.lookups, deployments=stores.deployments, clock=clock)
-        self.companions = Companions(self.functions, self.lookups)
+        self.companions = Companions(self.functions)
         self.variables = Variables(
             store=stores.variables, deployments=stores.deployments, compiled=engine.compiled, journal=basics.journal,
             clock=clock,

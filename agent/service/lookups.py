@@ -107,20 +107,6 @@ class LookupTables:
         rows = [_shown(row) for row in self._store.rows(name)]
         return models.LookupContent(name=name, description=table.description, rows=rows)
 
-    def add(self, content: models.LookupContent, *, by: str) -> bool:
-        """Make a table with its rows; one of that name that is there stays as it is. Returns whether it was made.
-
-        Raises:
-            ConfigurationError: code `lookup-row-invalid` or `lookup-too-large`.
-        """
-        rows = {row.source: row for row in map(checked_row, content.rows)}
-        with self._changing:
-            if self._store.find(content.name) is not None:
-                return False
-            self._store.create(content.name, content.description, by=by, at=self._clock())
-            self._store.change(content.name, LookupChange(put=list(rows.values())), by=by, at=self._clock())
-        return True
-
     def remove(self, name: str) -> None:
         """Remove a table.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,14 +14,19 @@ OPEN_OPERATION = "health"
 
 
 def describe(application: FastAPI) -> None:
-    """Let the application describe itself our way."""
+    """Let the application describe itself our way, once it is asked: that takes a third of a second.
+
+    Requests ask from several threads.
+    """
     made = application.openapi
     finished: list[dict[str, Any]] = []
+    making = Lock()
 
     def openapi() -> dict[str, Any]:
-        if not finished:
-            finished.append(_finish(made()))
-        return finished[0]
+        with making:
+            if not finished:
+                finished.append(_finish(made()))
+            return finished[0]
 
     application.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change it
 

@@ -91,6 +91,8 @@ class Operators:
         self._delays.succeeded(name)
         if operator.failures:
             self._store.note_success(operator.name)
+        if (after := self._passwords.renewed(operator.password_hash, password)) is not None:
+            self._store.renew_hash(operator.name, before=operator.password_hash, after=after)
         return self._session(operator.name)
 
     def _refuse_haste(self, name: str, operator: Operator | None) -> None:

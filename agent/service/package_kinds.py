@@ -17,8 +17,8 @@ from agent.api.package_models import ItemKind
 from agent.domain.errors import ConfigurationError
 from agent.engine.document import parse
 from agent.engine.tree import Branch, Leaf
-from agent.engine.vocabularies import Vocabularies
-from agent.service.functions import FunctionLibrary
+from agent.engine.vocabularies import Vocabularies, pins
+from agent.service.functions import FunctionLibrary, new_version
 from agent.service.lookups import LookupTables, checked_row
 from agent.store.deployments import DeploymentStore
 from agent.store.functions import adding
@@ -96,7 +96,7 @@ class FlowKind:
         flow = parse(content, file="").flow
         if flow is None:
             return []
-        functions = self._vocabularies.pins(flow, {}).functions
+        functions = pins(flow, {}, self._vocabularies.known()).functions
         return [
             *((ItemKind.LOOKUP, table) for table in flow.lookups.values()),
             *((ItemKind.FUNCTION, name) for name in functions),
@@ -230,12 +230,7 @@ class FunctionKind:
 
     def writing(self, name: str, content: bytes, *, origin: str, by: str, at: datetime) -> Writing:
         """Makes a new version."""
-        draft = self._read(name, content)
-        examples = [{"arguments": one.arguments, "result": one.result} for one in draft.examples]
-        return adding(
-            name=name, parameters=draft.parameters, body=draft.body, description=draft.description, examples=examples,
-            saved_at=at, saved_by=by,
-        )  # fmt: skip
+        return adding(new_version(self._read(name, content), by=by, at=at))
 
     def _read(self, name: str, content: bytes) -> FunctionDraft:
         draft = _model(FunctionDraft, f"The function {name}", content)

@@ -18,7 +18,7 @@ from agent.engine.document import parse
 from agent.engine.loading import load
 from agent.engine.previewing import Previewed
 from agent.engine.vocabularies import Pins, Vocabularies
-from agent.engine.vocabulary import Lookup, Vocabulary
+from agent.engine.vocabulary import Vocabulary
 from agent.service.asked_plans import replay, runtime_filter
 from agent.service.companions import Companions
 from agent.service.compiled import CompiledFlows
@@ -87,14 +87,12 @@ def _of_document(request: DocumentRequest, parts: PreviewParts) -> Previewed:
     before = next((one for one in parts.deployments.active() if one.flow == document.flow.name), None)
     tables = parts.vocabularies.chosen(document.flow, request.lookups, before)
     there = parts.vocabularies.known()
-    known = parts.companions.beside(request.document, there)
+    brought = parts.companions.coming(request.document, there)
+    known = brought.beside(there)
     if problems := check(document, parts.connectors, bound, known=known, lookups=tables):
         raise _invalid(list(map(str, problems)))
     flow = load(content, file=request.file, apps=parts.connectors, bindings=bound)
-    kept = {name: table for name, table in tables.items() if table in there.tables}
-    brought = parts.companions.tables(request.document)
-    lookups = {name: Lookup(table, brought[table]) for name, table in tables.items() if name not in kept}
-    lookups |= parts.vocabularies.pinned(Pins({}, kept)).lookups
+    lookups = brought.vocabulary(Pins({}, tables), parts.vocabularies).lookups
     bindings = {token: row.id for token, row in bound.items()}
     return Previewed(flow, bindings, None, vocabulary=Vocabulary(known.functions, lookups))
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, cast
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from agent.api.endpoint import HOST, proof
@@ -29,6 +28,7 @@ from agent.service.agent_parts import DRAIN_SECONDS, AgentParts
 from agent.service.connections import GuardedProtocol
 from agent.service.contract import contract
 from agent.service.guard import Guard
+from agent.service.servers import QuietServer
 from agent.store.file_lock import locked
 from agent.store.private_files import write_private
 
@@ -131,10 +131,11 @@ async def _listen(
         guard = Guard(
             cast("ASGIApp", application), token=token, hosts=lambda: hosts, operator_of=parts.operators.name_of
         )
-        server = _Server(_config(guard))
+        answers = asyncio.Event()
+        server = QuietServer(guard, protocol=GuardedProtocol, grace_seconds=_GRACE_SECONDS, up=answers.set)
         serving = asyncio.create_task(server.serve([listener]))
         ticking = asyncio.create_task(parts.hub.tick_until_cancelled())
-        up = asyncio.create_task(server.up.wait())
+        up = asyncio.create_task(answers.wait())
         try:
             await asyncio.wait({serving, up}, return_when=asyncio.FIRST_COMPLETED)
             if up.done() and not wish.done():
@@ -161,38 +162,6 @@ async def _listen(
                 remedy="Start it again; if it happens again, send the log to your support.",
                 detail=type(serving.exception()).__name__,
             )
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us, and says when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
-def _config(application: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=GuardedProtocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
 
 
 @contextlib.contextmanager

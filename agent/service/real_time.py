@@ -7,20 +7,19 @@ events.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from agent.engine.journal import Level
 from agent.service.connections import GuardedProtocol
+from agent.service.servers import QuietServer
 from agent.store.settings import Settings
 
 _GRACE_SECONDS: Final = 3
@@ -51,7 +50,7 @@ class RealTime:
     def __init__(self, settings: Settings, *, door: Callable[[], ASGIApp], tell: Callable[[Level, str], None]) -> None:
         self._settings, self._door, self._tell = settings, door, tell
         self._lock = threading.Lock()
-        self._server: _Server | None = None
+        self._server: QuietServer | None = None
         self._thread: threading.Thread | None = None
         self._trouble = ""
 
@@ -96,10 +95,14 @@ class RealTime:
             self._end()
 
     def _begin(self, listener: socket.socket) -> None:
-        self._server = server = _Server(_config(self._door()))
-        self._thread = threading.Thread(target=_serve, args=(server, listener), name="real-time", daemon=True)
+        up = threading.Event()
+        self._server = server = QuietServer(
+            self._door(), protocol=EventProtocol, grace_seconds=_GRACE_SECONDS, up=up.set,
+            most_connections=_MOST_CONNECTIONS, keep_alive_seconds=_KEEP_ALIVE_SECONDS,
+        )  # fmt: skip
+        self._thread = threading.Thread(target=_serve, args=(server, listener, up), name="real-time", daemon=True)
         self._thread.start()
-        server.up.wait(_STOP_SECONDS)
+        up.wait(_STOP_SECONDS)
 
     def _end(self) -> None:
         server, thread, self._server, self._thread = self._server, self._thread, None, None
@@ -114,46 +117,12 @@ class EventProtocol(GuardedProtocol):
     _silent: ClassVar[OrderedDict[GuardedProtocol, None]] = OrderedDict()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to the service, and says when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = threading.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
-def _serve(server: _Server, listener: socket.socket) -> None:
+def _serve(server: QuietServer, listener: socket.socket, up: threading.Event) -> None:
     try:
         asyncio.run(server.serve([listener]))
     finally:
-        server.up.set()
+        up.set()
         listener.close()
-
-
-def _config(application: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=EventProtocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-    )
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -19,12 +19,12 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from agent.service import answers
+from agent.service.formulas import guarded
 from agent.store.sync_info import SyncRow
 
 _HEADINGS = (
     "Node", "Source id", "Destination id", "State", "Kind", "Message", "What to do", "Tries", "Run", "Time (UTC)",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PIECE_BYTES = 64 * 1024
 _SHEET_ROWS = 1_000_000
 _CELL_CHARACTERS = 32_000
@@ -37,9 +37,9 @@ def csv_pieces(rows: Iterable[SyncRow], tracked: Sequence[str]) -> Iterator[byte
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     text.write("\ufeff")
-    writer.writerow([_harmless(one) for one in (*_HEADINGS, *tracked)])
+    writer.writerow([guarded(one) for one in (*_HEADINGS, *tracked)])
     for row in rows:
-        writer.writerow([_harmless(one) if isinstance(one, str) else one for one in _cells(row, tracked, _iso)])
+        writer.writerow([guarded(one) if isinstance(one, str) else one for one in _cells(row, tracked, _iso)])
         if text.tell() > _PIECE_BYTES:
             yield text.getvalue().encode("utf-8", "replace")
             text.seek(0)
@@ -75,10 +75,6 @@ def _cells(row: SyncRow, tracked: Sequence[str], moment: Callable[[datetime], Ce
         row.node, row.source_id, row.destination_id, row.state.value, row.error_class.value, row.message, row.remedy,
         row.tries, row.run, moment(row.updated_at), *(found.get(header, "") for header in tracked),
     ]  # fmt: skip
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _text(sheet: Any, text: str) -> Any:

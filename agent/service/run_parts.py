@@ -41,7 +41,7 @@ class RunParts:
         deployments, compiled = stores.deployments, engine.compiled
         self.schedules = Schedules(
             store=stores.schedules, deployments=deployments, hub=basics.hub, clock=basics.clock, zone=zone,
-            changed=changed, by_events=lambda flow: compiled.get(deployments.get(flow)).start.event is not None,
+            changed=changed, by_events=lambda flow: compiled.get(deployments.get(flow)).starts_by_events,
         )  # fmt: skip
         self.runs = Runs(
             store=stores.runs, deployments=deployments, schedules=stores.schedules, retries=stores.retries,

@@ -7,7 +7,6 @@ of the clock are noticed. What follows from a look is `engine.schedule_look`'s; 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
@@ -18,6 +17,7 @@ from agent.domain.errors import AgentError, ConfigurationError
 from agent.engine.journal import Level
 from agent.engine.schedule_look import Busy, World, look
 from agent.service.events import Hub
+from agent.service.looking import Looker
 from agent.service.runs import Runs
 from agent.service.schedules import stored_plan
 from agent.store.deployments import DeploymentStore
@@ -26,7 +26,6 @@ from agent.store.schedules import ScheduleRow, ScheduleStore
 
 LOOK_SECONDS = 15.0
 _LEAST_SECONDS = 0.05
-_STOP_SECONDS = 60.0
 _logger = logging.getLogger(__name__)
 
 
@@ -64,24 +63,24 @@ class Scheduler:
         self._store, self._deployments, self._runs, self._rows = store, deployments, runs, rows
         self._state, self._hindrances = state, hindrances
         self._journal, self._hub, self._clock, self._retries = journal, hub, clock, retries
-        self._wake, self._stopping = threading.Event(), False
-        self._thread = threading.Thread(target=self._look_until_stopped, name="scheduler", daemon=True)
+        self._looker = Looker(
+            lambda: min(self.look(), self._retries()), name="scheduler", again_seconds=LOOK_SECONDS,
+            fails=lambda error: _logger.warning("The schedules cannot be looked at now; trying again.", exc_info=error),
+            heals=lambda: _logger.info("The schedules can be looked at again."),
+        )  # fmt: skip
         self._troubled: set[str] = set()
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looker.start()
 
     def stop(self) -> None:
         """Look no more; returns when the last look is over."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_SECONDS)
+        self._looker.stop()
 
     def wake(self) -> None:
         """Look at once: a schedule, the environment or what runs has changed. Callable from any thread."""
-        self._wake.set()
+        self._looker.wake()
 
     def look(self) -> float:
         """Look at every schedule, and do what follows. Returns in how many seconds to look again.
@@ -108,23 +107,6 @@ class Scheduler:
         if trouble is not None:
             raise trouble
         return max(_LEAST_SECONDS, min([LOOK_SECONDS, *(seconds for seconds in ahead if seconds > 0)]))
-
-    def _look_until_stopped(self) -> None:
-        failing = False
-        while not self._stopping:
-            self._wake.clear()
-            seconds = LOOK_SECONDS
-            try:
-                seconds = min(self.look(), self._retries())
-            except Exception as error:
-                if not failing:
-                    _logger.warning("The schedules cannot be looked at now; trying again.", exc_info=error)
-                failing = True
-            else:
-                if failing:
-                    _logger.info("The schedules can be looked at again.")
-                failing = False
-            self._wake.wait(seconds)
 
     def _world(self, flow: str, deployed: set[str], busy: Mapping[str, RunRow], hindrances: Mapping[str, str]) -> World:
         run = busy.get(flow)

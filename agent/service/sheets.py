@@ -16,6 +16,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, TypeAlias
 
 from agent.domain.errors import ConfigurationError
+from agent.service.formulas import guarded, unguarded
 
 Line: TypeAlias = "tuple[int, Sequence[str | BadCell]]"
 """A line number, counted from 1, and the cells."""
@@ -24,9 +25,6 @@ _MOST_PARTS: Final = 1_000
 _MOST_COLUMNS: Final = 50
 # As many as a sheet can have. A line may say that it is any; those before it are made up.
 _MOST_LINES: Final = 1_048_576
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _DELIMITERS: Final = ";,\t"
 
 
@@ -124,16 +122,6 @@ def write_xlsx(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
     written = io.BytesIO()
     book.save(written)
     return written.getvalue()
-
-
-def guarded(cell: str) -> str:
-    """A text that spreadsheet programs take for a text, also where it begins like a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
-
-
-def unguarded(cell: str) -> str:
-    """The text that was guarded."""
-    return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def _decoded(content: bytes) -> str:

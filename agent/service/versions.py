@@ -1,11 +1,10 @@
-"""The versions of processflows: list, show, compare, go back to one; and the whole history, which can be deleted."""
+"""The versions of processflows: list, show, compare, go back to one."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from agent.api import deployment_models as models
@@ -18,7 +17,6 @@ from agent.service.schedules import MANUAL
 from agent.store.configurations import ConfigurationStore
 from agent.store.deployment_log import DeploymentLog
 from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.flow_history import Extent, FlowHistory
 
 
 class Versions:
@@ -30,12 +28,10 @@ class Versions:
         deployments: DeploymentStore,
         configurations: ConfigurationStore,
         log: DeploymentLog,
-        history: FlowHistory,
         deploying: Deploying,
-        clock: Callable[[], datetime],
     ) -> None:
         self._deployments, self._configurations = deployments, configurations
-        self._log, self._history, self._deploying, self._clock = log, history, deploying, clock
+        self._log, self._deploying = log, deploying
 
     def all(self, flow: str) -> list[models.Version]:
         """Every version of a processflow, the newest first. Raises NotFoundError."""
@@ -69,9 +65,11 @@ class Versions:
         schedule = None
         if one.schedule != other.schedule:
             schedule = models.Change(name="schedule", before=_plan_text(one.schedule), after=_plan_text(other.schedule))
+        functions = _changes(_function_versions(one), _function_versions(other))
+        lookups = _changes(one.lookups, other.lookups)
         return models.VersionDiff(
-            flow=flow, before=before, after=after, same=not (document or bindings or schedule), document=document,
-            bindings=bindings, schedule=schedule,
+            flow=flow, before=before, after=after, document=document, bindings=bindings, functions=functions,
+            lookups=lookups, schedule=schedule, same=not (document or bindings or functions or lookups or schedule),
         )  # fmt: skip
 
     async def roll_back(self, flow: str, request: models.RollBack, *, by: str) -> Deployed:
@@ -123,40 +121,18 @@ class Versions:
             for one in self._deployments.withdrawn()
         ]
 
-    def history(self, flow: str) -> models.FlowHistory:
-        """How much is kept of a processflow. Raises NotFoundError."""
-        versions = self._deployments.versions(flow)
-        if not versions and not self._log.page(flow, limit=1):
-            raise _never_deployed(flow)
-        deployed = any(one.active for one in versions)
-        extent = self._history.extent(flow)
-        return models.FlowHistory(
-            name=flow, deployed=deployed, versions=extent.versions, runs=extent.runs, records=extent.records,
-            bookmarks=extent.bookmarks, scheduled=extent.scheduled, text=_what_goes(flow, extent),
-        )  # fmt: skip
-
-    def forget(self, flow: str, *, by: str) -> models.FlowHistory:
-        """Delete all that is kept of an undeployed processflow. Returns what there was.
-
-        Raises:
-            NotFoundError: nothing is kept of it.
-            ConflictError: code `still-deployed` or `already-running`.
-        """
-        before = self.history(flow)
-        self._history.forget(flow, by=by, at=self._clock())
-        return before
-
     def _known(self, flow: str) -> list[Deployment]:
         found = self._deployments.versions(flow)
         if not found:
-            raise _never_deployed(flow)
+            raise never_deployed(flow)
         return found
 
     def _names(self) -> dict[str, str]:
         return {row.id: row.name for row in self._configurations.all()}
 
 
-def _never_deployed(flow: str) -> NotFoundError:
+def never_deployed(flow: str) -> NotFoundError:
+    """The error of a processflow that there never was here."""
     return NotFoundError(
         f"There is and was no deployed processflow named “{flow}”.",
         code="flow-not-found",
@@ -183,28 +159,21 @@ def _bound(one: Deployment, token: str, names: Mapping[str, str]) -> str:
     return names.get(bound, f"a removed configuration ({bound})") if bound else ""
 
 
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[models.Change]:
+    return [
+        models.Change(name=name, before=before.get(name, ""), after=after.get(name, ""))
+        for name in sorted({**before, **after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _function_versions(one: Deployment) -> dict[str, str]:
+    return {name: f"version {version}" for name, version in one.functions.items()}
+
+
 def _plan_text(form: Mapping[str, Any] | None) -> str:
     try:
         plan = parse_plan(form, default_zone="UTC") if form is not None else None
     except AgentError:
         return "Not usable"
     return plan.text if plan is not None else MANUAL
-
-
-def _what_goes(flow: str, extent: Extent) -> str:
-    goes = [
-        f"{count:,} {one if count == 1 else several}"
-        for count, one, several in (
-            (extent.versions, "version", "versions"),
-            (extent.runs, "run", "runs"),
-            (extent.records, "record of Sync Info", "records of Sync Info"),
-            (extent.bookmarks, "bookmark", "bookmarks"),
-            (int(extent.scheduled), "schedule", "schedules"),
-        )
-        if count
-    ]
-    return (
-        f"Of {flow}, {', '.join([*goes, 'the deployment log'])} will be gone for ever; log and audit trail stay. "
-        "If it is deployed again, it starts with version 1 and reads from the beginning: what it had written is "
-        "compared with nothing."
-    )

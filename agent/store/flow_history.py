@@ -6,7 +6,7 @@ What belongs to a processflow is found by the columns of tables, so that a table
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from agent.store.at_rest import refuse_under_run
 from agent.store.audit import AuditLine, note
 from agent.store.database import Database
 from agent.store.tables import METADATA
+from agent.store.tables.events import EVENT_INBOXES, EVENTS
 from agent.store.tables.flows import DEPLOYMENTS
 from agent.store.tables.runs import RUNS
 from agent.store.tables.schedules import SCHEDULES
@@ -35,6 +36,8 @@ class Extent:
     records: int
     bookmarks: int
     scheduled: bool
+    receives_events: bool
+    waiting_events: int
 
 
 class FlowHistory:
@@ -48,20 +51,32 @@ class FlowHistory:
         streams = _streams(flow)
         with self._database.read() as connection:
 
-            def count(table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+            def count(table: sa.FromClause, where: sa.ColumnElement[bool]) -> int:
                 return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one())
 
             bookmarked = sa.and_(STREAMS.c.flow == flow, STREAMS.c.bookmark_moved_at.is_not(None))
+            waiting = sa.and_(EVENTS.c.flow == flow, EVENTS.c.number > EVENT_INBOXES.c.processed)
             return Extent(
                 versions=count(DEPLOYMENTS, DEPLOYMENTS.c.flow == flow),
                 runs=count(RUNS, RUNS.c.flow == flow),
                 records=count(SYNC_INFO, SYNC_INFO.c.stream.in_(streams)),
                 bookmarks=count(STREAMS, bookmarked),
                 scheduled=count(SCHEDULES, SCHEDULES.c.flow == flow) > 0,
+                receives_events=count(EVENT_INBOXES, EVENT_INBOXES.c.flow == flow) > 0,
+                waiting_events=count(EVENT_INBOXES.join(EVENTS, EVENTS.c.flow == EVENT_INBOXES.c.flow), waiting),
             )
 
-    def forget(self, flow: str, *, by: str, at: datetime) -> None:
+    def forget(self, flow: str, *, by: str, at: datetime, together: Callable[[], None] = lambda: None) -> Sequence[str]:
         """Delete all of it, in one transaction; that this was done is in the audit trail, which stays.
+
+        Args:
+            flow: The processflow.
+            by: Who wants it.
+            at: The present.
+            together: Deletes what lies elsewhere, at the end of the transaction: where it raises, nothing is deleted.
+
+        Returns:
+            The ids of its runs, of which more may lie elsewhere.
 
         Raises:
             ConflictError: code `still-deployed` or `already-running`.
@@ -73,9 +88,12 @@ class FlowHistory:
                     f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
                 )
             refuse_under_run(connection, flow, then="delete its history")
+            runs = connection.execute(sa.select(RUNS.c.id).where(RUNS.c.flow == flow)).scalars().all()
             for table, where in _belonging(flow):
                 connection.execute(table.delete().where(where))
             note(connection, AuditLine(at, by, "history-deleted", flow))
+            together()
+        return runs
 
 
 def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:

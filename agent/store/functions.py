@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain.errors import NotFoundError
+from agent.domain.errors import ConflictError, NotFoundError
+from agent.store.at_rest import OVERTAKEN
 from agent.store.database import Database
 from agent.store.tables.library import FUNCTIONS
 
@@ -28,6 +29,19 @@ class FunctionRow:
     saved_at: datetime
     saved_by: str
     current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewFunction:
+    """A version that is to be saved; its number is the next one."""
+
+    name: str
+    parameters: Sequence[str]
+    body: str
+    description: str
+    examples: Sequence[Mapping[str, Any]]
+    saved_at: datetime
+    saved_by: str
 
 
 class FunctionStore:
@@ -56,23 +70,10 @@ class FunctionStore:
         with self._database.read() as connection:
             return [_function(row) for row in connection.execute(query) if pins[row.name] == row.version]
 
-    def add(
-        self,
-        *,
-        name: str,
-        parameters: Sequence[str],
-        body: str,
-        description: str,
-        examples: Sequence[Mapping[str, Any]],
-        saved_at: datetime,
-        saved_by: str,
-    ) -> FunctionRow:
+    def add(self, new: NewFunction) -> FunctionRow:
         """Make a new version, which is the current one from now on."""
         with self._database.write() as connection:
-            return _add(
-                connection, name=name, parameters=parameters, body=body, description=description, examples=examples,
-                saved_at=saved_at, saved_by=saved_by,
-            )  # fmt: skip
+            return _add(connection, new)
 
     def withdraw(self, name: str) -> None:
         """Take a function out of the library; its versions stay for deployments that were made with them.
@@ -90,49 +91,47 @@ class FunctionStore:
                 )
 
 
-def adding(
-    *,
-    name: str,
-    parameters: Sequence[str],
-    body: str,
-    description: str,
-    examples: Sequence[Mapping[str, Any]],
-    saved_at: datetime,
-    saved_by: str,
-) -> Callable[[sa.Connection], None]:
+def adding(new: NewFunction) -> Callable[[sa.Connection], None]:
     """Makes a new version in a transaction of somebody else."""
 
     def add(connection: sa.Connection) -> None:
-        _add(
-            connection, name=name, parameters=parameters, body=body, description=description, examples=examples,
-            saved_at=saved_at, saved_by=saved_by,
-        )  # fmt: skip
+        _add(connection, new)
 
     return add
 
 
-def _add(
-    connection: sa.Connection,
-    *,
-    name: str,
-    parameters: Sequence[str],
-    body: str,
-    description: str,
-    examples: Sequence[Mapping[str, Any]],
-    saved_at: datetime,
-    saved_by: str,
-) -> FunctionRow:
+def adding_first(new: NewFunction, *, version: int) -> Callable[[sa.Connection, int], None]:
+    """Makes a function of a name that has none, as this version, together with a deployment.
+
+    It raises ConflictError, code `deployment-overtaken`, where somebody has saved one meanwhile.
+    """
+
+    def add(connection: sa.Connection, _: int) -> None:
+        current = sa.select(FUNCTIONS.c.version).where(FUNCTIONS.c.name == new.name, FUNCTIONS.c.current)
+        if connection.execute(current).first() is not None or _add(connection, new).version != version:
+            raise ConflictError(
+                f"Somebody saved the function ${new.name} meanwhile.",
+                code=OVERTAKEN,
+                remedy="Look at that function, then deploy again.",
+            )
+
+    return add
+
+
+def _add(connection: sa.Connection, new: NewFunction) -> FunctionRow:
     newest = connection.execute(
-        sa.select(sa.func.coalesce(sa.func.max(FUNCTIONS.c.version), 0)).where(FUNCTIONS.c.name == name)
+        sa.select(sa.func.coalesce(sa.func.max(FUNCTIONS.c.version), 0)).where(FUNCTIONS.c.name == new.name)
     ).scalar_one()
-    connection.execute(FUNCTIONS.update().where(FUNCTIONS.c.name == name).values(current=False))
+    connection.execute(FUNCTIONS.update().where(FUNCTIONS.c.name == new.name).values(current=False))
     row = FunctionRow(
-        name, int(newest) + 1, tuple(parameters), body, description, list(examples), saved_at, saved_by, True
-    )
+        new.name, int(newest) + 1, tuple(new.parameters), new.body, new.description, list(new.examples), new.saved_at,
+        new.saved_by, True,
+    )  # fmt: skip
     connection.execute(
         FUNCTIONS.insert().values(
-            name=name, version=row.version, parameters=list(parameters), body=body, description=description,
-            examples=list(examples), saved_at=saved_at, saved_by=saved_by, current=True,
+            name=row.name, version=row.version, parameters=list(row.parameters), body=row.body,
+            description=row.description, examples=row.examples, saved_at=row.saved_at, saved_by=row.saved_by,
+            current=True,
         )
     )  # fmt: skip
     return row

@@ -183,6 +183,18 @@ def replacing(
     return replace
 
 
+def creating(
+    name: str, description: str, rows: Sequence[LookupRow], *, by: str, at: datetime
+) -> Callable[[sa.Connection, int], None]:
+    """Makes a table with these rows together with a deployment; one of that name that is there stays as it is."""
+
+    def create(connection: sa.Connection, _: int) -> None:
+        if connection.execute(sa.select(LOOKUP_TABLES.c.name).where(LOOKUP_TABLES.c.name == name)).first() is None:
+            replacing(name, description, rows, by=by, at=at)(connection)
+
+    return create
+
+
 def _counted() -> sa.Select[Any]:
     rows = sa.select(sa.func.count()).where(LOOKUP_ROWS.c.table_name == LOOKUP_TABLES.c.name).scalar_subquery()
     return sa.select(LOOKUP_TABLES, rows.label("row_count"))

@@ -54,6 +54,12 @@ class OperatorStore:
         with self._database.write() as connection:
             connection.execute(OPERATORS.update().where(OPERATORS.c.name == name).values(failures=0))
 
+    def renew_hash(self, name: str, *, before: str, after: str) -> None:
+        """Keep another hash of the same password, unless it has become another one meanwhile."""
+        of = (OPERATORS.c.name == name, OPERATORS.c.password_hash == before)
+        with self._database.write() as connection:
+            connection.execute(OPERATORS.update().where(*of).values(password_hash=after))
+
     def note_failure(self, name: str, *, at: datetime) -> None:
         """Count a failure."""
         with self._database.write() as connection:

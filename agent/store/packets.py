@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -129,6 +129,13 @@ class PacketStore:
             self._used = None
             self._remove_leftovers()
             return _remove(found)
+
+    def forget(self, runs: Iterable[str]) -> None:
+        """Remove the packets of these runs. Never raises: what cannot be removed goes with its age."""
+        gone = set(runs)
+        with self._lock:
+            self._used = None
+            _remove([packet for packet in self.packets() if packet.run in gone])
 
     def _redacted(self, content: bytes) -> bytes:
         """The content without secrets. What leaves one node mostly comes to the next one unchanged, and looking for

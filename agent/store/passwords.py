@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -28,8 +29,11 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        # Names that do not exist are checked against this one, so that they cost as much as those that do.
-        self._decoy = self._hasher.hash(secrets.token_urlsafe(24))
+
+    @cached_property
+    def _decoy(self) -> str:
+        # Made when it is first needed: a service that nobody signs in to starts without that work.
+        return self._hasher.hash(secrets.token_urlsafe(24))
 
     def hash(self, password: Secret) -> str:
         """The hash to store.
@@ -49,15 +53,17 @@ class Passwords:
     def verify(self, stored: str | None, password: Secret) -> bool:
         """Whether the password fits. `stored` is None for an unknown name: the same work, and always False."""
         text = password.reveal()[: _LONGEST_PASSWORD + 1]
+        # Asked for whatever the name is, so that the first sign-in costs the same for one that does not exist, too.
+        decoy = self._decoy
         try:
-            self._hasher.verify(stored or self._decoy, text)
+            self._hasher.verify(stored or decoy, text)
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None and len(text) <= _LONGEST_PASSWORD
 
-    def needs_rehash(self, stored: str) -> bool:
-        """Whether the hash is weaker than today's; make a new one at the next sign-in that succeeds."""
-        return self._hasher.check_needs_rehash(stored)
+    def renewed(self, stored: str, password: Secret) -> str | None:
+        """A new hash of a password that fits `stored`, where that was made with less work than is usual today."""
+        return self._hasher.hash(password.reveal()) if self._hasher.check_needs_rehash(stored) else None
 
 
 def delay_seconds(consecutive_failures: int) -> float:

@@ -163,6 +163,28 @@ class Samples:
                 return count, sum(sample_files.bytes_of(path) for path in found)
             return count, sum(self._remove(path) for path in found)
 
+    def forget(self, runs: Sequence[str]) -> None:
+        """Delete what is kept of these runs, which have ended. The files keep their size until they go with their age.
+
+        Raises:
+            TransientError: code `samples-kept`: some could not be deleted.
+        """
+        self.flush()
+        failed: Exception | None = None
+        with self._files:
+            for path in sample_files.files_in(self._folder):
+                try:
+                    sample_files.forget(path, runs)
+                except sqlite3.Error as error:
+                    failed = error
+        if failed is not None:
+            raise TransientError(
+                "Samples of packets could not be deleted.",
+                code="samples-kept",
+                remedy="They go by themselves with their age; “Clear Temp” removes them at once.",
+                detail=f"{type(failed).__name__}: {failed}",
+            ) from failed
+
     def close(self) -> None:
         """Write what is waiting, and end."""
         with self._condition:

@@ -24,7 +24,6 @@ from agent.store.keysources.systemd_credential import SystemdCredential
 from agent.store.private_files import write_private
 from agent.store.vault import Vault, VaultState, missing
 
-_BEST_FIRST = (SystemdCredential.kind, SystemVault.kind, Passphrase.kind)
 _NOT_SET_UP = "Choose where the key to the vault is kept; without it no secret can be saved."
 
 
@@ -36,12 +35,6 @@ class VaultReport:
     source: SourceReport | None
     sources: tuple[SourceReport, ...]
     cure: str
-
-
-def propose(reports: tuple[SourceReport, ...]) -> SourceReport | None:
-    """The best source that works here, for a person to confirm. Never the key file: its owner has to want it."""
-    works = {report.kind: report for report in reports if report.works}
-    return next((works[kind] for kind in _BEST_FIRST if kind in works), None)
 
 
 class VaultKeeper:
@@ -135,7 +128,9 @@ class VaultKeeper:
                 if state is VaultState.LOCKED and self._parameters().get("kind") == kind:
                     return self.open(passphrase)
                 raise ConflictError(
-                    "There is a vault already.", code="vault-exists", remedy="Unlock it, or change its key source."
+                    "There is a vault already.",
+                    code="vault-exists",
+                    remedy="Unlock it, or change its key source: opagent vault change-source.",
                 )
             elif state is VaultState.MISSING and not start_afresh:
                 raise missing()
@@ -178,7 +173,12 @@ class VaultKeeper:
             return self._opened(vault, source)
 
     def change_source(self, kind: str, *, passphrase: Secret | None = None, path: Path | None = None) -> None:
-        """Put the open vault under a new key, from this source. With the present kind: rotate its key."""
+        """Put the open vault under a new key, from this source. With the present kind: a new key of the same source.
+
+        Raises:
+            ConfigurationError: the vault is not open, or what the source says.
+            ConflictError: code `vault-key-unchanged`.
+        """
         with self._lock:
             source = self._source_named(kind, passphrase=passphrase, path=path)
             vault = self.vault

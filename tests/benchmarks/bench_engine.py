@@ -42,7 +42,6 @@ from agent.domain.run import RunState
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
-from agent.engine.event_answers import NoAnswers
 from agent.engine.garbage import collect_less_often
 from agent.engine.journal import Level
 from agent.engine.loading import load
@@ -57,6 +56,7 @@ from agent.store.events import EventStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore, new_run_id
 from agent.store.trips import TripStore
+from tests.helpers.flow_rig import NoAnswers
 from tests.helpers.queued_runs import queue_run
 
 _FLOW = "orders-to-database"

@@ -13,31 +13,46 @@ from tests.helpers.shop import Shop
 FLOW = "orders-to-database"
 Row = tuple[Any, ...]
 
-_TEXT: Callable[[Any], Any] = lambda value: value  # noqa: E731 - one of three small conversions in a table
-_MONEY: Callable[[Any], Any] = lambda value: None if value is None else Decimal(str(value))  # noqa: E731
-_TIME: Callable[[Any], Any] = lambda value: _moment(value)  # noqa: E731, PLW0108
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _money(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _moment(text: Any) -> datetime | None:
+    """The store writes RFC 2822, databases ISO 8601."""
+    if text in (None, ""):
+        return None
+    if isinstance(text, datetime):
+        return text.astimezone(UTC)
+    moment = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
+    return moment.astimezone(UTC)
+
 
 ORDER_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "id": ("id", _TEXT),
-    "customer_id": ("customer_id", _TEXT),
-    "status_id": ("status_id", _TEXT),
-    "status": ("status", _TEXT),
-    "payment_method": ("payment_method", _TEXT),
-    "currency": ("currency_code", _TEXT),
-    "subtotal": ("subtotal_inc_tax", _MONEY),
-    "tax": ("total_tax", _MONEY),
-    "total": ("total_inc_tax", _MONEY),
-    "items_total": ("items_total", _TEXT),
-    "date_created": ("date_created", _TIME),
-    "date_modified": ("date_modified", _TIME),
+    "id": ("id", _as_is),
+    "customer_id": ("customer_id", _as_is),
+    "status_id": ("status_id", _as_is),
+    "status": ("status", _as_is),
+    "payment_method": ("payment_method", _as_is),
+    "currency": ("currency_code", _as_is),
+    "subtotal": ("subtotal_inc_tax", _money),
+    "tax": ("total_tax", _money),
+    "total": ("total_inc_tax", _money),
+    "items_total": ("items_total", _as_is),
+    "date_created": ("date_created", _moment),
+    "date_modified": ("date_modified", _moment),
 }
 LINE_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "id": ("id", _TEXT),
-    "sku": ("sku", _TEXT),
-    "name": ("name", _TEXT),
-    "quantity": ("quantity", _TEXT),
-    "price_inc_tax": ("price_inc_tax", _MONEY),
-    "total_inc_tax": ("total_inc_tax", _MONEY),
+    "id": ("id", _as_is),
+    "sku": ("sku", _as_is),
+    "name": ("name", _as_is),
+    "quantity": ("quantity", _as_is),
+    "price_inc_tax": ("price_inc_tax", _money),
+    "total_inc_tax": ("total_inc_tax", _money),
 }
 
 
@@ -86,13 +101,3 @@ def _lines(shop: Shop, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     while found := shop.get(f"/v2/orders/{order['id']}/products?limit=250&page={page}"):
         yield from found
         page += 1
-
-
-def _moment(text: Any) -> datetime | None:
-    """The store writes RFC 2822, databases ISO 8601."""
-    if text in (None, ""):
-        return None
-    if isinstance(text, datetime):
-        return text.astimezone(UTC)
-    moment = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
-    return moment.astimezone(UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
-from agent.domain.errors import ConfigurationError, TransientError
+from agent.domain.errors import TransientError
 from agent.gui.assembly import Shell
 from agent.gui.sign_in.presenter import SignInPresenter
 from tests.gui.doubles import InstantCalls, Recorder, click
@@ -46,9 +46,9 @@ async def test_each_refusal_doubles_the_delay_and_success_ends_it(view: Recorder
 
 
 async def test_the_service_may_ask_for_a_longer_delay(view: Recorder, calls: InstantCalls, fake: FakeClient) -> None:
-    error = ConfigurationError("Too many tries.", code="slow-down")
-    error.retry_after_seconds = 30  # type: ignore[attr-defined]
-    fake.fail["sign_in"] = error
+    fake.fail["sign_in"] = TransientError(
+        "Too many tries.", code="sign-in-delayed", remedy="Wait 30 s, then try again.", retry_after_seconds=30
+    )
     presenter(view, calls, []).submit("anna", "wrong", None)
     await calls.settle()
     assert view.said("show_countdown") == (30,)

@@ -20,7 +20,7 @@ from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
 from agent.engine.control import RunControl
-from agent.engine.event_answers import Answers, NoAnswers
+from agent.engine.event_answers import Answer, Answers
 from agent.engine.journal import Level
 from agent.engine.loading import load
 from agent.engine.runner import Parts, Runner, Then
@@ -210,6 +210,13 @@ class NoSecrets:
 
     def know(self, secrets: Iterable[Secret]) -> None:
         self.known += [secret.reveal() for secret in secrets]
+
+
+class NoAnswers:
+    """No sender of events waits for an answer."""
+
+    def processed(self, flow: str, ends: int, answer: Answer | None) -> None:
+        """Nothing."""
 
 
 @dataclass

@@ -161,14 +161,18 @@ def peak_memory(process: psutil.Process) -> Iterator[list[float]]:
     found = [0.0]
     over = threading.Event()
 
+    def look() -> None:
+        found[0] = max(found[0], process.memory_info().rss / 1e6)
+
     def watch() -> None:
         while not over.wait(0.02):
-            found[0] = max(found[0], process.memory_info().rss / 1e6)
+            look()
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
         yield found
+        look()  # on a busy machine a short block is over before the thread had its first turn
     finally:
         over.set()
         thread.join()

@@ -24,7 +24,7 @@ def test_it_shows_the_start_that_the_events_came_to(tmp_path: Path) -> None:
         snapshots = Snapshots(
             store=SnapshotStore(database), runs=rig.runs, deployments=DeploymentStore(database),
             compiled=SimpleNamespace(get=rig.parse),  # type: ignore[arg-type]  # what is needed of it
-            diagnosis=SimpleNamespace(samples=nothing, packets=nothing),  # type: ignore[arg-type]
+            diagnosis=SimpleNamespace(samples=nothing, packets=nothing),  # type: ignore[arg-type]  # and of this
             clock=rig.clock.utc,
         )  # fmt: skip
         nodes = snapshots.get(run.id).nodes

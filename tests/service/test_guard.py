@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
 import httpx
@@ -81,17 +81,19 @@ async def test_web_pages_are_refused_even_with_the_token(shared_inside: Inside, 
 
 
 async def test_a_body_has_to_tell_its_length_and_to_stay_below_the_limit(shared_inside: Inside) -> None:
-    async def chunks() -> object:
+    async def chunks() -> AsyncIterator[bytes]:
         yield b"{}"
 
+    bodies: list[tuple[bytes | AsyncIterator[bytes], dict[str, str]]] = [
+        (b"{}", {"Content-Length": "16000001"}),
+        (b"{}", {"Content-Length": "-1"}),
+        (b"{}", {"Content-Length": "9" * 5_000}),
+        (chunks(), {}),
+    ]
+
     async with shared_inside.http() as http:
-        for content, headers in (
-            (b"{}", {"Content-Length": "16000001"}),
-            (b"{}", {"Content-Length": "-1"}),
-            (b"{}", {"Content-Length": "9" * 5_000}),
-            (chunks(), {}),
-        ):
-            response = await http.post("/api/v1/flows/check", content=content, headers=headers)  # type: ignore[arg-type]
+        for content, headers in bodies:
+            response = await http.post("/api/v1/flows/check", content=content, headers=headers)
             assert (response.status_code, problem(response).code) == (413, "too-large")
 
 

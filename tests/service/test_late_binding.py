@@ -11,12 +11,13 @@ import pytest
 
 from agent.api import log_models, service_models
 from agent.domain.app import Schema
+from agent.domain.errors import FatalError
 from agent.service.chosen_bindings import BindingChoice
 from agent.service.events import Hub
 from agent.service.late_binding import LateBinding
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
+from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.event_inboxes import EventInboxes
 from agent.store.events import Delivery, EventStore
 from agent.store.runs import RunStore
@@ -119,6 +120,27 @@ def test_one_that_does_not_offer_what_the_document_uses_is_not_bound_and_told_of
     stand.save("s1", "source", account="large")
     stand.late.look()
     assert stand.version == 2
+
+
+def test_one_that_cannot_be_looked_at_is_told_of_once_and_hinders_no_other(stand: Stand) -> None:
+    stand.deployments.add(
+        flow="a-broken-one", document=DOCUMENT, file="", bindings={}, note="", deployed_at=NOW, deployed_by="greta",
+        log=[], waits_for={"from": "source"},
+    )  # fmt: skip
+
+    def broken(deployment: Deployment, _: Mapping[str, ConfigurationRow]) -> str:
+        if deployment.flow == "a-broken-one":
+            raise FatalError("It cannot be read.", code="unreadable", remedy="Deploy it again.")
+        return ""
+
+    stand.late._faults = broken
+    stand.save("s1", "source")
+    stand.late.look()
+    stand.late.look()
+    assert stand.version == 2
+    assert [line for line in stand.journal.lines if line.startswith("warning")] == [
+        "warning: It could not be bound. It cannot be read. Deploy it again."
+    ]
 
 
 def test_what_is_being_deployed_is_left_alone(stand: Stand) -> None:

@@ -51,6 +51,12 @@ class Desk:
             monotonic=lambda: self.clocks.monotonic() - started,
         )  # fmt: skip
 
+    def stored_hash(self, name: str = "anna") -> str:
+        """What the database keeps of the password."""
+        operator = OperatorStore(self.database).find(name)
+        assert operator is not None
+        return operator.password_hash
+
     def wait_after_failure(self, name: str = "anna") -> float:
         """Fail to sign in; how long the next try has to wait."""
         with pytest.raises(ConfigurationError) as raised:
@@ -82,6 +88,21 @@ def test_the_first_start_creates_the_operator_and_later_ones_ask(desk: Desk) -> 
     assert desk.operators.exists()
     assert desk.operators.name_of(session.token) is None, "a session ends with the service"
     assert desk.operators.sign_in("anna", RIGHT).name == "Anna"
+
+
+def test_a_hash_of_less_work_than_is_usual_today_is_made_anew_at_the_next_sign_in(desk: Desk) -> None:
+    desk.operators.sign_in("Anna", RIGHT)
+    weak = desk.stored_hash()
+    stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    desk.restart(stronger)
+    desk.wait_after_failure()
+    assert desk.stored_hash() == weak, "only the right password makes a hash"
+    desk.operators.sign_in("anna", RIGHT)
+    strong = desk.stored_hash()
+    assert not stronger.check_needs_rehash(strong)
+    desk.restart(stronger)
+    assert desk.operators.sign_in("anna", RIGHT).name == "Anna"
+    assert desk.stored_hash() == strong, "once is enough"
 
 
 def test_the_first_operator_needs_a_password_worth_the_name(desk: Desk) -> None:

@@ -6,9 +6,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from agent.api.deployment_models import DeployRequest
 from agent.api.flow_models import DocumentRequest
 from agent.api.lookup_models import LookupRow
+from agent.api.schedule_models import ScheduleChange
+from agent.domain.errors import ConfigurationError
 from agent.domain.run import RunState
+from agent.domain.schedule import PlanKind
 from agent.sandbox import RunningSandbox
 from tests.service.asking import database_draft, set_up_vault, store_draft
 from tests.service.inside import Inside
@@ -34,6 +40,15 @@ async def test_the_sample_brings_what_it_needs_and_maps_every_order(
         assert (await client.check_flow(request)).ok
         assert (await client.lookups.list(), await client.functions.list()) == ([], [])
         assert not (await client.check_flow(DocumentRequest(document=sample.document + "\n# changed"))).ok
+
+        never = DeployRequest(
+            document=sample.document, file=FILE, schedule=ScheduleChange(kind=PlanKind.CRON, cron="never", zone="UTC")
+        )
+        with pytest.raises(ConfigurationError):
+            await client.deploy(never)
+        assert (await client.lookups.list(), await client.functions.list()) == ([], []), (
+            "what is refused leaves nothing"
+        )
 
         deployed = await client.deploy(request)
         assert (deployed.flow.functions, deployed.flow.lookups) == ({"without_tax": 1}, {"warehouse": "warehouses"})

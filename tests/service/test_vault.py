@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -21,52 +17,33 @@ from agent.domain.errors import AgentError
 from agent.domain.run import RunState
 from agent.sandbox import RunningSandbox
 from agent.sandbox.faults import Fault, FaultKind
+from tests.helpers import login_keyring
 from tests.helpers.running_service import RunningService
 from tests.service.asking import database_draft, store_draft, validated
 
-_PROGRAMS = ("dbus-run-session", "gnome-keyring-daemon", "bash")
-_MISSING = [program for program in _PROGRAMS if shutil.which(program) is None]
-_UNLOCK = "printf ci-pass | gnome-keyring-daemon --unlock --components=secrets >/dev/null; "
-_START_LOCKED = "gnome-keyring-daemon --start --components=secrets >/dev/null; "
-_ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase for the vault"
 
 
 def session(folder: Path, shop: RunningSandbox, before: str) -> dict[str, Any]:
     """What a service sees in a session of its own, whose keyring was treated that way before."""
-    for name in ("data", "runtime"):
-        (folder / name).mkdir(mode=0o700, exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if name not in ("DBUS_SESSION_BUS_ADDRESS", "DISPLAY")}
-    environ = kept | {
-        "XDG_DATA_HOME": str(folder / "data"),
-        "XDG_RUNTIME_DIR": str(folder / "runtime"),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH")))),
-    }
     program = [sys.executable, "-m", "tests.service.keyring_session", str(folder / "agent"), shop.api_path]
-    command = ["dbus-run-session", "--", "bash", "-c", f'{before}exec "$@"', "bash", *program]
-    done = subprocess.run(
-        command, env=environ, input=shop.token, capture_output=True, text=True, timeout=120, check=False, cwd=_ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+    return login_keyring.in_session(folder, before, program, stdin=shop.token)
 
 
-@pytest.mark.keyring
-@pytest.mark.skipif(sys.platform != "linux", reason="The Secret Service belongs to Linux.")
-@pytest.mark.skipif(bool(_MISSING), reason=f"Not installed: {', '.join(_MISSING)} (apt: gnome-keyring dbus).")
+@login_keyring.needs_keyring
 def test_the_systems_vault_gives_the_secrets_back_after_a_crash_and_when_it_is_unlocked_again(
     tmp_path: Path, shop: RunningSandbox
 ) -> None:
     good = {"after": "open", "source": "system", "validated": "Test Connection Successful"}
-    first = session(tmp_path, shop, _UNLOCK)
+    first = session(tmp_path, shop, login_keyring.UNLOCK)
     assert first == {"first": "not set up", "saved": "Connection Data Saved"} | good
 
-    locked = session(tmp_path, shop, _START_LOCKED)
+    locked = session(tmp_path, shop, login_keyring.START_LOCKED)
     assert (locked["first"], locked["state"]) == ("locked", "locked")
     assert locked["error"] in ("vault-source-locked", "vault-source-silent")
     assert "Unlock" in locked["remedy"]
 
-    assert session(tmp_path, shop, _UNLOCK) == {"first": "open"} | good
+    assert session(tmp_path, shop, login_keyring.UNLOCK) == {"first": "open"} | good
 
 
 def test_with_a_passphrase_runs_wait_after_a_restart_until_somebody_unlocks(
@@ -146,3 +123,39 @@ def test_what_was_lost_with_a_vault_can_be_entered_again(service: RunningService
     service.folders.vault.unlink()
     service.start()
     assert service.ask(recover).message == "Test Connection Successful"
+
+
+def test_the_key_can_come_from_elsewhere_and_the_secrets_stay(service: RunningService, shop: RunningSandbox) -> None:
+    key_file = service.home / "vault.key"
+
+    async def prepare(client: AgentClient) -> str:
+        change = vault_models.VaultSourceChange(kind="passphrase", passphrase=SecretStr(PASSPHRASE))
+        with pytest.raises(AgentError) as raised:
+            await client.change_vault_source(change)
+        assert raised.value.code == "vault-not-set-up"
+        await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file)))
+        saved = (await client.save_configuration(store_draft(shop))).configuration.id
+        assert (await client.change_vault_source(change)).state == "open"
+        return saved
+
+    async def look(client: AgentClient) -> configuration_models.Validation:
+        assert (await client.state()).vault.state == "locked"
+        await client.unlock_vault(PASSPHRASE)
+        return await validated(client, store_draft(shop, stored=saved, token=None))
+
+    async def look_again(client: AgentClient) -> configuration_models.Validation:
+        assert (await client.state()).vault.state == "open"
+        return await validated(client, store_draft(shop, stored=saved, token=None))
+
+    service.start()
+    saved = service.ask(prepare)
+    assert key_file.read_text() == "", "the key before is gone"
+    service.stop()
+    service.start()
+    assert service.ask(look).message == "Test Connection Successful"
+
+    changed = service.opagent("vault", "change-source", "key-file", "--path", str(key_file))
+    assert (changed.returncode, "Vault: open" in changed.stdout) == (0, True)
+    service.stop()
+    service.start()
+    assert service.ask(look_again).message == "Test Connection Successful"

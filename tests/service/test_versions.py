@@ -15,6 +15,7 @@ from agent.api import configuration_models, flow_models, live_models, run_models
 from agent.api.client import AgentClient
 from agent.api.deployment_models import BindRequest, DeployRequest, RollBack
 from agent.api.function_models import FunctionDraft, FunctionExample
+from agent.api.lookup_models import LookupRow
 from agent.api.rerun_models import RetryPlanChange
 from agent.domain.deployment import Outcome
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -110,6 +111,25 @@ async def test_a_difference_shows_document_bindings_and_schedule(
     assert (same.same, same.document, same.bindings, same.schedule) == (True, "", [], None)
 
 
+async def test_a_difference_shows_functions_and_lookup_tables_where_the_document_is_the_same(
+    client: AgentClient, configured: str
+) -> None:
+    draft = FunctionDraft(name="same", parameters=["n"], body="$n", examples=[FunctionExample(arguments=[2], result=2)])
+    await client.functions.save(draft)
+    for table in ("sizes", "other-sizes"):
+        await client.lookups.change(table, put=[LookupRow(source="2", destination="S")])
+    mapped = "{value: $same(id), type"
+    calling = COPY.replace("{value: id, type", mapped) + "lookups: {size: sizes}\n"
+    assert mapped in calling
+    await client.deploy(request(calling))
+    await client.functions.save(draft.model_copy(update={"body": "$n * 1"}))
+    await client.deploy(request(calling, lookups={"size": "other-sizes"}))
+    found = await client.versions.diff("copy", 1, 2)
+    assert (found.same, found.document, found.bindings) == (False, "", [])
+    assert [(one.name, one.before, one.after) for one in found.functions] == [("same", "version 1", "version 2")]
+    assert [(one.name, one.before, one.after) for one in found.lookups] == [("size", "sizes", "other-sizes")]
+
+
 async def test_rolling_back_makes_a_new_version_of_the_old_one_and_says_so(
     client: AgentClient, configured: str, tmp_path: Path
 ) -> None:
@@ -161,7 +181,7 @@ async def test_the_history_of_an_undeployed_processflow_goes_as_a_whole_and_says
     await client.undeploy("copy")
     found = await client.versions.history("copy")
     assert (found.versions, found.runs, found.records, found.scheduled) == (1, 1, 3, True)
-    assert "1 version, 1 run, 3 records of Sync Info" in found.text
+    assert "1 version, 1 run with its packets and samples, 3 records of Sync Info" in found.text
     assert "reads from the beginning" in found.text
     assert await client.versions.forget("copy") == found
     assert [one.what for one in (await client.bookmarks.audit(flow="copy")).items] == ["history-deleted"]

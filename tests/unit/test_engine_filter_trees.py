@@ -150,16 +150,16 @@ def test_an_action_takes_no_more_than_it_says(combining: Combining, part: Filter
 
 
 @pytest.mark.parametrize(
-    ("place", "takes", "codes"),
+    ("place", "action", "codes"),
     [
-        (FilterPlace.BODY, {}, ["filter-place"]),
-        (FilterPlace.BODY, {"body_filters": True}, []),
-        (FilterPlace.HEADER, {"header_filters": False}, ["filter-place"]),
-        (FilterPlace.HEADER, {}, []),
+        (FilterPlace.BODY, ACTION, ["filter-place"]),
+        (FilterPlace.BODY, replace(ACTION, body_filters=True), []),
+        (FilterPlace.HEADER, replace(ACTION, header_filters=False), ["filter-place"]),
+        (FilterPlace.HEADER, ACTION, []),
     ],
 )
-def test_an_action_says_where_clauses_may_go(place: FilterPlace, takes: dict[str, bool], codes: list[str]) -> None:
-    filtered = Filtered("Shop", "orders", replace(ACTION, **takes))  # type: ignore[arg-type]
+def test_an_action_says_where_clauses_may_go(place: FilterPlace, action: Action, codes: list[str]) -> None:
+    filtered = Filtered("Shop", "orders", action)
     assert [fault.code for fault in filter_faults([Clause("x", "=", "1", place)], filtered, ())] == codes
 
 

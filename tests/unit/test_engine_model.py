@@ -161,12 +161,16 @@ def begin(database: Database, story: Story) -> Told:
         destination.script = deque(story.fates[number % 2 :: 2])
         destination.refused = {f"r{record}": "Refused." for at, record in story.refused if at == number}
         destination.skipped = {f"r{record}": "No." for at, record in story.skipped - story.refused if at == number}
-        destination.carried = lambda row, post=post: told.diary.append((post, row, rig.clock.now))  # type: ignore[misc]
+        destination.carried = partial(_note, told, rig, post)
     for place, times in story.faults:
         _arrange(rig, place, times, outage())
     for times, record, total in story.moves:
         _arrange(rig, "read", times, partial(told.put, story.flow.stages[0], f"r{record}", total))
     return told
+
+
+def _note(told: Told, rig: Rig, post: str, row: Row) -> None:
+    told.diary.append((post, row, rig.clock.now))
 
 
 def _arrange(rig: Rig, place: str, times: int, action: Callable[[], object] | BaseException) -> None:

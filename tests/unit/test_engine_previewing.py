@@ -29,7 +29,7 @@ from agent.store.past import Past
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import TOKENS, NoSecrets, Rig
-from tests.helpers.scripted_apps import Destination, Source, moment_of, outage, scripted_app
+from tests.helpers.scripted_apps import Destination, Source, clauses_of, moment_of, outage, scripted_app
 
 
 @dataclass
@@ -359,7 +359,7 @@ def test_a_filter_of_its_own_takes_the_place_of_the_action_filter_and_of_the_boo
     found = preview(rig, plan=RuntimeFilter({"get": (Clause("since", "=", "long ago"),)}))
 
     request = rig.source.reads[-1]
-    assert [(clause.key, clause.value) for clause in request.clauses] == [("since", "long ago")]  # type: ignore[union-attr]
+    assert [(clause.key, clause.value) for clause in clauses_of(request)] == [("since", "long ago")]
     assert request.bookmark is None
     assert found.begun == [("get", "since = long ago")]
     assert found.totals() == {Outcome.LEFT: 3}

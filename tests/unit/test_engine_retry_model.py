@@ -22,6 +22,7 @@ from agent.domain.errors import ConfigurationError
 from agent.domain.packet import SyncState
 from agent.domain.retry_policy import RetryPolicy
 from agent.domain.run import RunState
+from agent.domain.run_plan import Retry
 from agent.domain.schedule import Every, PlanKind
 from agent.store.database import Database
 from tests.helpers.flow_rig import Rig
@@ -201,7 +202,9 @@ class Course(RuleBasedStateMachine):
 
     def _retry(self, run_id: str, chosen: set[tuple[str, str]], death: int | None) -> None:
         before = self.rig.bookmark()
-        assert sum(self.rig.runs.get(run_id).plan.records.values()) == len(chosen)  # type: ignore[union-attr]
+        plan = self.rig.runs.get(run_id).plan
+        assert isinstance(plan, Retry)
+        assert sum(plan.records.values()) == len(chosen)
         self._work(run_id, death)
         self.model.retry(chosen, self.rig.clock.now)
         assert self.rig.bookmark() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from installer import environment, refusal, verdict
 from installer.progress import Progress, SetUpError
 from installer.run import has_screen
-from installer.test import Check, Outcome, checks, run_check
+from installer.test import Check, Outcome, checks, run_check, run_checks, variables
 
 
 def outcome_of(code: str, *, is_pytest: bool) -> tuple[Outcome, str]:
@@ -31,6 +32,30 @@ def test_a_failing_check_shows_its_output() -> None:
     outcome, said = outcome_of("import sys; print('line 3 is bad'); sys.exit(1)", is_pytest=False)
     assert not outcome.passed
     assert "line 3 is bad" in said
+
+
+def test_quiet_checks_run_beside_the_tests_and_are_told_in_one_piece_with_their_name(tmp_path: Path) -> None:
+    said = io.StringIO()
+    met = tmp_path / "met"
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(met)!r}).exists(): time.sleep(0.01)\n"
+    suite = [
+        Check("style", [sys.executable, "-c", "import sys; print('one'); print('two'); sys.exit(1)"]),
+        Check("types", [sys.executable, "-c", f"import pathlib; pathlib.Path({str(met)!r}).touch()"]),
+        Check("tests", [sys.executable, "-c", waits + "print('1 passed in 0.10s')"], is_pytest=True),
+    ]
+    outcomes = run_checks(suite, Progress(said), scratch=tmp_path)
+    assert [(one.name, one.passed) for one in outcomes] == [("style", False), ("types", True), ("tests", True)]
+    assert "--- style\none\ntwo\n" in said.getvalue()
+    assert said.getvalue().splitlines().count("--- types") == 1
+
+
+def test_programs_of_the_tests_keep_what_they_compiled_and_use_the_scratch_folder(
+    tmp_path: Path,
+) -> None:
+    given = variables({"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": "/elsewhere", "LANG": "C"}, tmp_path)
+    assert "PYTHONDONTWRITEBYTECODE" not in given
+    assert given["TMPDIR"] == str(tmp_path)
+    assert given["LANG"] == "C"
 
 
 def test_tests_are_counted_and_shown_as_they_come() -> None:
@@ -86,9 +111,21 @@ def test_the_table_names_every_check() -> None:
 
 def test_arguments_go_to_the_tests_and_leave_the_second_run_out() -> None:
     python = Path("bin/python")
-    assert [check.name for check in checks(python, None, ["-k", "one"])][-1] == "tests"
-    assert checks(python, None, ["-k", "one"])[-1].command[-2:] == ["-k", "one"]
-    assert [check.name for check in checks(python, python, [])][-2:] == ["tests", "tests without PySide6"]
+    asked = checks(python, None, ["-k", "one"], workers=2)
+    assert asked[-1].name == "tests"
+    assert asked[-1].command[-2:] == ["-k", "one"]
+    assert "--numprocesses" not in asked[-1].command
+    assert [check.name for check in checks(python, python, [], workers=2)][-2:] == ["tests", "tests without PySide6"]
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(1, None), (2, "2"), (64, "8")])
+def test_the_whole_suite_runs_in_as_many_processes_as_there_are_processors_within_reason(
+    processors: int, workers: str | None
+) -> None:
+    suite = checks(Path("bin/python"), Path("bin/python"), [], workers=processors)
+    for check in (one for one in suite if one.is_pytest):
+        given = dict(itertools.pairwise(check.command))
+        assert given.get("--numprocesses") == workers
 
 
 def test_ci_runs_exactly_the_command_that_a_person_runs() -> None:

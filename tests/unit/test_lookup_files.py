@@ -16,7 +16,7 @@ from agent.domain.errors import ConfigurationError
 from agent.domain.lookup import LookupRow, LookupType, lookup_row
 from agent.service import sheets
 from agent.service.lookup_files import csv_file, read_file, xlsx_file
-from agent.service.sheets import guarded, read_csv, unguarded
+from agent.service.sheets import read_csv
 
 GERMANY = LookupRow("DE", "Germany")
 
@@ -161,11 +161,6 @@ def test_what_was_exported_is_imported_again_as_it_was(texts: list[tuple[str, st
             continue
         rows[row.source] = row
     assert read_file("a.csv", csv_file(rows.values())).rows == rows
-
-
-@given(st.text())
-def test_guarding_a_cell_can_be_undone(text: str) -> None:
-    assert unguarded(guarded(text)) == text
 
 
 @settings(deadline=None, max_examples=20)

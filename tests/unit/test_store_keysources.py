@@ -11,13 +11,11 @@ import pytest
 
 from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.secret import Secret
-from agent.store.keysources.key_file import KeyFile
 from agent.store.keysources.passphrase import Passphrase
-from agent.store.keysources.source import SourceReport
 from agent.store.keysources.system_vault import SystemVault
 from agent.store.keysources.systemd_credential import SystemdCredential
 from agent.store.vault import Vault, VaultState
-from agent.store.vault_keeper import VaultKeeper, propose
+from agent.store.vault_keeper import VaultKeeper
 
 PHRASE = Secret("twelve or more charácters")
 KEY_TEXT = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
@@ -97,19 +95,6 @@ def test_without_a_choice_it_is_not_set_up_and_says_what_would_work(tmp_path: Pa
         _ = keeper.vault
     assert code_of(caught) == "vault-not-set-up"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_best_source_is_proposed_and_the_key_file_never(backend: MemoryBackend, tmp_path: Path) -> None:
-    def kind(reports: tuple[SourceReport, ...]) -> str | None:
-        best = propose(reports)
-        return best.kind if best else None
-
-    (tmp_path / "vault-key").write_text(KEY_TEXT)
-    with_systemd = new_keeper(tmp_path, backend, credentials=tmp_path).sources()
-    assert kind(with_systemd) == "systemd-credential"
-    assert kind(new_keeper(tmp_path, backend).sources()) == "system"
-    assert kind((Passphrase(None).report(), KeyFile(None).report())) == "passphrase"
-    assert kind((KeyFile(None).report(),)) is None
 
 
 @pytest.mark.parametrize("kind", ["system", "passphrase", "key-file", "systemd-credential"])

@@ -12,7 +12,7 @@ from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
 from agent.engine.vocabularies import Pins, Vocabularies
 from agent.store.database import Database
-from agent.store.functions import FunctionStore
+from agent.store.functions import FunctionStore, NewFunction
 from agent.store.lookups import LookupChange, LookupStore
 from tests.helpers.agent_database import BOTH_KINDS, opened
 
@@ -55,29 +55,29 @@ def test_a_table_that_was_changed_is_read_anew_and_otherwise_not(database: Datab
     pins = Pins({}, {"name": "t"})
     rows = (LookupRow("a", "1", LookupType.INTEGER), LookupRow("b", "1.5", LookupType.DECIMAL), LookupRow("c", "x"))
     put(lookups, *rows)
-    first = vocabularies.pinned(pins).lookups["name"].values
+    first = vocabularies.of(pins).lookups["name"].values
     assert [first.get(source) for source in "abcd"] == [1, 1.5, "x", None]
-    assert vocabularies.pinned(pins).lookups["name"].values is first
+    assert vocabularies.of(pins).lookups["name"].values is first
     assert vocabularies.clear(dry_run=True) == (1, 8)
     put(lookups, LookupRow("d", "true", LookupType.BOOLEAN))
-    assert vocabularies.pinned(pins).lookups["name"].values.get("d") is True
+    assert vocabularies.of(pins).lookups["name"].values.get("d") is True
     assert first.get("d") is None
     vocabularies.clear(dry_run=False)
-    assert vocabularies.pinned(pins).lookups["name"].values.get("a") == 1
+    assert vocabularies.of(pins).lookups["name"].values.get("a") == 1
     lookups.remove("t")
     with pytest.raises(ConfigurationError, match="“t”, to which the lookup “name” is bound, was removed"):
-        vocabularies.pinned(pins)
+        vocabularies.of(pins)
 
 
 def test_a_table_that_was_removed_and_made_again_is_another_one(database: Database, lookups: LookupStore) -> None:
     vocabularies, pins = Vocabularies(FunctionStore(database), lookups), Pins({}, {"name": "t"})
     put(lookups, LookupRow("a", "old"))
-    assert vocabularies.pinned(pins).lookups["name"].values.get("a") == "old"
+    assert vocabularies.of(pins).lookups["name"].values.get("a") == "old"
     lookups.remove("t")
     later = NOW + timedelta(seconds=1)
     lookups.create("t", "", by="greta", at=later)
     lookups.change("t", LookupChange(put=[LookupRow("a", "new")]), by="greta", at=later)
-    assert vocabularies.pinned(pins).lookups["name"].values.get("a") == "new"
+    assert vocabularies.of(pins).lookups["name"].values.get("a") == "new"
 
 
 def test_a_table_that_would_become_too_large_stays_as_it_was(
@@ -102,8 +102,8 @@ def test_what_is_not_there_is_said_so(lookups: LookupStore) -> None:
     for act in (
         lambda: lookups.get("x"),
         lambda: lookups.remove("x"),
-        lambda: lookups.clear("x", **WHO),  # type: ignore[arg-type]
-        lambda: lookups.change("x", LookupChange(remove=["a"]), **WHO),  # type: ignore[arg-type]
+        lambda: lookups.clear("x", by="greta", at=NOW),
+        lambda: lookups.change("x", LookupChange(remove=["a"]), by="greta", at=NOW),
     ):
         with pytest.raises(NotFoundError):
             act()
@@ -115,10 +115,8 @@ def test_versions_of_a_function_stay_also_when_it_is_removed(database: Database)
     store = FunctionStore(database)
 
     def save(body: str) -> int:
-        return store.add(
-            name="f", parameters=["a"], body=body, description="", examples=[{"arguments": [1], "result": None}],
-            saved_at=NOW, saved_by="greta",
-        ).version  # fmt: skip
+        examples = [{"arguments": [1], "result": None}]
+        return store.add(NewFunction("f", ["a"], body, "", examples, saved_at=NOW, saved_by="greta")).version
 
     assert [save("$a"), save("$a + 1")] == [1, 2]
     assert store.current()["f"].body == "$a + 1"
@@ -127,10 +125,10 @@ def test_versions_of_a_function_stay_also_when_it_is_removed(database: Database)
     store.withdraw("f")
     assert store.current() == {}
     assert [row.version for row in store.versions("f")] == [2, 1]
-    vocabulary = Vocabularies(store, LookupStore(database)).pinned(Pins({"f": 1}, {}))
+    vocabulary = Vocabularies(store, LookupStore(database)).of(Pins({"f": 1}, {}))
     assert vocabulary.functions["f"].body == "$a"
     with pytest.raises(NotFoundError):
         store.withdraw("f")
     assert save("$a + 2") == 3
     with pytest.raises(ConfigurationError, match=r"Version 9 of the function \$f is not in the library"):
-        Vocabularies(store, LookupStore(database)).pinned(Pins({"f": 9}, {}))
+        Vocabularies(store, LookupStore(database)).of(Pins({"f": 9}, {}))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,13 +37,13 @@ def redactor() -> Redactor:
 def open_log(tmp_path: Path, redactor: Redactor) -> Iterator[Open]:
     opened: list[LogStore] = []
 
-    def make(**more: object) -> LogStore:
+    def make(**more: Any) -> LogStore:
         store = LogStore(
             tmp_path / "logs",
             searches=tmp_path / "searches",
             redactor=redactor,
             clock=lambda: NOON,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
         opened.append(store)
         return store
@@ -70,8 +71,8 @@ def troubled(log: LogStore) -> bool:
     return log.writer.trouble is not None
 
 
-def messages(log: LogStore, **wanted: object) -> list[str]:
-    search = log.search(LogFilter(**wanted))  # type: ignore[arg-type]
+def messages(log: LogStore, **wanted: Any) -> list[str]:
+    search = log.search(LogFilter(**wanted))
     search.run()
     try:
         return [entry.message if entry else "gone" for entry in search.page(0, search.count)]
@@ -325,12 +326,12 @@ def searched(log: LogStore) -> LogStore:
         ({"since": NOON + 9 * DAY}, []),
     ],
 )
-def test_a_search_finds_exactly_what_fits(searched: LogStore, wanted: dict[str, object], found: list[int]) -> None:
-    search = searched.search(LogFilter(**wanted))  # type: ignore[arg-type]
+def test_a_search_finds_exactly_what_fits(searched: LogStore, wanted: dict[str, Any], found: list[int]) -> None:
+    search = searched.search(LogFilter(**wanted))
     assert search.run() == search.count == len(found)
     assert [entry.id for entry in search.page(0, 100) if entry] == found
     search.close()
-    tail = searched.reader.tail(0, LogFilter(**wanted))  # type: ignore[arg-type]
+    tail = searched.reader.tail(0, LogFilter(**wanted))
     assert [entry.id for entry in tail.entries] == found
     assert tail.last == 5
 

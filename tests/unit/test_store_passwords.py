@@ -18,6 +18,11 @@ class CountingHasher(PasswordHasher):
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=64, parallelism=1)
         self.verified: list[str | bytes] = []
+        self.hashed = 0
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.hashed += 1
+        return super().hash(password, salt=salt)
 
     def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
         self.verified.append(hash)
@@ -46,6 +51,17 @@ def test_an_unknown_name_costs_the_same_work_and_never_fits(hasher: CountingHash
     assert str(known).split("$")[1:4] == str(unknown).split("$")[1:4]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_first_sign_in_of_all_costs_the_same_whether_the_name_is_known_or_not(
+    hasher: CountingHasher, known: bool
+) -> None:
+    stored = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("correct horse")
+    passwords = Passwords(hasher)
+    assert hasher.hashed == 0  # a service starts without that work
+    passwords.verify(stored if known else None, Secret("wrong password"))
+    assert (hasher.hashed, len(hasher.verified)) == (1, 1)
+
+
 def test_a_damaged_hash_and_an_endless_password_are_refused_quietly(hasher: CountingHasher) -> None:
     passwords = Passwords(hasher)
     assert not passwords.verify("not a hash", Secret("correct horse"))
@@ -59,8 +75,12 @@ def test_a_password_of_the_wrong_length_is_not_stored(hasher: CountingHasher, pa
     assert caught.value.code == "password-length"
 
 
-def test_a_hash_of_weaker_days_is_recognised(hasher: CountingHasher) -> None:
-    assert Passwords(PasswordHasher()).needs_rehash(Passwords(hasher).hash(Secret("correct horse")))
+def test_a_hash_of_weaker_days_is_made_anew(hasher: CountingHasher) -> None:
+    password, today = Secret("correct horse"), Passwords(PasswordHasher())
+    renewed = today.renewed(Passwords(hasher).hash(password), password)
+    assert renewed is not None
+    assert today.verify(renewed, password)
+    assert today.renewed(renewed, password) is None
 
 
 def test_the_delay_grows_to_a_minute_and_no_further() -> None:

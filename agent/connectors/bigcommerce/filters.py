@@ -7,9 +7,9 @@ leaves this machine: the right one is proposed instead.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from agent.connectors.bigcommerce.credentials import AccountKind, account_of
+from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.bigcommerce.filter_names import INCLUDES, RENAMED, SECOND_GENERATION, TAKEN
 from agent.connectors.contract import SentClause, SentGroup, SentPart
 from agent.domain.clauses import FilterPlace
@@ -22,26 +22,6 @@ _OUR_HEADERS = frozenset(
     {"authorization", "x-auth-token", "x-auth-client", "host", "content-length", "content-type", "accept",
      "accept-encoding", "transfer-encoding", "connection", "cookie"}
 )  # fmt: skip
-
-
-def check_clause(
-    *, schema: str, action: str, key: str, operator: str, value: str = "", values: Mapping[str, str] | None = None
-) -> ConfigurationError | None:
-    """What is wrong with a query clause; None where it can be sent.
-
-    Args:
-        schema: The schema that is read.
-        action: The action.
-        key: The filter's name.
-        operator: One of the operators of a clause.
-        value: What is sent, if it is known already.
-        values: The plain values of the App Configuration; without them the usual kind of account is assumed.
-    """
-    try:
-        _parameter(schema, action, account_of(values).kind, SentClause(key, operator, value))
-    except ConfigurationError as error:
-        return error
-    return None
 
 
 def parameters(

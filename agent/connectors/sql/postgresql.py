@@ -226,7 +226,7 @@ class PostgresDialect:
             given *= 2
         selected = ", ".join(f"q.{self.quote(column.name)}::text" for column in columns)
         source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS k ({', '.join(keyed)}, n)"
-        statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608
+        statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608 - quoted names
         return [(row[0], row[1:]) for row in fetch(connection, statement, given)]
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
@@ -236,7 +236,7 @@ class PostgresDialect:
         declared = column.declared.replace("%", "%%")
         rows = fetch(
             connection,
-            f"SELECT CAST(k.v AS {declared})::text FROM unnest(%s::text[]) WITH ORDINALITY AS k (v, n) "  # noqa: S608
+            f"SELECT CAST(k.v AS {declared})::text FROM unnest(%s::text[]) WITH ORDINALITY AS k (v, n) "  # noqa: S608 - quoted names
             "ORDER BY k.n",
             (list(texts),),
         )

@@ -69,12 +69,12 @@ def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...
     names = [f"q.{quoted(column.name)}" for column in load.roots]
     if len(names) == 1:
         # An index is used for this however large the table is; for a join, the planner would have to choose it.
-        statement = f"DELETE FROM {load.table.quoted} AS q WHERE {names[0]} = ANY({arrays[0]})"  # noqa: S608
+        statement = f"DELETE FROM {load.table.quoted} AS q WHERE {names[0]} = ANY({arrays[0]})"  # noqa: S608 - quoted names
     else:
         keyed = [f"k{number}" for number in range(len(names))]
         where = " AND ".join(f"{name} = k.{key}" for name, key in zip(names, keyed, strict=True))
         source = f"unnest({', '.join(arrays)}) AS k ({', '.join(keyed)})"
-        statement = f"DELETE FROM {load.table.quoted} AS q USING {source} WHERE {where}"  # noqa: S608
+        statement = f"DELETE FROM {load.table.quoted} AS q USING {source} WHERE {where}"  # noqa: S608 - quoted names
     connection.exec_driver_sql(statement, given)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
@@ -46,7 +46,8 @@ class KeyedList(Generic[Item]):
                 self._layout.insertWidget(position, row)
             if self._shown.get(key) != item:
                 self._shown[key] = item
-                row.show_item(item)  # type: ignore[attr-defined]
+                # What `make` makes is a widget and a row; Python has no type for both at once.
+                cast("Row[Item]", row).show_item(item)
         self._rows = {key: self._rows[key] for key in wanted}
         return before != list(wanted)
 

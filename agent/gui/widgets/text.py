@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
-from agent.gui import formats, theme
+from agent.gui import theme
 
 _LEAST_NAME = 60
 
@@ -22,15 +21,6 @@ class Text(QLabel):
             self.setProperty("role", role)
         if wrap:
             self.setWordWrap(True)
-
-
-class MomentText(Text):
-    """A moment as relative time, with the local time and its UTC in the tooltip."""
-
-    def show_moment(self, moment: datetime | None, now: datetime, *, prefix: str = "") -> None:
-        """Show it; a dash where there is none."""
-        self.setText(prefix + formats.relative(moment, now))
-        self.setToolTip(formats.moment_tip(moment))
 
 
 class Elided(Text):
@@ -48,8 +38,8 @@ class Elided(Text):
         self.setAccessibleName(text)
         self._elide()
 
-    def resizeEvent(self, event: object) -> None:
-        super().resizeEvent(event)  # type: ignore[arg-type]
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
         self._elide()
 
     def full_width(self) -> int:

@@ -15,7 +15,7 @@ from agent.service.routes.asking import PROBLEMS, After, Agent, Name, WaitSecond
 router = APIRouter(responses=PROBLEMS, tags=["records"])
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-Short = Annotated[str, Query(max_length=1_000)]
+
 _MEDIA = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -67,12 +67,12 @@ def past_flows(agent: Agent) -> list[models.PastFlow]:
 @router.get("/flows/{name}/history")
 def flow_history(agent: Agent, name: Name) -> models.FlowHistory:
     """How much is kept of a processflow, and what deleting it means."""
-    return agent.documents.versions.history(name)
+    return agent.documents.histories.get(name)
 
 
 @router.delete("/flows/{name}/history")
 def forget_flow(agent: Agent, who: Who, name: Name) -> models.FlowHistory:
     """Delete all that is kept of an undeployed processflow."""
-    forgotten = agent.documents.versions.forget(name, by=who)
+    forgotten = agent.documents.histories.forget(name, by=who)
     agent.journal.write("warning", f"{who} deleted its history.", flow=name, detail=forgotten.text)
     return forgotten

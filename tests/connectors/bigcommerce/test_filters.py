@@ -6,7 +6,7 @@ import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnector
 from agent.connectors.bigcommerce.credentials import AccountKind
-from agent.connectors.bigcommerce.filters import check_clause, parameters
+from agent.connectors.bigcommerce.filters import parameters
 from agent.connectors.contract import SentClause
 from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError
@@ -37,56 +37,55 @@ def test_operators_are_written_as_the_api_does(
 
 
 @pytest.mark.parametrize(
-    ("schema", "values", "key", "operator", "proposal"),
+    ("schema", "kind", "key", "operator", "proposal"),
     [
-        ("customers", None, "min_date_created", "=", "date_created:min"),
-        ("customers", None, "max_date_modified", "=", "date_modified:max"),
-        ("customers", None, "email", "=", "email:in"),
-        ("customers", None, "id", "=", "id:in"),
-        ("customers", LEGACY, "date_created:min", "=", "min_date_created"),
-        ("customers", LEGACY, "email:in", "=", "email"),
-        ("orders", None, "date_modified:min", "=", "min_date_modified"),
-        ("orders", LEGACY, "date_modified:min", "=", "min_date_modified"),
-        ("orders", None, "min_date_modifed", "=", "min_date_modified"),
-        ("orders", None, "status", "=", "status_id"),
-        ("orders", None, "id", "in", "max_id or min_id"),
-        ("orders", None, "date_created", ">", "max_date_created or min_date_created"),
-        ("customers", None, "date_modified", ">", "date_modified:min"),
-        ("customers", None, "email", "!=", "email:in"),
-        ("orders", None, "page", "=", "Remove"),
-        ("orders", None, "include", "=", "fees"),
-        ("products", None, "min_date_modified", "=", "date_modified:min"),
-        ("products", None, "id:greater", "=", "id:min"),
-        ("variants", None, "product_id", "=", "product_id:in"),
-        ("unknown", None, "sku", "=", "no filters"),
+        ("customers", AccountKind.OAUTH, "min_date_created", "=", "date_created:min"),
+        ("customers", AccountKind.OAUTH, "max_date_modified", "=", "date_modified:max"),
+        ("customers", AccountKind.OAUTH, "email", "=", "email:in"),
+        ("customers", AccountKind.OAUTH, "id", "=", "id:in"),
+        ("customers", AccountKind.LEGACY, "date_created:min", "=", "min_date_created"),
+        ("customers", AccountKind.LEGACY, "email:in", "=", "email"),
+        ("orders", AccountKind.OAUTH, "date_modified:min", "=", "min_date_modified"),
+        ("orders", AccountKind.LEGACY, "date_modified:min", "=", "min_date_modified"),
+        ("orders", AccountKind.OAUTH, "min_date_modifed", "=", "min_date_modified"),
+        ("orders", AccountKind.OAUTH, "status", "=", "status_id"),
+        ("orders", AccountKind.OAUTH, "id", "in", "max_id or min_id"),
+        ("orders", AccountKind.OAUTH, "date_created", ">", "max_date_created or min_date_created"),
+        ("customers", AccountKind.OAUTH, "date_modified", ">", "date_modified:min"),
+        ("customers", AccountKind.OAUTH, "email", "!=", "email:in"),
+        ("orders", AccountKind.OAUTH, "page", "=", "Remove"),
+        ("orders", AccountKind.OAUTH, "include", "=", "fees"),
+        ("products", AccountKind.OAUTH, "min_date_modified", "=", "date_modified:min"),
+        ("products", AccountKind.OAUTH, "id:greater", "=", "id:min"),
+        ("variants", AccountKind.OAUTH, "product_id", "=", "product_id:in"),
+        ("unknown", AccountKind.OAUTH, "sku", "=", "no filters"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_a_proposal(
-    schema: str, values: dict[str, str] | None, key: str, operator: str, proposal: str
+    schema: str, kind: AccountKind, key: str, operator: str, proposal: str
 ) -> None:
-    problem = check_clause(schema=schema, action="GET", key=key, operator=operator, value="nothing", values=values)
+    with pytest.raises(ConfigurationError) as caught:
+        parameters([SentClause(key, operator, "nothing")], schema=schema, action="GET", kind=kind)
 
-    assert problem is not None
-    assert problem.field == key
-    assert proposal in problem.remedy
-
-
-def test_a_good_clause_has_no_problem() -> None:
-    assert check_clause(schema="orders", action="GET", key="min_date_created", operator="=", values=LEGACY) is None
+    assert caught.value.field == key
+    assert proposal in caught.value.remedy
 
 
 @pytest.mark.parametrize("kind", list(AccountKind))
 def test_schemas_name_the_filters_that_are_taken(kind: AccountKind) -> None:
     values = LEGACY if kind is AccountKind.LEGACY else None
-    for name in ("customers", "orders", "products"):
+    for name in (schema.name for schema in BigCommerceConnector.app.schemas):
         schema = BigCommerceConnector().schema(name, values)
-        assert schema is not None
+        if schema is None:
+            assert kind is AccountKind.LEGACY  # which has fewer
+            continue
         assert schema.primary_key == "id"
         for action in schema.actions:
             assert action.renamed_filters.keys().isdisjoint(action.filters)
             assert set(action.renamed_filters.values()) <= action.filters
             for key in action.filters:
-                assert check_clause(schema=name, action=action.name, key=key, operator="=", values=values) is None
+                query, headers = parameters([SentClause(key, "=", "")], schema=name, action=action.name, kind=kind)
+                assert [*query, *headers]
 
 
 def test_the_same_filter_cannot_be_given_twice() -> None:
