@@ -9,6 +9,7 @@ Times and the computer's name differ from one taking to the next; the rest stays
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -342,7 +343,11 @@ def _has_read(run: object) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        take(sys.argv[1])
-        sys.exit(0)
-    sys.exit(main())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "mode", nargs="?", choices=["light", "dark"], help="on the present screen; else both, on their own"
+    )
+    chosen = parser.parse_args().mode
+    if chosen is None:
+        sys.exit(main())
+    take(chosen)
