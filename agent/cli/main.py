@@ -20,6 +20,7 @@ from agent.cli import (
     functions,
     log,
     lookups,
+    operators,
     packages,
     previews,
     records,
@@ -76,6 +77,7 @@ app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")
 app.add_typer(upkeep.vault, name="vault")
+app.add_typer(operators.operator, name="operator")
 app.add_typer(database.database, name="database")
 app.add_typer(sandbox, name="sandbox")
 

@@ -123,7 +123,7 @@ def test_an_ended_session_leads_back_to_sign_in(qtbot: Any, shell: Shell, fake: 
 
 def test_the_menu_has_what_the_agent_needs(shell: Shell) -> None:
     texts = [one.text().replace("&", "") for one in shell.window.agent_menu.actions() if one.text()]
-    assert texts == ["Clear Temp…", "Clear Cache…", "Log off", "Quit"]
+    assert texts == ["Clear Temp…", "Clear Cache…", "Change password…", "Log off", "Quit"]
     assert all(one.isEnabled() for one in shell.window.agent_menu.actions())
 
 

@@ -206,6 +206,14 @@ class FakeClient:
         self.session = f"session-{self._id()}"
         return operator_models.Session(name=name, token=self.session)
 
+    async def change_password(self, name: str, old: str, new: str) -> None:
+        await self._enter("change_password")
+        if self.operator != (name, old):
+            raise ConfigurationError(
+                "User name or password is wrong.", code="wrong-credentials", remedy="Try again in a moment."
+            )
+        self.operator, self.session = (name, new), None
+
     async def sign_off(self) -> None:
         await self._enter("sign_off")
         self.session = None

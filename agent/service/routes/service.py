@@ -89,6 +89,15 @@ def sign_in(agent: Agent, request: operator_models.SignIn) -> operator_models.Se
     return session
 
 
+@router.put("/operators/password", status_code=204, tags=["operators"], response_class=Response)
+def change_password(agent: Agent, change: operator_models.PasswordChange) -> Response:
+    """Change an operator's password; the present one is wanted. Every session of that operator ends."""
+    old, new = Secret(change.old.get_secret_value()), Secret(change.new.get_secret_value())
+    name = agent.operators.change_password(change.name, old, new)
+    agent.journal.write("warning", f"{name} changed the password; every session of {name} has ended.")
+    return Response(status_code=204)
+
+
 @router.delete("/sessions", status_code=204, tags=["operators"], response_class=Response)
 async def sign_off(request: Request, agent: Agent) -> Response:
     """End the session in the `Operator-Session` header."""
