@@ -29,6 +29,7 @@ from agent.domain.errors import (
 )
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts
+from agent.domain.run_classes import RUN_CLASSES
 from agent.domain.settings import SETTINGS, Setting
 from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow
 from agent.store.keysources.source import SourceReport
@@ -123,11 +124,14 @@ def facts(pairs: Sequence[tuple[str, str]]) -> list[configuration_models.Fact]:
 
 def run(row: RunRow) -> run_models.Run:
     """A run."""
+    explained = RUN_CLASSES.get(row.fault.error_class)
     return run_models.Run(
         id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
         started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
         message=row.message, remedy=row.remedy, requested_by=row.requested_by, planned_for=row.planned_for,
-        plan=row.plan.text,
+        plan=row.plan.text, error_class=row.fault.error_class.value, error_title=explained.title if explained else "",
+        cause=explained.cause if explained else "",
+        target=row.fault.cure or (f"guide:failed-runs#{row.fault.error_class.value}" if explained else ""),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
+from agent.domain.run_classes import NO_FAULT, RunFault, known_run_class
 from agent.domain.run_plan import NORMAL, Resend, Retry, RunPlan, parse_run_plan, plan_form
 from agent.store import corrections, plan_records
 from agent.store.at_rest import require_deployed
@@ -49,6 +50,8 @@ class RunRow:
     """How often it waited so."""
     plan: RunPlan = NORMAL
     """What it is to do."""
+    fault: RunFault = NO_FAULT
+    """Why it failed as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,15 +290,17 @@ class RunStore:
             )
         return self.get(run_id)
 
-    def end(self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime) -> RunRow:
-        """End a run for good; ending an ended run changes nothing."""
+    def end(
+        self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime, fault: RunFault = NO_FAULT
+    ) -> RunRow:
+        """End a run for good; ending an ended run changes nothing. `fault` says why it failed as a whole."""
         with self._database.write() as connection:
             connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None))
                 .values(
                     state=state.value, message=self._redact(message), remedy=self._redact(remedy), activity="",
-                    ended_at=at,
+                    ended_at=at, error_class=fault.error_class.value, cure=fault.cure,
                 )
             )  # fmt: skip
             connection.execute(HOLDS.delete().where(HOLDS.c.run == run_id))
@@ -315,4 +320,5 @@ def _run(row: sa.Row[Any]) -> RunRow:
         counts=Counts(row.read_count, row.unchanged_count, row.written_count, row.failed_count, row.skipped_count),
         activity=row.activity, message=row.message, remedy=row.remedy, requested_by=row.requested_by,
         planned_for=row.planned_for, resume_at=row.resume_at, parks=row.parks, plan=parse_run_plan(row.plan),
+        fault=RunFault(known_run_class(row.error_class), row.cure),
     )  # fmt: skip

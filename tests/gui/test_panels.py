@@ -56,7 +56,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
         to_flows=lambda flow, attention: went.append((flow, attention)),
         to_configuration=went.append,
         to_sync_info=lambda flow, state: went.append((flow, state)),
-        to_log=lambda flow, run: went.append((flow, run)),
+        to_cure=went.append,
     )
     found = content(catalog, await fake.state(), ways, fake.now).attention
     for item in found:
@@ -66,7 +66,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
         "flow-stock-to-store",
     ]  # fmt: skip
     assert went == [
-        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", False),
+        "vault", "settings", "c-old", "app-configuration:c-old", ("stock-to-store", False),
         ("stock-to-store", SyncState.FAILED),
     ]  # fmt: skip
 

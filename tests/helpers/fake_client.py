@@ -973,7 +973,9 @@ def flows(now: datetime) -> dict[str, flow_models.FlowDetail]:
     failed = run(
         "customers-to-files", RunState.FAILED, now - timedelta(hours=3), identity="r-fail",
         counts=run_models.Counts(), message="The store does not know the API token of “Old store”.",
-        remedy="Edit the configuration, validate and save it, then execute again.",
+        remedy="Edit the configuration, validate and save it, then execute again.", error_class="configuration",
+        error_title="App Configuration", cause="An App Configuration is missing or incomplete.",
+        target="app-configuration:c-old",
     )  # fmt: skip
     success = run("orders-to-database", RunState.SUCCESS, now - timedelta(minutes=15), identity="r-good")
     return {

@@ -15,6 +15,7 @@ from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.gui import formats
 from agent.gui.catalog import Catalog
+from agent.gui.cures import act_for
 from agent.gui.home.first_steps import Step, first_steps
 from agent.gui.panel import Navigator
 from agent.gui.tones import Tone
@@ -195,9 +196,14 @@ def _of_run(flow: flow_models.Flow, last: run_models.Run, title: str, go: Naviga
     if last.state is RunState.PARTIAL or flow.failed_records:
         count = flow.failed_records or last.counts.failed
         return _of_records(flow, title, text or f"{formats.plural(count, 'record')} failed.", go)
+    act, way = "Show the log", lambda: go.open_log(flow.name, last.id)
+    if last.error_title:
+        title, text = f"{title}: {last.error_title}", f"{text} {last.cause}".strip()
+    if words := act_for(last.target):
+        act, way = words, lambda: go.open_cure(last.target)
     return Attention(
-        f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.",
-        "Show the log", lambda: go.open_log(flow.name, last.id), alert=f"{AlertCode.RUN_FAILED.value}:{flow.name}",
+        f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.", act, way,
+        alert=f"{AlertCode.RUN_FAILED.value}:{flow.name}",
     )  # fmt: skip
 
 
