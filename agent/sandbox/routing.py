@@ -10,6 +10,9 @@ from agent.sandbox.order_encoding import OrderEncoder
 from agent.sandbox.requests import Answer, Request
 from agent.sandbox.store import Store
 
+ANY_ACCOUNT = "default"
+"""In place of permissions: what every account may do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

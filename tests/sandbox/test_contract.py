@@ -153,6 +153,28 @@ V3_CALLS = [
     Call("/inventory/adjustments/relative", 422, "POST", {"items": [{**ITEM, "quantity": -9999}]}),
 ]
 
+HOOK = {"scope": "store/order/created", "destination": "https://agent.example/events/x", "headers": {"X-Key": "1"}}
+# They change what those after them find, so their order counts.
+HOOK_CALLS = [
+    Call("/hooks", method="POST", body=HOOK),
+    Call("/hooks", method="POST", body={**HOOK, "scope": "store/order/*", "is_active": False, "headers": None}),
+    Call("/hooks", 422, "POST", HOOK),
+    Call("/hooks", 422, "POST", {"scope": "store/order/created"}, "lacks the destination"),
+    Call("/hooks", 422, "POST", {**HOOK, "destination": "https://agent.example:8443/"}),
+    Call("/hooks", 422, "POST", {**HOOK, "destination": "http://agent.example/"}),
+    Call("/hooks", 422, "POST", {**HOOK, "scope": "orders"}),
+    Call("/hooks"),
+    Call("/hooks?is_active=true&scope=store/order/created&page=1&limit=10"),
+    Call("/hooks?foo=1", 422, breaks_contract_on_purpose=UNKNOWN),
+    Call("/hooks/1"),
+    Call("/hooks/9", 404),
+    Call("/hooks/2", method="PUT", body={"is_active": True}),
+    Call("/hooks/2", 422, "PUT", {"scope": "store/order/created"}),
+    Call("/hooks/9", 404, "PUT", {"is_active": True}),
+    Call("/hooks/2", method="DELETE"),
+    Call("/hooks/2", 404, "DELETE"),
+]
+
 LEGACY_CALLS = [
     *V2_CALLS,
     Call("/products"),
@@ -177,7 +199,7 @@ GATEWAY_CALLS = [
     *(Call(f"/stores/demo1/v2{one.target}", one.status, one.method, one.body, one.breaks_contract_on_purpose)
       for one in V2_CALLS),
     *(Call(f"/stores/demo1/v3{one.target}", one.status, one.method, one.body, one.breaks_contract_on_purpose)
-      for one in V3_CALLS),
+      for one in (*V3_CALLS, *HOOK_CALLS)),
 ]  # fmt: skip
 
 
@@ -250,6 +272,8 @@ def test_every_trouble_of_a_token_account_has_the_shape_of_the_contract(
         500: fault(500, request),
         503: fault(503, request),
     }
+    if "/hooks" in call.target:
+        del answers[403]  # every account may have webhooks
     for status, answer in answers.items():
         assert answer.status == status
         token_contract.hold(request, answer, answer_only=True)
