@@ -10,9 +10,6 @@ from agent.sandbox.order_encoding import OrderEncoder
 from agent.sandbox.requests import Answer, Request
 from agent.sandbox.store import Store
 
-ANY_ACCOUNT = "default"
-"""In place of permissions: what every account may do."""
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -35,6 +32,10 @@ class Route:
     template: str
     handler: Handler
     scopes: frozenset[str]
+
+
+ANYONE: frozenset[str] = frozenset()
+"""For what needs no permission."""
 
 
 def reading(scope: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from typing import Any
@@ -12,10 +13,9 @@ from agent.sandbox.hooks import Hook, Hooks
 from agent.sandbox.paged import envelope
 from agent.sandbox.queries import Query
 from agent.sandbox.requests import Answer, Refusal, Request, give, v3_refusal
-from agent.sandbox.routing import ANY_ACCOUNT, Account, Route
+from agent.sandbox.routing import ANYONE, Account, Route
 
 MOST_FOR_A_SCOPE = 10
-CLIENT_ID = "sandboxclient0000000000000000001"
 _SCOPE = re.compile(r"store/[A-Za-z_]+(/[A-Za-z_0-9]+)*(/\*)?")
 _FIELDS = ("scope", "destination", "is_active", "headers")
 
@@ -29,7 +29,7 @@ def _create(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
     hooks = account.store.hooks
     _check_room(hooks, values["scope"], values["destination"], instead_of=None)
     hook = hooks.add(
-        values["scope"], values["destination"], values.get("headers"), is_active=values.get("is_active", True)
+        values["scope"], values["destination"], values.get("headers") or {}, is_active=values.get("is_active", True)
     )
     return give({"data": _record(account, hook), "meta": {}})
 
@@ -49,7 +49,7 @@ def _list(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
 
 
 def _get(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
-    del request
+    Query(request, version=3, allowed=(), now=account.store.now())
     return give({"data": _record(account, _found(account, ids[0])), "meta": {}})
 
 
@@ -79,8 +79,10 @@ def _found(account: Account, number: int) -> Hook:
 
 
 def _record(account: Account, hook: Hook) -> dict[str, object]:
+    store_hash = account.store.options.store_hash
     return {
-        "id": hook.id, "client_id": CLIENT_ID, "store_hash": account.store.options.store_hash, "scope": hook.scope,
+        "id": hook.id, "client_id": hashlib.sha256(store_hash.encode()).hexdigest()[:31], "store_hash": store_hash,
+        "scope": hook.scope,
         "destination": hook.destination, "headers": hook.headers, "is_active": hook.is_active,
         "created_at": hook.created_at, "updated_at": hook.updated_at,
     }  # fmt: skip
@@ -139,12 +141,10 @@ def _refuse(errors: dict[str, str]) -> Refusal:
     return v3_refusal(422, "JSON data is missing or invalid", errors)
 
 
-_ANY = frozenset({ANY_ACCOUNT})
-
 ROUTES = (
-    Route("POST", "/v3/hooks", _create, _ANY),
-    Route("GET", "/v3/hooks", _list, _ANY),
-    Route("GET", "/v3/hooks/{id}", _get, _ANY),
-    Route("PUT", "/v3/hooks/{id}", _update, _ANY),
-    Route("DELETE", "/v3/hooks/{id}", _delete, _ANY),
+    Route("POST", "/v3/hooks", _create, ANYONE),
+    Route("GET", "/v3/hooks", _list, ANYONE),
+    Route("GET", "/v3/hooks/{id}", _get, ANYONE),
+    Route("PUT", "/v3/hooks/{id}", _update, ANYONE),
+    Route("DELETE", "/v3/hooks/{id}", _delete, ANYONE),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from agent.api import record_models
 from agent.api.record_models import ExportFormat, RecordChoice, RecordGroup, RecordJob, SkipRequest, Wanted
@@ -67,7 +67,7 @@ class Records:
             )  # fmt: skip
         return found
 
-    def export(self, flow: str, wanted: Wanted, format_: ExportFormat) -> Iterator[bytes]:
+    def export(self, flow: str, wanted: Wanted, format_: ExportFormat) -> Generator[bytes]:
         """The records as a file, in pieces. Raises as `page`, before the first piece."""
         rows, headers = self._sync_info.every(flow, _filter(wanted)), self._headers(flow)
         return csv_pieces(rows, headers) if format_ is ExportFormat.CSV else xlsx_pieces(rows, headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -107,7 +107,7 @@ class SyncInfo:
             row = connection.execute(query).first()
         return _sync_row(row, node) if row is not None else None
 
-    def every(self, flow: str, wanted: RecordFilter = ALL) -> Iterator[SyncRow]:
+    def every(self, flow: str, wanted: RecordFilter = ALL) -> Generator[SyncRow]:
         """All records that fit, as they are at one moment, for as long as it takes; not held in memory together."""
         with self._database.read() as connection:
             for stream in streams(connection, flow, wanted.node):

@@ -93,6 +93,25 @@ async def test_it_has_to_be_said_which_records_are_meant(inside: Inside, choice:
     assert caught.value.code == "choice-empty"
 
 
+@pytest.mark.parametrize("format_", ExportFormat)
+def test_an_export_that_is_fetched_slowly_or_not_to_its_end_reads_nothing_meanwhile(
+    inside: Inside, format_: ExportFormat
+) -> None:
+    """A reading that goes on would keep SQLite from giving back its write-ahead log."""
+    database, records = inside.parts.database, inside.parts.records
+    fill(database, 5_000)
+    reading = database.engine.pool.checkedout  # type: ignore[attr-defined]  # every pool that is used here has it
+    pieces = records.export(FLOW, Wanted(), format_)
+    assert next(piece for piece in pieces if piece)
+    assert reading() == 0
+    pieces.close()
+    given_up = records.export(FLOW, Wanted(), format_)
+    assert next(given_up) == b"", "it can be stopped before it is whole"
+    assert reading() == 1
+    given_up.close()
+    assert reading() == 0
+
+
 async def test_records_are_not_deleted_under_a_run(inside: Inside) -> None:
     fill(inside.parts.database, 30)
     queue_run(inside.parts.database, "run-2", flow=FLOW, at=MOMENT)
