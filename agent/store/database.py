@@ -21,6 +21,7 @@ from alembic.util import CommandError
 from agent.domain.errors import AgentError, FatalError
 from agent.store.database_failures import explained
 from agent.store.database_server import ServerAccess
+from agent.store.schema_check import require_schema
 
 _BUSY_SECONDS = 30
 # Runs try again within a minute.
@@ -38,7 +39,8 @@ class Database:
         monotonic: A clock that never goes back, in seconds.
 
     Raises:
-        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-damaged`: it is none.
+        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-of-development`: one
+            before the first release has made it; `database-damaged`: it is none.
         AgentError: what `write` raises.
     """
 
@@ -129,6 +131,14 @@ class Database:
                     code="database-newer",
                     remedy="Install that version or a later one.",
                 ) from error
+            require_schema(connection, place=_place(self.engine.url))
+
+
+def _place(url: sa.URL) -> str:
+    """What somebody moves away who wants to begin anew."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        return f"the data folder {Path(url.database).parent}"
+    return f"the database “{url.database}”, and the data folder with it,"
 
 
 def sqlite_engine(path: Path) -> sa.Engine:
