@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
+from agent.engine.garbage import collect_less_often
 from tests.helpers.postgres_server import postgres_server
 
 __all__ = ["postgres_server"]
+
+
+def pytest_configure() -> None:
+    """Collect as the service does."""
+    collect_less_often()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected up to now stays to the end: thousands of tests need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
