@@ -115,8 +115,10 @@ class Guide:
     """The walk through the program, in the guide's order."""
 
     def __init__(self, pilot: object, mode: str, api_path: str, token: str) -> None:
+        from tests.gui import pilot as places
         from tests.gui.pilot import Pilot
 
+        self._places = places
         assert isinstance(pilot, Pilot)
         self._pilot, self._mode, self._api_path, self._token = pilot, mode, api_path, token
 
@@ -135,10 +137,10 @@ class Guide:
         pilot.create_operator("anna", PASSWORD)
         pilot.until(pilot.shell.home.view.steps.isVisible)
         self._picture("first-steps")
-        pilot.show(5)
+        pilot.show(self._places.SETTINGS)
         pilot.until(lambda: "theme" in pilot.shell.settings.view.editors)
         pilot.shell.settings.presenter.change("theme", self._mode)
-        pilot.show(0)
+        pilot.show(self._places.HOME)
         pilot.press(pilot.shell.home.view, "Set up the vault")
         from agent.gui.vault.dialog import VaultDialog
 
@@ -183,15 +185,20 @@ class Guide:
         self._quiet()
         self._picture("processflows")
         self._dialogs(running)
-        pilot.show(0)
+        pilot.show(self._places.HOME)
         self._picture("home")
+        pilot.show(self._places.ALERTS)
+        pilot.until(lambda: bool(pilot.shell.catalog.alerts.items))
+        self._picture("alerts")
+        pilot.show(self._places.HOME)
 
     def _dialogs(self, flow: str) -> None:
         from agent.domain.schedule import PlanKind
+        from agent.gui.panel import Room
         from agent.gui.schedules.dialog import ScheduleDialog
 
         pilot = self._pilot
-        pilot.shell.open_schedule(flow)
+        pilot.shell.open_room(flow, Room.SCHEDULE)
         schedule = pilot.dialog(ScheduleDialog)
         pilot.until(schedule.save_button.isEnabled)
         schedule.kind.setCurrentIndex(schedule.kind.findData(PlanKind.DAILY.value))
@@ -200,13 +207,47 @@ class Guide:
         schedule.close()
         pilot.gone(ScheduleDialog)
 
+        from agent.gui.versions.dialog import VersionsDialog
+
+        pilot.shell.open_room(flow, Room.VERSIONS)
+        versions = pilot.dialog(VersionsDialog)
+        pilot.until(lambda: versions.model.rowCount() > 0)
+        versions.table.setCurrentIndex(versions.model.index(versions.model.rowCount() - 1, 0))
+        pilot.until(lambda: bool(versions.diff.toPlainText()))
+        self._picture("versions")
+        versions.close()
+        pilot.gone(VersionsDialog)
+        self._event_url()
+
+    def _event_url(self) -> None:
+        """A processflow that waits for events; it goes again, since the guide tells of the others."""
+        from agent.gui.panel import Room
+        from agent.gui.real_time.dialog import EventsDialog
+        from agent.gui.widgets.dialog import ConfirmDialog
+
+        pilot, flow = self._pilot, "webhook-to-database"
+        pilot.deploy("Webhook to database")
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is not None)
+        pilot.shell.open_room(flow, Room.EVENTS)
+        events = pilot.dialog(EventsDialog)
+        pilot.press(events, "Copy the URL")
+        pilot.until(pilot.shell.window.toast.isVisible)
+        self._quiet()
+        self._picture("event-url")
+        events.close()
+        pilot.gone(EventsDialog)
+        pilot.shell.flows.presenter.undeploy(flow)
+        pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
+
     def _preview(self, flow: str) -> None:
         """What the first run will do; then it does it."""
+        from agent.gui.panel import Room
         from agent.gui.previews.dialog import PreviewDialog
 
         pilot = self._pilot
         pilot.until(lambda: pilot.shell.catalog.flow(flow) is not None)
-        pilot.shell.open_preview(flow)
+        pilot.shell.open_room(flow, Room.PREVIEW)
         preview = pilot.dialog(PreviewDialog)
         pilot.until(lambda: preview.model.rowCount() > 0)
         preview.table.setCurrentIndex(preview.model.index(1, 0))
@@ -222,7 +263,7 @@ class Guide:
         pilot.until(lambda: records.model.rowCount() == 4)
         records.table.setCurrentIndex(records.model.index(0, 0))
         self._picture("sync-info")
-        pilot.show(4)
+        pilot.show(self._places.LOG)
         log = pilot.shell.log.view
         pilot.until(lambda: log.model.rowCount() > 0 and log.model.cells(log.model.rowCount() - 1)[4] != "…")
         self._picture("log")
@@ -237,7 +278,7 @@ class Guide:
         from tests.helpers.stage import Stage
 
         pilot = self._pilot
-        pilot.show(0)
+        pilot.show(self._places.HOME)
         pilot.menu("Clear Cache")
         dialog = pilot.dialog(ClearDialog)
         pilot.until(dialog.clear_button.isEnabled)

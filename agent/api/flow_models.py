@@ -73,7 +73,7 @@ class Flow(Model):
 
     `schedule` is for people: "Manual", or "Every 15 minutes, Europe/Berlin". `alert` says why nothing ran though it
     should have; it is empty when all is well. `waits_for` maps credential tokens that nothing is bound to yet to their
-    apps: it cannot run before. `note` says why this version was deployed.
+    apps: it cannot run before. `note` says why this version was deployed. `by_events` says that events start it.
     """
 
     name: str
@@ -92,6 +92,7 @@ class Flow(Model):
     alert: str = ""
     waits_for: dict[str, str] = Field(default_factory=dict)
     note: str = ""
+    by_events: bool = False
 
 
 class FlowDetail(Flow):

@@ -96,6 +96,22 @@ def set_up(
     show(state, as_json, lambda: _show(state))
 
 
+@vault.command("change-source")
+def change_source(
+    kind: Annotated[str, typer.Argument(help="system, passphrase, key-file or systemd-credential.")],
+    path: Annotated[Path | None, typer.Option(help="Where the key file is, or shall be made.")] = None,
+    stdin: StdinOption = False,
+    descriptor: DescriptorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the key of the open vault come from elsewhere; all secrets stay. The same source again makes a new key."""
+    passphrase = _passphrase(stdin, descriptor, new=True) if kind == "passphrase" else None
+    where = str(path.absolute()) if path is not None else None
+    change = vault_models.VaultSourceChange(kind=kind, passphrase=passphrase, path=where)
+    state = ask(lambda client: client.change_vault_source(change))
+    show(state, as_json, lambda: _show(state))
+
+
 @vault.command("unlock")
 def unlock(stdin: StdinOption = False, descriptor: DescriptorOption = None, as_json: JsonOption = False) -> None:
     """Open a locked vault."""

@@ -107,7 +107,7 @@ class Delivery:
             self._say("The receipt at the destination is of another version of the agent and was left out of account.")
             return
         if receipt.stream == self._stream and await self._is_next(receipt.run, receipt.number):
-            self._say("Booked a packet that was written before the service stopped.")
+            self._say("Booked a packet that had been written before.")
             await self._book_again(receipt)
 
     async def _is_next(self, run: str, number: int) -> bool:

@@ -23,6 +23,7 @@ from agent.engine.blame import blamed
 from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
 from agent.engine.event_answers import Answers
+from agent.engine.event_succession import EventSuccession
 from agent.engine.guarded import RefusedError
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
@@ -76,6 +77,7 @@ class Runner:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._patience = Patience()
+        self._succession = EventSuccession(parts.events, parts.ledger, parts.runs, parts.deployments, parts.parse)
 
     def run_slice(self, run_id: str, control: RunControl, *, budget_seconds: float) -> Then:
         """Work on a run until it ended, the budget is used, or it was paused or cancelled. Never raises for the run's
@@ -149,6 +151,7 @@ class Runner:
         try:
             deployment = self._parts.deployments.version(row.flow, row.version)
             flow = self._parts.parse(deployment)
+            self._succession.reached(row.flow, flow.event_sources)
             end = time.monotonic() + budget_seconds
             stages = Stages(
                 parts=StageParts(

@@ -20,9 +20,8 @@ from agent.gui.clear.presenter import ClearPresenter
 from agent.gui.flows.deploying import Deployments
 from agent.gui.log.presenter import Filter
 from agent.gui.navigation import Ways
-from agent.gui.previews.opening import open_preview
-from agent.gui.reruns.opening import open_once
-from agent.gui.schedules.opening import open_schedule
+from agent.gui.panel import Room
+from agent.gui.rooms import Rooms
 from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
@@ -70,6 +69,7 @@ class Shell(QObject):
         self.vault = VaultDialogs(bridge, lambda: self.session.state, self._on_vault)
         self.forms = CredentialForms(bridge, lambda: self.session.state, self.vault.open, self._on_saved)
         self.home = panels.home(parts)
+        self.alerts = panels.alerts(parts)
         self.apps = panels.apps(parts, self.forms.open)
         self.flows = panels.flows(parts)
         self.sync_info = panels.sync_info(parts)
@@ -80,7 +80,9 @@ class Shell(QObject):
             theme_chosen=self._on_theme,
             state_wanted=self._refresh_state,
         )
-        self.panels: list[panels.AnyPanel] = [self.home, self.apps, self.flows, self.sync_info, self.log, self.settings]
+        self.panels: list[panels.AnyPanel] = [
+            self.home, self.alerts, self.apps, self.flows, self.sync_info, self.log, self.settings
+        ]  # fmt: skip
         self.sign_in = SignInPage(lambda: bridge.retry(start=True))
         self.sign_in.show_waiting(waiting)
         self.window = MainWindow(self.panels, self.sign_in, memory)
@@ -93,6 +95,10 @@ class Shell(QObject):
         self.deployments = Deployments(
             bridge, self.catalog, self.forms, self._execute, lambda: self._show(self.settings)
         )
+        self.rooms = Rooms(
+            bridge, self.catalog, self.window, execute=self._execute, now=now,
+            settings=lambda: self._show(self.settings),
+        )  # fmt: skip
         self._wire()
 
     # -- ways ----------------------------------------------------------------------------------------------------
@@ -112,23 +118,10 @@ class Shell(QObject):
         presenter.open()
         dialog.open()
 
-    def open_preview(self, flow: str) -> None:
-        """Show the Preview dialog."""
+    def open_room(self, flow: str, room: Room) -> None:
+        """Show a dialog about one processflow."""
         self._show(self.flows)
-        title = self.catalog.flow_title(flow)
-        open_preview(self.bridge, flow, title, execute=self._execute, say=self.window.say, parent=self.window)
-
-    def open_once(self, name: str) -> None:
-        """Show the Execute once dialog."""
-        flow = self.catalog.flow(name)
-        if flow is not None:
-            self._show(self.flows)
-            open_once(self.bridge, flow, self._now(), self.window)
-
-    def open_schedule(self, flow: str) -> None:
-        """Show the Schedule dialog."""
-        self._show(self.flows)
-        open_schedule(self.bridge, flow, self.catalog.flow_title(flow), self.window.say, self.window)
+        self.rooms.open(flow, room)
 
     def open_cure(self, target: str) -> None:
         """Show the place where something is cured: an App Configuration, a processflow, or a page of the guide."""
@@ -139,6 +132,12 @@ class Shell(QObject):
                 self.edit_configuration(name)
             case "processflow":
                 self.open_flows(name, attention=False)
+            case "schedule":
+                self.open_room(name, Room.SCHEDULE)
+            case "run":
+                self.open_log("", name)
+            case "sync-info":
+                self.open_sync_info(name, SyncState.FAILED)
             case "guide":
                 self.window.open_guide(name)
             case _:
@@ -165,6 +164,7 @@ class Shell(QObject):
         self.log.presenter.open(Filter(flow=flow, run=run))
 
     def _wire(self) -> None:
+        self.catalog.listeners.append(self._count_alerts)
         self.bridge.link_changed.connect(self._on_link)
         self.theme.changed.connect(self.window.restyle_guide)
         self.bridge.happened.connect(self._on_event)
@@ -185,12 +185,16 @@ class Shell(QObject):
         ways.to_vault = lambda: self.vault.open(self.window)
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
-        ways.to_preview = self.open_preview
-        ways.to_once = self.open_once
-        ways.to_schedule = self.open_schedule
+        ways.to_room = self.open_room
+        ways.to_past = self.rooms.open_past
+        ways.to_alerts = lambda: self._show(self.alerts)
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log
         ways.to_toast = self.window.say
+
+    def _count_alerts(self) -> None:
+        place = self.panels.index(self.alerts)
+        self.window.sidebar.show_count(place, self.catalog.alerts.unacknowledged)
 
     def _show(self, panel: panels.AnyPanel) -> None:
         self.window.show_panel(self.panels.index(panel))

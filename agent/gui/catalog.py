@@ -1,4 +1,5 @@
-"""What several panels show, asked for once and kept up to date by events: processflows, configurations, apps. No Qt."""
+"""What several panels show, asked for once and kept up to date by events: processflows, configurations, apps,
+alerts. No Qt."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from agent.api import app_models, configuration_models, flow_models, live_models, run_models
+from agent.api.alert_models import Alerts
 from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Calls, Work
 
 T = TypeVar("T")
+_NO_ALERTS = Alerts(items=[], unacknowledged=0)
 
 
 class Catalog:
@@ -21,12 +24,14 @@ class Catalog:
         self.flows: list[flow_models.Flow] = []
         self.configurations: list[configuration_models.Configuration] = []
         self.apps: list[app_models.App] = []
+        self.alerts = _NO_ALERTS
         self.listeners: list[Callable[[], object]] = []
         self._flows = _Question(calls, lambda client: client.flows(), self._on_flows, self._tell)
         self._configurations = _Question(
             calls, lambda client: client.configurations(), self._on_configurations, self._tell
         )
         self._apps = _Question(calls, lambda client: client.apps(), self._on_apps, self._tell)
+        self._alerts = _Question(calls, lambda client: client.alerts.all(), self.take_alerts, self._tell)
 
     @property
     def loaded(self) -> bool:
@@ -50,6 +55,11 @@ class Catalog:
                 self._on_run(run_models.Run.model_validate(event.data))
             except ValueError:
                 self.refresh()
+        elif event.kind is EventKind.ALERTS:
+            try:
+                self.take_alerts(Alerts.model_validate(event.data))
+            except ValueError:
+                self._alerts.ask()
         elif event.kind in (EventKind.FLOW, EventKind.CONFIGURATION):
             self.refresh()
 
@@ -58,7 +68,7 @@ class Catalog:
         self._calls.cancel_all()
         for question in self._questions:
             question.forget()
-        self.flows, self.configurations, self.apps = [], [], []
+        self.flows, self.configurations, self.apps, self.alerts = [], [], [], _NO_ALERTS
 
     def flow(self, name: str) -> flow_models.Flow | None:
         """A processflow by name."""
@@ -77,9 +87,18 @@ class Catalog:
         """A configuration by id."""
         return next((one for one in self.configurations if one.id == configuration_id), None)
 
+    def acknowledged(self, alert_id: str) -> bool:
+        """Whether somebody has seen an alert, and its cause is as it was then."""
+        return any(one.id == alert_id and one.acknowledged_at is not None for one in self.alerts.items)
+
+    def take_alerts(self, alerts: Alerts) -> None:
+        """They are so now."""
+        self.alerts = alerts
+        self._on_part()
+
     @property
-    def _questions(self) -> tuple[_Question[list[flow_models.Flow]], _Question[Any], _Question[Any]]:
-        return self._flows, self._configurations, self._apps
+    def _questions(self) -> tuple[_Question[Any], ...]:
+        return self._flows, self._configurations, self._apps, self._alerts
 
     def _on_run(self, run: run_models.Run) -> None:
         flow = self.flow(run.flow)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.domain.packet import SyncState
+from agent.gui.panel import Room
 
 
 def _nowhere(*_: object) -> None:
@@ -20,9 +21,9 @@ class Ways:
     to_configuration: Callable[[str], object] = field(default=_nowhere)
     to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
-    to_preview: Callable[[str], object] = field(default=_nowhere)
-    to_once: Callable[[str], object] = field(default=_nowhere)
-    to_schedule: Callable[[str], object] = field(default=_nowhere)
+    to_room: Callable[[str, Room], object] = field(default=_nowhere)
+    to_past: Callable[[], object] = field(default=_nowhere)
+    to_alerts: Callable[[], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
     to_cure: Callable[[str], object] = field(default=_nowhere)
@@ -46,17 +47,17 @@ class Ways:
         """Show the Deploy dialog."""
         self.to_deploy(flow)
 
-    def open_preview(self, flow: str) -> None:
-        """Show the Preview dialog."""
-        self.to_preview(flow)
+    def open_room(self, flow: str, room: Room) -> None:
+        """Show a dialog about one processflow."""
+        self.to_room(flow, room)
 
-    def open_once(self, flow: str) -> None:
-        """Show the Execute once dialog."""
-        self.to_once(flow)
+    def open_past(self) -> None:
+        """Show the processflows that are not deployed any more."""
+        self.to_past()
 
-    def open_schedule(self, flow: str) -> None:
-        """Show the Schedule dialog."""
-        self.to_schedule(flow)
+    def open_alerts(self) -> None:
+        """Show Alerts."""
+        self.to_alerts()
 
     def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
         """Show a processflow's records."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from agent.api import live_models, service_models
@@ -49,6 +50,21 @@ class Panel(Generic[V_co, P_co]):
     """The page of the guide that F1 opens here."""
 
 
+class Room(Enum):
+    """The dialogs about one processflow."""
+
+    PREVIEW = auto()
+    """What a run would do."""
+    ONCE = auto()
+    """A run out of turn: with a filter, or over a window of time."""
+    SCHEDULE = auto()
+    """When it runs by itself."""
+    EVENTS = auto()
+    """Where it receives events."""
+    VERSIONS = auto()
+    """Who deployed what, what differs, and the way back."""
+
+
 class Navigator(Protocol):
     """The ways from a panel to another, or to a dialog."""
 
@@ -64,14 +80,14 @@ class Navigator(Protocol):
     def open_deploy(self, flow: str = "") -> None:
         """Show the Deploy dialog, for a new processflow or to redeploy one."""
 
-    def open_preview(self, flow: str) -> None:
-        """Show what a run of a processflow would do."""
+    def open_room(self, flow: str, room: Room) -> None:
+        """Show a dialog about one processflow."""
 
-    def open_once(self, flow: str) -> None:
-        """Show the dialog that executes a processflow once with a filter, or over a window of time."""
+    def open_past(self) -> None:
+        """Show the processflows that are not deployed any more."""
 
-    def open_schedule(self, flow: str) -> None:
-        """Show the dialog that says when a processflow runs by itself."""
+    def open_alerts(self) -> None:
+        """Show Alerts."""
 
     def open_sync_info(self, flow: str, state: SyncState | None = None) -> None:
         """Show a processflow's records."""

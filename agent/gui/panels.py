@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from agent.gui.alerts.presenter import AlertsPresenter
+from agent.gui.alerts.view import AlertsPage
 from agent.gui.apps.presenter import AppsPresenter
 from agent.gui.apps.view import AppsPage, FormOpener
 from agent.gui.bridge import Bridge
@@ -43,8 +45,19 @@ def home(parts: Parts) -> Panel[HomePage, HomePresenter]:
     presenter = HomePresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
     view.cancel_clicked.connect(presenter.cancel)
     view.flow_chosen.connect(presenter.open_flow)
+    view.alerts_clicked.connect(parts.go.open_alerts)
     view.grew_old.connect(presenter.show)
     return Panel("Home", "house", view, presenter, "index")
+
+
+def alerts(parts: Parts) -> Panel[AlertsPage, AlertsPresenter]:
+    """Alerts."""
+    view = AlertsPage()
+    presenter = AlertsPresenter(view, parts.bridge.scope(), parts.catalog, parts.go, parts.now)
+    view.cure_clicked.connect(presenter.cure)
+    view.acknowledge_clicked.connect(presenter.acknowledge)
+    view.grew_old.connect(presenter.show)
+    return Panel("Alerts", "bell", view, presenter, "alerts")
 
 
 def apps(parts: Parts, open_form: FormOpener) -> Panel[AppsPage, AppsPresenter]:
@@ -71,9 +84,8 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.undeploy_confirmed.connect(presenter.undeploy_confirmed)
     view.records_clicked.connect(presenter.show_records)
     view.log_clicked.connect(presenter.show_log)
-    view.schedule_clicked.connect(presenter.schedule)
-    view.once_clicked.connect(presenter.once)
-    view.preview_clicked.connect(presenter.preview)
+    view.room_chosen.connect(presenter.open_room)
+    view.past_clicked.connect(parts.go.open_past)
     view.searched.connect(presenter.search)
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)

@@ -54,6 +54,10 @@ class SideBar(QFrame):
         if walking:
             self.buttons[index].setFocus()
 
+    def show_count(self, index: int, count: int) -> None:
+        """Say at a panel's button how many things wait there."""
+        self.buttons[index].show_count(count)
+
     def _on_step(self, index: int) -> None:
         if 0 <= index < len(self.buttons):
             self.chosen.emit(index)

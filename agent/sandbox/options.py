@@ -15,6 +15,7 @@ EVERY_SCOPE = frozenset({
     "store_v2_customers",
     "store_v2_orders",
     "store_v2_products",
+    "store_v2_transactions",
     "store_inventory",
     "store_locations",
 })  # fmt: skip

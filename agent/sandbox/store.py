@@ -13,7 +13,8 @@ from agent.sandbox.counting import Statistics
 from agent.sandbox.customers import Customers
 from agent.sandbox.faults import Fault, Faults
 from agent.sandbox.inventory import Inventory
-from agent.sandbox.moments import seconds
+from agent.sandbox.kept import Kept
+from agent.sandbox.moments import FIRST_MOMENT, rfc2822, seconds
 from agent.sandbox.options import SandboxOptions
 from agent.sandbox.orders import Orders
 from agent.sandbox.products import Products
@@ -30,6 +31,30 @@ class Store:
         self.customers = Customers(options)
         self.products = Products(options)
         self.inventory = Inventory(self.products, seed=options.seed)
+        made = rfc2822(FIRST_MOMENT).decode()
+        self.groups = Kept(
+            {
+                "name": name,
+                "is_default": False,
+                "category_access": {"type": "all"},
+                "discount_rules": [],
+                "date_created": made,
+                "date_modified": made,
+                "is_group_for_guests": False,
+            }
+            for name in ("Retail", "Wholesale", "Staff")
+        )
+        self.brands = Kept({"name": f"Brand {number}", "page_title": ""} for number in range(1, 8))
+        self.categories = Kept(
+            (
+                {"parent_id": 0, "name": f"Category {number}", "is_visible": True, "sort_order": 0}
+                for number in range(20, 26)
+            ),
+            first_id=20,
+        )
+        self.hooks = Kept()
+        self.shipments = Kept()
+        self.shipped: dict[int, dict[int, int]] = {}
         self.faults = Faults()
         self.statistics = Statistics()
         self.quota = WindowQuota(quota=options.quota, window_ms=options.window_ms, clock=options.clock)

@@ -93,6 +93,7 @@ class AgentParts:
             ending=self._ending,
         )  # fmt: skip
         self.database, self.settings, self.secrets = basics.database, basics.settings, basics.secrets
+        self.own_database = basics.own_database
         self.hub, self.journal, self.log, self.diagnosis = basics.hub, basics.journal, basics.log, basics.diagnosis
         engine = EngineParts(basics, changed=self.environment_changed)
         self.worker, self.environment = engine.worker, engine.environment

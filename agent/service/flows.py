@@ -133,18 +133,20 @@ class Flows:
         held_up: str,
     ) -> flow_models.Flow:
         title, description, nodes, apps = deployment.flow, "", list[flow_models.Node](), dict[str, str]()
+        by_events = False
         try:
             compiled = self._compiled.get(deployment)
         except AgentError as error:
             description = str(error)
         else:
             title, description, apps = compiled.title, compiled.description, dict(compiled.credentials)
-            nodes = describing.nodes(compiled)
+            nodes, by_events = describing.nodes(compiled), compiled.start.event is not None
         return flow_models.Flow(
             name=deployment.flow, title=title, description=description, version=deployment.version,
             deployed_at=deployment.deployed_at, deployed_by=deployment.deployed_by,
             bindings=[self._binding(token, bound, apps) for token, bound in deployment.bindings.items()], nodes=nodes,
             waits_for=dict(deployment.waits_for), note=deployment.note,
+            by_events=by_events,
             active_run=answers.run(active) if active is not None else None,
             last_run=answers.run(last) if last is not None else None, failed_records=failed,
             next_run_at=brief.next_at, schedule=brief.text,

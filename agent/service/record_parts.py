@@ -9,6 +9,7 @@ from agent.service.basics import Basics
 from agent.service.bookmarks import Bookmarks
 from agent.service.correcting import Correcting, Reading
 from agent.service.cures import Cures
+from agent.service.disk_room import short_of_room
 from agent.service.engine_parts import EngineParts
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
@@ -32,7 +33,8 @@ class RecordParts:
         jobs = RecordJobs(edits=SyncEdits(database), audit=audit, clock=clock, redact=basics.redactor.redact)
         self.alerts = AlertDesk(
             store=AlertStore(database), trips=trips, deployments=deployments, schedules=stores.schedules,
-            retries=stores.retries, runs=stores.runs, sync_info=stores.sync_info, hub=basics.hub, clock=clock,
+            retries=stores.retries, runs=stores.runs, sync_info=stores.sync_info, trouble=lambda: database.trouble,
+            room=partial(short_of_room, basics.folders), hub=basics.hub, clock=clock,
         )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(database), audit=audit, deployments=deployments, compiled=compiled, clock=clock

@@ -21,7 +21,8 @@ from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.inputs import ChoiceInput
 
-HOME, APPS, FLOWS, SYNC_INFO, LOG, SETTINGS = range(6)
+HOME, ALERTS, APPS, FLOWS, SYNC_INFO, LOG, SETTINGS = range(7)
+PANELS = range(7)
 Until = Callable[[Callable[[], bool]], object]
 D = TypeVar("D", bound=QDialog)
 

@@ -9,15 +9,19 @@ from tempfile import NamedTemporaryFile
 
 from agent.api import base_models, clearing_models, configuration_models
 from agent.api.service_models import EnvironmentState
-from agent.domain.errors import TransientError
+from agent.domain.errors import ConfigurationError, TransientError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.panel import Room
 from agent.gui.previews.dialog import PreviewDialog
+from agent.gui.versions.dialog import VersionsDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
-from tests.helpers.fake_client import FakeClient, vault_in_state
+from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, SETTINGS, SYNC_INFO
+from tests.helpers.fake_client import FakeClient, flow_detail, vault_in_state
+from tests.helpers.fake_real_time import EVENT_FLOW
 
 Steps = Callable[[Shell, FakeClient], Iterable[Callable[[], object]]]
 
@@ -81,6 +85,14 @@ def _refused(fake: FakeClient) -> None:
     )
 
 
+def _refused_store(fake: FakeClient) -> None:
+    fake.trip("c-main", "The store refused the API token.", waiting=2)
+
+
+def _seen(fake: FakeClient) -> None:
+    fake.acknowledged["records-failed:stock-to-store"] = "12 records of stock-to-store failed."
+
+
 def _hanging_validation(fake: FakeClient) -> None:
     fake.hang.add("validation")
 
@@ -92,7 +104,7 @@ def _on_form(shell: Shell, act: Callable[[CredentialForm], object]) -> None:
 def _form(app: str, *more: Callable[[CredentialForm], object]) -> Steps:
     def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
         found: list[Callable[[], object]] = [
-            lambda: shell.window.show_panel(1),
+            lambda: shell.window.show_panel(APPS),
             lambda: shell.apps.presenter.add(app),
         ]
         return found + [partial(_on_form, shell, act) for act in more]
@@ -122,7 +134,7 @@ def _edit(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
 
 
 def _remove(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
-    return [lambda: shell.window.show_panel(1), lambda: shell.apps.presenter.remove("c-main")]
+    return [lambda: shell.window.show_panel(APPS), lambda: shell.apps.presenter.remove("c-main")]
 
 
 def _deploy(*more: Callable[[DeployDialog], object]) -> Steps:
@@ -147,6 +159,23 @@ def _bind_all(dialog: DeployDialog) -> None:
             combo.activated.emit(1)
 
 
+def _bind_later(dialog: DeployDialog) -> None:
+    combo = dialog.findChildren(ChoiceInput)[-1]
+    combo.setCurrentIndex(combo.count() - 1)
+    combo.activated.emit(combo.count() - 1)
+
+
+def _only_store(fake: FakeClient) -> None:
+    del fake.stored["c-db"], fake.deployed["orders-to-database"]
+
+
+def _failing_tests(fake: FakeClient) -> None:
+    fake.refuse = ConfigurationError(
+        "The processflow was not deployed: its test “taxes” failed, total is 119.90 instead of 129.90.",
+        code="tests-failed", remedy="Correct the mapping or the test, then deploy again; or deploy without the tests.",
+    )  # fmt: skip
+
+
 def _broken_document(dialog: DeployDialog) -> None:
     with NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
         file.write("broken: true")
@@ -165,18 +194,46 @@ def _log(search: str = "", row: int = 12) -> Steps:
             last = view.model.rowCount() - row
             view.table.setCurrentIndex(view.model.index(last, 0))
 
-        return [lambda: shell.window.show_panel(4), lambda: view.search.setText(search), lambda: None, select]
+        return [lambda: shell.window.show_panel(LOG), lambda: view.search.setText(search), lambda: None, select]
 
     return steps
 
 
 def _sync(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     view = shell.sync_info.view
-    return [lambda: shell.window.show_panel(3), lambda: view.table.setCurrentIndex(view.model.index(0, 0))]
+    return [lambda: shell.window.show_panel(SYNC_INFO), lambda: view.table.setCurrentIndex(view.model.index(0, 0))]
 
 
 def _schedule(flow: str) -> Steps:
-    return lambda shell, _: [partial(shell.open_schedule, flow)]
+    return lambda shell, _: [partial(shell.open_room, flow, Room.SCHEDULE)]
+
+
+def _versions(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    def select() -> None:
+        dialog = shell.window.findChildren(VersionsDialog)[-1]
+        dialog.table.setCurrentIndex(dialog.model.index(1, 0))
+
+    return [partial(shell.open_room, "orders-to-database", Room.VERSIONS), lambda: None, select, lambda: None]
+
+
+def _versions_log(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def log() -> None:
+        shell.window.findChildren(VersionsDialog)[-1].views[1].click()
+
+    return [*_versions(shell, fake), log]
+
+
+def _waits_for_events(fake: FakeClient) -> None:
+    fake.deployed[EVENT_FLOW] = flow_detail(EVENT_FLOW, fake.now, by_events=True, title="Webhook to database")
+
+
+def _receives_nothing(fake: FakeClient) -> None:
+    _waits_for_events(fake)
+    fake.receiving = False
+
+
+def _events(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [partial(shell.open_room, EVENT_FLOW, Room.EVENTS)]
 
 
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
@@ -184,7 +241,7 @@ def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
         dialog = shell.window.findChildren(PreviewDialog)[-1]
         dialog.table.setCurrentIndex(dialog.model.index(5, 0))
 
-    return [partial(shell.open_preview, "orders-to-database"), lambda: None, select]
+    return [partial(shell.open_room, "orders-to-database", Room.PREVIEW), lambda: None, select]
 
 
 def _clear(*buttons: str) -> Steps:
@@ -217,8 +274,13 @@ def _last(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
 SCENES: dict[str, Scene] = {
     "schedule": Scene(_schedule("orders-to-database")),
     "schedule-alert": Scene(_schedule("stock-to-store")),
+    "versions": Scene(_versions),
+    "versions-log": Scene(_versions_log),
+    "events": Scene(_events, _waits_for_events),
+    "events-off": Scene(_events, _receives_nothing),
+    "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "preview": Scene(_preview),
-    "once": Scene(lambda shell, _: [partial(shell.open_once, "orders-to-database")]),
+    "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),
     "sign-in": Scene(signed_in=False),
     "sign-in-wrong": Scene(_wrong, signed_in=False),
     "first-start": Scene(prepare=_first_start, signed_in=False),
@@ -227,8 +289,12 @@ SCENES: dict[str, Scene] = {
     "home-empty": Scene(empty=True),
     "home-lost": Scene(_lost),
     "close": Scene(_last),
-    "apps": Scene(_panel(1)),
-    "apps-empty": Scene(_panel(1), empty=True),
+    "alerts": Scene(_panel(ALERTS), _refused_store),
+    "alerts-seen": Scene(_panel(ALERTS), _seen),
+    "alerts-none": Scene(_panel(ALERTS), empty=True),
+    "home-seen": Scene(prepare=_seen),
+    "apps": Scene(_panel(APPS)),
+    "apps-empty": Scene(_panel(APPS), empty=True),
     "apps-remove": Scene(_remove),
     "form": Scene(_form("bigcommerce")),
     "form-sql": Scene(_form("sql")),
@@ -240,21 +306,24 @@ SCENES: dict[str, Scene] = {
     "form-edit": Scene(_edit),
     "form-locked": Scene(_form("bigcommerce"), _locked),
     "form-no-vault": Scene(_form("bigcommerce"), _no_vault),
-    "flows": Scene(_panel(2)),
-    "flows-empty": Scene(_panel(2), empty=True),
-    "flows-off": Scene(_panel(2), _environment_off),
+    "flows": Scene(_panel(FLOWS)),
+    "flows-empty": Scene(_panel(FLOWS), empty=True),
+    "flows-off": Scene(_panel(FLOWS), _environment_off),
     "deploy": Scene(_deploy()),
     "deploy-tokens": Scene(_deploy(_sample)),
     "deploy-broken": Scene(_deploy(_broken_document)),
+    "deploy-later": Scene(_deploy(_sample, _bind_later)),
+    "deploy-refused": Scene(_deploy(_sample, _press_deploy), _failing_tests),
+    "deploy-waits": Scene(_deploy(_sample, _bind_later, _press_deploy), _only_store),
     "deploy-done": Scene(_deploy(_sample, _bind_all, _press_deploy)),
     "deploy-off": Scene(_deploy(_sample, _bind_all, _press_deploy), _environment_off),
     "sync": Scene(_sync),
-    "sync-empty": Scene(_panel(3), empty=True),
+    "sync-empty": Scene(_panel(SYNC_INFO), empty=True),
     "log": Scene(_log(), _many_lines),
     "log-search": Scene(_log("billing", 3), lambda fake: setattr(fake, "log_last", 9_000)),
-    "log-empty": Scene(_panel(4), empty=True),
-    "settings": Scene(_panel(5)),
-    "settings-off": Scene(_panel(5), _environment_off),
+    "log-empty": Scene(_panel(LOG), empty=True),
+    "settings": Scene(_panel(SETTINGS)),
+    "settings-off": Scene(_panel(SETTINGS), _environment_off),
     "clear": Scene(_clear()),
     "clear-done": Scene(_clear("clear_button")),
 }

@@ -16,6 +16,7 @@ from agent.gui.assembly import Shell
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.fact_grid import gathered
 from tests.gui.doubles import InstantCalls, Recorder, click, control
+from tests.gui.pilot import APPS
 from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
 
 SECRET = "a-secret-of-a-store-9f3c"
@@ -115,7 +116,7 @@ def test_entered_secrets_are_not_in_a_repr() -> None:
 
 
 def open_form(qtbot: Any, shell: Shell, app: str = "bigcommerce") -> CredentialForm:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.apps.presenter.add(app)
     form = shell.window.findChildren(CredentialForm)[-1]
     qtbot.waitUntil(form.isVisible)
@@ -318,7 +319,7 @@ def test_a_save_without_vault_leads_to_it(qtbot: Any, shell: Shell, fake: FakeCl
 
 
 def test_a_stored_configuration_is_validated_from_its_card(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.apps.presenter.validate("c-main")
     form = shell.window.findChildren(CredentialForm)[-1]
     qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")

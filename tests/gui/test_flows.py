@@ -10,7 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from agent.api import live_models, run_models
+from agent.api.deployment_models import DeployRequest
 from agent.api.service_models import EnvironmentState
+from agent.domain.errors import ConfigurationError
 from agent.domain.run import RunState
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
@@ -21,6 +23,7 @@ from agent.gui.flows.view import FlowsPage
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import click, control, editor
+from tests.gui.pilot import FLOWS
 from tests.helpers.fake_client import FakeClient, run
 
 
@@ -37,7 +40,7 @@ def words(widget: Any) -> str:
 
 
 def test_execute_starts_a_run_and_cancel_stops_it(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     mine = card(shell, "stock-to-store")
     click(qtbot, mine.execute)
     qtbot.waitUntil(mine.cancel.isVisible)
@@ -54,7 +57,7 @@ def test_execute_starts_a_run_and_cancel_stops_it(qtbot: Any, shell: Shell, fake
 
 
 def test_progress_is_shown_as_it_happens_with_separators(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     mine = card(shell, "orders-to-database")
     later = run(
         "orders-to-database", RunState.RUNNING, fake.now, identity="r-live", activity="Writing packet 99",
@@ -67,7 +70,7 @@ def test_progress_is_shown_as_it_happens_with_separators(qtbot: Any, shell: Shel
 
 def test_environment_off_is_said_with_the_way_to_settings(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     fake.environment = EnvironmentState.STOPPED
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, card(shell, "stock-to-store").execute)
     banner = shell.flows.view.banner
     qtbot.waitUntil(lambda: banner.title.text() == "Environment is not enabled" and banner.isVisible())
@@ -80,14 +83,14 @@ def test_environment_off_is_said_with_the_way_to_settings(qtbot: Any, shell: She
     qtbot.waitUntil(lambda: not box.isChecked() and box.isEnabled())
     box.click()
     qtbot.waitUntil(lambda: fake.environment is EnvironmentState.RUNNING)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     qtbot.waitUntil(lambda: not banner.isVisible())
     click(qtbot, card(shell, "stock-to-store").execute)
     qtbot.waitUntil(card(shell, "stock-to-store").cancel.isVisible)
 
 
 def test_undeploy_asks_first(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     shell.flows.presenter.undeploy("catalogue-to-store")
     question = dialog_of(shell, ConfirmDialog)
     assert question.cancel_button.isDefault()
@@ -102,7 +105,7 @@ def test_an_empty_page_offers_deploy(qtbot: Any, open_shell: Callable[..., Shell
     fake.deployed.clear()
     shell = open_shell()
     qtbot.waitUntil(lambda: shell.catalog.loaded)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, shell.flows.view.empty.button)
     assert dialog_of(shell, DeployDialog).isVisible()
 
@@ -124,7 +127,7 @@ def test_two_hundred_processflows_are_searched_and_shown_in_part(
     many(fake, 200)
     shell = open_shell()
     qtbot.waitUntil(lambda: shell.catalog.loaded)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     page = shell.flows.view
     qtbot.waitUntil(lambda: len(page.findChildren(FlowCard)) == PAGE)
     assert page.more.text() == "Show 40 more of 164"
@@ -148,7 +151,7 @@ def test_home_leads_to_one_of_two_hundred(qtbot: Any, open_shell: Callable[..., 
 
 
 def test_the_focus_goes_from_execute_to_cancel_and_back(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     mine = card(shell, "stock-to-store")
     mine.execute.setFocus()
     qtbot.keyClick(mine.execute, Qt.Key.Key_Return)
@@ -157,10 +160,10 @@ def test_the_focus_goes_from_execute_to_cancel_and_back(qtbot: Any, shell: Shell
 
 
 def test_a_failed_run_leads_from_its_card_to_the_cure(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, card(shell, "stock-to-store").cure)
     assert shell.sync_info.view.isVisible()
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     click(qtbot, card(shell, "customers-to-files").cure)
     assert shell.log.view.isVisible()
 
@@ -175,7 +178,7 @@ def test_a_run_that_just_ended_is_not_in_the_future(
     fake.deployed["stock-to-store"] = flow.model_copy(update={"last_run": ended})
     shell = open_shell(now=lambda: late)
     qtbot.waitUntil(lambda: shell.catalog.loaded)
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     assert "now · 200 read" in words(card(shell, "stock-to-store"))
 
 
@@ -305,14 +308,86 @@ def test_a_hanging_deployment_can_be_cancelled_and_made_again(qtbot: Any, shell:
 
 
 def test_tab_comes_to_the_connections_before_deploy(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     shell.flows.presenter.deploy()
     dialog = dialog_of(shell, DeployDialog)
     choose(qtbot, dialog, 1)
     qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
     dialog.samples.setFocus()
     walked = []
-    for _ in range(6):
+    for _ in range(8):
         qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
         walked.append(dialog.focusWidget())
     assert walked.index(combos(dialog)[1]) < walked.index(dialog.close_button)
+
+
+def chosen_sample(qtbot: Any, shell: Shell) -> DeployDialog:
+    """The Deploy dialog with a sample whose tokens are bound."""
+    shell.open_deploy()
+    dialog: DeployDialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 2)
+    qtbot.waitUntil(dialog.deploy_button.isEnabled)
+    return dialog
+
+
+def asked_to_deploy(fake: FakeClient) -> list[DeployRequest]:
+    return [one for one in fake.asked if isinstance(one, DeployRequest)]
+
+
+def test_a_token_without_a_configuration_can_be_bound_later(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
+    del fake.deployed["orders-to-database"], fake.stored["c-db"]
+    shell.catalog.refresh()
+    qtbot.waitUntil(lambda: len(shell.catalog.configurations) == 2 and len(shell.catalog.flows) == 3)
+    shell.open_deploy()
+    dialog = dialog_of(shell, DeployDialog)
+    choose(qtbot, dialog, 1)
+    qtbot.waitUntil(lambda: len(combos(dialog)) == 2)
+    store, warehouse = combos(dialog)
+    for combo, text in ((store, "Demo Outdoor"), (warehouse, "Bind later")):
+        combo.setCurrentIndex(combo.findText(text, Qt.MatchFlag.MatchStartsWith))
+        combo.activated.emit(combo.currentIndex())
+    assert "bound by itself" in words(dialog)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "Deployed, and not bound yet")
+    assert not dialog.execute_button.isVisible()
+    (asked,) = asked_to_deploy(fake)
+    assert asked.bind_later
+    assert asked.bindings == {"store": "c-main", "warehouse": ""}
+    dialog.close()
+    qtbot.waitUntil(lambda: shell.catalog.flow("orders-to-database") is not None)
+    assert "Not bound yet" in words(card(shell, "orders-to-database"))
+    mine = card(shell, "orders-to-database")
+    assert not mine.execute.isEnabled()
+    click(qtbot, mine.cure)
+    qtbot.waitUntil(lambda: dialog_of(shell, DeployDialog).heading.text() == "Redeploy Orders to database")
+
+
+def test_an_app_that_fails_its_check_can_be_deployed_anyway_after_a_question(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    fake.refuse = ConfigurationError("“Demo Outdoor” failed its check.", code="configuration-failed", remedy="Mend it.")
+    dialog = chosen_sample(qtbot, shell)
+    dialog.note.setText("Before the holidays")
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: dialog.banner.title.text() == "“Demo Outdoor” failed its check.")
+    click(qtbot, dialog.banner._buttons[0])
+    question = dialog_of(shell, ConfirmDialog)
+    assert question.cancel_button.isDefault()
+    click(qtbot, question.accept_button)
+    qtbot.waitUntil(dialog.execute_button.isVisible)
+    first, second = asked_to_deploy(fake)
+    assert (first.anyway, first.note) == (False, "Before the holidays")
+    assert (second.anyway, second.without_tests, second.note) == (True, False, "Before the holidays")
+
+
+def test_what_was_insisted_on_is_asked_again_for_the_next_deployment(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    fake.refuse = ConfigurationError("Its test “taxes” failed.", code="tests-failed", remedy="Correct the mapping.")
+    dialog = chosen_sample(qtbot, shell)
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: bool(dialog.banner._buttons))
+    assert dialog.banner._buttons[0].text() == "Deploy without the tests…"
+    click(qtbot, dialog.deploy_button)
+    qtbot.waitUntil(lambda: len(asked_to_deploy(fake)) == 2)
+    assert not any(one.without_tests for one in asked_to_deploy(fake))

@@ -13,6 +13,7 @@ from agent.gui import resources, theme
 from agent.gui.assembly import Shell
 from agent.gui.help.about import AboutDialog
 from agent.gui.help.window import GuideWindow
+from tests.gui.pilot import ALERTS, APPS, FLOWS, HOME, LOG, SETTINGS, SYNC_INFO
 
 
 def guide_of(shell: Shell) -> GuideWindow:
@@ -21,8 +22,8 @@ def guide_of(shell: Shell) -> GuideWindow:
 
 @pytest.mark.parametrize(
     ("panel", "title"),
-    [(0, "Operator's guide"), (1, "App Configurations and the vault"), (2, "Processflows"), (3, "Sync Info"),
-     (4, "Log"), (5, "Settings")],
+    [(HOME, "Operator's guide"), (ALERTS, "Alerts"), (APPS, "App Configurations and the vault"),
+     (FLOWS, "Processflows"), (SYNC_INFO, "Sync Info"), (LOG, "Log"), (SETTINGS, "Settings")],
 )  # fmt: skip
 def test_f1_opens_the_page_of_the_panel_on_show(qtbot: Any, shell: Shell, panel: int, title: str) -> None:
     shell.window.show_panel(panel)

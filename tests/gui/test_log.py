@@ -19,6 +19,7 @@ from agent.gui.log.pages import PAGE_ROWS, PageCache
 from agent.gui.log.presenter import MOST_ROWS, Filter, LogPresenter
 from agent.gui.log.view import LogPage
 from tests.gui.doubles import InstantCalls, Recorder, click
+from tests.gui.pilot import LOG
 from tests.helpers.fake_client import FakeClient
 
 
@@ -166,7 +167,7 @@ async def test_scrolling_far_gives_up_the_pages_that_passed(
 
 def open_log(qtbot: Any, shell: Shell, fake: FakeClient, lines: int) -> LogPage:
     fake.log_first, fake.log_last = 1, lines
-    shell.window.show_panel(4)
+    shell.window.show_panel(LOG)
     page = shell.log.view
     qtbot.waitUntil(lambda: page.model.rowCount() == lines)
     return page
@@ -239,6 +240,6 @@ def test_the_detail_is_copied_whole(qtbot: Any, shell: Shell, fake: FakeClient) 
 
 
 def test_an_empty_log_says_why(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(4)
+    shell.window.show_panel(LOG)
     qtbot.waitUntil(shell.log.view.empty.isVisible)
     assert shell.log.view.empty.title.text() == "Nothing logged yet"

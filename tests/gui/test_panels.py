@@ -25,6 +25,7 @@ from agent.gui.settings.presenter import SettingsPresenter
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.dialog import ConfirmDialog
 from tests.gui.doubles import InstantCalls, Recorder, click, control, state_of
+from tests.gui.pilot import APPS, FLOWS, SETTINGS, SYNC_INFO
 from tests.helpers.fake_client import NOW, FakeClient, vault_in_state
 
 OpenShell = Callable[..., Shell]
@@ -85,7 +86,7 @@ async def test_refused_credentials_are_told_with_the_way_to_them(calls: InstantC
 
 def test_a_configuration_that_is_refused_says_so_on_its_card(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     fake.trip("c-main", "The store refused the API token.", waiting=2)
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.catalog.refresh()
     qtbot.waitUntil(lambda: "The store refused the API token. 2 runs waiting." in words(shell.apps.view))
 
@@ -117,7 +118,7 @@ def test_a_run_of_a_stopped_environment_is_called_halted(qtbot: Any, open_shell:
     fake.environment = EnvironmentState.STOPPED
     shell = open_shell()
     qtbot.waitUntil(lambda: "Halted" in words(shell.home.view))
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     qtbot.waitUntil(lambda: "goes on when the environment is enabled" in words(shell.flows.view))
 
 
@@ -177,7 +178,7 @@ def test_an_error_on_home_is_said_and_goes_when_it_heals(qtbot: Any, shell: Shel
 
 
 def test_cards_show_states_and_the_app_that_cannot_be_loaded(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shown = words(shell.apps.view)
     for text in ("Saved, not validated", "Validation failed", "Source Application Not Found", "Version 1.0.0"):
         assert text in shown
@@ -185,7 +186,7 @@ def test_cards_show_states_and_the_app_that_cannot_be_loaded(qtbot: Any, shell: 
 
 
 def test_removing_names_the_processflows_and_needs_a_yes(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.apps.presenter.remove("c-main")
     question = shell.window.findChildren(ConfirmDialog)[-1]
     assert "Orders to database" in question.text.text()
@@ -210,7 +211,7 @@ def test_edit_opens_the_stored_values(qtbot: Any, shell: Shell) -> None:
 
 
 def open_sync(qtbot: Any, shell: Shell) -> Any:
-    shell.window.show_panel(3)
+    shell.window.show_panel(SYNC_INFO)
     view = shell.sync_info.view
     qtbot.waitUntil(lambda: view.model.rowCount() == 200)
     return view
@@ -247,7 +248,7 @@ def test_a_search_without_hits_says_so(qtbot: Any, shell: Shell) -> None:
 
 
 def open_settings(qtbot: Any, shell: Shell) -> Any:
-    shell.window.show_panel(5)
+    shell.window.show_panel(SETTINGS)
     view = shell.settings.view
     qtbot.waitUntil(lambda: "theme" in view.editors and view.editors["theme"].isVisible())
     return view

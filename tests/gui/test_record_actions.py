@@ -17,6 +17,7 @@ from agent.gui.sync_info.view import SyncInfoPage
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.question import LineDialog
 from tests.gui.doubles import click
+from tests.gui.pilot import SYNC_INFO
 from tests.helpers.fake_client import FakeClient
 
 FAILED, SKIPPED, SUCCESS = 1, 3, 4
@@ -24,7 +25,7 @@ FAILED, SKIPPED, SUCCESS = 1, 3, 4
 
 def opened(qtbot: Any, shell: Shell, state: int, rows: int) -> SyncInfoPage:
     """Sync Info with the records of one state on show."""
-    shell.window.show_panel(3)
+    shell.window.show_panel(SYNC_INFO)
     view = shell.sync_info.view
     qtbot.waitUntil(lambda: view.model.rowCount() == 200)
     click(qtbot, view.states[state])

@@ -11,12 +11,13 @@ from agent.gui.assembly import Shell
 from agent.gui.flows.card import FlowCard
 from agent.gui.reruns.dialog import OnceDialog, Way
 from tests.gui.doubles import click
+from tests.gui.pilot import FLOWS
 from tests.helpers.fake_client import FakeClient
 
 
 def opened(qtbot: Any, shell: Shell) -> OnceDialog:
     """The dialog, opened from the processflow's card as an operator does it."""
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     card = next(one for one in shell.flows.view.findChildren(FlowCard) if one._name == "orders-to-database")
     next(action for action in card.menu.actions() if action.text() == "Execute once…").trigger()
     dialog: OnceDialog = shell.window.findChildren(OnceDialog)[-1]

@@ -12,12 +12,13 @@ from agent.gui.assembly import Shell
 from agent.gui.flows.card import FlowCard
 from agent.gui.schedules.dialog import ScheduleDialog
 from tests.gui.doubles import click
+from tests.gui.pilot import FLOWS
 from tests.helpers.fake_client import FakeClient
 
 
 def opened(qtbot: Any, shell: Shell, flow: str) -> ScheduleDialog:
     """The dialog, opened from the processflow's card as an operator does it, with the plan in it."""
-    shell.window.show_panel(2)
+    shell.window.show_panel(FLOWS)
     card = next(one for one in shell.flows.view.findChildren(FlowCard) if one._name == flow)
     next(action for action in card.menu.actions() if action.text() == "Schedule…").trigger()
     dialog: ScheduleDialog = shell.window.findChildren(ScheduleDialog)[-1]

@@ -24,7 +24,9 @@ from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell, Welcome
 from agent.gui.bridge import Bridge
 from agent.gui.widgets.dialog import ConfirmDialog
+from tests.gui import pilot
 from tests.gui.doubles import click, pretended, state_of
+from tests.gui.pilot import ALERTS, APPS, HOME, LOG
 from tests.gui.scenes import SCENES
 from tests.helpers.fake_client import NOW, FakeClient
 
@@ -32,7 +34,7 @@ _INTERACTIVE = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlain
 OpenShell = Callable[..., Shell]
 
 
-@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("index", pilot.PANELS)
 def test_ctrl_and_a_digit_bring_each_panel(qtbot: Any, shell: Shell, index: int) -> None:
     qtbot.keyClick(shell.window, getattr(Qt.Key, f"Key_{index + 1}"), Qt.KeyboardModifier.ControlModifier)
     assert shell.panels[index].view.isVisible()
@@ -103,7 +105,7 @@ def test_before_sign_in_a_missing_service_says_so(qtbot: Any, open_shell: OpenSh
 
 
 def test_log_off_closes_dialogs_and_asks_for_the_operator(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
-    shell.window.show_panel(1)
+    shell.window.show_panel(APPS)
     shell.apps.presenter.add("bigcommerce")
     next(one for one in shell.window.agent_menu.actions() if one.text() == "&Log off").trigger()
     qtbot.waitUntil(shell.sign_in.name.isVisible)
@@ -156,7 +158,7 @@ def test_the_demo_says_what_it_is_and_where_its_data_is(qtbot: Any, open_shell: 
 
 def test_the_gui_answers_keys_while_the_service_hangs(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     fake.hang |= {"flows", "apps", "configurations", "log_bounds", "settings", "sync_info", "state"}
-    for index in (1, 2, 3, 4, 5, 0):
+    for index in (*pilot.PANELS[1:], HOME):
         qtbot.keyClick(shell.window, getattr(Qt.Key, f"Key_{index + 1}"), Qt.KeyboardModifier.ControlModifier)
         assert shell.panels[index].view.isVisible()
 
@@ -217,7 +219,7 @@ def test_the_demo_signs_in_again_by_itself_after_a_restart(
 
 
 def test_a_list_to_choose_from_opens_in_full(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(4)
+    shell.window.show_panel(LOG)
     level = shell.log.view.level
     level.showPopup()
     qtbot.waitUntil(level.view().isVisible)
@@ -228,7 +230,7 @@ def test_a_list_to_choose_from_opens_in_full(qtbot: Any, shell: Shell) -> None:
 
 
 def test_a_panel_that_comes_on_show_puts_nobody_into_a_field(qtbot: Any, shell: Shell) -> None:
-    shell.window.show_panel(4)
+    shell.window.show_panel(LOG)
     assert QApplication.focusWidget() is shell.log.view
     qtbot.keyClick(shell.log.view, Qt.Key.Key_Tab)
     assert QApplication.focusWidget() is shell.log.view.search
@@ -252,7 +254,8 @@ def tab_stops(qtbot: Any, most: int = 40) -> list[str]:
 
 def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
     names = tab_stops(qtbot)
-    assert names[:3] == [
+    assert names[:4] == [
+        "All alerts",
         "Show: Files: Source Application Not Found",
         "Edit: BigCommerce “Old store”: validation failed",
         "Show the log: Customers to files: failed 2 h 59 min ago",
@@ -261,12 +264,12 @@ def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
 
 
 def test_the_arrow_keys_walk_the_navigation(qtbot: Any, shell: Shell) -> None:
-    home, apps = shell.window.sidebar.buttons[:2]
+    home, alerts = shell.window.sidebar.buttons[HOME], shell.window.sidebar.buttons[ALERTS]
     home.setFocus()
     qtbot.keyClick(home, Qt.Key.Key_Down)
-    assert shell.apps.view.isVisible()
-    assert apps.hasFocus()
-    qtbot.keyClick(apps, Qt.Key.Key_Up)
+    assert shell.alerts.view.isVisible()
+    assert alerts.hasFocus()
+    qtbot.keyClick(alerts, Qt.Key.Key_Up)
     assert shell.home.view.isVisible()
     qtbot.keyClick(home, Qt.Key.Key_Up)
     assert home.isChecked()

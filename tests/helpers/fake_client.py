@@ -32,6 +32,8 @@ from agent.api import (
 )
 from agent.api.app_models import AppStatus
 from agent.api.configuration_models import ConfigurationState, ValidationState
+from agent.api.deployment_models import DeployRequest
+from agent.api.event_models import Inbox
 from agent.api.flow_test_models import FlowTestReport
 from agent.api.log_models import LogLevel
 from agent.api.preview_models import (
@@ -55,6 +57,9 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
+from tests.helpers.fake_alerts import FakeAlerts
+from tests.helpers.fake_real_time import FakeRealTime
+from tests.helpers.fake_versions import FakeVersions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"
@@ -89,6 +94,12 @@ class FakeClient:
         self.sync: list[record_models.SyncRecord] = [] if empty else sync_records(now)
         self.declared = settings()
         self.log_first, self.log_last = (1, log_lines) if log_lines else (0, 0)
+        self.refuse: AgentError | None = None
+        """What a deployment is refused with until somebody insists."""
+        self.past = [] if empty else ["returns-to-files", "prices-to-store"]
+        self.receiving, self.url_number = True, 0
+        self.inbox: Inbox | None = None
+        self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, configuration_models.Validation] = {}
         self.validation_result: configuration_models.Validation | None = None
         self.searches: dict[str, list[int]] = {}
@@ -162,6 +173,15 @@ class FakeClient:
             )
         self.started_afresh = choice.start_afresh
         self.vault = self.vault.model_copy(update={"state": "open", "source": source, "cure": ""})
+        await self._say_state()
+        return self.vault
+
+    async def change_vault_source(self, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+        await self._enter("change_vault_source")
+        source = next((source for source in self.vault.sources if source.kind == change.kind), None)
+        if source is None or self.vault.state != "open":
+            raise ConfigurationError("The vault is locked.", code="vault-locked", remedy="Unlock it.")
+        self.vault = self.vault.model_copy(update={"source": source})
         await self._say_state()
         return self.vault
 
@@ -337,14 +357,29 @@ class FakeClient:
                 code="environment-not-enabled",
                 remedy="Open Settings and tick Enable Environment, then deploy again.",
             )
+        if isinstance(request, DeployRequest):
+            self.asked.append(request)
+        insisted = isinstance(request, DeployRequest) and (request.anyway or request.without_tests)
+        if self.refuse is not None and not insisted:
+            raise self.refuse
         name = request.file.rsplit(".", 1)[0]
+        waits = {token: "sql" for token, bound in request.bindings.items() if not bound}
+        return self.deploy_again(name, note=request.note, waits_for=waits)
+
+    def deploy_again(
+        self, name: str, *, note: str = "", waits_for: dict[str, str] | None = None
+    ) -> flow_models.Deployed:
+        """Make another version, with the lines of a deployment as events."""
         lines = ["1 Processflow Publish Started", "2 Publish Completed", "3 Checking for LookUp data", "4 Deployed"]
         for number, line in enumerate(lines, 1):
             self.emit(
                 live_models.EventKind.DEPLOYMENT, live_models.DeploymentLine(name=name, number=number, line=line[2:])
             )
         old = self.deployed.get(name)
-        flow = flow_detail(name, self.now, version=old.version + 1 if old else 1)
+        flow = flow_detail(
+            name, self.now, version=old.version + 1 if old else 1, note=note, waits_for=waits_for or {},
+            alert=_WAITING if waits_for else "",
+        )  # fmt: skip
         self.deployed[name] = flow.model_copy(update={"deployment_log": lines})
         self.emit(live_models.EventKind.FLOW, {"name": name})
         return flow_models.Deployed(flow=self.deployed[name], lines=lines)
@@ -444,6 +479,21 @@ class FakeClient:
         start = int(after or 0)
         following = str(start + limit) if start + limit < len(found) else None
         return record_models.SyncPage(items=found[start : start + limit], counts=counts, next=following)
+
+    @property
+    def alerts(self) -> FakeAlerts:
+        """What needs a person."""
+        return FakeAlerts(self)
+
+    @property
+    def versions(self) -> FakeVersions:
+        """Every version of every processflow."""
+        return FakeVersions(self)
+
+    @property
+    def real_time(self) -> FakeRealTime:
+        """Receiving events."""
+        return FakeRealTime(self)
 
     @property
     def reruns(self) -> FakeReruns:
@@ -717,6 +767,10 @@ class FakeRecords:
         return RecordJob(id="job", flow=flow, what=what, state=RecordJobState.DONE, changed=changed)
 
 
+_WAITING = (
+    "Source Application Not Found: the credential token “warehouse” needs an App Configuration of SQL database. Add "
+    "one under App Configurations and press Validate and Save: it is then bound by itself."
+)
 _LINES = [
     (LogLevel.INFO, "Page {} fetched: 250 orders, 3 changed since the bookmark", ""),
     (LogLevel.INFO, "Packet {} acknowledged by the destination: 250 records written", ""),

@@ -18,6 +18,7 @@ from agent.domain.secret import Secret
 from agent.service.agent_parts import AgentParts, utc_now
 from agent.service.contract import contract
 from agent.service.guard import Guard
+from tests.helpers.agent_database import settle
 
 PORT = 4711
 TOKEN = "token-of-the-service-in-this-process"
@@ -29,6 +30,7 @@ class Inside:
     def __init__(self, home: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         folders = Folders.below(home)
         folders.create()
+        settle(home)
         self.stopped: list[str] = []
         self.parts = AgentParts(folders, demo=False, environ={}, clock=clock)
         token = Secret(TOKEN)

@@ -149,10 +149,33 @@ def test_an_event_that_arrives_while_the_run_works_is_taken_by_the_same_run(data
 def test_a_new_source_begins_behind_what_was_processed_before_it(database: Database) -> None:
     rig = rig_for(database, DIRECT)
     rig.inboxes.renew(rig.flow, "", at=rig.clock.utc(), by="")
-    rig.inboxes.note_processed(rig.flow, send(rig, "old", 1))
+    rig.events.note_processed(rig.flow, send(rig, "old", 1))
     send(rig, "new", 2)
     rig.execute()
     assert set(rig.at_destination()) == {"new"}
+
+
+def test_a_source_that_is_renamed_goes_on_where_it_ended(database: Database) -> None:
+    rig = rig_for(database, DIRECT)
+    send(rig, "a", 1)
+    send(rig, "b", 1)
+    assert rig.execute().counts.written == 2
+    send(rig, "waits", 1)
+    rig.deploy(DIRECT.replace("start:", "begin:").replace("[start,", "[begin,"))
+    assert rig.execute().counts == Counts(read=1, written=1)
+    send(rig, "c", 1)
+    assert rig.execute().counts == Counts(read=1, written=1)
+    assert set(rig.at_destination()) == {"a", "b", "waits", "c"}
+
+
+def test_a_source_that_is_renamed_while_a_run_works_takes_up_what_that_leaves(database: Database) -> None:
+    rig = rig_for(database, DIRECT)
+    send(rig, "a", 1)
+    rig.steps.at("moved", lambda: rig.deploy(DIRECT.replace("start:", "begin:").replace("[start,", "[begin,")))
+    assert rig.execute().version == 1
+    send(rig, "b", 1)
+    assert rig.execute().counts == Counts(read=1, written=1)
+    assert set(rig.at_destination()) == {"a", "b"}
 
 
 @pytest.mark.parametrize("crash_after", [None, 6, 9])

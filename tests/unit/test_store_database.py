@@ -16,10 +16,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from agent.domain.errors import ConfigurationError, FatalError, TransientError
-from agent.store.database import Database
+from agent.store.database import Database, sqlite_engine
+from agent.store.database_move import is_empty, move
 from agent.store.key_values import KeyValues
 from agent.store.tables import METADATA
-from tests.helpers.postgres_server import ADMINISTRATOR, PostgresServer
+from agent.store.tables.service import KEY_VALUES
+from agent.store.tables.snapshots import DATA_LOG
+from tests.helpers.agent_database import BOTH_KINDS, access_to, opened
+from tests.helpers.postgres_server import PostgresServer
 
 
 @pytest.fixture
@@ -27,6 +31,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database = Database.at(tmp_path / "agent.db")
     yield database
     database.close()
+
+
+@pytest.fixture(params=BOTH_KINDS)
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request, tmp_path) as database:
+        yield database
 
 
 def pragma(database: Database, name: str) -> object:
@@ -102,7 +112,9 @@ def test_a_block_that_raises_writes_nothing(database: Database) -> None:
     assert KeyValues(database, "area").load() == {}
 
 
-def test_a_full_disk_is_told_as_such_loses_nothing_and_heals(database: Database) -> None:
+def test_a_full_disk_is_told_as_such_for_a_while_loses_nothing_and_heals(tmp_path: Path) -> None:
+    now = [0.0]
+    database = Database(sqlite_engine(tmp_path / "agent.db"), monotonic=lambda: now[0])
     values = KeyValues(database, "area")
     values.save("before", "x")
     limit = pragma(database, "page_count")
@@ -118,9 +130,13 @@ def test_a_full_disk_is_told_as_such_loses_nothing_and_heals(database: Database)
     assert "Clear Temp" in caught.value.remedy
     assert values.load() == {"before": "x"}
     values.save("before", "y")  # what fits is still written
+    told = [database.trouble]
     limit = 1_000_000
     database.close()
     values.save("too much", "x" * 100_000)
+    now[0] = 100.0
+    assert [*told, database.trouble] == [caught.value, None]
+    database.close()
     assert values.load() == {"before": "y", "too much": "x" * 100_000}
 
 
@@ -143,15 +159,15 @@ def test_a_database_that_stays_locked_is_told_as_such_and_works_afterwards(datab
     assert values.load() == {"name": "now"}
 
 
-def test_writers_wait_for_each_other_and_none_fails(database: Database) -> None:
-    values = KeyValues(database, "area")
+def test_writers_wait_for_each_other_and_none_fails(either: Database) -> None:
+    values = KeyValues(either, "area")
     values.save("count", "0")
 
     def work() -> None:
         for _ in range(50):
-            with database.write() as connection:
+            with either.write() as connection:
                 before = connection.exec_driver_sql("SELECT value FROM key_values").scalar()
-                connection.exec_driver_sql("UPDATE key_values SET value = ?", (str(int(str(before)) + 1),))
+                connection.execute(KEY_VALUES.update().values(value=str(int(str(before)) + 1)))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -161,10 +177,10 @@ def test_writers_wait_for_each_other_and_none_fails(database: Database) -> None:
     assert values.load() == {"count": "200"}
 
 
-def test_a_reader_sees_one_state_throughout(database: Database) -> None:
-    values = KeyValues(database, "area")
+def test_a_reader_sees_one_state_throughout(either: Database) -> None:
+    values = KeyValues(either, "area")
     values.save("name", "before")
-    with database.read() as connection:
+    with either.read() as connection:
         first = connection.exec_driver_sql("SELECT value FROM key_values").scalar()
         values.save("name", "after")
         assert connection.exec_driver_sql("SELECT value FROM key_values").scalar() == first == "before"
@@ -213,11 +229,7 @@ def test_killed_in_the_middle_of_a_transaction_it_holds_what_was_committed(datab
 
 @pytest.mark.postgres
 def test_a_server_that_drops_the_connection_is_told_as_such_and_used_again(postgres_server: PostgresServer) -> None:
-    name = postgres_server.emptied_database()
-    url = sa.URL.create(
-        "postgresql+psycopg", ADMINISTRATOR, postgres_server.password, postgres_server.host, postgres_server.port, name
-    )
-    database = Database(url.render_as_string(hide_password=False))
+    database = Database.on(access_to(postgres_server, postgres_server.emptied_database()))
     values = KeyValues(database, "area")
 
     def dropped() -> None:
@@ -234,3 +246,37 @@ def test_a_server_that_drops_the_connection_is_told_as_such_and_used_again(postg
     values.save("whole", "x")
     assert values.load() == {"whole": "x"}
     database.close()
+
+
+@pytest.mark.postgres
+def test_a_move_takes_all_along_and_the_numbers_go_on(database: Database, postgres_server: PostgresServer) -> None:
+    KeyValues(database, "area").save("name", "ends with NUL\0")
+    numbers = [_logged(database) for _ in range(3)]
+    there = Database.on(access_to(postgres_server, postgres_server.emptied_database()))
+    try:
+        assert is_empty(there)
+        assert move(database, there) == 4
+        assert not is_empty(there)
+        # PostgreSQL cannot keep a NUL; what stands for it is shown alike.
+        assert KeyValues(there, "area").load() == {"name": "ends with NUL\u2400"}
+        assert _logged(there) == numbers[-1] + 1
+    finally:
+        there.close()
+
+
+@pytest.mark.postgres
+def test_tables_of_something_else_are_left_alone(postgres_server: PostgresServer) -> None:
+    name = postgres_server.emptied_database()
+    postgres_server.execute(name, "CREATE TABLE runs (id text)")
+    with pytest.raises(ConfigurationError) as caught:
+        Database.on(access_to(postgres_server, name))
+    assert caught.value.code == "database-foreign"
+    assert postgres_server.rows(name, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("runs",)]
+
+
+def _logged(database: Database) -> int:
+    """The number that the next row of the data log gets."""
+    row: dict[str, object] = dict.fromkeys((column.name for column in DATA_LOG.columns if column.name != "id"), 0)
+    row |= {"run": "", "node": "", "hashes": b"", "content": b""}
+    with database.write() as connection:
+        return int(connection.execute(DATA_LOG.insert().values(row).returning(DATA_LOG.c.id)).scalar_one())

@@ -200,8 +200,12 @@ async def _may(client: StoreClient, ability: _Ability) -> bool | None:
     """Whether the token may do it; None where the answer does not tell."""
     try:
         if ability.writes:
-            answer = await client.put(
-                client.v3(ability.resource), {"reason": "", "items": []}, accept=frozenset({400, 409, 422}), policy=ONCE
+            answer = await client.send(
+                "PUT",
+                client.v3(ability.resource),
+                {"reason": "", "items": []},
+                accept=frozenset({400, 409, 422}),
+                policy=ONCE,
             )
             return answer.status < 500
         address = client.v2(ability.resource) if ability.version == 2 else client.v3(ability.resource)

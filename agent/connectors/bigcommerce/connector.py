@@ -24,14 +24,14 @@ from agent.connectors.bigcommerce.credentials import (
     account_of,
     prepare,
 )
-from agent.connectors.bigcommerce.inventory import MOST_ITEMS, InventoryStock, Stock
-from agent.connectors.bigcommerce.legacy_stock import LEGACY_RECORDS, LegacyStock
+from agent.connectors.bigcommerce.inventory import InventoryStock, Stock
+from agent.connectors.bigcommerce.legacy_stock import LegacyStock
 from agent.connectors.bigcommerce.passes import packets
 from agent.connectors.bigcommerce.reading import by_ids, pages
-from agent.connectors.bigcommerce.schema import APP, PRODUCTS, PUT, schemas
+from agent.connectors.bigcommerce.schema import APP, schemas
+from agent.connectors.bigcommerce.writing import Writer, batch_records, writer
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.domain.app import App, Schema
-from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
 from agent.domain.sent import Observer
@@ -138,7 +138,7 @@ class BigCommerceConnection:
         return await check(self._entered(), clock=self._surroundings.clock, progress=progress, gateway=gateway)
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
-        """Read customers or orders."""
+        """Read records."""
         if request.ids:
             yield await by_ids(self._entered(), request)
             return
@@ -152,21 +152,19 @@ class BigCommerceConnection:
 
     def packet_records(self, schema: str, action: str) -> int:
         """How many records the store takes at once."""
-        if schema == PRODUCTS and action.upper() == PUT:
-            return LEGACY_RECORDS if self._account.kind is AccountKind.LEGACY else MOST_ITEMS
-        return _READ_RECORDS
+        return batch_records(schema, action, self._account.kind) or _READ_RECORDS
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
-        """Set the stock of products."""
-        return await self._stock_for(target).write(target, batch)
+        """Write records, or set the stock of products."""
+        return await self._writer(target, batch).write(target, batch)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
-        """Find out which products have the stock that was to be set."""
-        return await self._stock_for(target).look_up(target, batch)
+        """Find out which records are at the store as they were to be."""
+        return await self._writer(target, batch).look_up(target, batch)
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
-        """Find out what stock there is now."""
-        return await self._stock_for(target).present(target, batch)
+        """Find out what there is now."""
+        return await self._writer(target, batch).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """A store keeps no receipts."""
@@ -199,13 +197,7 @@ class BigCommerceConnection:
             raise RuntimeError("The connection has not been entered.")
         return self._client
 
-    def _stock_for(self, target: WriteTarget) -> Stock:
-        self._entered()
-        if target.schema != PRODUCTS or target.action.upper() != PUT or self._stock is None:
-            raise ConfigurationError(
-                f"BigCommerce offers no action {target.action} on {target.schema} that writes.",
-                code="unknown-action",
-                remedy=f"Use the action {PUT} on {PRODUCTS}.",
-                field="action",
-            )
-        return self._stock
+    def _writer(self, target: WriteTarget, batch: Batch) -> Writer:
+        client = self._entered()
+        assert self._stock is not None
+        return writer(client, self._stock, target, batch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from agent.api import clearing_models
@@ -27,7 +26,6 @@ class ClearDialog(Dialog):
 
     clear_clicked = Signal()
     redeploy_clicked = Signal()
-    closed = Signal()
 
     def __init__(self, target: clearing_models.ClearTarget, parent: QWidget | None = None) -> None:
         self._word = target.value.capitalize()
@@ -113,10 +111,6 @@ class ClearDialog(Dialog):
         """What failed and what to do."""
         self.banner.show_error(error)
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
 
     def _grid_row(self, row: int, label: str, files: str, size: str, role: str) -> None:
         for column, text in enumerate((label, files, size)):

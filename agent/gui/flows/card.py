@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
 
 from agent.api import flow_models
 from agent.domain.run import RunState
 from agent.gui import formats, tones
 from agent.gui.flows.presenter import FlowEntry
-from agent.gui.widgets.buttons import button, icon_button
+from agent.gui.panel import Room
+from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.card import Card
 from agent.gui.widgets.chip import Chip
 from agent.gui.widgets.spinner import BusyBar
@@ -25,14 +27,12 @@ class FlowCard(Card):
     undeploy_clicked = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
-    schedule_clicked = Signal(str)
-    once_clicked = Signal(str)
-    preview_clicked = Signal(str)
+    room_chosen = Signal(str, object)
 
     def __init__(self) -> None:
         super().__init__()
         self._name, self._run_id, self._records_failed = "", "", False
-        self._focus_waits = False
+        self._focus_waits = self._waits = False
         head = QHBoxLayout()
         head.setSpacing(8)
         words = QVBoxLayout()
@@ -49,11 +49,8 @@ class FlowCard(Card):
         head.addLayout(words, 1)
         self.cancel = button("Cancel", lambda: self.cancel_clicked.emit(self._run_id), picture="square")
         self.execute = button("Execute", lambda: self.execute_clicked.emit(self._name), picture="play")
-        self.more = icon_button("ellipsis", "More", kind="add", tint="text")
-        self.more.setFixedSize(34, 34)
-        self.more.setPopupMode(self.more.ToolButtonPopupMode.InstantPopup)
         self.menu = self._build_menu()
-        self.more.setMenu(self.menu)
+        self.more = menu_button("More", self.menu)
         for control in (self.cancel, self.execute, self.more):
             head.addWidget(control)
         self.body.addLayout(head)
@@ -87,18 +84,22 @@ class FlowCard(Card):
         had_focus = self._focus_waits or self.execute.hasFocus() or self.cancel.hasFocus()
         self._focus_waits = had_focus and entry.starting  # Qt hands the focus of a disabled button on
         self.execute.setVisible(run is None)
-        self.execute.setEnabled(not entry.starting)
+        self.execute.setEnabled(not entry.starting and not flow.waits_for)
         self.cancel.setVisible(run is not None)
         self.cancel.setEnabled(run is not None and run.state is not RunState.CANCELLING)
         if had_focus and not entry.starting:  # the button that was pressed gives way to the other one, with the focus
             (self.cancel if run is not None else self.execute).setFocus()
         for control, word in ((self.execute, "Execute"), (self.cancel, "Cancel"), (self.more, "More for")):
             control.setAccessibleName(f"{word} {title}")
+        self._events.setVisible(flow.by_events)
+        self._scheduled.setVisible(not flow.by_events)
         self._show_facts(entry)
 
     def _show_chip(self, entry: FlowEntry) -> None:
         run = entry.flow.active_run or entry.flow.last_run
-        if entry.starting:
+        if entry.flow.waits_for:
+            self._chip.show_state("Not bound yet", tones.Tone.WARN)
+        elif entry.starting:
             self._chip.show_state("Starting", tones.Tone.INFO)
         elif entry.halted and entry.flow.active_run:
             self._chip.show_state("Halted", tones.Tone.WARN)
@@ -133,11 +134,13 @@ class FlowCard(Card):
             if last.started_at and last.ended_at:
                 tip += f"\nIt took {formats.took(last.ended_at - last.started_at)}"
             self._last.show_fact(text, tip)
-        upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else "By hand"
+        by_itself = "When events arrive" if flow.by_events else "By hand"
+        upcoming = formats.relative(flow.next_run_at, now) if flow.next_run_at else by_itself
         self._next.show_fact(
             upcoming, "\n".join(part for part in (flow.schedule, formats.moment_tip(flow.next_run_at)) if part)
         )
-        self._bound.show_fact(", ".join(one.configuration_name for one in flow.bindings) or formats.DASH, "")
+        names = [one.configuration_name for one in flow.bindings] + ["not bound yet"] * len(flow.waits_for)
+        self._bound.show_fact(", ".join(names) or formats.DASH, "")
         deployed = f"Version {flow.version} · {formats.relative(flow.deployed_at, now)}"
         self._version.show_fact(deployed, f"{formats.moment_tip(flow.deployed_at)}\nby {flow.deployed_by}")
         message = _message(flow)
@@ -147,27 +150,37 @@ class FlowCard(Card):
 
     def _show_cure(self, entry: FlowEntry, *, wanted: bool) -> None:
         """The way to the records that failed, or to the log where it was the run itself."""
-        self._records_failed = entry.flow.failed_records > 0
+        self._records_failed, self._waits = entry.flow.failed_records > 0, bool(entry.flow.waits_for)
         word = "Show failed records" if self._records_failed else "Show the log"
+        if self._waits:
+            word = "Choose the connections"
         self.cure.setText(word)
         self.cure.setAccessibleName(f"{word} of {entry.flow.title or entry.flow.name}")
         self.cure.setVisible(wanted)
 
     def _on_cure(self) -> None:
+        if self._waits:
+            self.redeploy_clicked.emit(self._name)
+            return
         (self.records_clicked if self._records_failed else self.log_clicked).emit(self._name)
 
     def _build_menu(self) -> QMenu:
         menu = QMenu(self)
-        menu.addAction("Execute once…", lambda: self.once_clicked.emit(self._name))
-        menu.addAction("Preview…", lambda: self.preview_clicked.emit(self._name))
+        self._add_room(menu, "Execute once…", Room.ONCE)
+        self._add_room(menu, "Preview…", Room.PREVIEW)
         menu.addSeparator()
         menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()
-        menu.addAction("Schedule…", lambda: self.schedule_clicked.emit(self._name))
+        self._scheduled = self._add_room(menu, "Schedule…", Room.SCHEDULE)
+        self._events = self._add_room(menu, "Event URL…", Room.EVENTS)
+        self._add_room(menu, "Versions…", Room.VERSIONS)
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))
         menu.addAction("Undeploy…", lambda: self.undeploy_clicked.emit(self._name))
         return menu
+
+    def _add_room(self, menu: QMenu, text: str, room: Room) -> QAction:
+        return menu.addAction(text, lambda: self.room_chosen.emit(self._name, room))
 
 
 def _message(flow: flow_models.Flow) -> str:

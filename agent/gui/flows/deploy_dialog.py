@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.api import flow_models
 from agent.domain.errors import AgentError
-from agent.gui.flows.deploy_presenter import Token
+from agent.gui.flows.deploy_presenter import BIND_LATER, Token
+from agent.gui.insisting import Offer
 from agent.gui.tones import Tone
 from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.card import Card
-from agent.gui.widgets.dialog import Dialog
+from agent.gui.widgets.dialog import ConfirmDialog, Dialog
 from agent.gui.widgets.field_row import FieldRow
 from agent.gui.widgets.inputs import ChoiceInput
 from agent.gui.widgets.page import clear_layout
@@ -23,6 +23,11 @@ from agent.gui.widgets.tab_order import order_tabs
 from agent.gui.widgets.text import Text, mono
 
 _NONE = "Choose a configuration"
+_LATER = "Bind later: there is none yet"
+_LATER_MEANS = (
+    "It is deployed, and cannot run yet. As soon as there is one configuration of this app, and it is validated, it is "
+    "bound by itself."
+)
 
 
 class DeployDialog(Dialog):
@@ -32,11 +37,11 @@ class DeployDialog(Dialog):
     file_chosen = Signal(str)
     bound = Signal(str, str)
     create_clicked = Signal(object)
-    deploy_clicked = Signal()
+    deploy_clicked = Signal(str)
+    insisted = Signal(object)
     execute_clicked = Signal()
     settings_clicked = Signal()
     cancel_clicked = Signal()
-    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -58,6 +63,12 @@ class DeployDialog(Dialog):
         self._tokens.setSpacing(12)
         self.body.addLayout(self._tokens)
         self._tokens_title.hide()
+        self.note = QLineEdit()
+        self.note.setMaxLength(200)
+        self.note.setPlaceholderText("What is new in this version")
+        self._note_row = FieldRow("&Note", self.note, help_text="Stands beside the version. It may stay empty.")
+        self._note_row.hide()
+        self.body.addWidget(self._note_row)
         self._lines = Card(inset=True)
         self._lines.body.setSpacing(4)
         self._lines.hide()
@@ -65,7 +76,7 @@ class DeployDialog(Dialog):
         self.body.addWidget(self._lines)
         self.body.addStretch()
         self.close_button = button("Close", self._on_close)
-        self.deploy_button = button("&Deploy", self.deploy_clicked.emit, kind="primary")
+        self.deploy_button = button("&Deploy", self._on_deploy, kind="primary")
         self.execute_button = button("E&xecute now", self._on_execute, kind="primary", picture="play")
         self.execute_button.hide()
         self.foot.addStretch()
@@ -120,11 +131,19 @@ class DeployDialog(Dialog):
         """Let the tokens be bound."""
         self._show_no_tokens()
         self._tokens_title.setVisible(bool(tokens))
+        self._note_row.show()
         for token in tokens:
             self._tokens.addWidget(self._token_row(token))
         rows = [item.widget() for index in range(self._tokens.count()) if (item := self._tokens.itemAt(index))]
         order_tabs(
-            [self._choice, *(row for row in rows if row), self.close_button, self.deploy_button, self.execute_button]
+            [
+                self._choice,
+                *(row for row in rows if row),
+                self._note_row,
+                self.close_button,
+                self.deploy_button,
+                self.execute_button,
+            ]
         )
         self.fit_soon()
 
@@ -154,24 +173,30 @@ class DeployDialog(Dialog):
         """It succeeded."""
         for number, line in enumerate(lines, 1):
             self.show_line(number, line.removeprefix(f"{number}").lstrip(" .:"))
-        self.banner.show_message(
-            Tone.OK,
-            "Deployed",
-            f"{flow.title or flow.name} is version {flow.version} here now. Execute it to see it run.",
-        )
+        version = f"{flow.title or flow.name} is version {flow.version} here now."
+        if flow.waits_for:
+            self.banner.show_message(Tone.WARN, "Deployed, and not bound yet", f"{version} {flow.alert}")
+        else:
+            self.banner.show_message(Tone.OK, "Deployed", f"{version} Execute it to see it run.")
         self._show_at_work(working=False)
         self._choice.hide()
         self._show_no_tokens()
         self.deploy_button.hide()
+        if flow.waits_for:
+            self.close_button.setFocus()
+            self.fit_soon()
+            return
         self.execute_button.show()
         self.execute_button.setDefault(True)
         self.execute_button.setFocus()
         self.fit_soon()
 
-    def show_failure(self, error: AgentError, *, environment_off: bool) -> None:
+    def show_failure(self, error: AgentError, *, environment_off: bool, offered: Offer | None) -> None:
         """It failed."""
         self._show_at_work(working=False)
         cure = [("Open Settings", self._on_settings)] if environment_off else []
+        if offered is not None:
+            cure.append((offered.action, lambda: self._ask_to_insist(offered)))
         self.banner.show_error(error, cure)
         self.fit_soon()
 
@@ -184,10 +209,6 @@ class DeployDialog(Dialog):
             "If the deployment was nearly done it may stand: look at Processflows, or deploy again.",
         )
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
 
     # -- building --------------------------------------------------------------------------------------------------
 
@@ -212,27 +233,47 @@ class DeployDialog(Dialog):
         self.body.addWidget(self._choice)
 
     def _token_row(self, token: Token) -> QWidget:
-        holder = QWidget()
-        holder.setProperty("role", "clear")
-        row = QHBoxLayout(holder)
+        control = QWidget()
+        control.setProperty("role", "clear")
+        row = QHBoxLayout(control)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
         combo = ChoiceInput()
         combo.addItem(_NONE, "")
         for one in token.choices:
             combo.addItem(f"{one.name}  ·  {one.state.value}", one.id)
+        if token.app is not None:
+            combo.addItem(_LATER, BIND_LATER)
         combo.setCurrentIndex(max(combo.findData(token.bound), 0))
-        combo.activated.connect(lambda _: self.bound.emit(token.name, str(combo.currentData())))
-        help_text = "" if token.choices else f"There is no configuration of {token.app_name} yet: create one."
-        row.addWidget(FieldRow(f"{token.name}  ({token.app_name})", combo, required=True, help_text=help_text), 1)
+        row.addWidget(combo, 1)
         create = button("New…", lambda: self.create_clicked.emit(token), picture="plus", name=f"New {token.app_name}")
         create.setEnabled(token.app is not None)
-        row.addWidget(create, 0, Qt.AlignmentFlag.AlignTop)
-        row.setAlignment(create, Qt.AlignmentFlag.AlignTop)
-        create.setContentsMargins(0, 0, 0, 0)
-        if token.choices:
-            row.setAlignment(create, Qt.AlignmentFlag.AlignBottom)
-        return holder
+        row.addWidget(create)
+        control.setFocusProxy(combo)
+        none = f"There is no configuration of {token.app_name} yet: create one, or bind it later."
+        field = FieldRow(f"{token.name}  ({token.app_name})", control, required=True)
+
+        def explain() -> None:
+            later = combo.currentData() == BIND_LATER
+            field.say(_LATER_MEANS if later else "" if token.choices else none)
+
+        def chosen() -> None:
+            explain()
+            self.bound.emit(token.name, str(combo.currentData()))
+            self.fit_soon()
+
+        combo.activated.connect(lambda _: chosen())
+        explain()
+        return field
+
+    def _on_deploy(self) -> None:
+        self.deploy_clicked.emit(self.note.text().strip())
+
+    def _ask_to_insist(self, offered: Offer) -> None:
+        ConfirmDialog(
+            offered.title, offered.text, accept="Deploy", on_accept=lambda: self.insisted.emit(offered.given),
+            parent=self,
+        ).open()  # fmt: skip
 
     def _show_at_work(self, *, working: bool) -> None:
         """While deploying only Cancel remains."""
@@ -257,6 +298,7 @@ class DeployDialog(Dialog):
     def _show_no_tokens(self) -> None:
         clear_layout(self._tokens)
         self._tokens_title.hide()
+        self._note_row.hide()
 
     def _on_sample(self) -> None:
         sample = self.samples.currentData()

@@ -9,10 +9,15 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from agent.api import app_models, configuration_models, flow_models, live_models
+from agent.api.deployment_models import DeployRequest
 from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
 from agent.gui.catalog import Catalog
+from agent.gui.insisting import Insistence, Offer, offer
+
+BIND_LATER = "bind-later"
+"""In the place of a configuration: there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,8 @@ class DeployView(Protocol):
     def show_cancelled(self) -> None:
         """The operator did not wait."""
 
-    def show_failure(self, error: AgentError, *, environment_off: bool) -> None:
-        """It failed; nothing was changed."""
+    def show_failure(self, error: AgentError, *, environment_off: bool, offered: Offer | None) -> None:
+        """It failed; nothing was changed. Where it can be insisted on, with the offer."""
 
 
 class DeployPresenter:
@@ -72,6 +77,7 @@ class DeployPresenter:
         self._checked: flow_models.CheckResult | None = None
         self._bound: dict[str, str] = {}
         self._call: Call | None = None
+        self._given, self._note = Insistence(), ""
         self._deployed = ""
         catalog.listeners.append(self._on_catalog)
 
@@ -96,16 +102,30 @@ class DeployPresenter:
         )
 
     def bind(self, token: str, configuration_id: str) -> None:
-        """Bind a token."""
+        """Bind a token, or let it wait with `BIND_LATER`."""
         self._bound[token] = configuration_id
         self._show_ready()
 
-    def deploy(self) -> None:
-        """Deploy."""
+    def deploy(self, note: str = "") -> None:
+        """Deploy; `note` says why."""
+        self._given, self._note = Insistence(), note
+        self._deploy()
+
+    def insist(self, given: Insistence) -> None:
+        """Deploy although it was refused."""
+        self._given = given
+        self._deploy()
+
+    def _deploy(self) -> None:
         if self._call is not None or self._checked is None:
             return
+        bound = {token: "" if one == BIND_LATER else one for token, one in self._bound.items()}
         try:
-            request = flow_models.DocumentRequest(document=self._document, file=self._file, bindings=self._bound)
+            request = DeployRequest(
+                document=self._document, file=self._file, bindings=bound, note=self._note,
+                bind_later=BIND_LATER in self._bound.values(), anyway=self._given.anyway,
+                without_tests=self._given.without_tests,
+            )  # fmt: skip
         except ValidationError:
             self.refuse_file(self._file, "too large")
             return
@@ -159,6 +179,7 @@ class DeployPresenter:
 
     def _on_flow(self, flow: flow_models.FlowDetail) -> None:
         self._bound = {binding.token: binding.configuration for binding in flow.bindings}
+        self._bound |= dict.fromkeys(flow.waits_for, "")
         self._choose(flow.document, f"{flow.name}.yaml", flow.title or flow.name, flow.description, redeploy=True)
 
     def _on_checked(self, result: flow_models.CheckResult) -> None:
@@ -166,7 +187,7 @@ class DeployPresenter:
         self._checked = result
         self._view.show_problems(result.problems)
         if result.ok:
-            if result.name and not self._bound:
+            if result.name:
                 self._bind_as_before(result)
             self._show_tokens()
         self._show_ready()
@@ -177,6 +198,8 @@ class DeployPresenter:
         known = {one.token: one.configuration for one in before.bindings} if before is not None else {}
         for token, app in result.tokens.items():
             fitting = [one.id for one in self._catalog.configurations if one.app == app]
+            if self._bound.get(token):
+                continue
             if known.get(token) in fitting:
                 self._bound[token] = known[token]
             elif len(fitting) == 1:
@@ -217,5 +240,6 @@ class DeployPresenter:
 
     def _on_failed(self, error: AgentError) -> None:
         self._call = None
-        self._view.show_failure(error, environment_off=error.message.startswith("Environment is not enabled"))
+        off = error.message.startswith("Environment is not enabled")
+        self._view.show_failure(error, environment_off=off, offered=offer(error, self._given))
         self._show_ready()

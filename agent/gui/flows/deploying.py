@@ -66,6 +66,7 @@ class Deployments:
         dialog.bound.connect(presenter.bind)
         dialog.create_clicked.connect(create)
         dialog.deploy_clicked.connect(presenter.deploy)
+        dialog.insisted.connect(presenter.insist)
         dialog.cancel_clicked.connect(presenter.cancel)
         dialog.execute_clicked.connect(presenter.execute)
         dialog.settings_clicked.connect(self._open_settings)

@@ -15,7 +15,7 @@ from agent.gui.calls import Calls
 from agent.gui.catalog import Catalog
 from agent.gui.flows.selection import PAGE, Selection, Standing, counts
 from agent.gui.home.content import is_halted
-from agent.gui.panel import Navigator, Presenter
+from agent.gui.panel import Navigator, Presenter, Room
 
 ENVIRONMENT_OFF = "Environment is not enabled"
 
@@ -163,17 +163,9 @@ class FlowsPresenter(Presenter):
         """Deploy the same processflow again, with another version or other configurations."""
         self._go.open_deploy(name)
 
-    def preview(self, name: str) -> None:
-        """What a run would do."""
-        self._go.open_preview(name)
-
-    def once(self, name: str) -> None:
-        """Execute it once, out of turn."""
-        self._go.open_once(name)
-
-    def schedule(self, name: str) -> None:
-        """When it runs by itself."""
-        self._go.open_schedule(name)
+    def open_room(self, name: str, room: Room) -> None:
+        """A dialog about one of them."""
+        self._go.open_room(name, room)
 
     def show_records(self, name: str) -> None:
         """To Sync Info; to the failed records where there are any."""

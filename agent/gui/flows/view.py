@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from agent.api import flow_models
 from agent.gui import formats
@@ -13,7 +13,7 @@ from agent.gui.flows.card import FlowCard
 from agent.gui.flows.presenter import ENVIRONMENT_OFF, FlowEntry
 from agent.gui.flows.selection import PAGE, Selection, Standing
 from agent.gui.tones import Tone
-from agent.gui.widgets.buttons import button
+from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.empty_state import EmptyState
 from agent.gui.widgets.inputs import SearchInput
@@ -37,9 +37,8 @@ class FlowsPage(Page):
     undeploy_confirmed = Signal(str)
     records_clicked = Signal(str)
     log_clicked = Signal(str)
-    schedule_clicked = Signal(str)
-    once_clicked = Signal(str)
-    preview_clicked = Signal(str)
+    room_chosen = Signal(str, object)
+    past_clicked = Signal()
     searched = Signal(str)
     standing_chosen = Signal(object)
     more_clicked = Signal()
@@ -48,6 +47,8 @@ class FlowsPage(Page):
     def __init__(self) -> None:
         super().__init__("Processflows", "What is deployed here, how far it has got, and what its last run did.")
         self.deploy = button("&Deploy…", self.deploy_clicked.emit, kind="primary", picture="upload")
+        self.more_actions = menu_button("More", self._build_menu())
+        self.tools.addWidget(self.more_actions)
         self.tools.addWidget(self.deploy)
         self._filters = self._build_filters()
         self.body.addWidget(self._filters)
@@ -80,7 +81,9 @@ class FlowsPage(Page):
     def show_flows(self, entries: list[FlowEntry], *, hidden: int, total: int) -> None:
         """Show the cards."""
         if self._cards.show_items(entries):
-            order_tabs([self.deploy, self.search, *self.standings.values(), *self._cards.rows, self.more])
+            order_tabs(
+                [self.more_actions, self.deploy, self.search, *self.standings.values(), *self._cards.rows, self.more]
+            )
         self._stack.setCurrentWidget(self.empty if not total else self._area if entries else self._none)
         self.deploy.setVisible(bool(total))
         self._filters.setVisible(total > _FEW)
@@ -132,6 +135,11 @@ class FlowsPage(Page):
         )
         question.open()
 
+    def _build_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Undeployed processflows…", self.past_clicked.emit)
+        return menu
+
     def _build_filters(self) -> QWidget:
         holder = QWidget()
         holder.setProperty("role", "clear")
@@ -168,9 +176,7 @@ class FlowsPage(Page):
             (card.undeploy_clicked, self.undeploy_clicked),
             (card.records_clicked, self.records_clicked),
             (card.log_clicked, self.log_clicked),
-            (card.schedule_clicked, self.schedule_clicked),
-            (card.once_clicked, self.once_clicked),
-            (card.preview_clicked, self.preview_clicked),
         ):
             mine.connect(ours)
+        card.room_chosen.connect(self.room_chosen)
         return card

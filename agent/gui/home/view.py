@@ -29,6 +29,7 @@ class HomePage(Page):
 
     cancel_clicked = Signal(str)
     flow_chosen = Signal(str)
+    alerts_clicked = Signal()
     grew_old = Signal()
 
     def __init__(self) -> None:
@@ -49,12 +50,19 @@ class HomePage(Page):
         self._content.show()
         self._below.hide()
         self.steps.show_steps(found.steps)
-        self._attention_title.setVisible(bool(found.attention))
+        self._attention_title.setVisible(bool(found.attention or found.alerts))
+        self.alerts.setVisible(bool(found.attention or found.alerts))
+        self.alerts.setText(f"All alerts  ({formats.number(found.alerts)})")
         others = self._attention.show_items(found.attention)
         self._quiet.setVisible(not found.steps and not found.attention and not found.running and bool(found.flows))
+        self._quiet_text.setText(
+            "Nothing runs at this moment, and all that needs you was acknowledged."
+            if found.alerts
+            else "Nothing runs at this moment and nothing needs you."
+        )
         self._running_title.setVisible(bool(found.running))
         if self._running.show_items(found.running) or others:
-            order_tabs([self.steps, *self._attention.rows, *self._running.rows, self.table])
+            order_tabs([self.steps, self.alerts, *self._attention.rows, *self._running.rows, self.table])
         self._clock.setInterval(_FAST_CLOCK_MILLISECONDS if found.running else _CLOCK_MILLISECONDS)
         self._show_table(found)
 
@@ -62,7 +70,12 @@ class HomePage(Page):
         holder, column = scrolled()
         column.addWidget(self.steps)
         self._attention_title = Text("Needs attention", "section")
-        column.addWidget(self._attention_title)
+        self.alerts = button("All alerts", self.alerts_clicked.emit, kind="link")
+        head = QHBoxLayout()
+        head.addWidget(self._attention_title)
+        head.addStretch()
+        head.addWidget(self.alerts)
+        column.addLayout(head)
         attention, running = QVBoxLayout(), QVBoxLayout()
         attention.setSpacing(8)
         running.setSpacing(8)
@@ -95,7 +108,8 @@ class HomePage(Page):
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(Text("All is well", "strong"))
-        words.addWidget(Text("Nothing runs at this moment and nothing needs you.", "muted"))
+        self._quiet_text = Text("", "muted")
+        words.addWidget(self._quiet_text)
         row.addLayout(words, 1)
         card.body.addLayout(row)
         return card

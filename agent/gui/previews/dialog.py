@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QTimer, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from agent.api.preview_models import Preview, PreviewChange, PreviewedRecord, PreviewState
@@ -33,7 +32,6 @@ class PreviewDialog(Dialog):
     everything_clicked = Signal()
     execute_clicked = Signal()
     copied = Signal()
-    closed = Signal()
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -106,14 +104,6 @@ class PreviewDialog(Dialog):
         self.cancel_button.hide()
         self.banner.show_error(error)
         self.fit_soon()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        self.closed.emit()
-        super().reject()
 
     def _build_outcomes(self) -> QHBoxLayout:
         row = QHBoxLayout()

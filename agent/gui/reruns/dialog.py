@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from PySide6.QtCore import QDateTime, Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QCheckBox, QDateTimeEdit, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.api.rerun_models import FilterClause, ReplayWindow
@@ -43,7 +42,6 @@ class OnceDialog(Dialog):
 
     filter_chosen = Signal(object)
     window_chosen = Signal(object)
-    closed = Signal()
 
     def __init__(
         self, title: str, sources: list[tuple[str, str]], now: datetime, parent: QWidget | None = None
@@ -103,14 +101,6 @@ class OnceDialog(Dialog):
         """The service is asked."""
         self.execute_button.setEnabled(False)
         self.banner.hide()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        self.closed.emit()
-        super().reject()
 
     def _show_way(self) -> None:
         filtered = self.way.currentData() == Way.FILTER.value

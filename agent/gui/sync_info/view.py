@@ -17,8 +17,9 @@ from PySide6.QtWidgets import (
 from agent.api import record_models
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
+from agent.gui.cures import act_for
 from agent.gui.sync_info.actions import words
-from agent.gui.widgets.buttons import button, icon_button
+from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.detail_pane import Detail, DetailPane
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.empty_state import EmptyState
@@ -37,11 +38,6 @@ _STATES: list[SyncState | None] = [
     SyncState.SUCCESS,
 ]
 _ROWS_AHEAD = 40
-_ACTS = {
-    "app-configuration": "Open the App Configuration",
-    "processflow": "Open the processflow",
-    "guide": "Explain",
-}
 
 
 class SyncInfoPage(Page):
@@ -197,13 +193,10 @@ class SyncInfoPage(Page):
         self.retry = button("Retry", lambda: self.retry_clicked.emit(self._selected()), picture="rotate-ccw")
         self.skip = button("Skip…", self._ask_skip)
         self.export = button("Export…", self._ask_export, picture="download")
-        self.more_actions = icon_button("ellipsis", "More", kind="add", tint="text")
-        self.more_actions.setFixedSize(34, 34)
-        self.more_actions.setPopupMode(self.more_actions.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         self.unskip = menu.addAction("Take the skip back", lambda: self.unskip_clicked.emit(self._selected()))
         self.delete = menu.addAction("Delete from Sync Info…", self._ask_delete)
-        self.more_actions.setMenu(menu)
+        self.more_actions = menu_button("More", menu)
         for act in (self.retry, self.skip, self.export, self.more_actions):
             row.addWidget(act)
         return row
@@ -308,7 +301,7 @@ class SyncInfoPage(Page):
                 record.state.value, tones.SYNC[record.state], formats.local(record.updated_at),
                 formats.utc(record.updated_at), facts, record.message, record.remedy,
                 support=f"{record.error_title}: {record.cause}" if record.error_title and record.cause else "",
-                act=_ACTS.get(record.target.partition(":")[0], "") if record.target else "",
+                act=act_for(record.target),
             )
         )  # fmt: skip
 

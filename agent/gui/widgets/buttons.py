@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtWidgets import QMenu, QPushButton, QToolButton
 
 from agent.gui.icons import icon
 
@@ -75,4 +75,13 @@ def icon_button(
     found.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     if on_click is not None:
         found.clicked.connect(lambda _checked=False: on_click())
+    return found
+
+
+def menu_button(name: str, menu: QMenu) -> QToolButton:
+    """A square button with three dots that opens a menu."""
+    found = icon_button("ellipsis", name, kind="add", tint="text")
+    found.setFixedSize(34, 34)
+    found.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    found.setMenu(menu)
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from agent.gui.widgets.buttons import button
@@ -13,14 +13,16 @@ from agent.gui.widgets.text import Text
 
 
 class Dialog(QDialog):
-    """A window-modal dialog of a fixed width that is as high as what it shows."""
+    """A window-modal dialog of a fixed width that is as high as what it shows. Says once when it is `closed`."""
+
+    closed = Signal()
 
     def __init__(self, title: str, subtitle: str = "", *, width: int = 480, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._width = width
+        self._width, self._is_closed = width, False
         frame = QVBoxLayout(self)
         frame.setContentsMargins(0, 20, 0, 18)
         frame.setSpacing(14)
@@ -55,6 +57,20 @@ class Dialog(QDialog):
         self.fit()
         super().showEvent(event)
         QTimer.singleShot(0, self, self.fit)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._say_closed()
+        super().closeEvent(event)
+
+    def done(self, result: int) -> None:
+        """Esc and the answers of a question come here, and not to closeEvent."""
+        self._say_closed()
+        super().done(result)
+
+    def _say_closed(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self.closed.emit()
 
     def fit(self) -> None:
         """Take the height that the content needs, as far as the screen allows."""

@@ -45,6 +45,11 @@ class FieldRow(QWidget):
         target.setAccessibleDescription(message or self._help_text)
         restyle(target)
 
+    def say(self, help_text: str) -> None:
+        """Say something else below the field."""
+        self._help_text = help_text
+        self.show_error("")
+
     def show_help(self, *, visible: bool) -> None:
         """Show the help below the field, or not."""
         self._note.setVisible(visible and bool(self._note.text()))

@@ -1,0 +1,1 @@
+"""What needs a person: the list of alerts, each with the way to its cure."""

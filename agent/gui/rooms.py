@@ -1,0 +1,56 @@
+"""Opens the dialogs about one processflow. Each has a presenter and calls of its own, gone when it closes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from agent.gui.bridge import Bridge
+from agent.gui.catalog import Catalog
+from agent.gui.panel import Room
+from agent.gui.previews.opening import open_preview
+from agent.gui.real_time.dialog import open_events
+from agent.gui.reruns.opening import open_once
+from agent.gui.schedules.opening import open_schedule
+from agent.gui.versions.opening import open_versions
+from agent.gui.versions.past_dialog import open_past
+from agent.gui.window import MainWindow
+
+
+class Rooms:
+    """Opens them over the window. `execute` starts a run, `settings` leads to Settings."""
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        catalog: Catalog,
+        window: MainWindow,
+        *,
+        execute: Callable[[str], object],
+        now: Callable[[], datetime],
+        settings: Callable[[], object],
+    ) -> None:
+        self._bridge, self._catalog, self._window, self._execute, self._now = bridge, catalog, window, execute, now
+        self._settings = settings
+
+    def open(self, name: str, room: Room) -> None:
+        """Open one of them."""
+        bridge, window, title = self._bridge, self._window, self._catalog.flow_title(name)
+        match room:
+            case Room.PREVIEW:
+                open_preview(bridge, name, title, execute=self._execute, say=window.say, parent=window)
+            case Room.SCHEDULE:
+                open_schedule(bridge, name, title, window.say, window)
+            case Room.EVENTS:
+                open_events(bridge, name, title, say=window.say, settings=self._settings, parent=window)
+            case Room.VERSIONS:
+                open_versions(bridge, self._catalog, name, title, window)
+            case Room.ONCE:
+                flow = self._catalog.flow(name)
+                if flow is not None:
+                    open_once(bridge, flow, self._now(), window)
+
+    def open_past(self) -> None:
+        """Open the list of processflows that are not deployed any more."""
+        window = self._window
+        open_past(self._bridge, versions=lambda name: self.open(name, Room.VERSIONS), say=window.say, parent=window)

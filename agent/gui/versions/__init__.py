@@ -1,0 +1,1 @@
+"""Versions of a processflow: who deployed what, what differs, and the way back."""
