@@ -14,10 +14,6 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
 from agent.service import answers
 from agent.service.formulas import guarded
 from agent.store.sync_info import SyncRow
@@ -49,20 +45,23 @@ def csv_pieces(rows: Iterable[SyncRow], tracked: Sequence[str]) -> Iterator[byte
 
 def xlsx_pieces(rows: Iterable[SyncRow], tracked: Sequence[str]) -> Iterator[bytes]:
     """The rows as a workbook, on as many sheets as it takes."""
+    from openpyxl import Workbook  # imported here: it takes a while, and most of the time nobody needs it
+
+    text = _text_cells()
     with tempfile.TemporaryFile() as file:
         with closing(Workbook(write_only=True)) as book:
             left = 0
             for row in rows:
                 if not left:
                     sheet = book.create_sheet()
-                    sheet.append([_text(sheet, one) for one in (*_HEADINGS, *tracked)])
+                    sheet.append([text(sheet, one) for one in (*_HEADINGS, *tracked)])
                     left = _SHEET_ROWS
                 cells = _cells(row, tracked, _naive)
-                sheet.append([_text(sheet, one) if isinstance(one, str) else one for one in cells])
+                sheet.append([text(sheet, one) if isinstance(one, str) else one for one in cells])
                 left -= 1
             if not book.worksheets:
                 sheet = book.create_sheet()
-                sheet.append([_text(sheet, one) for one in (*_HEADINGS, *tracked)])
+                sheet.append([text(sheet, one) for one in (*_HEADINGS, *tracked)])
             book.save(file)
         file.seek(0)
         while piece := file.read(_PIECE_BYTES):
@@ -77,9 +76,16 @@ def _cells(row: SyncRow, tracked: Sequence[str], moment: Callable[[datetime], Ce
     ]  # fmt: skip
 
 
-def _text(sheet: Any, text: str) -> Any:
-    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:_CELL_CHARACTERS])
-    cell.data_type = "s"
+def _text_cells() -> Callable[[Any, str], Any]:
+    """Makes a sheet's cells that hold text, whatever it looks like."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    def cell(sheet: Any, text: str) -> Any:
+        made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:_CELL_CHARACTERS])
+        made.data_type = "s"
+        return made
+
     return cell
 
 
