@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from agent.domain.errors import AgentError
 from agent.store.database_failures import explained
 from agent.store.database_server import ServerAccess
+from agent.store.schema_check import require_schema
 
 _BUSY_SECONDS = 30
 # Runs try again within a minute.
@@ -37,7 +38,8 @@ class Database:
         monotonic: A clock that never goes back, in seconds.
 
     Raises:
-        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-damaged`: it is none.
+        FatalError: code `database-newer`: a newer agent has upgraded this database; `database-of-development`: one
+            before the first release has made it; `database-damaged`: it is none.
         AgentError: what `write` raises.
     """
 
@@ -115,11 +117,11 @@ class Database:
 
     def _migrate(self) -> None:
         with self.write() as connection:
-            if _schema_of(connection) == SCHEMA:
-                return
-            from agent.store.migrating import migrate  # imported here: it takes a while, and once is enough
+            if _schema_of(connection) != SCHEMA:
+                from agent.store.migrating import migrate  # imported here: it takes a while, and once is enough
 
-            migrate(connection)
+                migrate(connection)
+            require_schema(connection, place=_place(self.engine.url))
 
 
 def _schema_of(connection: sa.Connection) -> str | None:
@@ -127,6 +129,13 @@ def _schema_of(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table(_VERSION.name):
         return None
     return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+
+
+def _place(url: sa.URL) -> str:
+    """What somebody moves away who wants to begin anew."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        return f"the data folder {Path(url.database).parent}"
+    return f"the database “{url.database}”, and the data folder with it,"
 
 
 def sqlite_engine(path: Path) -> sa.Engine:

@@ -147,6 +147,13 @@ def newer_database(service: RunningService) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
 
 
+def database_of_development(service: RunningService) -> None:
+    service.folders.create()
+    Database.at(service.folders.database).close()
+    with closing(sqlite3.connect(service.folders.database)) as connection, connection:
+        connection.execute("ALTER TABLE runs DROP COLUMN plan")
+
+
 def file_in_the_place_of_a_folder(service: RunningService) -> None:
     service.home.mkdir()
     service.folders.state.write_bytes(b"")
@@ -157,6 +164,7 @@ def file_in_the_place_of_a_folder(service: RunningService) -> None:
     [
         (broken_database, "database-damaged", "The agent's database is damaged."),
         (newer_database, "database-newer", "This data folder was used by a newer version of the agent."),
+        (database_of_development, "database-of-development", "was made by an earlier development version of the agent"),
         (file_in_the_place_of_a_folder, "folder-unusable", "cannot be used."),
     ],
 )

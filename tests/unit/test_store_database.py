@@ -86,6 +86,31 @@ def test_a_database_of_a_newer_agent_is_refused_and_left_alone(database: Databas
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
 
 
+@pytest.mark.parametrize(
+    ("change", "which"),
+    [
+        ("ALTER TABLE runs DROP COLUMN plan", "an earlier"),
+        ("DROP TABLE retry_policies", "an earlier"),
+        ("ALTER TABLE runs ADD COLUMN weight INTEGER NOT NULL DEFAULT 0", "another"),
+    ],
+)
+def test_a_database_of_a_development_version_is_told_as_such_and_left_alone(
+    database: Database, tmp_path: Path, change: str, which: str
+) -> None:
+    path = tmp_path / "agent.db"
+    KeyValues(database, "area").save("name", "value")
+    with database.write() as connection:
+        connection.exec_driver_sql(change)
+    database.close()
+    with pytest.raises(FatalError) as caught:
+        Database.at(path)
+    assert caught.value.code == "database-of-development"
+    assert f"made by {which} development version" in caught.value.message
+    assert f"Move the data folder {tmp_path} away" in caught.value.remedy
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT value FROM key_values").fetchall() == [("value",)]
+
+
 def test_a_migration_that_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "agent.db"
     with closing(sqlite3.connect(path)) as connection:
