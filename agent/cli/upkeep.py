@@ -15,6 +15,7 @@ from agent.cli.output import JsonOption, YesOption, fail, say, show, table
 from agent.cli.questions import confirm
 from agent.cli.secrets import read_passphrase
 from agent.domain.errors import AgentError, NotFoundError
+from agent.domain.meant import meant
 
 StdinOption = Annotated[bool, typer.Option("--passphrase-stdin", help="Read the passphrase from standard input.")]
 DescriptorOption = Annotated[int | None, typer.Option("--passphrase-fd", help="Read it from this file descriptor.")]
@@ -51,8 +52,8 @@ def get(name: Annotated[str, typer.Argument(help="Only this one.")] = "", as_jso
     known = ask(lambda client: client.settings())
     found = [one for one in known if name in ("", one.name)]
     if not found:
-        names = ", ".join(one.name for one in known)
-        fail(NotFoundError(f"There is no setting “{name}”.", code="setting-unknown", remedy=f"Settings: {names}."))
+        remedy = meant(name, [one.name for one in known])
+        fail(NotFoundError(f"There is no setting “{name}”.", code="setting-unknown", remedy=remedy))
     rows = [(one.name, one.value, one.label, " | ".join(one.choices)) for one in found]
     show(found, as_json, lambda: table(("Name", "Value", "Meaning", "Choices"), rows, empty=""))
 

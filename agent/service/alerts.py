@@ -145,7 +145,9 @@ class AlertDesk:
         self.all()
         cause = next((one for one in self._causes() if one.id == alert_id), None)
         if cause is None or not self._store.acknowledge(alert_id, by=by, at=self._clock(), measure=cause.measure):
-            raise NotFoundError("This alert is gone.", code="alert-not-found", remedy="Its cause was mended.")
+            raise NotFoundError(
+                f"There is no alert {alert_id} any more.", code="alert-not-found", remedy="Its cause was mended."
+            )
         return self.all()
 
     def _storage(self) -> Iterator[_Cause]:

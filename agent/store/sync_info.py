@@ -74,6 +74,12 @@ class SyncInfo:
             found = {_STATES[state]: int(count) for state, count in connection.execute(query)}
         return {state: found.get(state, 0) for state in SyncState}
 
+    def nodes(self, flow: str) -> set[str]:
+        """The POST nodes at which a processflow has records, of whatever version."""
+        query = sa.select(STREAMS.c.node).join(SYNC_COUNTS, SYNC_COUNTS.c.stream == STREAMS.c.id)
+        with self._database.read() as connection:
+            return set(connection.execute(query.where(STREAMS.c.flow == flow, SYNC_COUNTS.c.records > 0)).scalars())
+
     def failed(self) -> Mapping[str, int]:
         """How many records of each processflow are Failed; processflows without any are left out."""
         query = (
