@@ -98,6 +98,7 @@ class Shell(QObject):
         self.rooms = Rooms(
             bridge, self.catalog, self.window, execute=self._execute, now=now,
             settings=lambda: self._show(self.settings),
+            log=lambda run: self.open_log("", run),
         )  # fmt: skip
         self._wire()
 
@@ -186,6 +187,7 @@ class Shell(QObject):
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
         ways.to_room = self.open_room
+        ways.to_history = self.rooms.open_history
         ways.to_past = self.rooms.open_past
         ways.to_alerts = lambda: self._show(self.alerts)
         ways.to_sync_info = self.open_sync_info

@@ -108,6 +108,7 @@ def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
     view.delete_confirmed.connect(presenter.delete)
     view.export_chosen.connect(presenter.export)
     view.cure_clicked.connect(parts.go.open_cure)
+    view.history_clicked.connect(parts.go.open_history)
     view.flows_wanted.connect(parts.go.open_flows)
     return Panel("Sync Info", "list-checks", view, presenter, "sync-info")
 

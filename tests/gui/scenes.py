@@ -10,17 +10,20 @@ from tempfile import NamedTemporaryFile
 from agent.api import base_models, clearing_models, configuration_models
 from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, TransientError
+from agent.domain.run import RunState
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.panel import Room
 from agent.gui.previews.dialog import PreviewDialog
+from agent.gui.snapshots.dialog import RunsDialog
+from agent.gui.snapshots.presenter import Look
 from agent.gui.versions.dialog import VersionsDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
 from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, SETTINGS, SYNC_INFO
-from tests.helpers.fake_client import FakeClient, flow_detail, vault_in_state
+from tests.helpers.fake_client import FakeClient, flow_detail, run, vault_in_state
 from tests.helpers.fake_real_time import EVENT_FLOW
 
 Steps = Callable[[Shell, FakeClient], Iterable[Callable[[], object]]]
@@ -236,6 +239,24 @@ def _events(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     return [partial(shell.open_room, EVENT_FLOW, Room.EVENTS)]
 
 
+def _logged(fake: FakeClient) -> None:
+    fake.log_first, fake.log_last = 1, 40
+    ended = run("stock-to-store", RunState.SUCCESS, fake.now, identity="r0")
+    fake.deployed["stock-to-store"] = fake.deployed["stock-to-store"].model_copy(update={"last_run": ended})
+
+
+def _runs(look: Look) -> Steps:
+    def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+        def choose() -> None:
+            dialog = shell.window.findChildren(RunsDialog)[-1]
+            dialog.looks[look].click()
+            dialog.node_table.setCurrentIndex(dialog.nodes.index(0, 0))
+
+        return [partial(shell.open_room, "stock-to-store", Room.RUNS), lambda: None, choose, lambda: None]
+
+    return steps
+
+
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     def select() -> None:
         dialog = shell.window.findChildren(PreviewDialog)[-1]
@@ -278,6 +299,11 @@ SCENES: dict[str, Scene] = {
     "versions-log": Scene(_versions_log),
     "events": Scene(_events, _waits_for_events),
     "events-off": Scene(_events, _receives_nothing),
+    "runs": Scene(_runs(Look.NODES)),
+    "runs-records": Scene(_runs(Look.RECORDS)),
+    "runs-packets": Scene(_runs(Look.PACKETS)),
+    "runs-activity": Scene(_runs(Look.ACTIVITY), _logged),
+    "history": Scene(lambda shell, _: [partial(shell.rooms.open_history, "stock-to-store", "SKU-000000")]),
     "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "preview": Scene(_preview),
     "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),

@@ -59,6 +59,7 @@ from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
 from tests.helpers.fake_real_time import FakeRealTime
+from tests.helpers.fake_snapshots import FakeSnapshots
 from tests.helpers.fake_versions import FakeVersions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -485,6 +486,11 @@ class FakeClient:
     def real_time(self) -> FakeRealTime:
         """Receiving events."""
         return FakeRealTime(self)
+
+    @property
+    def snapshots(self) -> FakeSnapshots:
+        """What runs did."""
+        return FakeSnapshots(self)
 
     @property
     def reruns(self) -> FakeReruns:
