@@ -263,7 +263,9 @@ class Guide:
         pilot.until(lambda: records.model.rowCount() == 4)
         records.table.setCurrentIndex(records.model.index(0, 0))
         self._picture("sync-info")
+        self._quiet()
         self._runs()
+        self._lookups()
         pilot.show(self._places.LOG)
         log = pilot.shell.log.view
         pilot.until(lambda: log.model.rowCount() > 0 and log.model.cells(log.model.rowCount() - 1)[4] != "…")
@@ -299,6 +301,22 @@ class Guide:
         assert runs.looks[Look.PACKETS].isChecked()
         runs.close()
         pilot.gone(RunsDialog)
+
+    def _lookups(self) -> None:
+        """The table that a sample brings along."""
+        pilot, flow = self._pilot, "orders-by-country"
+        from agent.gui.widgets.dialog import ConfirmDialog
+
+        pilot.deploy("Orders by country")
+        pilot.show(self._places.LOOKUPS)
+        view = pilot.shell.lookups.view
+        pilot.until(lambda: view.model.rowCount() > 0)
+        view.table.selectRow(0)
+        self._quiet()
+        self._picture("lookups")
+        pilot.shell.flows.presenter.undeploy(flow)
+        pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
 
     def _housekeeping(self) -> None:
         from agent.gui.clear.dialog import ClearDialog

@@ -73,6 +73,7 @@ class Shell(QObject):
         self.apps = panels.apps(parts, self.forms.open)
         self.flows = panels.flows(parts)
         self.sync_info = panels.sync_info(parts)
+        self.lookups = panels.lookups(parts)
         self.log = panels.log(parts)
         self.settings = panels.settings(
             parts,
@@ -81,7 +82,7 @@ class Shell(QObject):
             state_wanted=self._refresh_state,
         )
         self.panels: list[panels.AnyPanel] = [
-            self.home, self.alerts, self.apps, self.flows, self.sync_info, self.log, self.settings
+            self.home, self.alerts, self.apps, self.flows, self.sync_info, self.lookups, self.log, self.settings
         ]  # fmt: skip
         self.sign_in = SignInPage(lambda: bridge.retry(start=True))
         self.sign_in.show_waiting(waiting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from agent.api import base_models, clearing_models, configuration_models
@@ -22,7 +23,7 @@ from agent.gui.snapshots.presenter import Look
 from agent.gui.versions.dialog import VersionsDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
-from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, SETTINGS, SYNC_INFO
+from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, LOOKUPS, SETTINGS, SYNC_INFO
 from tests.helpers.fake_client import FakeClient, flow_detail, run, vault_in_state
 from tests.helpers.fake_real_time import EVENT_FLOW
 
@@ -257,6 +258,24 @@ def _runs(look: Look) -> Steps:
     return steps
 
 
+def _lookups(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    view = shell.lookups.view
+    return [
+        lambda: shell.window.show_panel(LOOKUPS),
+        lambda: view.choice.setCurrentIndex(1),
+        lambda: view.table.selectRow(0),
+    ]
+
+
+def _lookups_import(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def choose() -> None:
+        with NamedTemporaryFile("w", suffix=".csv", delete=False) as file:
+            file.write("DE,Deutschland\nES,Spain\nIT")
+        shell.lookups.view.file_chosen.emit(Path(file.name))
+
+    return [*_lookups(shell, fake), choose, lambda: None]
+
+
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     def select() -> None:
         dialog = shell.window.findChildren(PreviewDialog)[-1]
@@ -343,6 +362,9 @@ SCENES: dict[str, Scene] = {
     "deploy-waits": Scene(_deploy(_sample, _bind_later, _press_deploy), _only_store),
     "deploy-done": Scene(_deploy(_sample, _bind_all, _press_deploy)),
     "deploy-off": Scene(_deploy(_sample, _bind_all, _press_deploy), _environment_off),
+    "lookups": Scene(_lookups),
+    "lookups-import": Scene(_lookups_import),
+    "lookups-empty": Scene(_panel(LOOKUPS), empty=True),
     "sync": Scene(_sync),
     "sync-empty": Scene(_panel(SYNC_INFO), empty=True),
     "log": Scene(_log(), _many_lines),

@@ -217,7 +217,7 @@ class RunsDialog(Dialog):
 
     def _build_packets(self) -> QWidget:
         self.packets = RowsModel(("Node", "What it is", "Packet", "Records", "Time", "Size"), self)
-        self.packet_table = Table("Packets and requests", (180, 190, 70, 110, 166, 80), stretch=0)
+        self.packet_table = Table("Packets and requests", (170, 190, 70, 110, 166, 100), stretch=0)
         self.packet_table.use(self.packets, CellDelegate(self.packets, monos=frozenset({4})))
         self.content = _reading("The packet or request, secrets taken out")
         self.content.setFont(theme.mono(12))
