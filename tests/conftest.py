@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 
+from agent.engine.garbage import collect_less_often
+from tests.helpers import agent_database
 from tests.helpers.postgres_server import postgres_server
 
 __all__ = ["postgres_server"]
+
+
+def pytest_configure() -> None:
+    """Collect as the service does."""
+    collect_less_often()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected up to now stays to the end: thousands of tests need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _agents_database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where the whole agents of tests keep what they have."""
+    if request.config.getoption("--agent-database") == "postgresql":
+        with agent_database.agents_on(request.getfixturevalue("postgres_server")):
+            yield
+    else:
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """More of what is done a few times by default, because it takes long."""
     parser.addoption("--cases", type=int, default=2_000, help="how many random processflows the engine has to carry")
     parser.addoption("--kills", type=int, default=6, help="how often the service is killed during one run")
+    parser.addoption(
+        "--agent-database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="where whole agents keep what they have",
+    )
     parser.addoption("--every-point", action="store_true", help="kill the service at every point of every node")
 
 

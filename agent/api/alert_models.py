@@ -19,13 +19,16 @@ class AlertCode(StrEnum):
     RETRY_HELD = "retry-held"
     RUN_FAILED = "run-failed"
     RECORDS_FAILED = "records-failed"
+    DATABASE = "database"
+    DISK = "disk"
 
 
 class Alert(Model):
     """Something that needs a person. It goes away by itself when its cause does.
 
     `target` is where to look: `app-configuration:<id>`, `schedule:<flow>`, `retry:<flow>`, `run:<id>` or
-    `sync-info:<flow>`. An acknowledgement holds until the cause changes: another run fails, or more records do.
+    `sync-info:<flow>`; empty for what is outside the agent. An acknowledgement holds until the cause changes: another
+    run fails, or more records do.
     """
 
     id: str

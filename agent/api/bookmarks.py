@@ -19,10 +19,16 @@ class Bookmarks:
         """Those of a processflow's GET nodes."""
         return await self._calls.get_list(_place(flow), Bookmark)
 
-    async def set(self, flow: str, node: str, moment: datetime | None, *, reason: str) -> Bookmark:
-        """Let the next run read from that moment on; None: from the beginning. Refused while a run has not ended."""
+    async def set(
+        self, flow: str, node: str, moment: datetime | None, *, reason: str, dry_run: bool = False
+    ) -> Bookmark:
+        """Let the next run read from that moment on; None: from the beginning. Refused while a run has not ended.
+
+        With `dry_run` it is only refused where it would be, and nothing is changed.
+        """
         change = BookmarkChange(moment=moment, reason=reason)
-        return await self._calls.send("PUT", f"{_place(flow)}/{quote(node, safe='')}", Bookmark, change)
+        path = f"{_place(flow)}/{quote(node, safe='')}"
+        return await self._calls.send("PUT", path, Bookmark, change, dry_run=dry_run)
 
     async def audit(self, *, flow: str = "", before: int | None = None, limit: int = 50) -> AuditPage:
         """The audit trail, newest first."""

@@ -32,6 +32,7 @@ from agent.api.alerts import AlertCalls
 from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.corrections import Corrections
+from agent.api.database import DatabaseCalls
 from agent.api.endpoint import Endpoint
 from agent.api.filter_templates import FilterTemplates
 from agent.api.flow_test_models import FlowTestReport
@@ -72,7 +73,7 @@ class AgentClient:
         self.records, self.bookmarks, self.alerts = Records(calls), Bookmarks(calls), AlertCalls(calls)
         self.functions, self.lookups = Functions(calls), Lookups(calls)
         self.reruns, self.previews, self.snapshots = Reruns(calls), Previews(calls), Snapshots(calls)
-        self.real_time = RealTime(calls)
+        self.real_time, self.database = RealTime(calls), DatabaseCalls(calls)
         self._get, self._get_list, self._send, self._call = calls.get, calls.get_list, calls.send, calls.call
         self.versions, self.packages = Versions(calls), Packages(calls)
         self.variables, self.corrections = Variables(calls), Corrections(calls)
@@ -103,6 +104,10 @@ class AgentClient:
     async def set_up_vault(self, choice: vault_models.VaultSetUp) -> vault_models.Vault:
         """Choose where the vault's key comes from."""
         return await self._send("PUT", "/vault", vault_models.Vault, choice)
+
+    async def change_vault_source(self, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+        """Let the key of the open vault come from another source; the secrets stay, the key before opens no more."""
+        return await self._send("PUT", "/vault/source", vault_models.Vault, change)
 
     async def unlock_vault(self, passphrase: str | None = None) -> vault_models.Vault:
         """Open a locked vault."""

@@ -82,6 +82,11 @@ class Folders:
         return self.data / "agent.db"
 
     @property
+    def database_choice(self) -> Path:
+        """Which server holds the agent's own database, where one was chosen; no secret in it."""
+        return self.config / "database.json"
+
+    @property
     def runs_database(self) -> Path:
         """The database of the engine that carries durable runs."""
         return self.data / "engine.db"

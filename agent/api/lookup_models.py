@@ -43,6 +43,12 @@ class LookupTable(Model):
     used_by: list[str]
 
 
+class LookupChanged(LookupTable):
+    """A table after a change. `missing` are the source values that were to be removed and that it did not have."""
+
+    missing: list[str]
+
+
 class LookupPage(Model):
     """Rows of a table. `next` is the mark of the next page; empty at the end."""
 

@@ -9,6 +9,7 @@ from agent.api.lookup_models import (
     FileFormat,
     ImportReport,
     LookupChange,
+    LookupChanged,
     LookupDraft,
     LookupFile,
     LookupImport,
@@ -43,10 +44,10 @@ class Lookups:
         """Rows of a table, by source value."""
         return await self._calls.get(f"/lookups/{name}/rows", LookupPage, search=search, after=after, limit=limit)
 
-    async def change(self, name: str, *, put: Sequence[LookupRow] = (), remove: Sequence[str] = ()) -> LookupTable:
-        """Change rows, all or none; the table is made where there is none."""
+    async def change(self, name: str, *, put: Sequence[LookupRow] = (), remove: Sequence[str] = ()) -> LookupChanged:
+        """Change rows, all or none; the table is made where there is none. What is not there need not be removed."""
         change = LookupChange(put=[*put], remove=[*remove])
-        return await self._calls.send("POST", f"/lookups/{name}/rows", LookupTable, change)
+        return await self._calls.send("POST", f"/lookups/{name}/rows", LookupChanged, change)
 
     async def clear(self, name: str) -> LookupTable:
         """Remove all rows."""

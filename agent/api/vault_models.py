@@ -41,6 +41,14 @@ class VaultSetUp(Request):
     start_afresh: bool = False
 
 
+class VaultSourceChange(Request):
+    """Let the key of an open vault come from another source, or replace it by a new one of the same source."""
+
+    kind: Name
+    passphrase: SecretStr | None = None
+    path: str | None = None
+
+
 class VaultUnlock(Request):
     """Open a vault that is locked with a passphrase, or try the operating system's vault again."""
 

@@ -50,6 +50,9 @@ class Versions:
         """How much is kept of a processflow."""
         return await self._calls.get(f"/flows/{name}/history", models.FlowHistory)
 
-    async def forget(self, name: str) -> models.FlowHistory:
-        """Delete all that is kept of an undeployed processflow. Returns what there was."""
-        return await self._calls.send("DELETE", f"/flows/{name}/history", models.FlowHistory)
+    async def forget(self, name: str, *, dry_run: bool = False) -> models.FlowHistory:
+        """Delete all that is kept of an undeployed processflow. Returns what there was.
+
+        With `dry_run` it is only refused where it would be, and nothing is deleted.
+        """
+        return await self._calls.send("DELETE", f"/flows/{name}/history", models.FlowHistory, dry_run=dry_run)

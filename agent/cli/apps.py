@@ -14,6 +14,7 @@ from agent.cli.output import JsonOption, YesOption, explain, fail, local, note, 
 from agent.cli.questions import confirm
 from agent.cli.secrets import read_secrets, read_values
 from agent.domain.errors import AgentError, CancelledError, ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 
 if TYPE_CHECKING:  # it brings httpx along
     from agent.api.client import AgentClient
@@ -63,8 +64,13 @@ def _held_up(saved: configuration_models.Configuration) -> str:
 def fields(app_id: Annotated[str, typer.Argument(metavar="APP")], as_json: JsonOption = False) -> None:
     """The fields of an app's credential form."""
     found = _app(app_id)
-    rows = [(one.name, one.label, one.kind.value, "yes" if one.required else "", one.example) for one in found.fields]
-    show(found.fields, as_json, lambda: table(("Field", "Label", "Kind", "Required", "Example"), rows, empty="None."))
+    rows = [
+        (one.name, one.label, one.kind.value, "yes" if one.required else "", " | ".join(one.choices),
+         one.default, one.example)
+        for one in found.fields
+    ]  # fmt: skip
+    headings = ("Field", "Label", "Kind", "Required", "Choices", "Default", "Example")
+    show(found.fields, as_json, lambda: table(headings, rows, empty="None."))
 
 
 @app.command("validate")
@@ -149,12 +155,12 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a configuration and its secrets. Refused while a deployed processflow uses it."""
+    _app(app_id)
     found = _configuration(app_id, name)
     if found is None:
         fail(_no_configuration(app_id, name))
-    if not yes:
-        used = f" It is used by {', '.join(found.used_by)}." if found.used_by else ""
-        confirm(f"Remove “{found.name}” and its secrets?{used}")
+    if not yes and not found.used_by:  # else it is refused: there is nothing to ask
+        confirm(f"Remove “{found.name}” and its secrets?")
     ask(lambda client: client.remove_configuration(found.id))
     if as_json:
         show_json({"id": found.id, "name": found.name, "removed": True})
@@ -166,8 +172,8 @@ def _app(app_id: str) -> app_models.App:
     apps = ask(lambda client: client.apps())
     found = next((one for one in apps if one.id == app_id), None)
     if found is None:
-        known = ", ".join(one.id for one in apps)
-        fail(NotFoundError(f"There is no app “{app_id}”.", code="app-not-found", remedy=f"Known apps: {known}."))
+        remedy = meant(app_id, [one.id for one in apps])
+        fail(NotFoundError(f"There is no app “{app_id}”.", code="app-not-found", remedy=remedy))
     return found
 
 
@@ -193,8 +199,8 @@ def _draft(
 
 
 def _no_configuration(app_id: str, name: str) -> NotFoundError:
+    names = [one.name for one in ask(lambda client: client.configurations()) if one.app == app_id]
     return NotFoundError(
-        f"The app {app_id} has no configuration “{name}”.",
-        code="configuration-not-found",
-        remedy="List them with “opagent app list”.",
-    )
+        f"The app {app_id} has no configuration “{name}”.", code="configuration-not-found",
+        remedy=meant(name, names, otherwise="It has none at all: see “opagent app list”."),
+    )  # fmt: skip

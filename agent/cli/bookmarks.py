@@ -52,6 +52,7 @@ def set_bookmark(
             )
         )
     if not yes:
+        ask(lambda client: client.bookmarks.set(name, node, wanted, reason=reason, dry_run=True))
         confirm(f"Let {name} read from {local(wanted)} on? What changed before is not read if it was not read yet.")
     moved = ask(lambda client: client.bookmarks.set(name, node, wanted, reason=reason))
     show(moved, as_json, lambda: _tell(moved))
@@ -63,6 +64,7 @@ def clear_bookmark(
 ) -> None:
     """Let the next run read from the beginning. What is at the destination unchanged is not written again."""
     if not yes:
+        ask(lambda client: client.bookmarks.set(name, node, None, reason=reason, dry_run=True))
         confirm(f"Let {name} read everything from the beginning? That may take long.")
     moved = ask(lambda client: client.bookmarks.set(name, node, None, reason=reason))
     show(moved, as_json, lambda: _tell(moved))

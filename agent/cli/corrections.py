@@ -10,11 +10,14 @@ import typer
 
 from agent.api.correction_models import Correction, MappedRecord
 from agent.cli.connecting import ask
+from agent.cli.files import read_text
 from agent.cli.output import JsonOption, fail, json_text, local, say, show, table
 from agent.cli.runs import NameArgument, WaitOption, start
 from agent.domain.errors import ConfigurationError
 
 correct = typer.Typer(no_args_is_help=True, help="A failed record: fetch it, send it corrected.")
+
+_MOST_BYTES = 20_000_000
 
 NodeOption = Annotated[str, typer.Option("--node", "-n", help="The POST node that is to write it.")]
 IdOption = Annotated[str, typer.Option("--id", "-i", help="Its source id.")]
@@ -82,15 +85,9 @@ def _changes(original: dict[str, Any], edited: dict[str, Any]) -> str:
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text("utf-8-sig"))
-    except OSError as error:
-        fail(
-            ConfigurationError(
-                f"{file} cannot be read: {error.strerror}.",
-                code="document-unreadable",
-                remedy="Check the path and its permissions.",
-            )
-        )
+        return json.loads(read_text(file, most_bytes=_MOST_BYTES, too_large="A correction is of one record."))
+    except ConfigurationError as error:
+        fail(error)
 
 
 def _unreadable(file: Path, error: Exception) -> ConfigurationError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, fail, local, note, say, show, table
 from agent.cli.secrets import read_secret
 from agent.domain.errors import AgentError
+
+if TYPE_CHECKING:  # it brings httpx along
+    from agent.api.client import AgentClient
 
 event = typer.Typer(no_args_is_help=True, help="Receiving events: the URL of a processflow, and what has arrived.")
 
@@ -54,10 +57,17 @@ def list_events(
     name: Annotated[str, typer.Argument(help="The processflow's name; empty: all.")] = "", as_json: JsonOption = False
 ) -> None:
     """Where events are received, and what has arrived."""
-    found = ask(lambda client: client.real_time.state())
-    if name:
-        found = found.model_copy(update={"inboxes": [inbox for inbox in found.inboxes if inbox.flow == name]})
-    show(found, as_json, lambda: _show(found))
+
+    async def question(client: AgentClient) -> event_models.RealTime:
+        state = await client.real_time.state()
+        if not name:
+            return state
+        await client.flow(name)
+        return state.model_copy(update={"inboxes": [inbox for inbox in state.inboxes if inbox.flow == name]})
+
+    found = ask(question)
+    empty = f"{name} does not wait for events." if name else "No processflow waits for events."
+    show(found, as_json, lambda: _show(found, empty))
 
 
 def _tell(found: event_models.EventUrl) -> None:
@@ -66,13 +76,13 @@ def _tell(found: event_models.EventUrl) -> None:
         note(found.note)
 
 
-def _show(found: event_models.RealTime) -> None:
+def _show(found: event_models.RealTime, empty: str) -> None:
     if found.trouble:
         say(found.trouble, "yellow")
     else:
         say(f"Events are received at {found.public_url}." if found.listening else "Events are not received.")
     headings = ("Processflow", "Received", "Waiting", "Duplicates", "Refused", "Last received", "Last refused")
-    table(headings, [_row(inbox) for inbox in found.inboxes], empty="No processflow waits for events.")
+    table(headings, [_row(inbox) for inbox in found.inboxes], empty=empty)
 
 
 def _row(inbox: event_models.Inbox) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.api.flow_models import DocumentRequest
+from agent.cli.files import read_text
 from agent.domain.errors import ConfigurationError
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A processflow document, YAML or JSON.")]
@@ -34,21 +35,9 @@ def read_document(
     """A document from a file, with its bindings and the tables of its lookups.
 
     Raises:
-        ConfigurationError: code `document-unreadable` or `binding-invalid`.
+        ConfigurationError: code `binding-invalid`, or as `files.read_text`.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(
-                f"{path} is larger than {MAX_BYTES:,} bytes.", code="document-unreadable", remedy="Split it."
-            )
-        document = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as UTF-8 text.",
-            code="document-unreadable",
-            remedy="Check the path, its permissions and its encoding.",
-            detail=type(error).__name__,
-        ) from error
+    document = read_text(path, most_bytes=MAX_BYTES, too_large="Split it.")
     return DocumentRequest(
         document=document, file=path.name, bindings=pairs(bind, "token=configuration"),
         lookups=pairs(lookups or [], "lookup=table"), note=note,

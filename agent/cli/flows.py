@@ -25,7 +25,7 @@ from agent.cli.flow_files import (
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, stdout, table
 from agent.cli.questions import confirm
 from agent.cli.schedules import CronOption, DailyOption, EveryOption, ZoneOption, plan_of
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import ConfigurationError, ConflictError
 
 flow = typer.Typer(no_args_is_help=True, help="Processflows: check, deploy, list, show, undeploy, go back.")
 
@@ -181,6 +181,10 @@ def undeploy(
 ) -> None:
     """Withdraw a processflow. Its versions, runs, bookmarks and Sync Info stay."""
     if not yes:
+        if ask(lambda client: client.flow(name)).active_run is not None:
+            fail(ConflictError(
+                f"{name} is running.", code="already-running", remedy="Wait until it ends, or cancel it, first."
+            ))  # fmt: skip
         confirm(f"Undeploy {name}? Its versions, runs, bookmarks and Sync Info stay.")
     answer = ask(lambda client: client.undeploy(name))
     show(answer, as_json, lambda: say(answer.message))

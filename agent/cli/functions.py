@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from agent.api.function_models import FunctionDetail, FunctionDraft, FunctionTest
 from agent.cli.connecting import ask
+from agent.cli.files import read_text
 from agent.cli.output import JsonOption, YesOption, done, fail, local, say, show, table
 from agent.cli.questions import confirm
 from agent.domain.errors import ConfigurationError
@@ -21,7 +22,7 @@ function = typer.Typer(no_args_is_help=True, help="The function library: list, s
 NameArgument = Annotated[str, typer.Argument(help="The function's name, with or without $.")]
 FileArgument = Annotated[
     Path,
-    typer.Argument(exists=True, dir_okay=False, help="YAML or JSON: name, parameters, body, description, examples."),
+    typer.Argument(metavar="FILE", help="YAML or JSON: name, parameters, body, description, examples."),
 ]
 _MOST_BYTES = 1_000_000
 
@@ -72,7 +73,8 @@ def save_function(file: FileArgument, as_json: JsonOption = False) -> None:
 @function.command("remove")
 def remove_function(name: NameArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Take a function out of the library. Refused while something uses it."""
-    if not yes:
+    found = ask(lambda client: client.functions.get(_bare(name)))
+    if not yes and not (found.used_by or found.called_by):  # else it is refused: there is nothing to ask
         confirm(f"Remove the function ${_bare(name)}?")
     ask(lambda client: client.functions.remove(_bare(name)))
     done(f"${_bare(name)} is removed.", as_json, removed=_bare(name))
@@ -80,9 +82,8 @@ def remove_function(name: NameArgument, yes: YesOption = False, as_json: JsonOpt
 
 def _read(file: Path) -> FunctionDraft:
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise _refused(f"{file} is larger than 1 MB.", "Give a file with one function.")
-        written = _plain(_parsed(file.read_text("utf-8-sig")))
+        text = read_text(file, most_bytes=_MOST_BYTES, too_large="Give a file with one function.")
+        written = _plain(_parsed(text))
         return FunctionDraft.model_validate(written)
     except ConfigurationError as error:
         fail(error)
@@ -90,8 +91,8 @@ def _read(file: Path) -> FunctionDraft:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "the file"
         fail(_refused(f"{file.name}: {place}: {first['msg']}.", "Correct the file."))
-    except (OSError, RecursionError, ValueError) as error:
-        fail(_refused(f"{file} cannot be read: {error}", "Write it as YAML or JSON in UTF-8."))
+    except (RecursionError, ValueError) as error:
+        fail(_refused(f"{file} cannot be read: {error}", "Write it as YAML or JSON."))
 
 
 def _parsed(text: str) -> Any:

@@ -34,6 +34,12 @@ def log(
 
     async def question(client: AgentClient) -> None:
         hits = await client.search_log(wanted)
+        if not hits.count:
+            # Nothing is said of it: either nothing happened, or nobody knows it, and then this says so.
+            if run:
+                await client.run(run)
+            if flow:
+                await client.versions.history(flow)
         shown = max(0, hits.count - lines)
         while True:
             while shown < hits.count:

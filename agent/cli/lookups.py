@@ -20,9 +20,10 @@ from agent.api.lookup_models import (
     LookupTable,
 )
 from agent.cli.connecting import ask
+from agent.cli.files import read_file
 from agent.cli.output import JsonOption, YesOption, done, fail, local, say, show, table
 from agent.cli.questions import confirm
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.lookup import LookupType
 
 lookup = typer.Typer(no_args_is_help=True, help="Lookup tables: list, show, set, unset, import, export, clear, remove.")
@@ -82,21 +83,29 @@ def unset_row(
     """Remove single rows."""
     changed = ask(lambda client: client.lookups.change(name, remove=sources))
     show(changed, as_json, lambda: _tell(changed))
+    if changed.missing:
+        named = ", ".join(f"“{one}”" for one in changed.missing)
+        fail(
+            NotFoundError(
+                f"{name} has no row for {named}.", code="lookup-row-not-found",
+                remedy=f"“opagent lookup show {name}” lists its rows; capital letters count.",
+            )
+        )  # fmt: skip
 
 
 @lookup.command("import")
 def import_rows(
     name: TableArgument,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An .xlsx or .csv file with headings.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An .xlsx or .csv file with headings.")],
     replace: Annotated[bool, typer.Option("--replace", help="Remove rows that the file does not hold.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import rows: Source, Destination, Type, Description. With any bad row nothing is imported; exit status 1 then."""
-    if file.stat().st_size > MOST_FILE_BYTES:
-        message = f"{file} is larger than {MOST_FILE_BYTES // 1_000_000} MB."
-        fail(ConfigurationError(message, code="too-large", remedy="Divide it."))
-    content = base64.b64encode(file.read_bytes()).decode()
+    try:
+        content = base64.b64encode(read_file(file, most_bytes=MOST_FILE_BYTES, too_large="Divide it.")).decode()
+    except ConfigurationError as error:
+        fail(error)
     wanted = LookupImport(name=file.name, content=content, clear=replace, dry_run=dry_run)
     report = ask(lambda client: client.lookups.import_file(name, wanted))
     show(report, as_json, lambda: _tell_import(name, report))
@@ -141,7 +150,8 @@ def remove_table(name: TableArgument, yes: YesOption = False, as_json: JsonOptio
     """Remove a table. Refused while a deployed processflow is bound to it."""
     if not yes:
         found = ask(lambda client: client.lookups.get(name))
-        confirm(f"Remove the lookup table {name} with its {found.rows:,} rows?")
+        if not found.used_by:  # else it is refused: there is nothing to ask
+            confirm(f"Remove the lookup table {name} with its {found.rows:,} rows?")
     ask(lambda client: client.lookups.remove(name))
     done(f"{name} is removed.", as_json, removed=name)
 

@@ -13,6 +13,7 @@ from agent.cli import (
     apps,
     bookmarks,
     corrections,
+    database,
     events,
     filter_templates,
     flows,
@@ -75,6 +76,7 @@ app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")
 app.add_typer(upkeep.vault, name="vault")
+app.add_typer(database.database, name="database")
 app.add_typer(sandbox, name="sandbox")
 
 

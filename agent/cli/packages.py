@@ -24,6 +24,7 @@ from agent.api.package_models import (
 )
 from agent.cli import versions
 from agent.cli.connecting import ask
+from agent.cli.files import read_file
 from agent.cli.flow_files import (
     AnywayOption,
     BindLaterOption,
@@ -36,7 +37,7 @@ from agent.cli.flow_files import (
 )
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, table
 from agent.cli.questions import choose, confirm, has_terminal
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import ConfigurationError, ConflictError
 
 package = typer.Typer(no_args_is_help=True, help="Processflows with all they need in one file: export, show, import.")
 library = typer.Typer(no_args_is_help=True, help="Processflows that packages brought: list, show, deploy, remove.")
@@ -118,6 +119,12 @@ def import_package(
         choices += [_asked(item) for item in left]
         if not yes:
             confirm(f"Import “{found.title}”?")
+    elif left:
+        fail(ConflictError(
+            f"Not as it is here: {', '.join(f'{one.kind.value} {one.name}' for one in left)}. Nothing was imported.",
+            code="package-clash",
+            remedy="Choose for each: " + "; ".join(f"{_options(one)}" for one in left) + ".",
+        ))  # fmt: skip
     request = PackageImport(content=content, choices=choices)
     done = ask(lambda client: client.packages.put(request))
 
@@ -192,21 +199,10 @@ def remove_from_library(name: NameArgument, yes: YesOption = False, as_json: Jso
 
 def _read(file: Path) -> str:
     try:
-        if file.stat().st_size > MOST_PACKAGE_BYTES:
-            fail(
-                ConfigurationError(
-                    f"{file} is larger than {MOST_PACKAGE_BYTES:,} bytes: it is no package.", code="package-invalid",
-                    remedy="Choose a file that “opagent package export” has made.",
-                )
-            )  # fmt: skip
-        return base64.b64encode(file.read_bytes()).decode()
-    except OSError as error:
-        fail(
-            ConfigurationError(
-                f"{file} cannot be read.", code="file-unreadable", remedy="Check the path and its permissions.",
-                detail=type(error).__name__,
-            )
-        )  # fmt: skip
+        content = read_file(file, most_bytes=MOST_PACKAGE_BYTES, too_large="It is no package: choose another file.")
+    except ConfigurationError as error:
+        fail(error)
+    return base64.b64encode(content).decode()
 
 
 def _choice(text: str, choice: Choice) -> ItemChoice:
@@ -219,6 +215,14 @@ def _choice(text: str, choice: Choice) -> ItemChoice:
             remedy=f"The kinds are {', '.join(ItemKind)}: write flow:orders, for instance.",
         )  # fmt: skip
     return ItemChoice(kind=ItemKind(kind), name=name, choice=choice, new_name=new)
+
+
+def _options(item: PackageItem) -> str:
+    """How a choice is written on the command line."""
+    name = f"{item.kind.value}:{item.name}"
+    if item.can_rename:
+        return f"--keep {name}, --take {name} or --rename {name}=NEW"
+    return f"--keep {name} or --take {name}"
 
 
 def _asked(item: PackageItem) -> ItemChoice:

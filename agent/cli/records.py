@@ -21,7 +21,7 @@ from agent.api.record_models import (
 from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, YesOption, done, explain, fail, local, note, say, show, table
 from agent.cli.questions import confirm
-from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
+from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.packet import SyncState
 
 if TYPE_CHECKING:  # it brings httpx along
@@ -99,12 +99,13 @@ def delete(
     yes: YesOption = False, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Forget what became of records. Nothing is removed at the destination."""
+    wanted = _wanted(state, search, node, kind, group)
     if not yes:
+        _refuse_at_once(name, ids, wanted, everything=everything)
         confirm(
             f"Delete these records of {name} from Sync Info? Nothing is removed at the destination. The agent forgets "
             "that it has written them: it writes each one again, over what is there, when it next reads it."
         )
-    wanted = _wanted(state, search, node, kind, group)
 
     async def begin(client: AgentClient) -> RecordJob:
         return await client.records.delete(name, await _choice(client, name, ids, wanted, everything=everything))
@@ -163,6 +164,27 @@ async def _choice(
     return RecordChoice(ids=[RecordKey(node=node, source_id=one) for node in nodes for one in ids])
 
 
+def _refuse_at_once(name: str, ids: list[str] | None, wanted: Wanted, *, everything: bool) -> None:
+    """Refuse before asking what would be refused after it: names that nobody knows, nothing chosen, a run at work."""
+
+    async def question(client: AgentClient) -> None:
+        await client.records.groups(name, wanted)
+        choice = await _choice(client, name, ids, wanted, everything=everything)
+        if choice == RecordChoice():
+            raise ConfigurationError(
+                "It has to be said which records are meant.", code="choice-empty",
+                remedy="Choose them with --id, --state, --kind, --group, --node or --search; or --all of them.",
+            )  # fmt: skip
+        newest = (await client.runs(flow=name, limit=1)).items
+        if newest and not newest[0].state.ended:
+            raise ConflictError(
+                f"A run of {name} has not ended, and it needs its records.", code="already-running",
+                remedy="Wait until it ends, or cancel it, first.",
+            )  # fmt: skip
+
+    ask(question)
+
+
 def _follow(begin: Callable[[AgentClient], Awaitable[RecordJob]], as_json: bool) -> None:
     async def question(client: AgentClient) -> RecordJob:
         job = await begin(client)
@@ -179,9 +201,10 @@ def _follow(begin: Callable[[AgentClient], Awaitable[RecordJob]], as_json: bool)
 
     job = ask(question, interrupted="Interrupted: it stops after the records that it is at.")
     show(job, as_json, lambda: say(job.message))
-    if job.state is RecordJobState.DONE and not job.changed:
-        note(_NOTHING)
     if job.problem is not None:
         explain(ConfigurationError(job.problem.title, code=job.problem.code, remedy=job.problem.remedy))
+    if job.state is RecordJobState.DONE and not job.changed:
+        note(_NOTHING)
+        raise typer.Exit(1)
     if job.state is RecordJobState.FAILED:
         raise typer.Exit(1)

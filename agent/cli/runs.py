@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from agent.api import run_models
 from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, local, say, show, stderr, table
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, ConflictError
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 
@@ -94,8 +94,20 @@ def runs(
 
 def cancel(run: Annotated[str, typer.Argument(help="The run's id.")], as_json: JsonOption = False) -> None:
     """Cancel a run: it stops after the packet in flight."""
-    answer = ask(lambda client: client.cancel_run(run))
-    show(answer, as_json, lambda: say(f"{answer.flow}: {answer.state.value}."))
+
+    async def question(client: AgentClient) -> run_models.Run:
+        before = await client.run(run)
+        if before.state.ended:
+            raise ConflictError(
+                f"The run of {before.flow} has ended already: {before.state.value} at {local(before.ended_at)}. "
+                f"{before.message or summary(before)}".strip(),
+                code="run-ended", remedy=f"“opagent snapshot {run}” shows what it did.",
+            )  # fmt: skip
+        return await client.cancel_run(run)
+
+    answer = ask(question)
+    going = "" if answer.state.ended else " It is being cancelled, and stops after the packet in flight."
+    show(answer, as_json, lambda: say(f"{answer.flow}: {answer.state.value}.{going}"))
 
 
 def sync_info(

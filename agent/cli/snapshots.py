@@ -8,7 +8,9 @@ import typer
 
 from agent.api import snapshot_models as models
 from agent.cli.connecting import ask
-from agent.cli.output import JsonOption, local, say, show, table
+from agent.cli.output import JsonOption, fail, local, say, show, table
+from agent.domain.errors import NotFoundError
+from agent.domain.meant import meant
 from agent.domain.packet import SyncState
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")]
@@ -32,6 +34,8 @@ def snapshot(
     as_json: JsonOption = False,
 ) -> None:
     """What a run did."""
+    if node:
+        _require_node(run, node)
     if packet:
         content = ask(lambda client: client.snapshots.packet(run, packet))
         show(content, as_json, lambda: say(content.content))
@@ -52,7 +56,21 @@ def runs_of_record(
 ) -> None:
     """Every run that touched one record, the newest first."""
     page = ask(lambda client: client.snapshots.runs_of(flow, source_id, limit=limit))
+    if not page.items:
+        fail(
+            NotFoundError(
+                f"No run is kept in which {flow} touched a record “{source_id}”.", code="record-not-found",
+                remedy=f"“opagent sync-info {flow} --search TEXT” finds records and their ids.",
+            )
+        )  # fmt: skip
     show(page, as_json, lambda: _records(page, "Run", [one.run_id for one in page.items]))
+
+
+def _require_node(run: str, node: str) -> None:
+    known = [one.id for one in ask(lambda client: client.snapshots.get(run)).nodes]
+    if node not in known:
+        remedy = meant(node, known, otherwise="Nothing is kept of this run.")
+        fail(NotFoundError(f"The run has no node called {node}.", code="node-not-found", remedy=remedy))
 
 
 def _nodes(run: str, node: str, as_json: bool) -> None:
@@ -64,7 +82,7 @@ def _nodes(run: str, node: str, as_json: bool) -> None:
         say(f"{about.flow} {about.id}: {about.state.value} ({about.trigger.value}). {about.message}")
         rows = [row for one in shown for row in _rows(one)]
         headings = ("Node", "Type", "State", "Began", "Worked", "In", "Out", "Unchanged", "Failed", "Skipped")
-        table(headings, rows, empty="There is no such node." if node else "Nothing is kept of this run.")
+        table(headings, rows, empty="Nothing is kept of this run.")
         for one in shown:
             if one.fault:
                 say(f"{one.id}: {one.fault}", _STYLES.get(one.state, ""))

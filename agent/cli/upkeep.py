@@ -15,6 +15,7 @@ from agent.cli.output import JsonOption, YesOption, fail, say, show, table
 from agent.cli.questions import confirm
 from agent.cli.secrets import read_passphrase
 from agent.domain.errors import AgentError, NotFoundError
+from agent.domain.meant import meant
 
 StdinOption = Annotated[bool, typer.Option("--passphrase-stdin", help="Read the passphrase from standard input.")]
 DescriptorOption = Annotated[int | None, typer.Option("--passphrase-fd", help="Read it from this file descriptor.")]
@@ -51,8 +52,8 @@ def get(name: Annotated[str, typer.Argument(help="Only this one.")] = "", as_jso
     known = ask(lambda client: client.settings())
     found = [one for one in known if name in ("", one.name)]
     if not found:
-        names = ", ".join(one.name for one in known)
-        fail(NotFoundError(f"There is no setting “{name}”.", code="setting-unknown", remedy=f"Settings: {names}."))
+        remedy = meant(name, [one.name for one in known])
+        fail(NotFoundError(f"There is no setting “{name}”.", code="setting-unknown", remedy=remedy))
     rows = [(one.name, one.value, one.label, " | ".join(one.choices)) for one in found]
     show(found, as_json, lambda: table(("Name", "Value", "Meaning", "Choices"), rows, empty=""))
 
@@ -93,6 +94,22 @@ def set_up(
     where = str(path.absolute()) if path is not None else None
     choice = vault_models.VaultSetUp(kind=kind, passphrase=passphrase, path=where, start_afresh=start_afresh)
     state = ask(lambda client: client.set_up_vault(choice))
+    show(state, as_json, lambda: _show(state))
+
+
+@vault.command("change-source")
+def change_source(
+    kind: Annotated[str, typer.Argument(help="system, passphrase, key-file or systemd-credential.")],
+    path: Annotated[Path | None, typer.Option(help="Where the key file is, or shall be made.")] = None,
+    stdin: StdinOption = False,
+    descriptor: DescriptorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the key of the open vault come from elsewhere; all secrets stay. The same source again makes a new key."""
+    passphrase = _passphrase(stdin, descriptor, new=True) if kind == "passphrase" else None
+    where = str(path.absolute()) if path is not None else None
+    change = vault_models.VaultSourceChange(kind=kind, passphrase=passphrase, path=where)
+    state = ask(lambda client: client.change_vault_source(change))
     show(state, as_json, lambda: _show(state))
 
 

@@ -11,6 +11,7 @@ from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, fail, local, say, show, table
 from agent.cli.secrets import read_passphrase
 from agent.domain.errors import ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 
 variable = typer.Typer(no_args_is_help=True, help="Variables of processflows: list, set, reset.")
 
@@ -43,10 +44,11 @@ def set_variable(
     try:
         if not reason.strip():
             raise _no_reason()
-        found = next((one for one in ask(lambda client: client.variables.all(flow)) if one.name == name), None)
+        variables = ask(lambda client: client.variables.all(flow))
+        found = next((one for one in variables if one.name == name), None)
         if found is None:
-            raise NotFoundError(f"{flow} has no variable “{name}”.", code="variable-not-found",
-                                remedy=f"See “opagent variable list {flow}”.")  # fmt: skip
+            remedy = meant(name, [one.name for one in variables], otherwise="It has none.")
+            raise NotFoundError(f"{flow} has no variable “{name}”.", code="variable-not-found", remedy=remedy)
         given = _given(found, value, from_stdin=value_stdin, descriptor=value_fd)
     except ConfigurationError as error:
         fail(error)

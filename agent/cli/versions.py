@@ -12,7 +12,7 @@ from agent.cli.connecting import ask
 from agent.cli.flow_files import AnywayOption, NameArgument, NoteOption, WithoutTestsOption, pairs
 from agent.cli.output import JsonOption, YesOption, fail, local, note, say, show, table
 from agent.cli.questions import confirm
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import ConfigurationError, ConflictError
 
 VersionArgument = Annotated[int, typer.Argument(min=1, metavar="VERSION", help="The version's number.")]
 
@@ -82,6 +82,12 @@ def roll_back(
     as_json: JsonOption = False,
 ) -> None:
     """Deploy an old version again, as a new one. The schedule stays as it is."""
+    found = ask(lambda client: client.versions.get(name, version))
+    if found.active:
+        fail(ConflictError(
+            f"Version {version} of {name} is the one that is deployed.", code="already-active",
+            remedy="Choose another version to go back to.",
+        ))  # fmt: skip
     if not yes:
         confirm(f"Deploy version {version} of {name} again? Runs that are going on end with their own version.")
     request = models.RollBack(version=version, note=reason, anyway=anyway, without_tests=without_tests)
@@ -135,7 +141,7 @@ def past(as_json: JsonOption = False) -> None:
 
 def forget(name: NameArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Delete all that is kept of an undeployed processflow: versions, runs, bookmarks, Sync Info, waiting events."""
-    found = ask(lambda client: client.versions.history(name))
+    found = ask(lambda client: client.versions.forget(name, dry_run=True))
     note(found.text)
     if not yes:
         confirm(f"Delete the history of {name}?")

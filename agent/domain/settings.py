@@ -8,6 +8,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal, TypeAlias
 
 from agent.domain.errors import ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 
 SettingKind: TypeAlias = Literal["bool", "int", "choice", "path", "text"]
 SettingValue: TypeAlias = bool | int | str
@@ -291,7 +292,7 @@ def setting(name: str) -> Setting:
         raise NotFoundError(
             f"There is no setting “{name}”.",
             code="setting-unknown",
-            remedy=f"Settings: {', '.join(_BY_NAME)}.",
+            remedy=meant(name, _BY_NAME),
             field=name,
         )
     return found

@@ -84,13 +84,14 @@ class Bindings:
         if bound is None:
             raise _not_found(
                 f"the credential token “{node.credential}” is not bound to an App Configuration.",
-                "Deploy the processflow again and choose one.",
+                f"Bind it to one: “opagent flow bind PROCESSFLOW --bind {node.credential}=NAME”.",
             )
         configuration = self._configurations.find(bound)
         if configuration is None:
             raise _not_found(
                 f"the App Configuration that “{node.credential}” is bound to was removed.",
-                "Add one under App Configurations, then deploy the processflow again.",
+                "Add one under App Configurations, then bind it: “opagent flow bind PROCESSFLOW --bind "
+                f"{node.credential}=NAME”.",
             )
         return configuration
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind, App, Schema
 from agent.domain.clauses import RECORD_ID, all_clauses
+from agent.domain.meant import meant
 from agent.domain.processflow import (
     AppNode,
     EventSource,
@@ -28,7 +29,7 @@ from agent.engine.check_mapping import check_mapping
 from agent.engine.check_names import Known, check_names
 from agent.engine.check_variables import check_variables
 from agent.engine.document import Document
-from agent.engine.report import Place, Report, meant, quoted
+from agent.engine.report import Place, Report, quoted
 from agent.engine.stages import fed_by_source, posts_by_mapper
 
 

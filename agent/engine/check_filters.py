@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from agent.domain.app import Action, Combining
 from agent.domain.clauses import Clause, FilterPart, FilterPlace, Group, Join
+from agent.domain.meant import closest, meant
 from agent.engine.document import Document
 from agent.engine.filter_forms import GROUP_MEMBERS
 from agent.engine.placeholders import Fault, faults, key_faults
-from agent.engine.report import Report, closest, meant, quoted
+from agent.engine.report import Report, quoted
 from agent.engine.tree import Branch, Leaf
 
 

@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from agent.domain.meant import closest
 from agent.engine.document import Document
 from agent.engine.host_functions import HOST_FUNCTIONS, LOOKUP_FUNCTIONS
 from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
 from agent.engine.names import Use, named, uses
-from agent.engine.report import Report, closest, quoted
+from agent.engine.report import Report, quoted
 from agent.engine.vocabulary import Definition, in_order
 from agent.engine.written_expressions import Written, written_expressions
 

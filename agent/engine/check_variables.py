@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agent.domain.clauses import all_clauses
+from agent.domain.meant import closest
 from agent.domain.processflow import GetNode, MapperNode, MergerNode, PostNode, Processflow, SplitterNode
 from agent.domain.variables import Variable
 from agent.engine.document import Document
@@ -15,7 +16,7 @@ from agent.engine.host_functions import HOST_FUNCTIONS
 from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
 from agent.engine.names import uses
 from agent.engine.placeholders import names_in
-from agent.engine.report import Place, Report, closest, quoted
+from agent.engine.report import Place, Report, quoted
 from agent.engine.written_expressions import Written, written_expressions
 
 _FOLLOWED = (GetNode, MapperNode, SplitterNode, MergerNode, PostNode)

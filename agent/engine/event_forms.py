@@ -12,10 +12,11 @@ from agent.domain.event_trigger import (
     EventTrigger,
     Signature,
 )
+from agent.domain.meant import meant
 from agent.domain.processflow import ReturnNode, StartNode
 from agent.engine.fields import Fields
 from agent.engine.flow_forms import expression_of, whole
-from agent.engine.report import Report, meant, quoted
+from agent.engine.report import Report, quoted
 from agent.engine.tree import Branch, Leaf
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")

@@ -16,8 +16,9 @@ from agent.domain.clauses import (
     Join,
     all_clauses,
 )
+from agent.domain.meant import meant
 from agent.engine.fields import Fields
-from agent.engine.report import Place, Report, meant, quoted
+from agent.engine.report import Place, Report, quoted
 from agent.engine.tree import Branch, Items, Leaf, Tree
 
 GROUP_MEMBERS: Final = ("any", "all", "children")

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from agent.domain.meant import closest
 from agent.engine.check_names import BUILT_IN, lookup_fault, unknown_functions
 from agent.engine.expressions import Expressions, syntax_fault
 from agent.engine.host_functions import LOOKUP_FUNCTIONS
 from agent.engine.names import uses
-from agent.engine.report import closest, quoted
+from agent.engine.report import quoted
 from agent.engine.vocabulary import CycleError, Definition, Vocabulary, in_order
 
 NAME: Final = r"[A-Za-z][A-Za-z0-9_]{0,99}"

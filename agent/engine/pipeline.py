@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.connectors.contract import ReadRequest
-from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.engine.blame import blame
 from agent.engine.control import RunControl
 from agent.engine.journal import RunJournal
 from agent.engine.preparation import Preparation, Ready
 from agent.engine.progress import Progress
-from agent.engine.reading import Readable
+from agent.engine.reading import Readable, next_packet
 
 _QUEUED_PACKETS = 1
 
@@ -134,7 +133,7 @@ class Pipeline:
 
     async def _next(self, packets: AsyncIterator[Packet]) -> Packet:
         begun = time.perf_counter()
-        packet = await _next(packets)
+        packet = await next_packet(packets)
         self._carrier.progress.waited(time.perf_counter() - begun)
         return packet
 
@@ -185,14 +184,3 @@ class Pipeline:
             cancelled.cancel()
             carrying.cancel()
             await asyncio.gather(carrying, return_exceptions=True)
-
-
-async def _next(packets: AsyncIterator[Packet]) -> Packet:
-    try:
-        return await anext(packets)
-    except StopAsyncIteration:
-        raise FatalError(
-            "The source ended without saying how far it was read.",
-            code="read-unfinished",
-            remedy="Send the log to your support: the connector has a fault.",
-        ) from None

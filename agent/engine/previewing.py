@@ -9,12 +9,11 @@ loops reads once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 from agent.connectors.contract import Connection, ReadRequest
-from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.domain.processflow import GetNode, Processflow, Stage
 from agent.domain.run import Counts
@@ -22,7 +21,7 @@ from agent.domain.run_plan import NORMAL, Normal, RunPlan
 from agent.engine.bindings import Bindings
 from agent.engine.comparing import Audience, Comparing
 from agent.engine.plans import ask, stages_of, takes_part, writes_again
-from agent.engine.reading import Readable, opened
+from agent.engine.reading import Readable, next_packet, opened
 from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
@@ -148,14 +147,14 @@ class Previewing:
         """Packets up to the limit; the next one is fetched while the one before is looked at."""
         left = self._what.limit
         stream = source.read(request)
-        fetching = asyncio.create_task(_next(stream))
+        fetching = asyncio.create_task(next_packet(stream))
         try:
             while True:
                 packet = await fetching
                 last = packet.bookmark is not None
                 enough = left is not None and len(packet) >= left
                 if not last and not enough:
-                    fetching = asyncio.create_task(_next(stream))
+                    fetching = asyncio.create_task(next_packet(stream))
                 more = enough and (not last or len(packet) > (left or 0))
                 if left is not None:
                     packet = Packet(packet.source_ids[:left], packet.documents[:left], packet.position)
@@ -169,14 +168,3 @@ class Previewing:
             await asyncio.gather(fetching, return_exceptions=True)
             if (close := getattr(stream, "aclose", None)) is not None:
                 await close()
-
-
-async def _next(packets: AsyncIterator[Packet]) -> Packet:
-    try:
-        return await anext(packets)
-    except StopAsyncIteration:
-        raise FatalError(
-            "The source ended without saying how far it was read.",
-            code="read-unfinished",
-            remedy="Send the log to your support: the connector has a fault.",
-        ) from None

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 
 from agent.connectors.contract import Connection, ReadRequest
+from agent.domain.errors import FatalError
 from agent.domain.packet import Packet
 from agent.domain.processflow import EventSource, GetNode, Stage
 from agent.engine.event_answers import answers_by_event
@@ -51,3 +52,15 @@ async def opened(
     if not names_events(get):
         return EventPoll(events, flow, app)
     return EventFetch(events, flow, app, one_event=one_event, missing=missing)
+
+
+async def next_packet(packets: AsyncIterator[Packet]) -> Packet:
+    """The next packet of a read. Raises FatalError, code `read-unfinished`, where it ended without a bookmark."""
+    try:
+        return await anext(packets)
+    except StopAsyncIteration:
+        raise FatalError(
+            "The source ended without saying how far it was read.",
+            code="read-unfinished",
+            remedy="Send the log to your support: the connector has a fault.",
+        ) from None

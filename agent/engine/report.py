@@ -1,15 +1,14 @@
-"""Collects what is wrong in a document, each at its place, and finds out what was probably meant."""
+"""Collects what is wrong in a document, each at its place, with what was probably meant."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from agent.domain.meant import meant
 from agent.domain.processflow import Problem
 
 _MOST_PROBLEMS: Final = 100
-_MOST_NAMES: Final = 12
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -45,27 +44,6 @@ class Report:
     def __bool__(self) -> bool:
         """Whether anything was noted."""
         return bool(self._problems)
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
-    by_folded = {one.casefold(): one for one in known}
-    if name.casefold() in by_folded:
-        return by_folded[name.casefold()]
-    close = difflib.get_close_matches(name.casefold()[:_SHOWN_CHARACTERS], by_folded, n=1)
-    return by_folded[close[0]] if close else None
-
-
-def meant(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """A sentence with what was probably meant, else with all that is known."""
-    names = sorted(set(known))
-    close = closest(name, names)
-    if close is not None:
-        return f"Did you mean “{close}”?"
-    if not names:
-        return otherwise
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"Known are {', '.join(names[:_MOST_NAMES])}{more}."
 
 
 def quoted(text: str) -> str:

@@ -23,6 +23,7 @@ from agent.engine.blame import blamed
 from agent.engine.carrying import ParkedError
 from agent.engine.control import RunControl
 from agent.engine.event_answers import Answers
+from agent.engine.event_succession import EventSuccession
 from agent.engine.guarded import RefusedError
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
@@ -76,6 +77,8 @@ class Runner:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._patience = Patience()
+        self._warned: dict[str, set[tuple[str, str]]] = {}
+        self._succession = EventSuccession(parts.events, parts.ledger, parts.runs, parts.deployments, parts.parse)
 
     def run_slice(self, run_id: str, control: RunControl, *, budget_seconds: float) -> Then:
         """Work on a run until it ended, the budget is used, or it was paused or cancelled. Never raises for the run's
@@ -149,12 +152,13 @@ class Runner:
         try:
             deployment = self._parts.deployments.version(row.flow, row.version)
             flow = self._parts.parse(deployment)
+            self._succession.reached(row.flow, flow.event_sources)
             end = time.monotonic() + budget_seconds
             stages = Stages(
                 parts=StageParts(
                     runs=self._parts.runs, ledger=self._parts.ledger, bindings=self._parts.bindings,
                     clock=self._parts.clock, events=self._parts.events, answers=self._parts.answers,
-                    variables=self._parts.variables,
+                    variables=self._parts.variables, warned=self._warned.setdefault(row.id, set()),
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
                 time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),
@@ -244,6 +248,7 @@ class Runner:
     def _end(self, row: RunRow, journal: RunJournal, state: RunState, message: str, remedy: str) -> Then:
         self._parts.runs.end(row.id, state=state, message=message, remedy=remedy, at=self._parts.clock())
         self._patience.forget(row.id)
+        self._warned.pop(row.id, None)
         journal.write(_LEVELS.get(state, "info"), f"{row.flow} ended: {state.value}. {message}")
         journal.progressed()
         return Then.ENDED

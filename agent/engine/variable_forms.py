@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.domain.app import DataType
+from agent.domain.meant import meant
 from agent.domain.variables import (
     MOST_VALUE_CHARACTERS,
     MOST_VARIABLES,
@@ -20,7 +21,7 @@ from agent.engine.expressions import syntax_fault
 from agent.engine.fields import Fields, is_nothing
 from agent.engine.host_functions import HOST_FUNCTIONS
 from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
-from agent.engine.report import Place, Report, meant, quoted
+from agent.engine.report import Place, Report, quoted
 from agent.engine.tree import Branch, Leaf, Tree
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")

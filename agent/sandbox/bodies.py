@@ -54,17 +54,28 @@ def v2_body(request: Request) -> dict[str, Any]:
         raise v2_refusal(400, "The body is not a JSON object.") from error
 
 
-def v3_batch(request: Request, *, most: int) -> list[dict[str, Any]]:
-    """The body of a V3 batch: an array of objects, each with an id."""
+def v3_array(request: Request, *, most: int | None) -> list[dict[str, Any]]:
+    """The body of a V3 batch: an array of objects."""
     body = v3_body(request)
     if not isinstance(body, list):
         raise v3_refusal(422, "The body must be an array.", {"": "error.expected.jsarray"})
-    if len(body) > most:
+    if most is not None and len(body) > most:
         raise v3_refusal(413, f"The request payload is too large. The maximum items allowed in the array is {most}")
     if not body:
         raise v3_refusal(422, "The array is empty.", {"": "error.minLength"})
     for place, one in enumerate(body):
-        if not isinstance(one, dict) or not is_whole(one.get("id")):
+        if not isinstance(one, dict):
+            raise v3_refusal(
+                422, "The array holds something else than objects.", {str(place): "error.expected.jsobject"}
+            )
+    return body
+
+
+def v3_batch(request: Request, *, most: int) -> list[dict[str, Any]]:
+    """The body of a V3 batch of changes: an array of objects, each with an id."""
+    body = v3_array(request, most=most)
+    for place, one in enumerate(body):
+        if not is_whole(one.get("id")):
             raise v3_refusal(422, "An id is missing.", {f"{place}.id": "error.path.missing"})
     return body
 

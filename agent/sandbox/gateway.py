@@ -11,12 +11,12 @@ import hmac
 import re
 from dataclasses import replace
 
-from agent.sandbox import legacy_products, v2_customers, v2_orders, v3_catalog, v3_customers, v3_inventory
 from agent.sandbox.options import STORE_HASH_PATTERN
 from agent.sandbox.order_encoding import OrderEncoder
 from agent.sandbox.quota import Headers
 from agent.sandbox.requests import Answer, Refusal, Request, v2_error, v3_error
-from agent.sandbox.routing import Account, Match, Router
+from agent.sandbox.routes import LEGACY_ROUTES, TOKEN_ROUTES
+from agent.sandbox.routing import ANYONE, Account, Match, Router
 from agent.sandbox.store import Store
 
 _GATEWAY_PATH = re.compile(r"/stores/([^/]+)(/v[23])(/.*)?")
@@ -32,9 +32,8 @@ class Gateway:
         options = store.options
         self._token_account = self._account(f"{origin}/stores/{options.store_hash}/v2", "")
         self._legacy_account = self._account(f"{origin}/api/v2", ".json")
-        shared = (*v2_orders.ROUTES, *v2_customers.ROUTES)
-        self._token_router = Router((*shared, *v3_customers.ROUTES, *v3_catalog.ROUTES, *v3_inventory.ROUTES))
-        self._legacy_router = Router((*shared, *legacy_products.ROUTES))
+        self._token_router = Router(TOKEN_ROUTES)
+        self._legacy_router = Router(LEGACY_ROUTES)
 
     def answer(self, request: Request) -> Answer:
         """Answer one request, and count it."""
@@ -72,7 +71,7 @@ class Gateway:
         allowed, headers = self._store.quota.take()
         if not allowed:
             return replace(v3_error(429, "Too many requests"), headers=headers)
-        if match.route is not None and not match.route.scopes & self._store.scopes:
+        if match.route is not None and match.route.scopes != ANYONE and not match.route.scopes & self._store.scopes:
             return replace(v3_error(403, _MISSING_SCOPE), headers=headers)
         return self._handled(self._token_account, request, path, match, headers)
 

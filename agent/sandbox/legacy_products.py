@@ -10,7 +10,7 @@ from agent.sandbox.catalogue import product_id_of
 from agent.sandbox.moments import seconds
 from agent.sandbox.queries import Query
 from agent.sandbox.requests import Answer, Request, give, nothing, v2_refusal
-from agent.sandbox.routing import Account, Route
+from agent.sandbox.routing import ANYONE, Account, Route
 from agent.sandbox.selection import Criteria, Interval
 
 _NOT_FOUND = "The requested resource was not found."
@@ -150,12 +150,11 @@ def _stock(level: Any, name: str) -> int:
     return int(level)
 
 
-_ANY: frozenset[str] = frozenset()
 ROUTES = (
-    Route("GET", "/v2/products", _list, _ANY),
-    Route("GET", "/v2/products/{id}", _one, _ANY),
-    Route("PUT", "/v2/products/{id}", _put, _ANY),
-    Route("GET", "/v2/products/{id}/skus", _skus, _ANY),
-    Route("GET", "/v2/products/{id}/skus/{sku_id}", _one_sku, _ANY),
-    Route("PUT", "/v2/products/{id}/skus/{sku_id}", _put_sku, _ANY),
+    Route("GET", "/v2/products", _list, ANYONE),
+    Route("GET", "/v2/products/{id}", _one, ANYONE),
+    Route("PUT", "/v2/products/{id}", _put, ANYONE),
+    Route("GET", "/v2/products/{id}/skus", _skus, ANYONE),
+    Route("GET", "/v2/products/{id}/skus/{sku_id}", _one_sku, ANYONE),
+    Route("PUT", "/v2/products/{id}/skus/{sku_id}", _put_sku, ANYONE),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from agent.sandbox import money
@@ -10,6 +11,11 @@ from agent.sandbox.moments import iso8601, rfc2822
 from agent.sandbox.options import SandboxOptions
 from agent.sandbox.selection import Finder
 from agent.sandbox.timeline import Timeline
+
+_NEW: dict[str, object] = {
+    "sku": "", "description": "", "categories": [], "brand_id": 0, "mpn": "", "is_featured": False, "is_visible": True,
+    "total_sold": 0,
+}  # fmt: skip
 
 
 class Products:
@@ -26,7 +32,24 @@ class Products:
 
     def exists(self, number: int) -> bool:
         """Whether there is such a product."""
-        return 1 <= number <= self._count
+        return 1 <= number <= self.timeline.last_id
+
+    def add(self, values: dict[str, object], *, now: int) -> int:
+        """Make a product, and give its id. The caller has checked the values."""
+        number = self.timeline.add(now=now, values={**_NEW, **values})
+        if values.get("sku"):
+            self._new_skus[str(values["sku"])] = self.base(number).base_variant_id
+        return number
+
+    def owner_of_name(self, name: str) -> int | None:
+        """The product that has this name now."""
+        wanted = name.casefold()
+        candidates = list(self.timeline.changed)
+        if (last := name.rpartition(" ")[2]).isdigit() and 1 <= int(last) <= self._count:
+            candidates.append(int(last))
+        return next(
+            (one for one in candidates if str(self.record(one, inventory_level=0)["name"]).casefold() == wanted), None
+        )
 
     def has_variant(self, variant_id: int) -> bool:
         """Whether there is such a variant."""
@@ -204,7 +227,11 @@ class Products:
         }
 
     def _base(self, number: int) -> Product:
-        return product(self._seed, number)
+        base = product(self._seed, number)
+        if number <= self._count:
+            return base
+        # Made by a client: without options, and its stock is kept by product.
+        return replace(base, sku="", has_options=False, tracking="product")
 
     def _values(self, number: int) -> dict[str, object]:
         change = self.timeline.changes.get(number)

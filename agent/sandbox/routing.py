@@ -34,6 +34,10 @@ class Route:
     scopes: frozenset[str]
 
 
+ANYONE: frozenset[str] = frozenset()
+"""For what needs no permission."""
+
+
 def reading(scope: str) -> frozenset[str]:
     """The permissions that allow to read."""
     return frozenset({scope, f"{scope}_read_only"})

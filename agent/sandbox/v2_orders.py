@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from math import ceil, floor
 
 from agent.sandbox.queries import Paging, Query
@@ -11,6 +12,7 @@ from agent.sandbox.requests import Answer, Request, give, nothing, v2_refusal
 from agent.sandbox.routing import Account, Route, reading
 from agent.sandbox.selection import Criteria, Found, Interval, Scan
 from agent.sandbox.statuses import STATUS_NAMES
+from agent.sandbox.v2_order_writes import shipped_lines
 
 _FILTERS = (
     "min_id", "max_id", "min_total", "max_total", "customer_id", "email", "status_id", "cart_id", "payment_method",
@@ -61,7 +63,7 @@ def _one(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
 
 
 def _lines(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
-    return _part(account, request, ids, account.encoder.lines)
+    return _part(account, request, ids, partial(shipped_lines, account))
 
 
 def _shipping_addresses(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:

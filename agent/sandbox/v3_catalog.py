@@ -55,6 +55,25 @@ def _put(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
     return give({"data": _record(account.store, number), "meta": {}})
 
 
+def _post(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
+    del ids
+    _query(account, request, ("include_fields",))
+    store, body = account.store, v3_body(request)
+    if not isinstance(body, dict):
+        raise v3_refusal(422, "The body must be an object.", {"": "error.expected.jsobject"})
+    if missing := {name: "error.path.missing" for name in ("name", "type", "weight", "price") if name not in body}:
+        raise v3_refusal(422, "Missing required fields.", missing)
+    fields = product_fields(body)
+    if store.products.owner_of_name(str(fields["name"])) is not None:
+        raise v3_refusal(409, "The product name is a duplicate.", {"name": "must be unique"})
+    if fields.get("sku") and store.products.variant_of_sku(str(fields["sku"])) is not None:
+        raise v3_refusal(409, "The product sku is a duplicate.", {"sku": "must be unique"})
+    level = fields.pop("inventory_level", 0)
+    number = store.products.add(fields, now=seconds(store.now()))
+    store.inventory.write(store.products.base(number).base_variant_id, int(str(level)))
+    return give({"data": _record(store, number), "meta": {}})
+
+
 def _put_many(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
     del ids
     _query(account, request, ("include_fields",))
@@ -123,13 +142,16 @@ def _candidates(store: Store, one: int | None, sku: str | None, products: frozen
 def _page_of_variants(store: Store, offset: int, limit: int) -> tuple[int, list[int]]:
     """A page of all variants, by counting: five products in a row have four variants and three."""
     count = store.options.products
+    made = [store.products.base(one).base_variant_id for one in range(count + 1, store.products.timeline.last_id + 1)]
     skipped_fives, offset_left = divmod(offset, 7)
     variants: list[int] = []
     number = skipped_fives * 5 + 1
     while number <= count and len(variants) < offset_left + limit:
         variants += store.products.base(number).variant_ids
         number += 1
-    return count + count // 5 * 2, variants[offset_left : offset_left + limit]
+    if number > count:
+        variants += made
+    return count + count // 5 * 2 + len(made), variants[offset_left : offset_left + limit]
 
 
 def _check_product(store: Store, number: int, fields: dict[str, Any]) -> None:
@@ -197,6 +219,7 @@ def _existing(store: Store, number: int) -> int:
 _READ, _MODIFY = reading("store_v2_products"), modifying("store_v2_products")
 ROUTES = (
     Route("GET", "/v3/catalog/products", _list, _READ),
+    Route("POST", "/v3/catalog/products", _post, _MODIFY),
     Route("PUT", "/v3/catalog/products", _put_many, _MODIFY),
     Route("GET", "/v3/catalog/products/{id}", _one, _READ),
     Route("PUT", "/v3/catalog/products/{id}", _put, _MODIFY),

@@ -44,13 +44,16 @@ def _page_of_all(store: Store, offset: int, limit: int) -> tuple[int, list[int]]
     count = store.options.products
     tens, rest = divmod(count, 10)
     total = tens * (10 + VARIANTS - 1) + rest + (VARIANTS - 1 if rest >= 5 else 0)
+    made = [store.products.base(one).base_variant_id for one in range(count + 1, store.products.timeline.last_id + 1)]
     skipped_tens, offset_left = divmod(offset, 10 + VARIANTS - 1)
     items: list[int] = []
     number = skipped_tens * 10 + 1
     while number <= count and len(items) < offset_left + limit:
         items += store.products.base(number).stock_items
         number += 1
-    return total, items[offset_left : offset_left + limit]
+    if number > count:
+        items += made
+    return total + len(made), items[offset_left : offset_left + limit]
 
 
 def _wanted(

@@ -93,6 +93,7 @@ class AgentParts:
             ending=self._ending,
         )  # fmt: skip
         self.database, self.settings, self.secrets = basics.database, basics.settings, basics.secrets
+        self.own_database = basics.own_database
         self.hub, self.journal, self.log, self.diagnosis = basics.hub, basics.journal, basics.log, basics.diagnosis
         engine = EngineParts(basics, changed=self.environment_changed)
         self.worker, self.environment = engine.worker, engine.environment
@@ -108,16 +109,16 @@ class AgentParts:
         )  # fmt: skip
         self.runs, self.reruns, self.retrying = started.runs, started.reruns, started.retrying
         self.schedules, self.scheduler = started.schedules, started.scheduler
-        set_right = RecordParts(basics, engine, trips=self.trips, runs=self.runs)
+        set_right = RecordParts(basics, engine, connected, runs=self.runs)
         self.alerts, self.bookmarks = set_right.alerts, set_right.bookmarks
         self.records, self.correcting = set_right.records, set_right.correcting
         self.documents = DeploymentParts(basics, engine, connected, library, runs=started)
         self.flows = self.documents.flows
         self.events = EventParts(basics, engine, runs=self.runs, hindrances=connected.hindrances)
-        self._assemble_upkeep(engine, library)
+        self._assemble_upkeep(engine, connected, library)
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
 
-    def _assemble_upkeep(self, engine: EngineParts, library: LibraryParts) -> None:
+    def _assemble_upkeep(self, engine: EngineParts, connected: ConfigurationParts, library: LibraryParts) -> None:
         """Who may use the service, what it shows of its work, and what it clears away."""
         basics = self._basics
         self.operators = Operators(OperatorStore(self.database), Passwords())
@@ -138,7 +139,7 @@ class AgentParts:
                 deployments=basics.stores.deployments, compiled=engine.compiled, connectors=engine.connectors,
                 connections=engine.connections, environment=self.environment, bind=self.flows.bindings,
                 vocabularies=engine.vocabularies, companions=library.companions, trips=self.trips,
-                variables=basics.stores.variables,
+                variables=basics.stores.variables, require_bound=connected.choice.require,
             ),
             past=partial(Past, self.database), folder=PreviewFolder(self.folders.previews, basics.redactor),
             hub=self.hub, clock=self._clock, redact=basics.redactor.redact,

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.api.alert_models import Alert, AlertCode, Alerts
 from agent.api.live_models import EventKind
-from agent.domain.errors import NotFoundError
+from agent.domain.errors import AgentError, NotFoundError
 from agent.domain.run import RunState
+from agent.service.disk_room import ShortOfRoom
 from agent.service.events import Hub
 from agent.service.looking import Looker
 from agent.service.trips import Trips
@@ -68,6 +69,8 @@ class AlertDesk:
         retries: What should have been tried again and was not.
         runs: How runs ended.
         sync_info: How many records failed.
+        trouble: Why the agent cannot write down what it does, if it cannot.
+        room: Disks that are almost full.
         hub: Told when the list changes.
         clock: Gives the present, aware and in UTC.
     """
@@ -82,11 +85,14 @@ class AlertDesk:
         retries: RetryPolicies,
         runs: RunStore,
         sync_info: SyncInfo,
+        trouble: Callable[[], AgentError | None],
+        room: Callable[[], Sequence[ShortOfRoom]],
         hub: Hub,
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._trips, self._deployments, self._schedules = store, trips, deployments, schedules
         self._retries, self._runs, self._sync_info, self._hub, self._clock = retries, runs, sync_info, hub, clock
+        self._trouble, self._room = trouble, room
         self._looking = threading.Lock()
         self._told: Alerts | None = None
         self._looker = Looker(
@@ -113,8 +119,7 @@ class AlertDesk:
         """Everything that needs a person now; whoever listens hears of what is new."""
         with self._looking:
             causes = {cause.id: cause for cause in self._causes()}
-            now = self._clock()
-            noted = self._store.follow({key: cause.since or now for key, cause in causes.items()})
+            noted = self._noted(causes)
             items = [_alert(cause, noted[key]) for key, cause in causes.items()]
             items.sort(key=lambda alert: alert.since, reverse=True)
             items.sort(key=lambda alert: alert.acknowledged_at is not None)
@@ -124,15 +129,41 @@ class AlertDesk:
                 self._hub.publish(EventKind.ALERTS, found)
         return found
 
+    def _noted(self, causes: Mapping[str, _Cause]) -> Mapping[str, Noted]:
+        """What is remembered of them. Where nothing can be written, all of them are new."""
+        now = self._clock()
+        try:
+            return self._store.follow({key: cause.since or now for key, cause in causes.items()})
+        except AgentError:
+            if self._trouble() is None:
+                raise
+            before = {} if self._told is None else {one.id: one.since for one in self._told.items}
+            return {key: Noted(cause.since or before.get(key, now)) for key, cause in causes.items()}
+
     def acknowledge(self, alert_id: str, *, by: str) -> Alerts:
         """Note that somebody has seen it. Raises NotFoundError where it is gone."""
         self.all()
         cause = next((one for one in self._causes() if one.id == alert_id), None)
         if cause is None or not self._store.acknowledge(alert_id, by=by, at=self._clock(), measure=cause.measure):
-            raise NotFoundError("This alert is gone.", code="alert-not-found", remedy="Its cause was mended.")
+            raise NotFoundError(
+                f"There is no alert {alert_id} any more.", code="alert-not-found", remedy="Its cause was mended."
+            )
         return self.all()
 
+    def _storage(self) -> Iterator[_Cause]:
+        """What keeps the agent from writing down what it does, or soon will."""
+        if (trouble := self._trouble()) is not None:
+            yield _Cause(AlertCode.DATABASE, trouble.code, trouble.message, trouble.remedy, "")
+        for short in self._room():
+            left = f"Only {short.free_bytes / 1e6:,.0f} MB are left"
+            yield _Cause(
+                AlertCode.DISK, short.what, f"{left} on the disk with the agent's {short.what}: {short.folder}",
+                "Make room, for instance with Agent → Clear Temp. While it is full, runs wait, and then go on.",
+                "",
+            )  # fmt: skip
+
     def _causes(self) -> Iterator[_Cause]:
+        yield from self._storage()
         deployed = self._deployments.bindings()
         yield from self._tripped(deployed)
         # Where a configuration has tripped, that is what has to be mended.

@@ -14,9 +14,9 @@ from agent.service.diagnosis import Diagnosis
 from agent.service.events import Hub
 from agent.service.journal import ServiceJournal
 from agent.service.log_access import LogAccess
+from agent.service.own_database import OwnDatabase
 from agent.service.secrets import Secrets
 from agent.service.stores import Stores
-from agent.store.database import Database
 from agent.store.key_values import KeyValues
 from agent.store.logs import LogStore
 from agent.store.redaction import Redactor
@@ -53,13 +53,13 @@ class Basics:
         ending: ExitStack,
     ) -> None:
         self.folders, self.logs, self.redactor, self.clock = folders, logs, redactor, clock
-        self.database = Database.at(folders.database)
-        ending.callback(self.database.close)
-        self.settings = Settings(KeyValues(self.database, "settings"))
         keeper = VaultKeeper(
             vault=folders.vault, choice=folders.key_choice, environ=environ, expected=self._secrets_expected
         )
         self.secrets = Secrets(keeper, redactor)
+        self.own_database = OwnDatabase(folders, self.secrets, logs=logs, clock=clock)
+        self.database = self.own_database.open(ending)
+        self.settings = Settings(KeyValues(self.database, "settings"))
         self.stores = Stores(self.database, redact=redactor.redact, secrets=self.secrets, tripped=tripped)
         self.log = LogAccess(logs)
         self.hub = Hub(describe_run=self._describe_run, describe_log=self.log.bounds)
@@ -75,7 +75,7 @@ class Basics:
         return self.secrets.keeper.report().state is VaultState.OPEN or not self._secrets_expected()
 
     def _secrets_expected(self) -> bool:
-        return self.stores.expect_secrets()
+        return self.own_database.is_chosen or self.stores.expect_secrets()
 
     def _describe_run(self, run_id: str) -> run_models.Run | None:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.api.bookmark_models import AuditEntry, AuditPage, Bookmark, BookmarkChange
 from agent.domain.errors import ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 from agent.service.compiled import CompiledFlows
 from agent.store.audit import Audit, AuditLine
 from agent.store.bookmarks import BookmarkRow, BookmarkStore
@@ -37,6 +38,11 @@ class Bookmarks:
         rows = {row.node: row for row in self._store.all(flow)}
         return [_bookmark(flow, node, rows.get(node)) for node in self._nodes(flow)]
 
+    def require_movable(self, flow: str, node: str, change: BookmarkChange) -> None:
+        """Refuse what `move` would refuse, and change nothing. Raises as that does."""
+        self._moment(flow, node, change)
+        self._store.require_movable(flow)
+
     def move(self, flow: str, node: str, change: BookmarkChange, *, by: str) -> Bookmark:
         """Set or clear a bookmark.
 
@@ -45,11 +51,27 @@ class Bookmarks:
             ConfigurationError: code `bookmark-moment`.
             ConflictError: code `already-running`.
         """
+        moment = self._moment(flow, node, change)
+        at = self._clock()
+        row = self._store.move(flow=flow, node=node, moment=moment, reason=change.reason, by=by, at=at)
+        return _bookmark(flow, node, row)
+
+    def audit(self, *, flow: str, before: int | None, limit: int) -> AuditPage:
+        """The audit trail, newest first. Raises NotFoundError where nobody knows that processflow."""
+        lines = self._audit.page(flow=flow, before=before, limit=limit + 1)
+        if flow and not lines and before is None:
+            # Not sooner: the trail tells also of processflows whose history was deleted.
+            self._deployments.require_kept(flow)
+        following = lines[limit - 1].id if len(lines) > limit else None
+        return AuditPage(items=[_entry(line) for line in lines[:limit]], next=following)
+
+    def _moment(self, flow: str, node: str, change: BookmarkChange) -> datetime | None:
+        """Where a bookmark is to be; None: nowhere."""
         nodes = self._nodes(flow)
         if node not in nodes:
             raise NotFoundError(
                 f"{flow} has no GET node called {node}.", code="node-not-found",
-                remedy=f"It has {', '.join(nodes)}." if nodes else "It reads nothing.",
+                remedy=meant(node, nodes, otherwise="It reads nothing."),
             )  # fmt: skip
         moment = change.moment.astimezone(UTC) if change.moment is not None else None
         if moment is not None and not _EARLIEST <= moment <= self._clock():
@@ -57,15 +79,7 @@ class Bookmarks:
                 "A bookmark lies between 1970 and now: what changes before a later one would never be read.",
                 code="bookmark-moment", remedy="Choose an earlier moment.", field="moment",
             )  # fmt: skip
-        at = self._clock()
-        row = self._store.move(flow=flow, node=node, moment=moment, reason=change.reason, by=by, at=at)
-        return _bookmark(flow, node, row)
-
-    def audit(self, *, flow: str, before: int | None, limit: int) -> AuditPage:
-        """The audit trail, newest first."""
-        lines = self._audit.page(flow=flow, before=before, limit=limit + 1)
-        following = lines[limit - 1].id if len(lines) > limit else None
-        return AuditPage(items=[_entry(line) for line in lines[:limit]], next=following)
+        return moment
 
     def _nodes(self, flow: str) -> list[str]:
         compiled = self._compiled.get(self._deployments.get(flow))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError, ConflictError
+from agent.domain.meant import meant
 from agent.engine.check import check
 from agent.engine.document import parse
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
@@ -53,7 +54,7 @@ class BindingChoice:
                     code="configuration-unknown",
                     remedy="Use its id, as “opagent app list --json” shows it."
                     if found
-                    else "Add it under App Configurations, or choose another one.",
+                    else meant(wanted, [row.name for row in rows], otherwise="Add it under App Configurations."),
                     field=token,
                 )
             bound[token] = found[0]
@@ -71,8 +72,15 @@ class BindingChoice:
             bind_later: Whether a token may be left without one.
 
         Raises:
-            ConfigurationError: as `named`; code `source-application-not-found`: a token has none.
+            ConfigurationError: as `named`; code `source-application-not-found`: a token has none; code
+                `token-unknown`: something is to be bound that the processflow does not have.
         """
+        for token in asked:
+            if token not in credentials:
+                raise ConfigurationError(
+                    f"{flow} has no credential token “{token}” that could be bound.", code="token-unknown",
+                    remedy=meant(token, credentials, otherwise="It has none."), field=token,
+                )  # fmt: skip
         named = self.named(asked)
         bound = {token: named[token] for token in credentials if token in named}
         waits_for: dict[str, str] = {}

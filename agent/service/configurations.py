@@ -12,6 +12,7 @@ from agent.api import app_models, configuration_models, live_models
 from agent.connectors.contract import Connector, Prepared
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
+from agent.domain.meant import meant
 from agent.domain.secret import Secret
 from agent.service import answers
 from agent.service.events import Hub
@@ -101,7 +102,7 @@ class Configurations:
             raise NotFoundError(
                 f"There is no app “{app_id}”.",
                 code="app-not-found",
-                remedy=f"Known apps: {', '.join(self._connectors)}.",
+                remedy=meant(app_id, self._connectors),
                 field="app",
             )
         return found

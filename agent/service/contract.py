@@ -21,6 +21,7 @@ from agent.service.routes import (
     apps,
     bookmarks,
     corrections,
+    database,
     filter_templates,
     flows,
     functions,
@@ -64,7 +65,7 @@ def contract(parts: AgentParts, *, stop: Callable[[str], None], prove: Callable[
     application.state.prove = prove
     routes = (
         service, apps, alerts, bookmarks, flows, versions, packages, records, corrections, schedules, functions,
-        lookups, reruns, previews, snapshots, real_time, variables, filter_templates, log,
+        lookups, reruns, previews, snapshots, real_time, variables, filter_templates, log, database,
     )  # fmt: skip
     for part in routes:
         application.include_router(part.router, prefix=PREFIX)

@@ -45,6 +45,8 @@ class Reading:
     variables: VariableStore
     past: Callable[[str], Past]
     sync_info: SyncInfo
+    require_bound: Callable[[Deployment], None]
+    """Refuses what waits for App Configurations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ class Correcting:
         return self._runs.start(name, plan, by=by, write=lambda run: self._rows.correct(run, new))
 
     def made(self, name: str, *, source_id: str, limit: int) -> list[MadeCorrection]:
-        """What was corrected, the newest first."""
+        """What was corrected, the newest first. Raises NotFoundError where nobody knows the processflow."""
+        self._reading.deployments.require_kept(name)
         return [
             MadeCorrection(
                 id=one.id, flow=one.flow, node=one.node, source_id=one.source_id, original=dict(one.original),
@@ -128,6 +131,7 @@ class Correcting:
 
     def _find(self, name: str, node: str, source_id: str) -> _Found:
         deployment = self._reading.deployments.get(name)
+        self._reading.require_bound(deployment)
         flow = self._reading.compiled.get(deployment)
         stage, post = _post(flow, node)
         row = self._reading.sync_info.record(name, post.id, source_id)

@@ -52,7 +52,7 @@ class EngineParts:
         self.worker = Worker(
             runner=runner,
             runs=stores.runs,
-            database=basics.folders.runs_database,
+            database=basics.own_database.engine_place,
             executor_id=_installation(basics.database),
             changed=changed,
         )

@@ -15,7 +15,7 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConflictError
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState
-from agent.engine.event_source import event_number
+from agent.engine.event_succession import EventSuccession
 from agent.engine.verdict import conclusion
 from agent.service.looking import Looker
 from agent.service.runs import Runs
@@ -70,7 +70,8 @@ class EventRuns:
         clock: Callable[[], datetime],
     ) -> None:
         self._inboxes, self._events, self._deployments, self._parse = inboxes, events, deployments, parse
-        self._ledger, self._rows, self._runs, self._state = ledger, rows, runs, state
+        self._rows, self._runs, self._state = rows, runs, state
+        self._succession = EventSuccession(events, ledger, rows, deployments, parse)
         self._hindrances, self._days, self._megabytes, self._clock = hindrances, days, megabytes, clock
         self._looker = Looker(
             self.look, name="event-runs", again_seconds=LOOK_SECONDS,
@@ -132,11 +133,9 @@ class EventRuns:
         sources = self._parse(deployment).event_sources
         if not sources:
             return False
-        streams = [self._ledger.stream(flow=inbox.flow, node=source.id) for source in sources]
-        reached = [event_number(self._ledger.bookmark(stream)) for stream in streams]
-        done = min(inbox.processed if number is None else number for number in reached)
+        done = min(self._succession.reached(inbox.flow, sources))
         if done > inbox.processed:
-            self._inboxes.note_processed(inbox.flow, done)
+            self._events.note_processed(inbox.flow, done)
         return inbox.processed + inbox.waiting > done
 
     def _pauses(self, flow: str) -> bool:

@@ -14,6 +14,7 @@ from agent.api.rerun_models import FilterClause
 from agent.connectors.contract import Connector
 from agent.domain.app import Action, ActionKind
 from agent.domain.errors import ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 from agent.engine.check_filters import Filtered, filter_faults
 from agent.engine.placeholders import names_in
 from agent.service.asked_plans import clause_of
@@ -35,7 +36,9 @@ class FilterTemplates:
         self._store, self._connectors, self._clock = store, connectors, clock
 
     def all(self, app: str = "") -> list[FilterTemplate]:
-        """Every template, or those of an app."""
+        """Every template, or those of an app. Raises NotFoundError where there is no such app."""
+        if app and app not in self._connectors:
+            raise _unknown("app", app, list(self._connectors))
         return [_answer(row) for row in self._store.all(app)]
 
     def get(self, key: TemplateKey) -> FilterTemplate:
@@ -107,7 +110,7 @@ def _unknown(what: str, name: str, known: list[str]) -> NotFoundError:
     return NotFoundError(
         f"There is no {what} “{name[:60]}” that can be read.",
         code=f"unknown-{what}",
-        remedy=f"Known are {', '.join(known)}." if known else "There is none.",
+        remedy=meant(name, known, otherwise="There is none."),
     )
 
 

@@ -11,7 +11,6 @@ from agent.service.diagnosis import Diagnosis
 from agent.service.event_doors import signature_secret_name, url_secret_name
 from agent.service.journal import ServiceJournal
 from agent.service.secrets import Secrets
-from agent.service.versions import never_deployed
 from agent.store.deployment_log import DeploymentLog
 from agent.store.deployments import DeploymentStore
 from agent.store.flow_history import Extent, FlowHistory
@@ -43,8 +42,8 @@ class FlowHistories:
     def get(self, flow: str) -> models.FlowHistory:
         """How much is kept of a processflow. Raises NotFoundError."""
         versions = self._deployments.versions(flow)
-        if not versions and not self._log.page(flow, limit=1):
-            raise never_deployed(flow)
+        if not self._log.page(flow, limit=1):
+            self._deployments.require_kept(flow)
         deployed = any(one.active for one in versions)
         extent = self._history.extent(flow)
         return models.FlowHistory(
@@ -52,6 +51,12 @@ class FlowHistories:
             bookmarks=extent.bookmarks, scheduled=extent.scheduled, waiting_events=extent.waiting_events,
             text=_what_goes(flow, extent),
         )  # fmt: skip
+
+    def forgettable(self, flow: str) -> models.FlowHistory:
+        """What `forget` would delete. Changes nothing, and raises as that does."""
+        found = self.get(flow)
+        self._history.require_forgettable(flow)
+        return found
 
     def forget(self, flow: str, *, by: str) -> models.FlowHistory:
         """Delete all that is kept of an undeployed processflow. Returns what there was.

@@ -11,6 +11,7 @@ import msgspec
 
 from agent.api import function_models as models
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
+from agent.domain.meant import meant
 from agent.engine.function_tests import Example, callers, faults, tried
 from agent.engine.vocabularies import definition
 from agent.engine.vocabulary import Definition
@@ -39,7 +40,9 @@ class FunctionLibrary:
             message = f"There is no function named “{name}”."
             if version is not None and versions:
                 message = f"The function {name} has no version {version}."
-            raise NotFoundError(message, code="function-not-found", remedy="Look at the list of functions.")
+            numbers = ", ".join(str(row.version) for row in versions)
+            remedy = f"It has {numbers}." if versions else meant(name, rows, otherwise="There is none yet.")
+            raise NotFoundError(message, code="function-not-found", remedy=remedy)
         return models.FunctionDetail(
             **_brief(found, _definitions(rows), self._uses(rows)),
             body=found.body,

@@ -14,6 +14,7 @@ from agent.domain.errors import AgentError
 from agent.service.events import Hub
 from agent.service.journal import ServiceJournal
 from agent.store.configurations import VALIDATED, ConfigurationRow, ConfigurationStore
+from agent.store.deployment_log import noting_bound
 from agent.store.deployments import Deployment, DeploymentStore
 
 BY = "the agent"
@@ -92,14 +93,16 @@ class LateBinding:
             self._tell(waiting.flow, f"It could not be bound. {fault}")
             return
         said = ", ".join(f"{token} to “{row.name}”" for token, row in found.items())
+        note, at = f"Bound by itself: {said}.", self._clock()
+        lines = [*waiting.log, f"{len(waiting.log) + 1} Bound by itself: {said}"]
         bound = self._deployments.add(
             flow=waiting.flow, document=waiting.document, file=waiting.file,
             bindings={**waiting.bindings, **{token: row.id for token, row in found.items()}},
-            note=f"Bound by itself: {said}.", deployed_at=self._clock(), deployed_by=BY,
-            log=[*waiting.log, f"{len(waiting.log) + 1} Bound by itself: {said}"],
+            note=note, deployed_at=at, deployed_by=BY, log=lines,
             waits_for={token: app for token, app in waiting.waits_for.items() if token not in found},
             schedule=waiting.schedule, remarks=waiting.remarks, after=waiting.version, only_deployed=True,
             functions=waiting.functions, lookups=waiting.lookups,
+            together=[noting_bound(waiting.flow, by=BY, note=note, at=at, lines=lines)],
         )  # fmt: skip
         self._told.pop(bound.flow, None)
         self._journal.write("info", f"Version {bound.version}: bound {said}, as it is validated now.", flow=bound.flow)

@@ -50,8 +50,10 @@ class LookupTables:
         more = rows[limit - 1].source if len(rows) > limit else ""
         return models.LookupPage(rows=[_shown(row) for row in rows[:limit]], next=more)
 
-    def change(self, name: str, change: models.LookupChange, *, by: str) -> models.LookupTable:
+    def change(self, name: str, change: models.LookupChange, *, by: str) -> models.LookupChanged:
         """Change rows, all or none; the table is made where there is none and rows are to be added.
+
+        What is to be removed and is not there is named in the answer; the rest is done.
 
         Raises:
             NotFoundError: there is no such table.
@@ -62,7 +64,10 @@ class LookupTables:
             if put and self._store.find(name) is None:
                 self._store.create(name, "", by=by, at=self._clock())
             wanted = LookupChange(put=list(put.values()), remove=[source.strip() for source in change.remove])
-            return self._answer(self._store.change(name, wanted, by=by, at=self._clock()))
+            there = self._store.present(name, wanted.remove)
+            changed = self._answer(self._store.change(name, wanted, by=by, at=self._clock()))
+        missing = [source for source in dict.fromkeys(wanted.remove) if source not in there]
+        return models.LookupChanged(**changed.model_dump(), missing=missing)
 
     def clear(self, name: str, *, by: str) -> models.LookupTable:
         """Remove all rows. Raises NotFoundError."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from agent.api import package_models as models
 from agent.api.package_models import Choice, ItemKind, ItemState
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
+from agent.domain.meant import meant
 from agent.engine.document import parse
 from agent.service.package_file import Package, PackagedItem, read_package, write_package
 from agent.service.package_kinds import FlowKind, PackageKind
@@ -68,7 +69,7 @@ class Packages:
                 raise NotFoundError(
                     f"There is no {kind.value} named “{name}”.",
                     code="item-not-found",
-                    remedy="Look at what there is, or take it out of the processflow that names it.",
+                    remedy=meant(name, self._kinds[kind].names(), otherwise="There is none at all."),
                 )
             items[kind, name] = PackagedItem(kind, name, content)
             if kind is ItemKind.FLOW and request.with_needed:
@@ -250,7 +251,7 @@ class Packages:
         """One processflow of the library with its document. Raises NotFoundError."""
         row = self._library.find(name)
         if row is None:
-            raise not_in_library(name)
+            raise not_in_library(name, [row.name for row in self._library.all()])
         brief = _library_flow(row, self._deployed_version(row))
         return models.LibraryFlowDetail(**brief.model_dump(), document=row.document, file=row.file)
 

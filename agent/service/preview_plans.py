@@ -25,7 +25,7 @@ from agent.service.compiled import CompiledFlows
 from agent.service.environment import Environment
 from agent.service.trips import Trips
 from agent.store.configurations import ConfigurationRow
-from agent.store.deployments import DeploymentStore
+from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.variables import VariableStore
 
 Bind = Callable[[str, Mapping[str, str], Mapping[str, str]], Mapping[str, ConfigurationRow]]
@@ -46,14 +46,16 @@ class PreviewParts:
     companions: Companions
     trips: Trips
     variables: VariableStore
+    require_bound: Callable[[Deployment], None]
+    """Refuses what waits for App Configurations."""
 
 
 def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
     """What is to be previewed.
 
     Raises:
-        ConflictError: code `environment-not-enabled`, `environment-starting` while the vault is not open, or
-            `configuration-tripped`.
+        ConflictError: code `environment-not-enabled`, `environment-starting` while the vault is not open,
+            `configuration-tripped`, or `source-application-not-found` where an App Configuration is still missing.
         NotFoundError: code `flow-not-found`.
         ConfigurationError: code `preview-unclear`, `processflow-invalid`, or what is wrong with a binding, with
             the filter or with the window.
@@ -65,6 +67,7 @@ def planned(request: PreviewRequest, parts: PreviewParts) -> Previewed:
         what = _of_document(request.document, parts)
     else:
         deployment = parts.deployments.get(request.flow)
+        parts.require_bound(deployment)
         what = Previewed(
             parts.compiled.get(deployment), deployment.bindings, deployment.version,
             vocabulary=parts.vocabularies.of(deployment),

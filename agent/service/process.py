@@ -198,6 +198,9 @@ def _stop_on_signals(stop: Callable[[str], None]) -> None:
 
 
 def _not_started(folders: Folders, error: AgentError) -> int:
+    if error.code == "disk-full":
+        # Nothing runs that could go on by itself, or clear anything.
+        error = TransientError(error.message, code=error.code, remedy="Make room on it, then start the service again.")
     note_start_failure(folders, error)
     _say(f"{error.message} {error.remedy}".strip())
     return 1

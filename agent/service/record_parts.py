@@ -7,13 +7,14 @@ from functools import partial
 from agent.service.alerts import AlertDesk
 from agent.service.basics import Basics
 from agent.service.bookmarks import Bookmarks
+from agent.service.configuration_parts import ConfigurationParts
 from agent.service.correcting import Correcting, Reading
 from agent.service.cures import Cures
+from agent.service.disk_room import short_of_room
 from agent.service.engine_parts import EngineParts
 from agent.service.record_jobs import RecordJobs
 from agent.service.records import Records
 from agent.service.runs import Runs
-from agent.service.trips import Trips
 from agent.store.alerts import AlertStore
 from agent.store.audit import Audit
 from agent.store.bookmarks import BookmarkStore
@@ -25,14 +26,15 @@ from agent.store.sync_edits import SyncEdits
 class RecordParts:
     """These parts of one service."""
 
-    def __init__(self, basics: Basics, engine: EngineParts, *, trips: Trips, runs: Runs) -> None:
+    def __init__(self, basics: Basics, engine: EngineParts, connected: ConfigurationParts, *, runs: Runs) -> None:
         database, stores, clock = basics.database, basics.stores, basics.clock
         deployments, compiled = stores.deployments, engine.compiled
         audit = Audit(database)
         jobs = RecordJobs(edits=SyncEdits(database), audit=audit, clock=clock, redact=basics.redactor.redact)
         self.alerts = AlertDesk(
-            store=AlertStore(database), trips=trips, deployments=deployments, schedules=stores.schedules,
-            retries=stores.retries, runs=stores.runs, sync_info=stores.sync_info, hub=basics.hub, clock=clock,
+            store=AlertStore(database), trips=connected.trips, deployments=deployments, schedules=stores.schedules,
+            retries=stores.retries, runs=stores.runs, sync_info=stores.sync_info, trouble=lambda: database.trouble,
+            room=partial(short_of_room, basics.folders), hub=basics.hub, clock=clock,
         )  # fmt: skip
         self.bookmarks = Bookmarks(
             store=BookmarkStore(database), audit=audit, deployments=deployments, compiled=compiled, clock=clock
@@ -45,7 +47,7 @@ class RecordParts:
             Reading(
                 deployments=deployments, compiled=compiled, connections=engine.connections,
                 vocabulary=engine.vocabularies.of, variables=stores.variables, past=partial(Past, database),
-                sync_info=stores.sync_info,
+                sync_info=stores.sync_info, require_bound=connected.choice.require,
             ),
             store=Corrections(database), runs=runs, rows=stores.runs,
         )  # fmt: skip

@@ -165,6 +165,10 @@ class Runs:
             raise error if isinstance(error, AgentError) else _not_queued(error) from error
         self._hub.run_changed(run_id)
 
+    def require(self, run_id: str) -> None:
+        """Refuse an id that no run has. Raises NotFoundError."""
+        self._store.get(run_id)
+
     def cancel(self, run_id: str) -> run_models.Run:
         """Cancel a run; one that has ended stays as it is. Raises NotFoundError."""
         self._store.get(run_id)
@@ -174,7 +178,9 @@ class Runs:
         return answers.run(row)
 
     def page(self, *, flow: str, after: str, limit: int) -> run_models.RunPage:
-        """Runs, newest first."""
+        """Runs, newest first. Raises NotFoundError where nobody knows that processflow."""
+        if flow:
+            self._deployments.require_kept(flow)
         rows = self._store.page(flow=flow, before=after, limit=limit + 1)
         following = rows[limit - 1].id if len(rows) > limit else None
         return run_models.RunPage(items=[answers.run(row) for row in rows[:limit]], next=following)

@@ -25,6 +25,10 @@ _MOST_PARTS: Final = 1_000
 _MOST_COLUMNS: Final = 50
 # As many as a sheet can have. A line may say that it is any; those before it are made up.
 _MOST_LINES: Final = 1_048_576
+_WIDE_XML: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"\x00\x00")
+"""How XML begins whose characters have two or four bytes."""
+_PLAIN_ENCODINGS: Final = frozenset({b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
+_ENCODING: Final = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"'>]*)["']""")
 _DELIMITERS: Final = ";,\t"
 
 
@@ -144,15 +148,19 @@ def _inspect(content: bytes) -> None:
             if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED_BYTES:
                 raise _unreadable("it is too large when it is unpacked", "Keep only the sheet with the rows.")
             for part in parts:
-                if part.filename.endswith((".xml", ".rels")):
-                    _inspect_xml(archive.read(part))
+                _inspect_part(archive.read(part))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise _unreadable("it is not an xlsx file", "Save it as xlsx, without a password.") from error
 
 
-def _inspect_xml(part: bytes) -> None:
-    # In another encoding than UTF-8 the words could hide. Spreadsheet programs write none.
-    if part.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00")) or b"<!DOCTYPE" in part or b"<!ENTITY" in part:
+def _inspect_part(part: bytes) -> None:
+    """Refuse XML that could define entities. A part may have any name: a workbook says itself where its parts are."""
+    start = part[:1_000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    # In another encoding than one that has ASCII in it the words could hide. Spreadsheet programs write none.
+    hidden = start.startswith(_WIDE_XML)
+    if start.startswith(b"<?xml") and (told := _ENCODING.match(start)) is not None:
+        hidden = told[1].lower() not in _PLAIN_ENCODINGS
+    if hidden or (start.startswith(b"<") and (b"<!DOCTYPE" in part or b"<!ENTITY" in part)):
         raise _unreadable("it holds what no spreadsheet program writes", "Save it as xlsx again.")
 
 

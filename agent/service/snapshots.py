@@ -109,8 +109,10 @@ class Snapshots:
         """What became of a record of a processflow, run by run, the newest first.
 
         Raises:
+            NotFoundError: code `flow-not-found`.
             ConfigurationError: code `page-unknown`.
         """
+        self._deployments.require_kept(flow)
         _refuse_strange(after, parts=1)
         found = self._store.runs_of(flow, source_id, before=int(after) if after else None, limit=limit)
         following = found[-1].key.partition(":")[0] if len(found) >= limit else None

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agent.api import variable_models as models
 from agent.domain.errors import ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 from agent.domain.secret import Secret
 from agent.domain.variables import Variable, VariableValue
 from agent.engine.variable_forms import value_of
@@ -75,7 +76,7 @@ class Variables:
             raise NotFoundError(
                 f"{flow} has no variable “{name}”.",
                 code="variable-not-found",
-                remedy=f"It has {', '.join(declared)}." if declared else "It has none.",
+                remedy=meant(name, declared, otherwise="It has none."),
             )
         return declared[name]
 

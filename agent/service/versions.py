@@ -10,7 +10,7 @@ from typing import Any
 from agent.api import deployment_models as models
 from agent.api.flow_models import Deployed
 from agent.api.schedule_models import SchedulePlan
-from agent.domain.errors import AgentError, ConflictError, NotFoundError
+from agent.domain.errors import AgentError, ConflictError
 from agent.domain.plan_form import parse_plan
 from agent.service.deploying import Deploying
 from agent.service.schedules import MANUAL
@@ -36,7 +36,8 @@ class Versions:
     def all(self, flow: str) -> list[models.Version]:
         """Every version of a processflow, the newest first. Raises NotFoundError."""
         names = self._names()
-        return [models.Version(**_version(one, names)) for one in self._known(flow)]
+        self._deployments.require_kept(flow)
+        return [models.Version(**_version(one, names)) for one in self._deployments.versions(flow)]
 
     def get(self, flow: str, version: int) -> models.VersionDetail:
         """One version. Raises NotFoundError."""
@@ -102,7 +103,7 @@ class Versions:
         """What was deployed and undeployed, and what failed; the newest first. Raises NotFoundError."""
         entries = self._log.page(flow, limit=limit)
         if not entries:
-            self._known(flow)
+            self._deployments.require_kept(flow)
         return [
             models.DeploymentEntry(
                 started_at=one.started_at, ended_at=one.ended_at, asked_by=one.asked_by, note=one.note,
@@ -121,23 +122,8 @@ class Versions:
             for one in self._deployments.withdrawn()
         ]
 
-    def _known(self, flow: str) -> list[Deployment]:
-        found = self._deployments.versions(flow)
-        if not found:
-            raise never_deployed(flow)
-        return found
-
     def _names(self) -> dict[str, str]:
         return {row.id: row.name for row in self._configurations.all()}
-
-
-def never_deployed(flow: str) -> NotFoundError:
-    """The error of a processflow that there never was here."""
-    return NotFoundError(
-        f"There is and was no deployed processflow named “{flow}”.",
-        code="flow-not-found",
-        remedy="Look at the list of processflows.",
-    )
 
 
 def _version(one: Deployment, names: Mapping[str, str]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ DBOS supplies the queue, recovery after a crash and the rule that a finished ste
 booked is the ledger's business. The *gate* stands before every slice: closed, runs stop at their next checkpoint and
 wait; open, they go on. It is what *Enable Environment* turns.
 
+DBOS writes down what its workflows do, in a file that may be on a full disk; a workflow whose step was done and could
+not be written down goes on. Should one be lost in spite of that, it is missed at the next look, and taken up again.
+
 A run that a Delay holds back is *parked*: its workflow ends, so that it holds no worker, and another one is started
 when its moment has come. The run's row counts these *legs*, so that of two workflows of one run only the newer works.
 """
@@ -13,7 +16,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +27,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from agent.domain.errors import FatalError, TransientError
 from agent.engine.control import RunControl
 from agent.engine.runner import Runner, Then
+from agent.store.database_server import ServerAccess
 from agent.store.runs import RunStore
 
 _SLICE_SECONDS = 20.0
@@ -31,6 +37,7 @@ _logger = logging.getLogger(__name__)
 # Fixed for good: a run belongs to the version it was started under, and an upgrade must strand none.
 _APPLICATION_VERSION = "op-agent-1"
 _RECOVERIES = 1_000
+_LOST = {"CANCELLED", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 _RETRY_SECONDS = 5.0
 _LOOK_SECONDS = 15.0
 
@@ -45,7 +52,7 @@ class Worker:
     Args:
         runner: Runs slices.
         runs: The runs.
-        database: DBOS's own SQLite file.
+        database: Where DBOS keeps its tables: a SQLite file of its own, or a server.
         executor_id: Stable and unique for this installation.
         changed: Called, from any thread, when the gate or the number of active slices changed.
         clock: Gives the present, aware and in UTC.
@@ -56,7 +63,7 @@ class Worker:
         *,
         runner: Runner,
         runs: RunStore,
-        database: Path,
+        database: Path | ServerAccess,
         executor_id: str,
         changed: Callable[[], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -64,6 +71,7 @@ class Worker:
         self._runner = runner
         self._runs = runs
         self._database = database
+        self._engine = database.engine() if isinstance(database, ServerAccess) else None
         self._executor_id = executor_id
         self._changed = changed
         self._condition = threading.Condition()
@@ -74,6 +82,8 @@ class Worker:
         self._controls: dict[str, RunControl] = {}
         self._clock = clock
         self._parked: dict[str, datetime] = {}
+        self._carried: set[str] = set()
+        self._missed: set[str] = set()
         self._waker: threading.Thread | None = None
 
     def start(self) -> None:
@@ -87,11 +97,11 @@ class Worker:
         logging.getLogger("dbos").addHandler(logging.NullHandler())
         _current = self
         try:
-            _use_wal(self._database)
             DBOS(
                 config=DBOSConfig(
                     name="op-agent",
-                    system_database_url=f"sqlite:///{self._database.as_posix()}",
+                    system_database_url=self._url(),
+                    system_database_engine=self._engine,
                     executor_id=self._executor_id,
                     application_version=_APPLICATION_VERSION,
                     log_level="ERROR",
@@ -199,6 +209,24 @@ class Worker:
             return Then.GO_ON
         return then
 
+    @contextmanager
+    def carrying(self, workflow_id: str) -> Iterator[None]:
+        """Note that a workflow is under way here for the length of a block."""
+        with self._condition:
+            self._carried.add(workflow_id)
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._carried.discard(workflow_id)
+
+    def rest(self, error: Exception) -> None:
+        """Wait a little before a slice that could not be written down. Raises _Stopping when the service ends."""
+        _logger.debug("What a run did could not be written down yet: %s", type(error).__name__)
+        with self._condition:
+            if self._condition.wait_for(lambda: self._stopping, _RETRY_SECONDS):
+                raise _Stopping
+
     def _work(self, run_id: str) -> Then:
         control = RunControl()
         with self._condition:
@@ -241,7 +269,11 @@ class Worker:
 
     def _wake_parked(self) -> None:
         """Start the next leg of each parked run when its moment has come. The wall clock counts, also after sleep."""
+        looked = time.monotonic()
         while True:
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                looked = time.monotonic()
+                self._look_for_lost()
             with self._condition:
                 if self._stopping:
                     return
@@ -264,6 +296,19 @@ class Worker:
             with self._condition:
                 self._parked[run_id] = self._clock() + timedelta(seconds=_RETRY_SECONDS)
 
+    def _look_for_lost(self) -> None:
+        """Take up runs that nothing carries any more. One that was missed once may just be about to begin."""
+        try:
+            active = {_workflow_id(run.id, run.parks): run for run in self._runs.active()}
+            with self._condition:
+                parked, carried = set(self._parked), set(self._carried)
+            missed = {one for one, run in active.items() if one not in carried and run.id not in parked}
+            for workflow_id in missed & self._missed:
+                self._take_up(active[workflow_id].id, active[workflow_id].parks, pending_is_lost=True)
+            self._missed = missed - self._missed
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look tries again
+            _logger.debug("Lost runs could not be looked for: %s", type(error).__name__)
+
     def _turn(self) -> None:
         """Let everybody who waits look again. Under the condition's lock."""
         self._turns += 1
@@ -277,15 +322,24 @@ class Worker:
 
     def _destroy(self) -> None:
         DBOS.destroy()
+        if self._engine is not None:
+            self._engine.dispose()
         self._launched = False
 
-    def _take_up(self, run_id: str, leg: int) -> None:
-        """Make sure that DBOS knows a run that has not ended; it recovers those it had begun by itself."""
+    def _url(self) -> str | None:
+        """Where its tables are; None where they are reached through connections of ours."""
+        if isinstance(self._database, ServerAccess):
+            return None
+        _use_wal(self._database)
+        return f"sqlite:///{self._database.as_posix()}"
+
+    def _take_up(self, run_id: str, leg: int, *, pending_is_lost: bool = False) -> None:
+        """Make sure that DBOS knows a run that has not ended; at a start it recovers those it had begun by itself."""
         workflow_id = _workflow_id(run_id, leg)
         status = DBOS.get_workflow_status(workflow_id)
         if status is None:
             self._enqueue(run_id, leg)
-        elif status.status in {"CANCELLED", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}:
+        elif status.status in _LOST or (pending_is_lost and status.status == "PENDING"):
             DBOS.resume_workflow(workflow_id)
 
 
@@ -309,11 +363,16 @@ def _run_slice(run_id: str, leg: int) -> str:
 
 @DBOS.workflow(name="run_processflow", max_recovery_attempts=_RECOVERIES)
 def _run_processflow(run_id: str, leg: int) -> str:
-    while True:
-        _worker().wait_at_gate(run_id)
-        then = _run_slice(run_id, leg)
-        if then in {Then.ENDED.value, Then.PARKED.value}:
-            return then
+    with _worker().carrying(_workflow_id(run_id, leg)):
+        while True:
+            _worker().wait_at_gate(run_id)
+            try:
+                then = _run_slice(run_id, leg)
+            except Exception as error:  # noqa: BLE001 - DBOS could not write it down: what is done is in our ledger
+                _worker().rest(error)
+                continue
+            if then in {Then.ENDED.value, Then.PARKED.value}:
+                return then
 
 
 def _use_wal(path: Path) -> None:

@@ -40,6 +40,11 @@ class BookmarkStore:
         with self._database.read() as connection:
             return [_row(row) for row in connection.execute(query)]
 
+    def require_movable(self, flow: str) -> None:
+        """Refuse what `move` would refuse, and change nothing."""
+        with self._database.write() as connection:
+            _refuse_running(connection, flow)
+
     def move(self, *, flow: str, node: str, moment: datetime | None, reason: str, by: str, at: datetime) -> BookmarkRow:
         """Set a bookmark to a moment, or take it away (None), and add a line to the audit trail.
 
@@ -53,7 +58,7 @@ class BookmarkStore:
         }  # fmt: skip
         where = sa.and_(STREAMS.c.flow == flow, STREAMS.c.node == node)
         with self._database.write() as connection:
-            refuse_under_run(connection, flow, because="and moves the bookmark itself", then="set the bookmark")
+            _refuse_running(connection, flow)
             before = connection.execute(sa.select(STREAMS).where(where).with_for_update()).first()
             if before is None:
                 connection.execute(STREAMS.insert().values(flow=flow, node=node, **values))
@@ -68,6 +73,10 @@ class BookmarkStore:
                 ),
             )  # fmt: skip
             return _row(connection.execute(sa.select(STREAMS).where(where)).one())
+
+
+def _refuse_running(connection: sa.Connection, flow: str) -> None:
+    refuse_under_run(connection, flow, because="and moves the bookmark itself", then="set the bookmark")
 
 
 def _row(row: sa.Row[Any]) -> BookmarkRow:

@@ -115,6 +115,18 @@ def noting_deployed(entry: int, *, at: datetime, lines: Sequence[str]) -> Togeth
     return note
 
 
+def noting_bound(flow: str, *, by: str, note: str, at: datetime, lines: Sequence[str]) -> Together:
+    """Writes down a version that was made by binding alone, together with that."""
+
+    def put(connection: sa.Connection, version: int) -> None:
+        _insert(
+            connection, flow, by=by, note=note, at=at, outcome=Outcome.DEPLOYED, version=version, ended_at=at,
+            lines=list(lines),
+        )  # fmt: skip
+
+    return put
+
+
 def noting_undeployed(flow: str, *, by: str, at: datetime) -> Together:
     """Writes down that a version is withdrawn, together with that."""
 

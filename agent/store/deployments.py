@@ -10,6 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
+from agent.domain.meant import meant
 from agent.store.at_rest import OVERTAKEN, refuse_under_run
 from agent.store.database import Database
 from agent.store.tables.flows import DEPLOYMENTS
@@ -162,13 +163,30 @@ class DeploymentStore:
             return {flow: waits_for for flow, waits_for in connection.execute(query) if waits_for}
 
     def get(self, flow: str) -> Deployment:
-        """The active version of a processflow. Raises NotFoundError."""
+        """The active version of a processflow.
+
+        Raises:
+            NotFoundError: code `flow-not-found`; the remedy names what was probably meant.
+        """
         query = sa.select(DEPLOYMENTS).where(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
         with self._database.read() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            raise _not_deployed(flow)
+            if row is None:
+                raise _not_deployed(connection, flow)
         return _deployment(row)
+
+    def require_kept(self, flow: str) -> None:
+        """Refuse a processflow that is not deployed and never was, or whose history was deleted: nothing is kept of it.
+
+        Raises:
+            NotFoundError: code `flow-not-found`; the remedy names what was probably meant.
+        """
+        with self._database.read() as connection:
+            if not _newest(connection, flow):
+                raise NotFoundError(
+                    f"There is and was no deployed processflow named “{flow}”.", code="flow-not-found",
+                    remedy=_meant(connection, flow, sa.true()),
+                )  # fmt: skip
 
     def version(self, flow: str, version: int) -> Deployment:
         """One version, active or not. Raises NotFoundError."""
@@ -176,10 +194,14 @@ class DeploymentStore:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
+            self.require_kept(flow)
+            numbers = [one.version for one in self.versions(flow)]
             raise NotFoundError(
                 f"Version {version} of {flow} does not exist.",
                 code="version-not-found",
-                remedy="Look at the list of its versions.",
+                remedy=f"It has version {numbers[0]}."
+                if len(numbers) == 1
+                else f"It has versions {numbers[-1]} to {numbers[0]}.",
             )
         return _deployment(row)
 
@@ -195,18 +217,28 @@ class DeploymentStore:
             active = sa.and_(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
             version = connection.execute(sa.select(DEPLOYMENTS.c.version).where(active)).scalar()
             if version is None:
-                raise _not_deployed(flow)
+                raise _not_deployed(connection, flow)
             connection.execute(DEPLOYMENTS.update().where(active).values(active=False))
             for write in together:
                 write(connection, version)
 
 
-def _not_deployed(flow: str) -> NotFoundError:
+def _not_deployed(connection: sa.Connection, flow: str) -> NotFoundError:
+    newest = _newest(connection, flow)
+    if newest:
+        return NotFoundError(
+            f"“{flow}” is not deployed any more.", code="flow-not-found",
+            remedy=f"Deploy its document again, or its last version with “opagent flow rollback {flow} {newest}”.",
+        )  # fmt: skip
     return NotFoundError(
-        f"There is no deployed processflow named “{flow}”.",
-        code="flow-not-found",
-        remedy="Deploy it first, or look at the list of processflows.",
-    )
+        f"There is no deployed processflow named “{flow}”.", code="flow-not-found",
+        remedy=_meant(connection, flow, DEPLOYMENTS.c.active),
+    )  # fmt: skip
+
+
+def _meant(connection: sa.Connection, flow: str, among: sa.ColumnElement[bool]) -> str:
+    names = connection.execute(sa.select(DEPLOYMENTS.c.flow).where(among).distinct()).scalars()
+    return meant(flow, names, otherwise="None is deployed yet: deploy one first.")
 
 
 def _newest(connection: sa.Connection, flow: str) -> int:

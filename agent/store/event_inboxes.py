@@ -66,15 +66,6 @@ class EventInboxes:
             row = connection.execute(sa.select(EVENT_INBOXES).where(EVENT_INBOXES.c.flow == flow)).one()
         return _inbox(row)
 
-    def note_processed(self, flow: str, number: int) -> None:
-        """Note up to which number every source has processed the events; it never goes back."""
-        with self._database.write() as connection:
-            connection.execute(
-                EVENT_INBOXES.update()
-                .where(EVENT_INBOXES.c.flow == flow, EVENT_INBOXES.c.processed < number)
-                .values(processed=number)
-            )
-
     def note_refused(self, flow: str, refusals: Refusals) -> None:
         """Count events that were refused."""
         with self._database.write() as connection:

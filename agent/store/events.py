@@ -171,6 +171,15 @@ class EventStore:
         with self._database.read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
+    def note_processed(self, flow: str, number: int) -> None:
+        """Note up to which number every source has processed the events; it never goes back."""
+        with self._database.write() as connection:
+            connection.execute(
+                EVENT_INBOXES.update()
+                .where(EVENT_INBOXES.c.flow == flow, EVENT_INBOXES.c.processed < number)
+                .values(processed=number)
+            )
+
     def remove_processed(self, *, before: datetime, most_bytes: int) -> int:
         """Remove processed events for good: those from before a moment, and the oldest above a size.
 

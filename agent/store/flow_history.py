@@ -66,6 +66,11 @@ class FlowHistory:
                 waiting_events=count(EVENT_INBOXES.join(EVENTS, EVENTS.c.flow == EVENT_INBOXES.c.flow), waiting),
             )
 
+    def require_forgettable(self, flow: str) -> None:
+        """Refuse what `forget` would refuse, and change nothing."""
+        with self._database.write() as connection:
+            _refuse(connection, flow)
+
     def forget(self, flow: str, *, by: str, at: datetime, together: Callable[[], None] = lambda: None) -> Sequence[str]:
         """Delete all of it, in one transaction; that this was done is in the audit trail, which stays.
 
@@ -82,18 +87,22 @@ class FlowHistory:
             ConflictError: code `still-deployed` or `already-running`.
         """
         with self._database.write() as connection:
-            deployed = sa.select(DEPLOYMENTS.c.version).where(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
-            if connection.execute(deployed).first() is not None:
-                raise ConflictError(
-                    f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
-                )
-            refuse_under_run(connection, flow, then="delete its history")
+            _refuse(connection, flow)
             runs = connection.execute(sa.select(RUNS.c.id).where(RUNS.c.flow == flow)).scalars().all()
             for table, where in _belonging(flow):
                 connection.execute(table.delete().where(where))
             note(connection, AuditLine(at, by, "history-deleted", flow))
             together()
         return runs
+
+
+def _refuse(connection: sa.Connection, flow: str) -> None:
+    deployed = sa.select(DEPLOYMENTS.c.version).where(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.active)
+    if connection.execute(deployed).first() is not None:
+        raise ConflictError(
+            f"{flow} is deployed.", code="still-deployed", remedy="Undeploy it first, if its history may go."
+        )
+    refuse_under_run(connection, flow, then="delete its history")
 
 
 def _belonging(flow: str) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:

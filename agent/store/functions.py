@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
+from agent.domain.meant import meant
 from agent.store.at_rest import OVERTAKEN
 from agent.store.database import Database
 from agent.store.tables.library import FUNCTIONS
@@ -84,11 +85,11 @@ class FunctionStore:
         changed = FUNCTIONS.update().where(FUNCTIONS.c.name == name, FUNCTIONS.c.current).values(current=False)
         with self._database.write() as connection:
             if connection.execute(changed).rowcount == 0:
+                names = connection.execute(sa.select(FUNCTIONS.c.name).where(FUNCTIONS.c.current)).scalars()
                 raise NotFoundError(
-                    f"There is no function named “{name}”.",
-                    code="function-not-found",
-                    remedy="Look at the list of functions.",
-                )
+                    f"There is no function named “{name}”.", code="function-not-found",
+                    remedy=meant(name, names, otherwise="There is none yet."),
+                )  # fmt: skip
 
 
 def adding(new: NewFunction) -> Callable[[sa.Connection], None]:

@@ -223,7 +223,7 @@ class Ledger:
     def _note_records(self, connection: sa.Connection, booked: Acknowledgement) -> None:
         """Write what became of a packet's records into Sync Info, the data log and the POST's count."""
         tried = data_log.has_troubled(connection, booked.stream)
-        sync_rows.put(connection, booked)
+        sync_rows.put(connection, skips.without_skipped_since(connection, booked))
         tries = sync_rows.tries(connection, booked.stream, booked.source_ids) if tried else {}
         node = connection.execute(sa.select(STREAMS.c.node).where(STREAMS.c.id == booked.stream)).scalar() or ""
         data_log.put(connection, booked, node=node, tries=tries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain.errors import NotFoundError
+from agent.domain.meant import meant
 from agent.store.database import Database
 from agent.store.tables.library import LIBRARY
 
@@ -50,7 +51,7 @@ class LibraryStore:
         """Take a document out. Raises NotFoundError."""
         with self._database.write() as connection:
             if not connection.execute(LIBRARY.delete().where(LIBRARY.c.name == name)).rowcount:
-                raise not_in_library(name)
+                raise not_in_library(name, connection.execute(sa.select(LIBRARY.c.name)).scalars())
 
     def write(self, writings: Sequence[Writing]) -> None:
         """Write everything that an import brings, or nothing."""
@@ -74,12 +75,12 @@ def putting(row: LibraryRow) -> Writing:
     return put
 
 
-def not_in_library(name: str) -> NotFoundError:
-    """The error of a name that the library does not know."""
+def not_in_library(name: str, known: Iterable[str]) -> NotFoundError:
+    """The error of a name that the library does not know; it knows `known`."""
     return NotFoundError(
         f"There is no processflow named “{name}” in the library.",
         code="library-flow-not-found",
-        remedy="Look at the list of the library; import a package first.",
+        remedy=meant(name, known, otherwise="It is empty: import a package first."),
     )
 
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from agent.store import day_files
+
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)(?:-(\d{3,}))?\.db")
-_BUSY_SECONDS = 10
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS log (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL, level INTEGER NOT NULL,
@@ -109,18 +110,8 @@ class Segments:
 
 
 def connect(path: Path, *, make: bool = False) -> sqlite3.Connection:
-    """A connection to a segment, in autocommit, usable from any thread that holds the user's own lock."""
-    connection = sqlite3.connect(
-        path if make else f"{path.absolute().as_uri()}?mode=rw",
-        uri=not make,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    if make:
-        # NORMAL: a killed process loses nothing that was committed; a power cut may cost the last moments of the log.
-        connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
-    return connection
+    """A connection to a segment, which is made where it is missing only if `make` says so."""
+    return day_files.connect(path, mode="rw", make=_SCHEMA if make else "")
 
 
 def bounds(connection: sqlite3.Connection) -> tuple[int, int] | None:

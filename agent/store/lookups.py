@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
+from agent.domain.meant import meant
 from agent.store.database import Database
 from agent.store.tables.library import LOOKUP_ROWS, LOOKUP_TABLES
 
@@ -62,7 +63,8 @@ class LookupStore:
         """A table. Raises NotFoundError."""
         table = self.find(name)
         if table is None:
-            raise _unknown(name)
+            with self._database.read() as connection:
+                raise _unknown(connection, name)
         return table
 
     def create(self, name: str, description: str, *, by: str, at: datetime) -> LookupTable:
@@ -88,6 +90,16 @@ class LookupStore:
         with self._database.write() as connection:
             _touch(connection, name, by=by, at=at, description=description)
         return self.get(name)
+
+    def present(self, name: str, sources: Sequence[str]) -> set[str]:
+        """Those of these source values that have a row."""
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for start in range(0, len(sources), _AT_ONCE):
+                these = LOOKUP_ROWS.c.source.in_(sources[start : start + _AT_ONCE])
+                query = sa.select(LOOKUP_ROWS.c.source).where(LOOKUP_ROWS.c.table_name == name, these)
+                found.update(connection.execute(query).scalars())
+        return found
 
     def change(self, name: str, change: LookupChange, *, by: str, at: datetime) -> LookupTable:
         """Change rows, all or none.
@@ -126,7 +138,7 @@ class LookupStore:
         """Remove a table with its rows. Raises NotFoundError."""
         with self._database.write() as connection:
             if connection.execute(LOOKUP_TABLES.delete().where(LOOKUP_TABLES.c.name == name)).rowcount == 0:
-                raise _unknown(name)
+                raise _unknown(connection, name)
             connection.execute(LOOKUP_ROWS.delete().where(LOOKUP_ROWS.c.table_name == name))
 
     def page(self, name: str, *, search: str = "", after: str = "", limit: int) -> list[LookupRow]:
@@ -203,14 +215,15 @@ def _counted() -> sa.Select[Any]:
 def _touch(connection: sa.Connection, name: str, *, by: str, at: datetime, **more: str) -> None:
     values = {"revision": LOOKUP_TABLES.c.revision + 1, "changed_at": at, "changed_by": by, **more}
     if connection.execute(LOOKUP_TABLES.update().where(LOOKUP_TABLES.c.name == name).values(values)).rowcount == 0:
-        raise _unknown(name)
+        raise _unknown(connection, name)
 
 
-def _unknown(name: str) -> NotFoundError:
+def _unknown(connection: sa.Connection, name: str) -> NotFoundError:
+    names = connection.execute(sa.select(LOOKUP_TABLES.c.name)).scalars()
     return NotFoundError(
         f"There is no lookup table named “{name}”.",
         code="lookup-not-found",
-        remedy="Look at the list of lookup tables, or import it first.",
+        remedy=meant(name, names, otherwise="There is none yet: import it first."),
     )
 
 

@@ -94,7 +94,7 @@ class RetryPolicies:
         """
         try:
             with self._database.write() as connection:
-                require_deployed(connection, run.flow, run.version)  # in the order in which deployments take these rows
+                require_deployed(connection, run.flow, run.version)
                 changed = _advanced(connection, row, progress)
                 if changed is not None:
                     insert_retry(connection, run, choice)

@@ -190,7 +190,10 @@ class RunStore:
         with self._database.read() as connection:
             row = connection.execute(_select().where(RUNS.c.id == run_id)).first()
         if row is None:
-            raise NotFoundError(f"There is no run {run_id}.", code="run-not-found", remedy="List the runs.")
+            raise NotFoundError(
+                f"There is no run {run_id}.", code="run-not-found",
+                remedy="Choose one of the list of runs, as “opagent runs” shows it, with all its signs.",
+            )  # fmt: skip
         return _run(row)
 
     def page(self, *, flow: str, before: str, limit: int) -> list[RunRow]:

@@ -12,8 +12,9 @@ from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
 
+from agent.store import day_files
+
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)-(\d{3,})\.db")
-_BUSY_SECONDS = 10
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS kept (
         id INTEGER PRIMARY KEY, run TEXT NOT NULL, node TEXT NOT NULL, kind TEXT NOT NULL, number INTEGER NOT NULL,
@@ -43,18 +44,8 @@ def new_path(folder: Path, day: date) -> Path:
 
 
 def connect(path: Path, *, make: bool = False) -> sqlite3.Connection:
-    """A connection in autocommit, usable from any thread that holds the user's own lock."""
-    connection = sqlite3.connect(
-        path if make else f"{path.absolute().as_uri()}?mode=ro",
-        uri=not make,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    if make:
-        # NORMAL: a killed process loses nothing that was committed; a power cut may cost the last moments.
-        connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
-    return connection
+    """A connection to a file, which is made where it is missing, and can be written, only if `make` says so."""
+    return day_files.connect(path, mode="ro", make=_SCHEMA if make else "")
 
 
 def bytes_of(path: Path) -> int:

@@ -76,7 +76,7 @@ class ScheduleStore:
         update = SCHEDULES.update().where(SCHEDULES.c.flow == row.flow, SCHEDULES.c.stamp == row.stamp)
         try:
             with self._database.write() as connection:
-                if run is not None:  # in the order in which deployments take these rows
+                if run is not None:
                     require_deployed(connection, run.flow, run.version)
                 if not connection.execute(update.values(stamp=changed.stamp, **_values(progress))).rowcount:
                     return None

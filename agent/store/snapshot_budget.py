@@ -2,6 +2,9 @@
 
 A step is a transaction of a few milliseconds, so that runs book their packets in between. What is removed leaves free
 pages in the database's file; those that are more than the next packets will use are cut off its end.
+
+PostgreSQL is told at once that the space may be used again: its own housekeeping comes too late for a queue such as
+this, and the tables would grow many times over. Where most of them is free, they are written anew.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ _ENTRY_BYTES = 150
 _PAGES_AT_ONCE = 250
 # Free pages are used again by what comes next: cutting them off to grow again would be work for nothing.
 _SPARE_BYTES, _SPARE_SHARE = 8 * _MEGABYTE, 0.1
+_TABLES = (DATA_LOG.name, NODE_ENTRIES.name)
+_RELATION_SPARE_BYTES, _RELATION_SPARE_SHARE = 64 * _MEGABYTE, 2
 # Removing a little more than is needed keeps most looks from having to remove anything.
 _CLEAR_TO = 0.95
 
@@ -90,7 +95,9 @@ class SnapshotKeeper:
             packets, excess = packets + step[0], excess - step[1]
         while excess > 0 and not self._stopped() and (removed := self._remove_entries(before="")):
             entries, excess = entries + removed, excess - removed * _ENTRY_BYTES
-        return Removed(packets, entries, self._give_back())
+        if self._database.engine.dialect.name == "sqlite":
+            return Removed(packets, entries, self._cut_off())
+        return Removed(packets, entries, self._vacuum() if packets or entries else 0)
 
     def _excess(self) -> int:
         used = self.used()
@@ -132,10 +139,22 @@ class SnapshotKeeper:
                 return 0
             return connection.execute(NODE_ENTRIES.delete().where(NODE_ENTRIES.c.run.in_(oldest))).rowcount
 
-    def _give_back(self) -> int:
-        """Cut free pages off the end of SQLite's file. PostgreSQL uses the space again by itself."""
-        if self._database.engine.dialect.name != "sqlite":
-            return 0
+    def _vacuum(self) -> int:
+        """Have PostgreSQL use the space again; while it writes tables anew, whoever books a packet waits."""
+        before = self._relation_bytes()
+        self._database.vacuum(_TABLES)
+        if self._relation_bytes() > _RELATION_SPARE_BYTES + _RELATION_SPARE_SHARE * self.used():
+            self._database.vacuum(_TABLES, full=True)
+        return before - self._relation_bytes()
+
+    def _relation_bytes(self) -> int:
+        """What the tables take on the server's disk, with their indexes and whatever is free in them."""
+        sizes = [sa.func.pg_total_relation_size(name) for name in _TABLES]
+        with self._database.read() as connection:
+            return sum(connection.execute(sa.select(*sizes)).one())
+
+    def _cut_off(self) -> int:
+        """Cut free pages off the end of SQLite's file."""
         before = pages, free, page_bytes = self._pages()
         while not self._stopped() and free * page_bytes > max(_SPARE_BYTES, pages * page_bytes * _SPARE_SHARE):
             with self._database.read() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,12 @@ class SyncInfo:
             found = {_STATES[state]: int(count) for state, count in connection.execute(query)}
         return {state: found.get(state, 0) for state in SyncState}
 
+    def nodes(self, flow: str) -> set[str]:
+        """The POST nodes at which a processflow has records, of whatever version."""
+        query = sa.select(STREAMS.c.node).join(SYNC_COUNTS, SYNC_COUNTS.c.stream == STREAMS.c.id)
+        with self._database.read() as connection:
+            return set(connection.execute(query.where(STREAMS.c.flow == flow, SYNC_COUNTS.c.records > 0)).scalars())
+
     def failed(self) -> Mapping[str, int]:
         """How many records of each processflow are Failed; processflows without any are left out."""
         query = (
@@ -107,7 +113,7 @@ class SyncInfo:
             row = connection.execute(query).first()
         return _sync_row(row, node) if row is not None else None
 
-    def every(self, flow: str, wanted: RecordFilter = ALL) -> Iterator[SyncRow]:
+    def every(self, flow: str, wanted: RecordFilter = ALL) -> Generator[SyncRow]:
         """All records that fit, as they are at one moment, for as long as it takes; not held in memory together."""
         with self._database.read() as connection:
             for stream in streams(connection, flow, wanted.node):

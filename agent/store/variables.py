@@ -21,11 +21,13 @@ from agent.store.redaction import DOTS
 from agent.store.sealing import Sealer
 from agent.store.tables.flows import VARIABLES
 from agent.store.tables.runs import RUNS
+from agent.store.tables.service import AUDIT
 
 StoredValue: TypeAlias = "VariableValue | Mapping[str, str]"
 """A value as it is stored; `{"sealed": …}` for an encrypted one."""
 _SEALED = "sealed"
 _TELLING_DIGITS = 6
+_RESET = "variable-reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class VariableStore:
             before = _value(connection, flow, name)
             if before is None:
                 return False
-            line = AuditLine(at, by, "variable-reset", flow, reason=reason, before=_told_value(name, before))
+            line = AuditLine(at, by, _RESET, flow, reason=reason, before=_told_value(name, before))
             note(connection, line)
             connection.execute(VARIABLES.delete().where(_where(flow, name)))
         return True
@@ -171,19 +173,30 @@ def keep(connection: sa.Connection, run: str, values: Mapping[str, StoredValue],
     """Let the next run know what this one has found, in the transaction that moves the bookmark."""
     if not values:
         return
-    flow = connection.execute(sa.select(RUNS.c.flow).where(RUNS.c.id == run)).scalar()
+    flow: str | None = connection.execute(sa.select(RUNS.c.flow).where(RUNS.c.id == run)).scalar()
+    if flow is None:
+        return
     known = {row.name: row for row in connection.execute(sa.select(VARIABLES).where(VARIABLES.c.flow == flow))}
     for name, value in values.items():
         before = known.get(name)
-        # Not over what a person set later: a write of an ended run may be found and booked only now.
-        kept = before is not None and (before.value == value or (not before.run and before.changed_at > at))
-        if flow is not None and not kept:
+        # A write of an ended run may be found and booked only now: not over what was set or reset since.
+        if before is None:
+            kept = _was_reset(connection, flow, name, since=at)
+        else:
+            kept = before.value == value or (before.run != run and before.changed_at > at)
+        if not kept:
             _put(connection, flow, name, value=value, changed_at=at, changed_by="", run=run, reason="")
 
 
 def _value(connection: sa.Connection, flow: str, name: str) -> StoredValue | None:
     value: StoredValue | None = connection.execute(sa.select(VARIABLES.c.value).where(_where(flow, name))).scalar()
     return value
+
+
+def _was_reset(connection: sa.Connection, flow: str, name: str, *, since: datetime) -> bool:
+    """Whether somebody has reset it since. Nothing is left of a variable then but the line in the audit trail."""
+    lines = sa.select(AUDIT.c.before).where(AUDIT.c.flow == flow, AUDIT.c.what == _RESET, AUDIT.c.at > since)
+    return any(before["variable"] == name for before in connection.execute(lines).scalars())
 
 
 def _told_value(name: str, value: StoredValue | None) -> dict[str, Any] | None:

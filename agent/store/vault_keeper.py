@@ -128,7 +128,9 @@ class VaultKeeper:
                 if state is VaultState.LOCKED and self._parameters().get("kind") == kind:
                     return self.open(passphrase)
                 raise ConflictError(
-                    "There is a vault already.", code="vault-exists", remedy="Unlock it, or change its key source."
+                    "There is a vault already.",
+                    code="vault-exists",
+                    remedy="Unlock it, or change its key source: opagent vault change-source.",
                 )
             elif state is VaultState.MISSING and not start_afresh:
                 raise missing()
@@ -171,7 +173,12 @@ class VaultKeeper:
             return self._opened(vault, source)
 
     def change_source(self, kind: str, *, passphrase: Secret | None = None, path: Path | None = None) -> None:
-        """Put the open vault under a new key, from this source. With the present kind: rotate its key."""
+        """Put the open vault under a new key, from this source. With the present kind: a new key of the same source.
+
+        Raises:
+            ConfigurationError: the vault is not open, or what the source says.
+            ConflictError: code `vault-key-unchanged`.
+        """
         with self._lock:
             source = self._source_named(kind, passphrase=passphrase, path=path)
             vault = self.vault

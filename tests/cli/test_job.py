@@ -195,7 +195,7 @@ def test_what_a_run_did_is_told_by_node_by_record_and_by_packet(
     assert "No records." in succeeded(quickly("snapshot", run, "--state", "failed"))
     record = page["items"][0]["source_id"]
     assert run in succeeded(quickly("record", "runs", FLOW, record))
-    assert "No records." in succeeded(quickly("record", "runs", FLOW, "nobody has this one"))
+    refused(quickly("record", "runs", FLOW, "nobody has this one"), "“nobody has this one”", "sync-info")
     packets = as_json(quickly("snapshot", run, "--packets", "--json"))
     request = next(one["id"] for one in packets if (one["node"], one["kind"]) == ("get-orders", "request"))
     content = succeeded(quickly("snapshot", run, "--packet", request))

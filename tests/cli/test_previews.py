@@ -94,7 +94,7 @@ def test_an_outcome_alone_is_shown_and_a_limit_is_kept(quickly: Run) -> None:
     ("arguments", "said"),
     [
         (["nobody"], "nobody"),
-        (["nothing.yaml"], "cannot be read"),
+        (["nothing.yaml"], "There is no file nothing.yaml."),
         (["copy", "--bind", "database=Database"], "bound already"),
         (["copy", "--filter", "id"], "not a clause"),
         (["copy", "--filter", "id=1", "--node", "elsewhere"], "no such node “elsewhere”"),

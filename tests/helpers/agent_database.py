@@ -4,16 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
+from agent.api.folders import Folders
+from agent.domain.secret import Secret
 from agent.store.database import Database
+from agent.store.database_server import PASSWORD_NAME, DatabaseServer, ServerAccess, choose
+from agent.store.vault_keeper import VaultKeeper
 from tests.helpers.postgres_server import ADMINISTRATOR, PostgresServer
 
 BOTH_KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 """For the `params` of a fixture."""
+
+
+def access_to(server: PostgresServer, name: str) -> ServerAccess:
+    """The way to a database of the tests' server."""
+    return ServerAccess(DatabaseServer(server.host, server.port, name, ADMINISTRATOR), Secret(server.password))
+
+
+@dataclass(slots=True)
+class _Agents:
+    """Where whole agents keep what they have: in their own folder, or on a server."""
+
+    server: PostgresServer | None = None
+
+
+_agents = _Agents()
+
+
+@contextmanager
+def agents_on(server: PostgresServer) -> Iterator[None]:
+    """Let the agents that are made in the block have databases on a server."""
+    _agents.server = server
+    try:
+        yield
+    finally:
+        _agents.server = None
+
+
+def settle(home: Path) -> None:
+    """Before the first start of an agent: put its database where agents are, its vault opening by itself."""
+    server = _agents.server
+    folders = Folders.below(home)
+    if server is None or folders.database_choice.exists():
+        return
+    folders.create()
+    access = access_to(server, server.database())
+    keeper = VaultKeeper(vault=folders.vault, choice=folders.key_choice, environ={})
+    keeper.set_up("key-file", path=home / "vault.key").set_many({PASSWORD_NAME: access.password})
+    choose(folders.database_choice, access.server)
 
 
 @contextmanager
@@ -24,10 +66,7 @@ def opened(request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
     else:
         server: PostgresServer = request.getfixturevalue("postgres_server")
         name = server.emptied_database()
-        url = sa.URL.create(
-            "postgresql+psycopg", ADMINISTRATOR, server.password, server.host, server.port, database=name
-        )
-        database = Database(url.render_as_string(hide_password=False))
+        database = Database.on(access_to(server, name))
     try:
         yield database
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from agent.api import event_models, vault_models
+from agent.api import event_models
 from tests.helpers.stage import Stage
 
 PATIENCE_SECONDS = 120
@@ -25,8 +25,7 @@ def free_port() -> int:
 
 def receive_events(stage: Stage) -> None:
     """An agent with a vault, a database, and a listener for events."""
-    key_file = stage.home / "vault.key"
-    stage.ask(lambda client: client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file))))
+    stage.open_vault()
     stage.setting("enable_environment", "true")
     stage.configure("sql", "Database", {"kind": "SQLite", "database": str(stage.database)}, {})
     stage.setting("real_time_port", str(free_port()))

@@ -179,6 +179,15 @@ class FakeClient:
         await self._say_state()
         return self.vault
 
+    async def change_vault_source(self, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+        await self._enter("change_vault_source")
+        source = next((source for source in self.vault.sources if source.kind == change.kind), None)
+        if source is None or self.vault.state != "open":
+            raise ConfigurationError("The vault is locked.", code="vault-locked", remedy="Unlock it.")
+        self.vault = self.vault.model_copy(update={"source": source})
+        await self._say_state()
+        return self.vault
+
     async def unlock_vault(self, passphrase: str | None = None) -> vault_models.Vault:
         await self._enter("unlock_vault")
         if passphrase == "wrong":

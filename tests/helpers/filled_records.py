@@ -10,6 +10,7 @@ from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
 from agent.store.database import Database
+from agent.store.deployments import DeploymentStore
 from agent.store.ledger import Ledger
 from agent.store.runs import RunStore
 from tests.helpers.queued_runs import queue_run
@@ -20,8 +21,19 @@ MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 _FAILED = STATE_NUMBERS[SyncState.FAILED]
 
 
+def known(database: Database) -> None:
+    """A processflow that was deployed once, so that it can be asked about."""
+    deployments = DeploymentStore(database)
+    if not deployments.newest(FLOW):
+        deployments.add(
+            flow=FLOW, document="", file="", bindings={}, note="", deployed_at=MOMENT, deployed_by="", log=[]
+        )
+        deployments.withdraw(FLOW)
+
+
 def fill(database: Database, count: int, *, node: str = "post", packet: int = 2_000, prefix: str = "order-") -> None:
     """Records of a run that has ended: every third lacks a customer, the next one a name, the others arrived."""
+    known(database)
     ledger, runs = Ledger(database), RunStore(database)
     if not runs.page(flow=FLOW, before="", limit=1):
         queue_run(database, RUN, flow=FLOW, version=VERSION, at=MOMENT)

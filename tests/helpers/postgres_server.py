@@ -233,7 +233,7 @@ def _started(programs: Path, folder: Path, owner: dict[str, Any], *, durable: bo
         "unix_socket_directories": "",
         "fsync": "on" if durable else "off",
         "shared_buffers": "32MB",
-        "max_connections": "40",
+        "max_connections": "200",
         "ssl": "on",
         "ssl_cert_file": str(folder / "server.pem"),
         "ssl_key_file": str(folder / "server.key"),

@@ -19,6 +19,7 @@ from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint, read_endpoint
 from agent.api.folders import HOME_VARIABLE, Folders
 from agent.api.launch import ensure_service, stop_service
+from tests.helpers.agent_database import settle
 
 T = TypeVar("T")
 _PATIENCE_SECONDS = 60
@@ -30,6 +31,7 @@ class RunningService:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.folders = Folders.below(home)
+        settle(home)
 
     # -- the process -------------------------------------------------------------------------------------------
 

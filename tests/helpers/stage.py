@@ -21,6 +21,7 @@ from agent.api.client import AgentClient
 from agent.api.endpoint import Endpoint
 from agent.api.folders import HOME_VARIABLE, Folders
 from agent.api.launch import ensure_service, running_service, stop_service
+from tests.helpers.agent_database import settle
 from tests.helpers.shop import Shop
 
 SAMPLES = Path(__file__).resolve().parents[2] / "resources" / "processflows"
@@ -33,6 +34,7 @@ class Stage:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.folders = Folders.below(home)
+        settle(home)
         self.database = home / "target.db"
 
     # -- the process -------------------------------------------------------------------------------------------
@@ -72,12 +74,17 @@ class Stage:
         self, shop: Shop, *, database: dict[str, str] | None = None, secrets: dict[str, str] | None = None
     ) -> None:
         """Set up the vault with a key file, enable the environment, configure the store and a database."""
-        key_file = self.home / "vault.key"
-        self.ask(lambda client: client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file))))
+        self.open_vault()
         self.setting("enable_environment", "true")
         values = {"api_path": shop.api_path, "username": shop.username}
         self.configure("bigcommerce", "Store", values, {"api_token": shop.token})
         self.configure("sql", "Database", database or {"kind": "SQLite", "database": str(self.database)}, secrets or {})
+
+    def open_vault(self) -> None:
+        """Give the vault a key file, where it has none."""
+        if self.ask(lambda client: client.state()).vault.state != "open":
+            choice = vault_models.VaultSetUp(kind="key-file", path=str(self.home / "vault.key"))
+            self.ask(lambda client: client.set_up_vault(choice))
 
     def setting(self, name: str, value: str) -> None:
         """Change a setting."""

@@ -61,9 +61,10 @@ async def ended(client: AgentClient, validation: configuration_models.Validation
 
 
 async def set_up_vault(client: AgentClient, folder: Path) -> Path:
-    """Give the vault a key file."""
+    """Give the vault a key file, where it has none."""
     key_file = folder / "vault.key"
-    await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file)))
+    if (await client.state()).vault.state != "open":
+        await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file)))
     return key_file
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from agent.domain.secret import Secret
 from agent.service.agent_parts import AgentParts, utc_now
 from agent.service.contract import contract
 from agent.service.guard import Guard
+from tests.helpers.agent_database import settle
 
 PORT = 4711
 TOKEN = "token-of-the-service-in-this-process"
@@ -27,6 +30,7 @@ class Inside:
     def __init__(self, home: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         folders = Folders.below(home)
         folders.create()
+        settle(home)
         self.stopped: list[str] = []
         self.parts = AgentParts(folders, demo=False, environ={}, clock=clock)
         token = Secret(TOKEN)
@@ -50,3 +54,26 @@ class Inside:
     def close(self) -> None:
         """End all parts."""
         self.parts.stop("The test is over.")
+
+
+@asynccontextmanager
+async def executing(inside: Inside) -> AsyncIterator[Inside]:
+    """Let it execute runs, and tell of them: who waits for the end of one hears of it."""
+    inside.parts.start()
+    telling = asyncio.create_task(inside.parts.hub.tick_until_cancelled())
+    try:
+        yield inside
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+@asynccontextmanager
+async def opened(home: Path, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Inside]:
+    """One that executes runs, for the length of a block."""
+    made = Inside(home, clock=clock)
+    try:
+        async with executing(made):
+            yield made
+    finally:
+        await asyncio.to_thread(made.close)

@@ -50,7 +50,7 @@ async def test_a_node_and_a_processflow_that_are_not_there_are_named(deployed: I
     async with deployed.client() as client:
         with pytest.raises(NotFoundError) as caught:
             await client.bookmarks.set(FLOW, "post-orders", None, reason="x")
-        assert (caught.value.code, caught.value.remedy) == ("node-not-found", "It has get-orders.")
+        assert (caught.value.code, caught.value.remedy) == ("node-not-found", "Did you mean “get-orders”?")
         with pytest.raises(AgentError) as unheard:
             await client.bookmarks.all("unheard-of")
         assert unheard.value.code == "flow-not-found"

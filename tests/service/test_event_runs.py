@@ -173,3 +173,15 @@ def test_received_events_cannot_be_filtered(world: World) -> None:
     with pytest.raises(ConfigurationError) as caught:
         chosen_get(flow, "")
     assert caught.value.code == "no-get"
+
+
+def test_nothing_is_taken_for_waiting_after_its_source_was_renamed(world: World) -> None:
+    world.send()
+    world.look()
+    world.rig.execute(world.started.runs[0])
+    world.rig.deploy(DIRECT.replace("start:", "begin:").replace("[start,", "[begin,"))
+    world.look()
+    assert len(world.started.runs) == 1
+    world.send("b")
+    world.look()
+    assert world.rig.execute(world.started.runs[1]).counts.read == 1

@@ -12,7 +12,6 @@ from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.run import RunState
 from agent.service.agent_parts import utc_now
 from agent.service.event_doors import signature_secret_name, url_secret_name
-from agent.store.event_inboxes import EventInboxes
 from agent.store.events import Delivery, EventStore
 from agent.store.kept import Kept, KeptKind
 from agent.store.runs import RunStore, new_run_id
@@ -46,7 +45,7 @@ async def receiving(inside: Inside, client: AgentClient, name: str) -> str:
     at = utc_now()
     deliveries = [Delivery(name, f"id:{one}", False, [(one, b"{}")], at) for one in "abc"]
     EventStore(parts.database).put(deliveries, most_bytes=1_000)
-    EventInboxes(parts.database).note_processed(name, 1)
+    EventStore(parts.database).note_processed(name, 1)
     run_id = queue_run(parts.database, new_run_id(at), flow=name, at=at).id
     RunStore(parts.database).end(run_id, state=RunState.SUCCESS, message="", remedy="", at=at)
     parts.diagnosis.packets.write(run=run_id, node="map", kind=KeptKind.AFTER, number=1, piece=1, content=SHOWN)

@@ -61,6 +61,12 @@ def test_started_once_it_outlives_its_starter_and_everybody_finds_it(service: Ru
     assert service.last_end()["reason"].startswith("Stopped by ")
 
 
+def test_a_start_does_not_wait_for_what_is_seldom_needed() -> None:
+    code = "import sys, agent.service.process; print(*sorted({'alembic', 'babel', 'openpyxl'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_two_starters_at_the_same_moment_get_the_same_service(service: RunningService) -> None:
     starters = [service.begin("service", "start", "--json") for _ in range(2)]
     answers = [starter.communicate(timeout=60) for starter in starters]
@@ -141,6 +147,13 @@ def newer_database(service: RunningService) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
 
 
+def database_of_development(service: RunningService) -> None:
+    service.folders.create()
+    Database.at(service.folders.database).close()
+    with closing(sqlite3.connect(service.folders.database)) as connection, connection:
+        connection.execute("ALTER TABLE runs DROP COLUMN plan")
+
+
 def file_in_the_place_of_a_folder(service: RunningService) -> None:
     service.home.mkdir()
     service.folders.state.write_bytes(b"")
@@ -151,6 +164,7 @@ def file_in_the_place_of_a_folder(service: RunningService) -> None:
     [
         (broken_database, "database-damaged", "The agent's database is damaged."),
         (newer_database, "database-newer", "This data folder was used by a newer version of the agent."),
+        (database_of_development, "database-of-development", "was made by an earlier development version of the agent"),
         (file_in_the_place_of_a_folder, "folder-unusable", "cannot be used."),
     ],
 )

@@ -32,7 +32,7 @@ from agent.store.runs import RunStore
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from agent.store.sync_filter import RecordFilter
 from agent.store.sync_info import SyncInfo
-from tests.helpers.filled_records import FLOW, MOMENT, fill
+from tests.helpers.filled_records import FLOW, MOMENT, fill, known
 from tests.helpers.queued_runs import queue_run
 from tests.helpers.running_service import RunningService
 from tests.service.inside import Inside
@@ -87,10 +87,30 @@ async def test_a_group_is_found_skipped_with_a_reason_and_taken_back(inside: Ins
     ],
 )
 async def test_it_has_to_be_said_which_records_are_meant(inside: Inside, choice: RecordChoice) -> None:
+    known(inside.parts.database)
     async with inside.client() as client:
         with pytest.raises(ConfigurationError) as caught:
             await client.records.delete(FLOW, choice)
     assert caught.value.code == "choice-empty"
+
+
+@pytest.mark.parametrize("format_", ExportFormat)
+def test_an_export_that_is_fetched_slowly_or_not_to_its_end_reads_nothing_meanwhile(
+    inside: Inside, format_: ExportFormat
+) -> None:
+    """A reading that goes on would keep SQLite from giving back its write-ahead log."""
+    database, records = inside.parts.database, inside.parts.records
+    fill(database, 5_000)
+    reading = database.engine.pool.checkedout  # type: ignore[attr-defined]  # every pool that is used here has it
+    pieces = records.export(FLOW, Wanted(), format_)
+    assert next(piece for piece in pieces if piece)
+    assert reading() == 0
+    pieces.close()
+    given_up = records.export(FLOW, Wanted(), format_)
+    assert next(given_up) == b"", "it can be stopped before it is whole"
+    assert reading() == 1
+    given_up.close()
+    assert reading() == 0
 
 
 async def test_records_are_not_deleted_under_a_run(inside: Inside) -> None:
@@ -155,11 +175,13 @@ async def test_a_file_holds_what_fits_and_runs_nothing(inside: Inside) -> None:
 
 
 async def test_an_empty_file_has_its_headings(inside: Inside) -> None:
+    known(inside.parts.database)
     assert (await text_of(inside, ExportFormat.CSV)).decode("utf-8-sig").startswith("Node,Source id,")
     assert load_workbook(io.BytesIO(await text_of(inside, ExportFormat.XLSX))).worksheets[0]["B1"].value == "Source id"
 
 
 async def test_a_kind_of_trouble_that_is_not_known_is_refused(inside: Inside) -> None:
+    known(inside.parts.database)
     async with inside.client() as client:
         with pytest.raises(AgentError) as caught:
             await client.records.groups(FLOW, Wanted(error_class="bad-weather"))

@@ -123,3 +123,39 @@ def test_what_was_lost_with_a_vault_can_be_entered_again(service: RunningService
     service.folders.vault.unlink()
     service.start()
     assert service.ask(recover).message == "Test Connection Successful"
+
+
+def test_the_key_can_come_from_elsewhere_and_the_secrets_stay(service: RunningService, shop: RunningSandbox) -> None:
+    key_file = service.home / "vault.key"
+
+    async def prepare(client: AgentClient) -> str:
+        change = vault_models.VaultSourceChange(kind="passphrase", passphrase=SecretStr(PASSPHRASE))
+        with pytest.raises(AgentError) as raised:
+            await client.change_vault_source(change)
+        assert raised.value.code == "vault-not-set-up"
+        await client.set_up_vault(vault_models.VaultSetUp(kind="key-file", path=str(key_file)))
+        saved = (await client.save_configuration(store_draft(shop))).configuration.id
+        assert (await client.change_vault_source(change)).state == "open"
+        return saved
+
+    async def look(client: AgentClient) -> configuration_models.Validation:
+        assert (await client.state()).vault.state == "locked"
+        await client.unlock_vault(PASSPHRASE)
+        return await validated(client, store_draft(shop, stored=saved, token=None))
+
+    async def look_again(client: AgentClient) -> configuration_models.Validation:
+        assert (await client.state()).vault.state == "open"
+        return await validated(client, store_draft(shop, stored=saved, token=None))
+
+    service.start()
+    saved = service.ask(prepare)
+    assert key_file.read_text() == "", "the key before is gone"
+    service.stop()
+    service.start()
+    assert service.ask(look).message == "Test Connection Successful"
+
+    changed = service.opagent("vault", "change-source", "key-file", "--path", str(key_file))
+    assert (changed.returncode, "Vault: open" in changed.stdout) == (0, True)
+    service.stop()
+    service.start()
+    assert service.ask(look_again).message == "Test Connection Successful"

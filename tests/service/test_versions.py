@@ -39,12 +39,9 @@ async def client(running_inside: Inside, tmp_path: Path) -> AsyncIterator[AgentC
         connection.execute("CREATE TABLE source (id INTEGER PRIMARY KEY)")
         connection.execute("CREATE TABLE target (id INTEGER PRIMARY KEY)")
         connection.execute("INSERT INTO source VALUES (1), (2), (3)")
-    telling = asyncio.create_task(running_inside.parts.hub.tick_until_cancelled())
     async with running_inside.client() as made:
         await made.change_setting("enable_environment", "true")
         yield made
-    telling.cancel()
-    await asyncio.gather(telling, return_exceptions=True)
 
 
 @pytest.fixture
@@ -187,8 +184,9 @@ async def test_the_history_of_an_undeployed_processflow_goes_as_a_whole_and_says
     assert [one.what for one in (await client.bookmarks.audit(flow="copy")).items] == ["history-deleted"]
     for question in (client.versions.all, client.versions.history, client.versions.log):
         assert isinstance(await refused(question("copy")), NotFoundError)
-    assert (await client.runs(flow="copy")).items == []
-    assert (await client.sync_info("copy")).items == []
+    assert (await refused(client.runs(flow="copy"))).code == "flow-not-found"
+    assert (await refused(client.sync_info("copy"))).code == "flow-not-found"
+    assert [one.flow for one in (await client.runs()).items if one.flow == "copy"] == []
     assert [one.flow for one in await client.versions.all("other")] == ["other"]
     again = await client.deploy(request())
     assert again.flow.version == 1
@@ -366,6 +364,11 @@ async def test_deployed_first_it_waits_says_for_what_and_is_bound_once_the_confi
     newest, oldest = await client.versions.all("copy")
     assert (newest.deployed_by, newest.schedule) == ("the agent", "Daily at 02:30, Europe/Berlin")
     assert [one.configuration for one in oldest.bindings] == [""], "the first version stays what it was"
+    entry, first = await client.versions.log("copy")
+    assert (entry.outcome, entry.version, entry.asked_by) == (Outcome.DEPLOYED, 2, "the agent")
+    assert entry.note == "Bound by itself: database to “Database”."
+    assert entry.lines[-1].endswith("Bound by itself: database to “Database”")
+    assert first.version == 1
 
 
 async def test_of_several_configurations_none_is_taken_by_itself_but_the_one_that_is_named(

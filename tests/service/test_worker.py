@@ -17,6 +17,7 @@ from agent.service.worker import Worker
 from agent.store.database import Database
 from agent.store.runs import RunStore
 from tests.helpers.queued_runs import queue_run
+from tests.helpers.small_disk import small_disk
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 RUN = "0000000000010000aaaa"
@@ -50,8 +51,8 @@ class SlowRunner:
 class Stand:
     """A worker that can be stopped and started again on the same files."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, engine: Path | None = None) -> None:
+        self.folder, self.engine = folder, engine or folder / "engine.db"
         self.database = Database.at(folder / "agent.db")
         self.store = RunStore(self.database)
         self.changes = 0
@@ -66,7 +67,7 @@ class Stand:
         self.worker = Worker(
             runner=self.runner,  # type: ignore[arg-type]  # it has what a worker uses of a runner
             runs=self.store,
-            database=self.folder / "engine.db",
+            database=self.engine,
             executor_id="stand",
             changed=changed,
         )
@@ -226,3 +227,29 @@ def test_a_parked_run_that_was_cancelled_before_a_crash_ends_after_it(stand: Sta
     stand.worker.start()
     stand.worker.open_gate()
     assert stand.wait_until_ended() is RunState.CANCELLED
+
+
+def test_a_run_goes_on_after_its_engine_could_not_write_down_what_it_did(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "agent.service.worker")
+    with small_disk(tmp_path / "small", megabytes=4) as disk:
+        stand = Stand(tmp_path, tmp_path / "small" / "engine.db")
+        try:
+            stand.worker.start()
+            stand.worker.open_gate()
+            stand.queue()
+            stand.wait_until_begun()
+            disk.fill()
+            stand.worker.close_gate()  # the slice ends, and cannot be written down
+            while "could not be written down" not in caplog.text:
+                threading.Event().wait(0.01)
+            disk.empty()
+            stand.worker.open_gate()
+            stand.wait_until_begun()
+            stand.runner.may_end.set()
+            assert stand.wait_until_ended() is RunState.SUCCESS
+        finally:
+            stand.runner.may_end.set()
+            stand.worker.stop(timeout_seconds=20)
+            stand.database.close()

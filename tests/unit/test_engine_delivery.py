@@ -72,7 +72,7 @@ def test_a_packet_that_was_committed_is_booked_and_not_sent_again(open_rig: Call
     assert rig.rows() == {}
     rig.execute(run_id)
     assert rig.destination.batches == [5, 3]
-    assert rig.journal.said("Booked a packet that was written before the service stopped.") == 1
+    assert rig.journal.said("Booked a packet that had been written before.") == 1
 
 
 def test_what_a_cancelled_run_had_committed_is_booked_by_the_next_one(open_rig: Callable[..., Rig]) -> None:

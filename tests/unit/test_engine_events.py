@@ -24,6 +24,7 @@ from agent.engine.document import parse
 from agent.engine.event_answers import Answer
 from agent.engine.runner import Then
 from agent.store.database import Database
+from agent.store.tables.events import EVENTS
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, Source, clauses_of, scripted_app
 
@@ -138,6 +139,22 @@ def test_a_record_that_cannot_be_mapped_is_explained_and_spoils_no_other(databas
     assert "total" in rig.rows_of("post")["b"].message
 
 
+def test_what_helps_a_failed_record_of_an_event_is_not_to_correct_it_at_a_source(database: Database) -> None:
+    rig = rig_for(database, DIRECT)
+    send(rig, "unmapped", 1, "many")
+    send(rig, "refused", 1)
+    rig.destination.refused = {"refused": "No such town."}
+    rig.execute()
+    rows = rig.rows_of("post")
+    assert rows["unmapped"].remedy.startswith("It came in an event: have its sender deliver it again, corrected.")
+    assert "correct and send it with “opagent correct”, or have its sender deliver it again" in rows["refused"].remedy
+    assert not any("source app" in row.remedy for row in rows.values())
+    with database.write() as connection:
+        connection.execute(EVENTS.delete())
+    rig.execute(rig.queue_retry("refused"))
+    assert rig.rows_of("post")["refused"].message == "The event that brought this record is not kept any more."
+
+
 def test_an_event_that_arrives_while_the_run_works_is_taken_by_the_same_run(database: Database) -> None:
     rig = rig_for(database, DIRECT)
     send(rig, "first", 1)
@@ -149,10 +166,33 @@ def test_an_event_that_arrives_while_the_run_works_is_taken_by_the_same_run(data
 def test_a_new_source_begins_behind_what_was_processed_before_it(database: Database) -> None:
     rig = rig_for(database, DIRECT)
     rig.inboxes.renew(rig.flow, "", at=rig.clock.utc(), by="")
-    rig.inboxes.note_processed(rig.flow, send(rig, "old", 1))
+    rig.events.note_processed(rig.flow, send(rig, "old", 1))
     send(rig, "new", 2)
     rig.execute()
     assert set(rig.at_destination()) == {"new"}
+
+
+def test_a_source_that_is_renamed_goes_on_where_it_ended(database: Database) -> None:
+    rig = rig_for(database, DIRECT)
+    send(rig, "a", 1)
+    send(rig, "b", 1)
+    assert rig.execute().counts.written == 2
+    send(rig, "waits", 1)
+    rig.deploy(DIRECT.replace("start:", "begin:").replace("[start,", "[begin,"))
+    assert rig.execute().counts == Counts(read=1, written=1)
+    send(rig, "c", 1)
+    assert rig.execute().counts == Counts(read=1, written=1)
+    assert set(rig.at_destination()) == {"a", "b", "waits", "c"}
+
+
+def test_a_source_that_is_renamed_while_a_run_works_takes_up_what_that_leaves(database: Database) -> None:
+    rig = rig_for(database, DIRECT)
+    send(rig, "a", 1)
+    rig.steps.at("moved", lambda: rig.deploy(DIRECT.replace("start:", "begin:").replace("[start,", "[begin,")))
+    assert rig.execute().version == 1
+    send(rig, "b", 1)
+    assert rig.execute().counts == Counts(read=1, written=1)
+    assert set(rig.at_destination()) == {"a", "b"}
 
 
 @pytest.mark.parametrize("crash_after", [None, 6, 9])

@@ -409,6 +409,35 @@ def test_what_a_person_sets_after_a_run_is_not_lost_to_a_packet_that_is_booked_l
     assert stored(rig)["last"].value == 5
 
 
+def test_what_a_person_resets_is_not_put_back_by_a_packet_that_is_booked_later(database: Database) -> None:
+    rig = rig_with(database, document(LAST))
+    rig.source.fill(3)
+    run = rig.execute()
+    before = rig.clock.utc()
+    rig.clock.now += 60
+    assert reset(rig)
+    with database.write() as connection:
+        keep(connection, run.id, {"last": 5}, at=before)
+    assert stored(rig) == {}
+    rig.clock.now += 60
+    with database.write() as connection:
+        keep(connection, run.id, {"last": 5}, at=rig.clock.utc())
+    assert stored(rig)["last"].value == 5
+
+
+def test_what_a_later_run_has_kept_is_not_lost_to_a_packet_that_is_booked_later(database: Database) -> None:
+    rig = rig_with(database, document(LAST))
+    rig.source.fill(3)
+    first, before = rig.execute(), rig.clock.utc()
+    rig.clock.now += 60
+    rig.source.fill(4)
+    rig.execute()
+    kept = stored(rig)
+    with database.write() as connection:
+        keep(connection, first.id, {"last": 0}, at=before)
+    assert stored(rig) == kept
+
+
 def test_encrypted_values_that_stand_everywhere_do_not_make_texts_unreadable(database: Database) -> None:
     rig = rig_with(database, document(LAST))
     for value in (True, 5, 1234567, "pin1"):

@@ -141,6 +141,31 @@ def test_an_xlsx_file_that_defines_entities_is_refused(encoding: str) -> None:
         read_file("a.xlsx", content)
 
 
+@pytest.mark.parametrize("name", ["xl/worksheets/SHEET1.XML", "xl/worksheets/sheet1.bin"])
+@pytest.mark.parametrize("before", ["", '<?xml version="1.0" encoding="UTF-7"?>', "\ufeff \n"])
+def test_parts_are_inspected_whatever_they_are_called(name: str, before: str) -> None:
+    bomb = f'{before}<!DOCTYPE x [<!ENTITY a "aa">]><worksheet><sheetData/></worksheet>'.encode()
+    if "UTF-7" in before:
+        bomb = bomb.replace(b"<!", b"+ADwAIQ-")
+    content, changed = workbook(("Source", "Destination"), ("a", "b")), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(changed, "w") as new:
+        for one in old.namelist():
+            part = old.read(one).replace(b"worksheets/sheet1.xml", name.removeprefix("xl/").encode())
+            new.writestr(*((name, bomb) if one == "xl/worksheets/sheet1.xml" else (one, part)))
+    with pytest.raises(ConfigurationError, match="what no spreadsheet program writes"):
+        read_file("a.xlsx", changed.getvalue())
+
+
+def test_a_picture_in_a_workbook_does_no_harm() -> None:
+    content, changed = workbook(("Source", "Destination"), ("a", "b")), io.BytesIO(b"")
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(changed, "w") as new:
+        for one in old.namelist():
+            new.writestr(one, old.read(one))
+        new.writestr("xl/media/image1.png", b"\x89PNG <!DOCTYPE")
+        new.writestr("xl/printerSettings/printerSettings1.bin", "Drucker".encode("utf-16-le"))
+    assert list(read_file("a.xlsx", changed.getvalue()).rows) == ["a"]
+
+
 def test_an_exported_cell_is_a_text_in_every_program() -> None:
     rows = [LookupRow("=1+1", "@SUM(1)", description="-cmd"), LookupRow("-5", "+49 40", description="'=1")]
     text = csv_file(rows).decode("utf-8-sig")

@@ -24,7 +24,7 @@ def test_in_csv_numbers_stay_numbers_and_formulas_become_texts() -> None:
         datetime(2026, 1, 2, tzinfo=UTC),
         "",
     )
-    text = b"".join(csv_pieces([row], ())).decode("utf-8-sig")
+    text = b"".join(csv_pieces((one for one in [row]), ())).decode("utf-8-sig")
     (_, cells) = csv.reader(io.StringIO(text, newline=""))
     assert cells[1:3] == ["-5", "'\n=1"]
     assert cells[5] == "''=cmd|' /C calc'!A0"

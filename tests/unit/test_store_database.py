@@ -16,10 +16,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from agent.domain.errors import ConfigurationError, FatalError, TransientError
-from agent.store.database import Database
+from agent.store import migrating
+from agent.store.database import SCHEMA, Database, sqlite_engine
+from agent.store.database_move import is_empty, move
 from agent.store.key_values import KeyValues
 from agent.store.tables import METADATA
-from tests.helpers.postgres_server import ADMINISTRATOR, PostgresServer
+from agent.store.tables.service import KEY_VALUES
+from agent.store.tables.snapshots import DATA_LOG
+from tests.helpers.agent_database import BOTH_KINDS, access_to, opened
+from tests.helpers.postgres_server import PostgresServer
 
 
 @pytest.fixture
@@ -27,6 +32,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database = Database.at(tmp_path / "agent.db")
     yield database
     database.close()
+
+
+@pytest.fixture(params=BOTH_KINDS)
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request, tmp_path) as database:
+        yield database
 
 
 def pragma(database: Database, name: str) -> object:
@@ -39,6 +50,10 @@ def test_a_new_database_has_every_table_as_it_is_declared(database: Database) ->
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = [one for one in compare_metadata(context, METADATA) if "alembic_version" not in str(one)]
     assert differences == []
+
+
+def test_a_database_that_needs_no_migration_is_one_that_had_the_newest() -> None:
+    assert migrating.newest() == SCHEMA
 
 
 def test_what_is_committed_survives_a_power_cut(database: Database) -> None:
@@ -69,6 +84,31 @@ def test_a_database_of_a_newer_agent_is_refused_and_left_alone(database: Databas
     assert caught.value.code == "database-newer"
     with closing(sqlite3.connect(tmp_path / "agent.db")) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+
+
+@pytest.mark.parametrize(
+    ("change", "which"),
+    [
+        ("ALTER TABLE runs DROP COLUMN plan", "an earlier"),
+        ("DROP TABLE retry_policies", "an earlier"),
+        ("ALTER TABLE runs ADD COLUMN weight INTEGER NOT NULL DEFAULT 0", "another"),
+    ],
+)
+def test_a_database_of_a_development_version_is_told_as_such_and_left_alone(
+    database: Database, tmp_path: Path, change: str, which: str
+) -> None:
+    path = tmp_path / "agent.db"
+    KeyValues(database, "area").save("name", "value")
+    with database.write() as connection:
+        connection.exec_driver_sql(change)
+    database.close()
+    with pytest.raises(FatalError) as caught:
+        Database.at(path)
+    assert caught.value.code == "database-of-development"
+    assert f"made by {which} development version" in caught.value.message
+    assert f"Move the data folder {tmp_path} away" in caught.value.remedy
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT value FROM key_values").fetchall() == [("value",)]
 
 
 def test_a_migration_that_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -102,7 +142,9 @@ def test_a_block_that_raises_writes_nothing(database: Database) -> None:
     assert KeyValues(database, "area").load() == {}
 
 
-def test_a_full_disk_is_told_as_such_loses_nothing_and_heals(database: Database) -> None:
+def test_a_full_disk_is_told_as_such_for_a_while_loses_nothing_and_heals(tmp_path: Path) -> None:
+    now = [0.0]
+    database = Database(sqlite_engine(tmp_path / "agent.db"), monotonic=lambda: now[0])
     values = KeyValues(database, "area")
     values.save("before", "x")
     limit = pragma(database, "page_count")
@@ -118,9 +160,13 @@ def test_a_full_disk_is_told_as_such_loses_nothing_and_heals(database: Database)
     assert "Clear Temp" in caught.value.remedy
     assert values.load() == {"before": "x"}
     values.save("before", "y")  # what fits is still written
+    told = [database.trouble]
     limit = 1_000_000
     database.close()
     values.save("too much", "x" * 100_000)
+    now[0] = 100.0
+    assert [*told, database.trouble] == [caught.value, None]
+    database.close()
     assert values.load() == {"before": "y", "too much": "x" * 100_000}
 
 
@@ -143,15 +189,15 @@ def test_a_database_that_stays_locked_is_told_as_such_and_works_afterwards(datab
     assert values.load() == {"name": "now"}
 
 
-def test_writers_wait_for_each_other_and_none_fails(database: Database) -> None:
-    values = KeyValues(database, "area")
+def test_writers_wait_for_each_other_and_none_fails(either: Database) -> None:
+    values = KeyValues(either, "area")
     values.save("count", "0")
 
     def work() -> None:
         for _ in range(50):
-            with database.write() as connection:
+            with either.write() as connection:
                 before = connection.exec_driver_sql("SELECT value FROM key_values").scalar()
-                connection.exec_driver_sql("UPDATE key_values SET value = ?", (str(int(str(before)) + 1),))
+                connection.execute(KEY_VALUES.update().values(value=str(int(str(before)) + 1)))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -161,10 +207,10 @@ def test_writers_wait_for_each_other_and_none_fails(database: Database) -> None:
     assert values.load() == {"count": "200"}
 
 
-def test_a_reader_sees_one_state_throughout(database: Database) -> None:
-    values = KeyValues(database, "area")
+def test_a_reader_sees_one_state_throughout(either: Database) -> None:
+    values = KeyValues(either, "area")
     values.save("name", "before")
-    with database.read() as connection:
+    with either.read() as connection:
         first = connection.exec_driver_sql("SELECT value FROM key_values").scalar()
         values.save("name", "after")
         assert connection.exec_driver_sql("SELECT value FROM key_values").scalar() == first == "before"
@@ -213,11 +259,7 @@ def test_killed_in_the_middle_of_a_transaction_it_holds_what_was_committed(datab
 
 @pytest.mark.postgres
 def test_a_server_that_drops_the_connection_is_told_as_such_and_used_again(postgres_server: PostgresServer) -> None:
-    name = postgres_server.emptied_database()
-    url = sa.URL.create(
-        "postgresql+psycopg", ADMINISTRATOR, postgres_server.password, postgres_server.host, postgres_server.port, name
-    )
-    database = Database(url.render_as_string(hide_password=False))
+    database = Database.on(access_to(postgres_server, postgres_server.emptied_database()))
     values = KeyValues(database, "area")
 
     def dropped() -> None:
@@ -234,3 +276,37 @@ def test_a_server_that_drops_the_connection_is_told_as_such_and_used_again(postg
     values.save("whole", "x")
     assert values.load() == {"whole": "x"}
     database.close()
+
+
+@pytest.mark.postgres
+def test_a_move_takes_all_along_and_the_numbers_go_on(database: Database, postgres_server: PostgresServer) -> None:
+    KeyValues(database, "area").save("name", "ends with NUL\0")
+    numbers = [_logged(database) for _ in range(3)]
+    there = Database.on(access_to(postgres_server, postgres_server.emptied_database()))
+    try:
+        assert is_empty(there)
+        assert move(database, there) == 4
+        assert not is_empty(there)
+        # PostgreSQL cannot keep a NUL; what stands for it is shown alike.
+        assert KeyValues(there, "area").load() == {"name": "ends with NUL\u2400"}
+        assert _logged(there) == numbers[-1] + 1
+    finally:
+        there.close()
+
+
+@pytest.mark.postgres
+def test_tables_of_something_else_are_left_alone(postgres_server: PostgresServer) -> None:
+    name = postgres_server.emptied_database()
+    postgres_server.execute(name, "CREATE TABLE runs (id text)")
+    with pytest.raises(ConfigurationError) as caught:
+        Database.on(access_to(postgres_server, name))
+    assert caught.value.code == "database-foreign"
+    assert postgres_server.rows(name, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("runs",)]
+
+
+def _logged(database: Database) -> int:
+    """The number that the next row of the data log gets."""
+    row: dict[str, object] = dict.fromkeys((column.name for column in DATA_LOG.columns if column.name != "id"), 0)
+    row |= {"run": "", "node": "", "hashes": b"", "content": b""}
+    with database.write() as connection:
+        return int(connection.execute(DATA_LOG.insert().values(row).returning(DATA_LOG.c.id)).scalar_one())

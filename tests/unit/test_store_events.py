@@ -68,22 +68,22 @@ def test_a_body_counts_as_repeated_for_a_day(database: Database) -> None:
 
 
 def test_what_waits_is_never_removed_and_full_is_said(database: Database) -> None:
-    store, inboxes = EventStore(database), EventInboxes(database)
+    store = EventStore(database)
     assert [one.taken for one in store.put([event("1"), event("2"), event("3")], most_bytes=25)] == [
         Taken.STORED, Taken.STORED, Taken.FULL,
     ]  # fmt: skip
     assert store.remove_processed(before=NOW + timedelta(days=9), most_bytes=0) == 0
-    inboxes.note_processed("a", 1)
+    store.note_processed("a", 1)
     assert store.remove_processed(before=NOW, most_bytes=10) == 1
     assert [row.number for row in store.page("a", after=0, upto=9, most=9)] == [2]
     assert store.put([event("3")], most_bytes=25)[0] == Outcome(Taken.STORED, 3)
 
 
 def test_processed_events_are_removed_after_their_days(database: Database) -> None:
-    store, inboxes = EventStore(database), EventInboxes(database)
+    store = EventStore(database)
     store.put([event("1"), event("2", at=NOW + timedelta(days=2))], most_bytes=MUCH)
-    inboxes.note_processed("a", 2)
-    inboxes.note_processed("a", 1)
+    store.note_processed("a", 2)
+    store.note_processed("a", 1)
     assert store.processed("a") == 2, "it never goes back"
     assert store.remove_processed(before=NOW + timedelta(days=1), most_bytes=MUCH) == 1
     assert store.newest("a", ["x"])[0].number == 2

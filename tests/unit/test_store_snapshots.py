@@ -21,6 +21,8 @@ from agent.store.moments import to_milliseconds
 from agent.store.runs import RunStore, new_run_id
 from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
 from agent.store.snapshots import Snapshots
+from tests.helpers.agent_database import access_to
+from tests.helpers.postgres_server import PostgresServer
 from tests.helpers.queued_runs import queue_run
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -168,3 +170,19 @@ def _checkpoint(database: Database) -> None:
     with database.read() as connection:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+
+@pytest.mark.postgres
+def test_on_a_server_the_tables_stay_near_their_budget(postgres_server: PostgresServer) -> None:
+    database = Database.on(access_to(postgres_server, postgres_server.emptied_database()))
+    try:
+        books = Books(database)
+        books.keeper.budget = SnapshotBudget(bytes=4_000_000)
+        for _ in range(6):
+            books.log("run", packets=60, records=5_000)
+            books.keeper.enforce()
+        with database.read() as connection:
+            size = connection.exec_driver_sql("SELECT pg_total_relation_size('data_log')").scalar_one()
+        assert size < 3 * books.keeper.budget.bytes
+    finally:
+        database.close()

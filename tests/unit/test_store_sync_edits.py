@@ -12,12 +12,13 @@ from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConflictError
 from agent.domain.packet import SyncState
 from agent.domain.run import Trigger
+from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
 from agent.store.database import Database
 from agent.store.ledger import Ledger
 from agent.store.plan_records import Choice, choose, page
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo
+from agent.store.sync_info import SyncInfo, SyncRow
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.filled_records import FINGERPRINT, FLOW, MOMENT, VERSION, fill
 from tests.helpers.queued_runs import queue_run
@@ -144,3 +145,53 @@ def test_a_deletion_ends_where_a_run_begins(database: Database) -> None:
         next(batches)
     assert caught.value.code == "already-running"
     assert sum(counts(database).values()) == 2_500
+
+
+def late(database: Database, troubled: list[RecordLine], *, minutes: int) -> Acknowledgement:
+    """A receipt of a packet with order-1 and order-2, written so many minutes before both were skipped, and booked."""
+    run = queue_run(database, f"run-late-{minutes}", flow=FLOW, at=MOMENT).id
+    ledger = Ledger(database)
+    stream = ledger.stream(flow=FLOW, node="post")
+    ledger.cursor(run=run, stream=stream)
+    packet = Acknowledgement(
+        run=run, stream=stream, number=1, move=None, source_ids=["order-1", "order-2"], destination_ids=["", "d2"],
+        fingerprints=[8, 8], troubled=troubled, at=acknowledged_at(LATER - timedelta(minutes=minutes)),
+    )  # fmt: skip
+    assert ledger.acknowledge(packet)
+    return packet
+
+
+def row_of(database: Database, source_id: str) -> SyncRow:
+    (row,) = [one for one in SyncInfo(database).page(FLOW, limit=100) if one.source_id == source_id]
+    return row
+
+
+def test_a_receipt_that_comes_late_takes_no_skip_off_but_of_what_has_arrived(database: Database) -> None:
+    fill(database, 3)
+    do(database, SKIP, None, ("post", "order-1"), ("post", "order-2"))
+    refused = RecordLine(0, STATE_NUMBERS[SyncState.FAILED], "No such town.", "Correct it.", "data-invalid", "node:map")
+    late(database, [refused], minutes=5)
+    skipped, arrived = row_of(database, "order-1"), row_of(database, "order-2")
+    assert (skipped.state, skipped.message, skipped.skipped_by_operator) == (
+        SyncState.SKIPPED, "Skipped by greta: Tests.", True,
+    )  # fmt: skip
+    assert (arrived.state, arrived.destination_id, arrived.skipped_by_operator) == (SyncState.SUCCESS, "d2", False)
+    assert counts(database) == {
+        SyncState.UNPROCESSED: 0, SyncState.SUCCESS: 2, SyncState.SKIPPED: 1, SyncState.FAILED: 0,
+    }  # fmt: skip
+    ledger = Ledger(database)
+    stream = ledger.stream(flow=FLOW, node="post")
+    assert ledger.skipped(stream, ["order-1", "order-2"]) == {"order-1": (8, 1)}, "the state that was refused"
+    do(database, Deed("unskip"), None, ("post", "order-1"))
+    taken_back = row_of(database, "order-1")
+    assert (taken_back.state, taken_back.message, taken_back.remedy) == (
+        SyncState.FAILED, "No such town.", "Correct it.",
+    )  # fmt: skip
+
+
+def test_what_is_tried_after_a_skip_is_told_as_it_went(database: Database) -> None:
+    fill(database, 3)
+    do(database, SKIP, None, ("post", "order-1"))
+    late(database, [RecordLine(0, STATE_NUMBERS[SyncState.FAILED], "No.", "Look.")], minutes=-5)
+    row = row_of(database, "order-1")
+    assert (row.state, row.message, row.skipped_by_operator) == (SyncState.FAILED, "No.", False)

@@ -14,6 +14,7 @@ from datetime import datetime
 from agent.connectors.bigcommerce.ahead import Ahead, at_once
 from agent.connectors.bigcommerce.client import Query, StoreClient
 from agent.connectors.bigcommerce.order_lines import completed, is_cut
+from agent.connectors.bigcommerce.order_parts import with_parts
 from agent.connectors.bigcommerce.passes import Page, Place, asked_at
 from agent.connectors.bigcommerce.records import MOST_RECORDS, PageSize, identified, moment_parameter, store_time
 from agent.domain.errors import ConfigurationError
@@ -38,12 +39,16 @@ class V2Pages:
 
     Args:
         client: The store.
-        resource: `orders` or `customers`.
+        resource: `orders`, `customers` or `products`.
         query: The clauses' parameters.
         headers: The clauses' headers.
+        parts: What else comes with each order.
     """
 
-    def __init__(self, *, client: StoreClient, resource: str, query: Query, headers: Query) -> None:
+    def __init__(
+        self, *, client: StoreClient, resource: str, query: Query, headers: Query, parts: Sequence[str] = ()
+    ) -> None:
+        self._parts = parts
         self._client = client
         self._headers = headers
         self._resource = resource
@@ -63,6 +68,11 @@ class V2Pages:
         self._ahead = Ahead[_Fetched](
             fetch=self._range, highest=self._highest_id, at_once=lambda: at_once(client.gate.quota)
         )
+
+    @property
+    def narrows(self) -> bool:
+        """It can be asked for what changed since a moment."""
+        return True
 
     async def fetch(self, place: Place, *, since: datetime | None) -> Page:
         """The records after `place.last_id`, those changed since a moment alone if one is given."""
@@ -139,13 +149,15 @@ class V2Pages:
         return list(given.items())
 
     async def _complete(self, ids: Sequence[int], documents: list[bytes]) -> None:
-        """Put whole orders in the place of those whose lines were cut off."""
+        """Put whole orders in the place of those whose lines were cut off, with what else comes with them."""
         cut = [index for index, document in enumerate(documents) if is_cut(document)] if self._orders else []
         if cut:
             orders = [(ids[index], documents[index]) for index in cut]
             whole = await completed(self._client, orders, places=self._completing)
             for index, document in zip(cut, whole, strict=True):
                 documents[index] = document
+        if self._parts:
+            documents[:] = await with_parts(self._client, ids, documents, self._parts)
 
 
 def _following(fetched: _Fetched, place: Place) -> Place | None:

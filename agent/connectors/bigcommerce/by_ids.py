@@ -15,8 +15,10 @@ from agent.connectors.bigcommerce.by_id import V2Pages
 from agent.connectors.bigcommerce.client import Query, StoreClient
 from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.bigcommerce.customers import CustomerPages
+from agent.connectors.bigcommerce.listing import ListPages
 from agent.connectors.bigcommerce.passes import Place
 from agent.connectors.bigcommerce.records import MOST_RECORDS
+from agent.connectors.bigcommerce.resources import RESOURCES
 from agent.connectors.bigcommerce.schema import CUSTOMERS
 from agent.domain.packet import Bookmark, Packet
 
@@ -29,23 +31,38 @@ _WIDEST_GAP = 25
 _Found = dict[str, bytes]
 
 
-async def chosen(client: StoreClient, schema: str, ids: Sequence[str], query: Query, headers: Query) -> Packet:
+async def chosen(
+    client: StoreClient, schema: str, ids: Sequence[str], query: Query, headers: Query, *, parts: Sequence[str] = ()
+) -> Packet:
     """The records with these ids, as far as they are there, in one packet.
 
     Args:
         client: The store.
-        schema: Customers or orders.
+        schema: One whose records can be read by their ids.
         ids: What is not a number is not there.
         query: The parameters that say what comes with a record.
         headers: The clauses' headers.
+        parts: What else comes with each order.
     """
     numbers = sorted({int(one) for one in ids if one.isascii() and one.isdecimal() and len(one) < 19})
     work: list[Coroutine[Any, Any, _Found]]
-    if schema == CUSTOMERS and client.account.kind is AccountKind.OAUTH:
-        lists = [numbers[start : start + _LISTED] for start in range(0, len(numbers), _LISTED)]
-        work = [_listed(client, some, query, headers) for some in lists]
+    lists = [numbers[start : start + _LISTED] for start in range(0, len(numbers), _LISTED)]
+    if (resource := RESOURCES.get((schema, client.account.kind))) is not None:
+        work = [
+            _listed(
+                ListPages(
+                    client=client, resource=resource, query=[*query, _wanted(resource.ids, some)], headers=headers
+                )
+            )
+            for some in lists
+        ]
+    elif schema == CUSTOMERS and client.account.kind is AccountKind.OAUTH:
+        work = [
+            _listed(CustomerPages(client=client, query=[*query, _wanted("id:in", some)], headers=headers))
+            for some in lists
+        ]
     else:
-        pages = V2Pages(client=client, resource=schema, query=query, headers=headers)
+        pages = V2Pages(client=client, resource=schema, query=query, headers=headers, parts=parts)
         work = [_between(pages, some) for some in _close_together(numbers)]
     found: _Found = {}
     for some in await _together(work, at_once(client.gate.quota)):
@@ -53,9 +70,11 @@ async def chosen(client: StoreClient, schema: str, ids: Sequence[str], query: Qu
     return Packet(list(found), list(found.values()), {}, Bookmark())
 
 
-async def _listed(client: StoreClient, numbers: Sequence[int], query: Query, headers: Query) -> _Found:
-    wanted = ("id:in", ",".join(map(str, numbers)))
-    pages = CustomerPages(client=client, query=[*query, wanted], headers=headers)
+def _wanted(name: str, numbers: Sequence[int]) -> tuple[str, str]:
+    return name, ",".join(map(str, numbers))
+
+
+async def _listed(pages: CustomerPages | ListPages) -> _Found:
     found: _Found = {}
     place: Place | None = Place()
     while place is not None:

@@ -121,23 +121,24 @@ class StoreClient:
 
         return await self._retry.run(once, policy=policy, on_failure=on_failure)
 
-    async def put(
+    async def send(
         self,
+        method: str,
         address: str,
-        body: object,
+        body: object = None,
         *,
         accept: frozenset[int] = frozenset(),
         policy: RetryPolicy | None = None,
     ) -> Answer:
-        """Write JSON. Answers with a status in `accept` are returned, not raised.
+        """Write JSON, or delete. Answers with a status in `accept` are returned, not raised.
 
         Raises:
             AmbiguousWriteError: It may have been written.
         """
-        content = msgspec.json.encode(body)
+        content = None if method == "DELETE" else msgspec.json.encode(body)
 
         async def once() -> Answer:
-            return await self._once("PUT", address, body=content, accept=accept)
+            return await self._once(method, address, body=content, accept=accept)
 
         return await self._retry.run(once, policy=policy)
 
@@ -160,7 +161,7 @@ class StoreClient:
                 response = await self._http.request(method, _url(address, query), headers=sent, content=body)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 _forget_frames(error)
-                raise network_failure(error, host=self.account.host, writing=body is not None) from error
+                raise network_failure(error, host=self.account.host, writing=method != "GET") from error
             turn.answered(response.headers, refused=response.status_code == 429)
         # The stream, read to its end, holds on to the response, which holds the content: megabytes that only the
         # garbage collector would find, whenever it happens to look.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as random_numbers
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Self
 
 import httpx
 
+from agent.connectors.bigcommerce.abilities import found_out, needed
 from agent.connectors.bigcommerce.check import check
 from agent.connectors.bigcommerce.client import StoreAuth, StoreClient, log_recovery, log_retry
 from agent.connectors.bigcommerce.credentials import (
@@ -24,14 +25,14 @@ from agent.connectors.bigcommerce.credentials import (
     account_of,
     prepare,
 )
-from agent.connectors.bigcommerce.inventory import MOST_ITEMS, InventoryStock, Stock
-from agent.connectors.bigcommerce.legacy_stock import LEGACY_RECORDS, LegacyStock
+from agent.connectors.bigcommerce.inventory import InventoryStock, Stock
+from agent.connectors.bigcommerce.legacy_stock import LegacyStock
 from agent.connectors.bigcommerce.passes import packets
 from agent.connectors.bigcommerce.reading import by_ids, pages
-from agent.connectors.bigcommerce.schema import APP, PRODUCTS, PUT, schemas
-from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.bigcommerce.schema import APP, schemas
+from agent.connectors.bigcommerce.writing import Writer, batch_records, writer
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, Use, WriteTarget
 from agent.domain.app import App, Schema
-from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
 from agent.domain.sent import Observer
@@ -137,8 +138,21 @@ class BigCommerceConnection:
             gateway = self._made_client(Account(AccountKind.OAUTH, base, GATEWAY_HOST, store_hash))
         return await check(self._entered(), clock=self._surroundings.clock, progress=progress, gateway=gateway)
 
+    async def lacking(self, uses: Sequence[Use]) -> Mapping[int, str]:
+        """The permissions that the token lacks for these uses. Legacy accounts have none that could be named."""
+        if self._account.kind is AccountKind.LEGACY:
+            return {}
+        wanted = [needed(use) for use in uses]
+        may = await found_out(
+            self._entered(), sorted({one for some in wanted for one in some}, key=lambda one: one.label)
+        )
+        lacking = {
+            index: sorted(one.permission for one in some if may[one] is False) for index, some in enumerate(wanted)
+        }
+        return {index: ", ".join(permissions) for index, permissions in lacking.items() if permissions}
+
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
-        """Read customers or orders."""
+        """Read records."""
         if request.ids:
             yield await by_ids(self._entered(), request)
             return
@@ -152,21 +166,19 @@ class BigCommerceConnection:
 
     def packet_records(self, schema: str, action: str) -> int:
         """How many records the store takes at once."""
-        if schema == PRODUCTS and action.upper() == PUT:
-            return LEGACY_RECORDS if self._account.kind is AccountKind.LEGACY else MOST_ITEMS
-        return _READ_RECORDS
+        return batch_records(schema, action, self._account.kind) or _READ_RECORDS
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
-        """Set the stock of products."""
-        return await self._stock_for(target).write(target, batch)
+        """Write records, or set the stock of products."""
+        return await self._writer(target, batch).write(target, batch)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
-        """Find out which products have the stock that was to be set."""
-        return await self._stock_for(target).look_up(target, batch)
+        """Find out which records are at the store as they were to be."""
+        return await self._writer(target, batch).look_up(target, batch)
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
-        """Find out what stock there is now."""
-        return await self._stock_for(target).present(target, batch)
+        """Find out what there is now."""
+        return await self._writer(target, batch).present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """A store keeps no receipts."""
@@ -199,13 +211,7 @@ class BigCommerceConnection:
             raise RuntimeError("The connection has not been entered.")
         return self._client
 
-    def _stock_for(self, target: WriteTarget) -> Stock:
-        self._entered()
-        if target.schema != PRODUCTS or target.action.upper() != PUT or self._stock is None:
-            raise ConfigurationError(
-                f"BigCommerce offers no action {target.action} on {target.schema} that writes.",
-                code="unknown-action",
-                remedy=f"Use the action {PUT} on {PRODUCTS}.",
-                field="action",
-            )
-        return self._stock
+    def _writer(self, target: WriteTarget, batch: Batch) -> Writer:
+        client = self._entered()
+        assert self._stock is not None
+        return writer(client, self._stock, target, batch)

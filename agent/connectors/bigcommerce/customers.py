@@ -60,6 +60,11 @@ class CustomerPages:
         self._total: int | None = None
         self._restarts = 0
 
+    @property
+    def narrows(self) -> bool:
+        """It can be asked for what changed since a moment."""
+        return True
+
     async def fetch(self, place: Place, *, since: datetime | None) -> Page:
         """The customers at that place, those changed since a moment alone if one is given."""
         asked = MOST_RECORDS

@@ -1,4 +1,4 @@
-"""Which filters the actions take, how a clause is written for each generation of the API, and what is refused unsent.
+"""How a clause is written for each generation of the API, and what is refused unsent. The names are in `filter_names`.
 
 BigCommerce answers an unknown filter with an error on some resources and ignores it on others, so a wrong name never
 leaves this machine: the right one is proposed instead.
@@ -7,96 +7,21 @@ leaves this machine: the right one is proposed instead.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from agent.connectors.bigcommerce.credentials import AccountKind
+from agent.connectors.bigcommerce.filter_names import INCLUDES, RENAMED, SECOND_GENERATION, TAKEN
 from agent.connectors.contract import SentClause, SentGroup, SentPart
 from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_ORDERS_V2 = _names(
-    "min_id max_id min_total max_total customer_id email status_id cart_id payment_method channel_id external_order_id "
-    "min_date_created max_date_created min_date_modified max_date_modified include"
-)
-_CUSTOMERS_V2 = _names(
-    "first_name last_name company email phone store_credit customer_group_id min_id max_id min_date_created "
-    "max_date_created min_date_modified max_date_modified tax_exempt_category"
-)
-_CUSTOMERS_V3 = _names(
-    "id:in email:in name:in name:like company:in phone:in customer_group_id:in registration_ip_address:in date_created "
-    "date_created:min date_created:max date_modified date_modified:min date_modified:max include"
-)
-_DATES_TO_V3 = {
-    f"{bound}_date_{what}": f"date_{what}:{bound}" for what in ("created", "modified") for bound in ("min", "max")
-}
-_DATES_TO_V2 = {new: old for old, new in _DATES_TO_V3.items()}
-_IDS_TO_V2 = {"id:min": "min_id", "id:max": "max_id"}
-
-TAKEN: Mapping[tuple[str, AccountKind], frozenset[str]] = MappingProxyType(
-    {
-        ("orders", AccountKind.OAUTH): _ORDERS_V2,
-        ("orders", AccountKind.LEGACY): _ORDERS_V2,
-        ("customers", AccountKind.OAUTH): _CUSTOMERS_V3,
-        ("customers", AccountKind.LEGACY): _CUSTOMERS_V2,
-        ("products", AccountKind.OAUTH): frozenset(),
-        ("products", AccountKind.LEGACY): frozenset(),
-    }
-)
-"""The filter names that an action takes, by schema and kind of account."""
-
-SHAPING = frozenset({"include"})
-"""The filters that say what comes with a record."""
-
-UPPER_BOUNDS: Mapping[str, str] = MappingProxyType(
-    {
-        name: name.replace("min", "max")
-        for what in ("created", "modified")
-        for name in (f"min_date_{what}", f"date_{what}:min")
-    }
-)
-"""From the filters that take an earliest moment to those that take a latest one, both included."""
-
-RENAMED: Mapping[tuple[str, AccountKind], Mapping[str, str]] = MappingProxyType(
-    {
-        ("orders", AccountKind.OAUTH): {**_DATES_TO_V2, **_IDS_TO_V2, "status": "status_id"},
-        ("orders", AccountKind.LEGACY): {**_DATES_TO_V2, **_IDS_TO_V2, "status": "status_id"},
-        ("customers", AccountKind.OAUTH): {
-            **_DATES_TO_V3,
-            **{
-                name: f"{name}:in"
-                for name in _names("id email company phone customer_group_id registration_ip_address name")
-            },
-        },
-        ("customers", AccountKind.LEGACY): {
-            **_DATES_TO_V2,
-            **_IDS_TO_V2,
-            **{f"{name}:in": name for name in ("email", "company", "phone", "customer_group_id")},
-        },
-        ("products", AccountKind.OAUTH): {},
-        ("products", AccountKind.LEGACY): {},
-    }
-)
-"""The names that the other generation of the API has for filters, and what they are called here."""
-
 _SUFFIXES = {"in": ":in", "not_in": ":not_in", "!=": ":not", ">=": ":min", "<=": ":max", ">": ":greater", "<": ":less"}
 _PREFIXES = {">=": "min_", "<=": "max_"}
-_OURS = _names("page limit sort direction after before consignment_structure")
-_OUR_HEADERS = _names(
-    "authorization x-auth-token x-auth-client host content-length content-type accept accept-encoding "
-    "transfer-encoding connection cookie"
-)
-# `include` may ask for more than the agent asks for itself; nothing else of it makes sense.
-_INCLUDES = {
-    ("orders", AccountKind.OAUTH): frozenset({"consignments", "consignments.line_items", "fees"}),
-    ("orders", AccountKind.LEGACY): frozenset({"consignments", "consignments.line_items", "fees"}),
-    ("customers", AccountKind.OAUTH): frozenset({"addresses", "storecredit", "attributes", "formfields"}),
-}
+_OURS = frozenset({"page", "limit", "sort", "direction", "after", "before", "consignment_structure"})
+_OUR_HEADERS = frozenset(
+    {"authorization", "x-auth-token", "x-auth-client", "host", "content-length", "content-type", "accept",
+     "accept-encoding", "transfer-encoding", "connection", "cookie"}
+)  # fmt: skip
 
 
 def parameters(
@@ -148,8 +73,7 @@ def _parameter(schema: str, action: str, kind: AccountKind, clause: SentClause) 
 
 def _written(key: str, operator: str, *, kind: AccountKind, schema: str) -> list[str]:
     """How a key with an operator other than = is called, if it exists."""
-    second_generation = schema == "orders" or kind is AccountKind.LEGACY
-    if second_generation:
+    if (schema, kind) in SECOND_GENERATION:
         return [f"{_PREFIXES[operator]}{key}"] if operator in _PREFIXES else []
     if operator not in _SUFFIXES:
         return []
@@ -158,7 +82,7 @@ def _written(key: str, operator: str, *, kind: AccountKind, schema: str) -> list
 
 
 def _with_known_parts(schema: str, kind: AccountKind, key: str, value: str) -> str:
-    known = _INCLUDES.get((schema, kind), frozenset())
+    known = INCLUDES.get((schema, kind), frozenset())
     if key == "include" and (unknown := {part for part in value.split(",") if part} - known):
         raise _problem(
             key,

@@ -7,7 +7,7 @@ may be sent twice without harm; all the same an unanswered update is looked up f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -16,7 +16,7 @@ from agent.connectors.bigcommerce.client import Answer, StoreClient
 from agent.connectors.bigcommerce.failures import Complaint, complaint
 from agent.connectors.bigcommerce.records import decoded
 from agent.connectors.bigcommerce.refusals import blames_location, refused, suspects
-from agent.connectors.bigcommerce.stock_items import Item, items_of
+from agent.connectors.bigcommerce.stock_items import Item, Items, items_of
 from agent.connectors.bigcommerce.stock_on_hand import known, matching, on_hand
 from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
 from agent.connectors.contract import LookUp, Present, WriteTarget
@@ -93,10 +93,11 @@ class InventoryStock:
         """Set the stock that the rows ask for; each row gets an answer of its own."""
         wanted = items_of(batch)
         failures = dict(wanted.failures)
-        refusals = await self._send_all(wanted.items, target) if wanted.items else {}
+        items = await self._placed(wanted.items, target)
+        refusals = await self._send_all(items, target)
         destination_ids = [""] * len(batch)
         skipped: dict[int, str] = {}
-        for item in wanted.items:
+        for item in items:
             refusal = refusals.get(item)
             for row in item.rows[:-1]:
                 skipped[row] = SUPERSEDED
@@ -108,27 +109,28 @@ class InventoryStock:
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find the rows whose item has the intended stock. A superseded row goes with the row that superseded it."""
-        items = items_of(batch).items
-        if not items:
-            return LookUp()
-        location = await self._location(target)
-        found = await matching(self._client, items, location=location, sleep=self._sleep)
+        items = await self._placed(items_of(batch).items, target)
+        found = await matching(self._client, items, sleep=self._sleep) if items else []
         return LookUp({row: str(item.identity) for item in found for row in item.rows})
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
         """Find the stock that is there now, some dozens of items with each request."""
         wanted = items_of(batch)
-        if not wanted.items:
-            return present(batch, wanted, {})
-        levels = await on_hand(self._client, wanted.items, location=await self._location(target))
-        found = {
-            item: OnHand(str(item.identity), levels[item]) if item in levels else _unknown(item)
-            for item in wanted.items
-        }
-        return present(batch, wanted, found)
+        items = await self._placed(wanted.items, target)
+        levels = await on_hand(self._client, items) if items else {}
+        found = {item: OnHand(str(item.identity), levels[item]) if item in levels else _unknown(item) for item in items}
+        return present(batch, Items(items, wanted.failures), found)
+
+    async def _placed(self, items: Sequence[Item], target: WriteTarget) -> list[Item]:
+        """The items, each with its location, those of a location together: the store is quicker then."""
+        if all(item.location is not None for item in items):
+            placed = list(items)
+        else:
+            usual = await self._location(target)
+            placed = [item if item.location is not None else replace(item, location=usual) for item in items]
+        return sorted(placed, key=lambda item: item.location or 0)
 
     async def _send_all(self, items: Sequence[Item], target: WriteTarget) -> dict[Item, RecordError]:
-        location = await self._location(target)
         waiting = [_Share(items[start : start + MOST_ITEMS]) for start in range(0, len(items), MOST_ITEMS)]
         refusals: dict[Item, RecordError] = {}
         patience = max(_FEW_REFUSALS, len(items) // _ITEMS_PER_REFUSAL)
@@ -136,18 +138,36 @@ class InventoryStock:
             if not waiting:
                 return refusals
             share = waiting.pop(0)
-            answer = await self._send(share.items, location)
+            answer = await self._send(share.items)
             if answer.status not in _TELLING:
                 continue
             said = complaint(answer.content)
             if blames_location(said):
-                raise _wrong_location(location, target)
+                waiting = [*self._without_location(share, said, target, refusals), *waiting]
+                continue
             waiting = [*self._after_refusal(share, answer.status, said, refusals), *waiting]
             patience -= 1
             if patience == 0:
                 waiting = await self._without_unknown(waiting, refusals)
         rest = [item for share in waiting for item in share.items]
         return refusals | {item: _not_told_apart(item) for item in rest}
+
+    def _without_location(
+        self, share: _Share, said: Complaint, target: WriteTarget, refusals: dict[Item, RecordError]
+    ) -> list[_Share]:
+        """The share by its locations. Items of the one at fault are put down among the refusals.
+
+        Raises:
+            ConfigurationError: It is the location that the option names, or the default one.
+        """
+        locations = list(dict.fromkeys(item.location for item in share.items))
+        if len(locations) > 1:
+            return [_Share([item for item in share.items if item.location == one]) for one in locations]
+        (location,) = locations
+        if location == self._default_location or str(location) == target.options.get(LOCATION_OPTION, "").strip():
+            raise _wrong_location(location, target)
+        refusals.update((item, refused(item, said)) for item in share.items)
+        return []
 
     async def _without_unknown(self, waiting: Sequence[_Share], refusals: dict[Item, RecordError]) -> list[_Share]:
         """The shares without the items that the store does not have, which are put down among the refusals."""
@@ -173,12 +193,14 @@ class InventoryStock:
             return [*([_Share(rest)] if rest else []), _Share(named, suspected=True)]
         return share.halves()
 
-    async def _send(self, items: Sequence[Item], location: int) -> Answer:
+    async def _send(self, items: Sequence[Item]) -> Answer:
         body = {
             "reason": _REASON,
-            "items": [{"location_id": location, item.kind: item.identity, "quantity": item.quantity} for item in items],
+            "items": [
+                {"location_id": item.location, item.kind: item.identity, "quantity": item.quantity} for item in items
+            ],
         }
-        return await self._client.put(self._client.v3("inventory/adjustments/absolute"), body, accept=_TELLING)
+        return await self._client.send("PUT", self._client.v3("inventory/adjustments/absolute"), body, accept=_TELLING)
 
     async def _location(self, target: WriteTarget) -> int:
         if given := target.options.get(LOCATION_OPTION, "").strip():
@@ -219,7 +241,7 @@ class InventoryStock:
         return locations[0].id
 
 
-def _wrong_location(location: int, target: WriteTarget) -> ConfigurationError:
+def _wrong_location(location: int | None, target: WriteTarget) -> ConfigurationError:
     return ConfigurationError(
         f"The stock location {location} does not exist, or takes no stock.",
         code="location",

@@ -98,7 +98,7 @@ class LegacyStock:
 
     async def _set(self, item: Item) -> str:
         held = await self._held(item)
-        answer = await self._client.put(self._client.v2(held.resource), {LEVEL: item.quantity}, accept=_TELLING)
+        answer = await self._client.send("PUT", self._client.v2(held.resource), {LEVEL: item.quantity}, accept=_TELLING)
         if answer.status in _TELLING:
             raise refused(item, complaint(answer.content))
         return str(held.id)

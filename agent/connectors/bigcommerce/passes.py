@@ -54,6 +54,11 @@ class Place:
 class Pages(Protocol):
     """Fetches the pages of one schema."""
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it can be asked for what changed since a moment: where not, there is no closing pass."""
+        ...
+
     async def fetch(self, place: Place, *, since: datetime | None) -> Page:
         """The page at that place, of all records or of those changed since a moment."""
         ...
@@ -125,7 +130,7 @@ async def _packets(pages: Pages, state: _State, packet_records: int) -> AsyncGen
             await asyncio.gather(task, return_exceptions=True)
         assert state.began is not None
         earlier = state.began - OVERLAP
-        if not state.continued or state.number >= _MOST_PASSES:
+        if not state.continued or not pages.narrows or state.number >= _MOST_PASSES:
             yield _packet(gathered, state.position(), Bookmark(moment=earlier))
             return
         state = _State(number=state.number + 1, place=Place(), since=earlier, began=None)

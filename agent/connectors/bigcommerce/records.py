@@ -20,8 +20,9 @@ _Decoded = TypeVar("_Decoded")
 class PageSize:
     """How many records to ask for: fewer after a failure, as large pages may be what the store could not manage."""
 
-    def __init__(self) -> None:
-        self.records = MOST_RECORDS
+    def __init__(self, most: int = MOST_RECORDS) -> None:
+        self._most = most
+        self.records = most
 
     def shrink(self, error: TransientError) -> None:
         """Ask for half from now on, unless the failure was about something else."""
@@ -30,7 +31,7 @@ class PageSize:
 
     def grow(self) -> None:
         """A page came: ask for more again."""
-        self.records = min(MOST_RECORDS, self.records * 2)
+        self.records = min(self._most, self.records * 2)
 
 
 class Pagination(msgspec.Struct, frozen=True):

@@ -12,18 +12,23 @@ from agent.domain.packet import Batch, Value
 
 SKU, VARIANT, PRODUCT = "sku", "variant_id", "product_id"
 LEVEL = "inventory_level"
+LOCATION = "location_id"
 MOST_STOCK = 2_147_483_647
 _IDENTITIES = ((SKU, SKU), (VARIANT, VARIANT), (PRODUCT, PRODUCT), ("id", PRODUCT))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One update. `kind` says what `identity` is; `rows` are the rows that asked for it, the last one deciding."""
+    """One update. `kind` says what `identity` is; `rows` are the rows that asked for it, the last one deciding.
+
+    `location` is the stock location that the rows name; None where they name none.
+    """
 
     kind: str
     identity: str | int
     quantity: int
     rows: tuple[int, ...]
+    location: int | None = None
 
     @property
     def name(self) -> str:
@@ -42,19 +47,20 @@ class Items:
 def items_of(batch: Batch) -> Items:
     """The updates that a batch asks for."""
     places = {attribute.name: index for index, attribute in enumerate(batch.attributes)}
-    found: dict[tuple[str, str | int], Item] = {}
+    found: dict[tuple[str, str | int, int | None], Item] = {}
     failures: dict[int, RecordError] = {}
     for number, row in enumerate(batch.rows):
         values = {name: row[place] for name, place in places.items()}
         try:
             kind, identity = _identity(values)
             quantity = _quantity(values.get(LEVEL))
+            location = _location(values.get(LOCATION))
         except RecordError as error:
             failures[number] = error
             continue
-        before = found.pop((kind, identity), None)
+        before = found.pop((kind, identity, location), None)
         rows = (*before.rows, number) if before is not None else (number,)
-        found[kind, identity] = Item(kind, identity, quantity, rows)
+        found[kind, identity, location] = Item(kind, identity, quantity, rows, location)
     return Items(list(found.values()), failures)
 
 
@@ -82,6 +88,21 @@ def _identity(values: dict[str, Value]) -> tuple[str, str | int]:
         field=SKU,
         error_class=ErrorClass.DATA_MISSING,
     )
+
+
+def _location(value: Value) -> int | None:
+    if value is None or value == "":
+        return None
+    number = None if isinstance(value, bool) else _whole(value)
+    if number is None or number < 1:
+        raise RecordError(
+            f"“{value}” is no {LOCATION}.",
+            code="location",
+            remedy="It has to be the number of a stock location.",
+            field=LOCATION,
+            error_class=ErrorClass.TYPE_MISMATCH,
+        )
+    return number
 
 
 def _quantity(value: Value) -> int:

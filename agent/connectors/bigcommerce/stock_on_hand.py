@@ -40,28 +40,28 @@ class _HeldPage(msgspec.Struct, frozen=True):
 _HELD_PAGE = msgspec.json.Decoder(_HeldPage)
 
 
-async def matching(client: StoreClient, items: Sequence[Item], *, location: int, sleep: Sleep) -> list[Item]:
-    """The items whose stock on hand at the location is the intended one, now or within half a minute.
+async def matching(client: StoreClient, items: Sequence[Item], *, sleep: Sleep) -> list[Item]:
+    """The items whose stock on hand at their location is the intended one, now or within half a minute.
 
     A store carries out a request as a whole, so while nothing changes, a sample of what is missing tells enough.
     """
-    found, missing = await _compared(client, items, location)
+    found, missing = await _compared(client, items)
     for wait in _WAITS_SECONDS:
         if not missing:
             break
         await sleep(wait)
         sample = missing[:: -(-len(missing) // _AT_ONCE)]
-        if (await _compared(client, sample, location))[0]:
-            more, missing = await _compared(client, missing, location)
+        if (await _compared(client, sample))[0]:
+            more, missing = await _compared(client, missing)
             found += more
     return found
 
 
-async def on_hand(client: StoreClient, items: Sequence[Item], *, location: int) -> dict[Item, int | float | None]:
-    """The stock at the location of those items that the store tracks the stock of; None where it has none there."""
+async def on_hand(client: StoreClient, items: Sequence[Item]) -> dict[Item, int | float | None]:
+    """The stock at their location of those items that the store tracks the stock of; None where it has none there."""
     held = await _held(client, items)
     return {
-        item: _at(one, location) if (one := held.get(_key(item.kind, item.identity))) is not None else None
+        item: _at(one, item.location) if (one := held.get(_key(item.kind, item.identity))) is not None else None
         for item in items
         if _key(item.kind, item.identity) in held or not _askable(item)
     }
@@ -73,18 +73,18 @@ async def known(client: StoreClient, items: Sequence[Item]) -> set[Item]:
     return {item for item in items if _key(item.kind, item.identity) in held or not _askable(item)}
 
 
-async def _compared(client: StoreClient, items: Sequence[Item], location: int) -> tuple[list[Item], list[Item]]:
+async def _compared(client: StoreClient, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     """The items with the intended stock, and the others."""
     held = await _held(client, items)
     found: list[Item] = []
     missing: list[Item] = []
     for item in items:
         one = held.get(_key(item.kind, item.identity))
-        (found if one is not None and _at(one, location) == item.quantity else missing).append(item)
+        (found if one is not None and _at(one, item.location) == item.quantity else missing).append(item)
     return found, missing
 
 
-def _at(held: _Held, location: int) -> int | float | None:
+def _at(held: _Held, location: int | None) -> int | float | None:
     return next((at.total_inventory_onhand for at in held.locations if at.location_id == location), None)
 
 

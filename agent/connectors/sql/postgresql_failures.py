@@ -1,5 +1,5 @@
 """What PostgreSQL's errors mean, by SQLSTATE. Where the driver gives none (while it connects), the text is looked at to
-sort the error, and never shown: it could quote anything."""
+sort the error, and never shown: it could quote anything. What a trigger raised is shown: that is its purpose."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from agent.connectors.sql.credentials import (
     PostgresAddress,
 )
 from agent.connectors.sql.dialect import Column, Fault, Load, Refusal, UnfitError, cause, fetch
+from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Value
 
@@ -48,11 +49,6 @@ _REFUSED = {
         "The agent may not write this record into {table}: a policy of the table forbids it.",
         "Change the policy, or correct the record.",
     ),
-    "P0001": (
-        "trigger-refused",
-        "A trigger of the table {table} refuses the record.",
-        "Correct the record in the source app, or change the trigger.",
-    ),
     "54000": (
         "value-too-long",
         "The record is too large for the table {table}.",
@@ -75,7 +71,15 @@ def fault(error: BaseException) -> Fault:
         if isinstance(error, psycopg.DataError):
             return Fault.RECORD
         return Fault.LOST if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else Fault.OTHER
-    return _EXACT.get(state) or _CLASSES.get(state[:2]) or Fault.OTHER
+    found = _EXACT.get(state) or _CLASSES.get(state[:2])
+    return found or (Fault.RECORD if _raised(error) else Fault.OTHER)
+
+
+def _raised(error: BaseException) -> bool:
+    """Whether a trigger or function raised it on purpose, whatever SQLSTATE it chose for it."""
+    diagnosis = error.diag if isinstance(error, psycopg.Error) else None
+    # The name of the server's own routine: unlike the text, the same in every language.
+    return diagnosis is not None and diagnosis.source_function == "exec_stmt_raise"
 
 
 def code(error: BaseException) -> str:
@@ -92,6 +96,8 @@ def refusal(connection: sa.Connection, error: BaseException, load: Load, row: tu
     state = getattr(error, "sqlstate", None) or ""
     diagnosis = error.diag if isinstance(error, psycopg.Error) else None
     rule = (diagnosis.constraint_name if diagnosis is not None else None) or ""
+    if diagnosis is not None and (state == "P0001" or _raised(error)):
+        return trigger_refusal(table, diagnosis.message_primary or "")
     if state == "23502" and diagnosis is not None:
         column = diagnosis.column_name or ""
         return Refusal("value-missing", f"The table {table} demands a value in {column}, and the record has none.",

@@ -1,4 +1,5 @@
-"""What SQLite's errors mean, by their codes. Texts are looked at only for the names of tables and columns in them."""
+"""What SQLite's errors mean, by their codes. Texts are looked at only for the names of tables and columns in them, and
+for what a trigger says."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 from agent.domain.packet import Value
 
@@ -70,6 +72,8 @@ def refusal(error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal
         what = "a number beyond 64 bits" if isinstance(error, OverflowError) else "text that is not valid Unicode"
         return Refusal("value-unfit", f"The value for {table}.{unfit} is {what}.",
                        "Correct it in the source app, or map it differently.", unfit)  # fmt: skip
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+        return trigger_refusal(table, str(error))  # it is the text of RAISE, and nothing else
     found = _CONSTRAINT.search(str(error))
     if found is not None:
         return _constraint(found["kind"], found["what"] or "", table)
@@ -81,9 +85,6 @@ def refusal(error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_TOOBIG:
         return Refusal("value-too-long", f"The record is too large for the table {table}.",
                        "Leave out or shorten its largest value.")  # fmt: skip
-    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
-        return Refusal("trigger-refused", f"A trigger of the table {table} refuses the record.",
-                       "Correct the record in the source app, or change the trigger.")  # fmt: skip
     return Refusal("record-refused", f"SQLite refuses the record for the table {table}.",
                    "Check the table's rules and triggers, or correct the record.")  # fmt: skip
 

@@ -20,8 +20,10 @@ _TITLES = {
     AlertCode.SCHEDULE_HELD: "Did not run when it should have",
     AlertCode.RUN_FAILED: "The last run failed",
     AlertCode.RECORDS_FAILED: "Records failed",
+    AlertCode.DATABASE: "Nothing can be written down",
+    AlertCode.DISK: "Hardly any room on a disk",
 }
-_ERRORS = (AlertCode.CONFIGURATION_TRIPPED, AlertCode.RUN_FAILED)
+_ERRORS = (AlertCode.CONFIGURATION_TRIPPED, AlertCode.RUN_FAILED, AlertCode.DATABASE)
 
 
 @dataclass(frozen=True, slots=True)

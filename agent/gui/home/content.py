@@ -84,6 +84,7 @@ def content(
     attention = [
         item for item in _of_service(state, go, dismissed, has_flows=bool(catalog.flows)) if item.key not in known
     ]
+    attention += [item for item in _of_storage(catalog, go) if not catalog.acknowledged(item.alert)]
     attention += [item for item in _of_apps(catalog, go) if not catalog.acknowledged(item.alert)]
     of_flows = [
         item for flow in catalog.flows for item in _of_flow(flow, go, now) if not catalog.acknowledged(item.alert)
@@ -126,6 +127,16 @@ def _of_service(
             )
         )  # fmt: skip
     return found
+
+
+def _of_storage(catalog: Catalog, go: Navigator) -> list[Attention]:
+    """What keeps the agent from writing down what it does, or soon will."""
+    tones = {AlertCode.DATABASE: Tone.ERROR, AlertCode.DISK: Tone.WARN}
+    return [
+        Attention(one.id, tones[one.code], one.text, one.remedy, "Show the log", go.open_log, alert=one.id)
+        for one in catalog.alerts.items
+        if one.code in tones
+    ]
 
 
 def _of_apps(catalog: Catalog, go: Navigator) -> list[Attention]:

@@ -29,6 +29,7 @@ Agent = Annotated[AgentParts, Depends(_parts)]
 Who = Annotated[str, Depends(_who)]
 """The operator who is signed in, or the account that owns the token's file."""
 
+DryRun = Annotated[bool, Query(description="Refuse what would be refused, and change nothing.")]
 WaitSeconds = Annotated[float, Query(ge=0, le=20, description="How long to wait for a change, in seconds.")]
 FlowFilter = Annotated[str, Query(max_length=100, description="The name of a processflow; empty: all.")]
 After = Annotated[str, Query(max_length=1_000, description="`next` of the page before; empty: the first page.")]

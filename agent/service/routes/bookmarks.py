@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from agent.api.bookmark_models import AuditPage, Bookmark, BookmarkChange
-from agent.service.routes.asking import PROBLEMS, Agent, FlowFilter, Name, Who
+from agent.service.routes.asking import PROBLEMS, Agent, DryRun, FlowFilter, Name, Who
 
 router = APIRouter(responses=PROBLEMS, tags=["bookmarks"])
 
@@ -22,8 +22,13 @@ def bookmarks(agent: Agent, name: Name) -> list[Bookmark]:
 
 
 @router.put("/flows/{name}/bookmarks/{node}")
-def set_bookmark(agent: Agent, who: Who, name: Name, node: Name, change: BookmarkChange) -> Bookmark:
+def set_bookmark(
+    agent: Agent, who: Who, name: Name, node: Name, change: BookmarkChange, dry_run: DryRun = False
+) -> Bookmark:
     """Set a bookmark, or clear it: the next run reads from there on."""
+    if dry_run:
+        agent.bookmarks.require_movable(name, node, change)
+        return next(one for one in agent.bookmarks.all(name) if one.node == node)
     moved = agent.bookmarks.move(name, node, change, by=who)
     where = f"to {moved.moment:%Y-%m-%d %H:%M:%S} UTC" if moved.moment is not None else "back to the beginning"
     agent.journal.write("warning", f"{who} moved the bookmark {where}: {change.reason}", flow=name, node=node)

@@ -10,6 +10,7 @@ from agent.api.lookup_models import (
     FileFormat,
     ImportReport,
     LookupChange,
+    LookupChanged,
     LookupDraft,
     LookupFile,
     LookupImport,
@@ -61,10 +62,10 @@ def lookup_rows(agent: Agent, table: Table, search: Search = "", after: After = 
 
 
 @router.post("/lookups/{table}/rows")
-def change_lookup(agent: Agent, who: Who, table: Table, change: LookupChange) -> LookupTable:
+def change_lookup(agent: Agent, who: Who, table: Table, change: LookupChange) -> LookupChanged:
     """Change rows, all or none; the table is made where there is none."""
     changed = agent.lookups.change(table, change, by=who)
-    done = f"{len(change.put)} rows put, {len(change.remove)} removed"
+    done = f"{len(change.put)} rows put, {len(change.remove) - len(changed.missing)} removed"
     agent.journal.write("info", f"{who} changed the lookup table {table}.", detail=done)
     return changed
 

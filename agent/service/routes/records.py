@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Generator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.concurrency import iterate_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from agent.api import record_models
@@ -64,7 +66,16 @@ def export_records(
     """A processflow's records as a file."""
     headers = {"Content-Disposition": f'attachment; filename="sync-info.{format.value}"'}
     pieces = agent.records.export(name, wanted, format)
-    return StreamingResponse(pieces, media_type=_MEDIA[format], headers=headers)
+    return StreamingResponse(_sent(pieces), media_type=_MEDIA[format], headers=headers)
+
+
+async def _sent(pieces: Generator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, until somebody does not want them any more."""
+    try:
+        async for piece in iterate_in_threadpool(pieces):
+            yield piece
+    finally:
+        pieces.close()
 
 
 @router.post("/flows/{name}/sync-info/skip", status_code=202)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import SecretStr
 
 from agent import __version__
 from agent.api import clearing_models, operator_models, service_models, setting_models, vault_models
@@ -53,13 +54,20 @@ async def events(agent: Agent) -> StreamingResponse:
 @router.put("/vault", tags=["vault"])
 def set_up_vault(agent: Agent, choice: vault_models.VaultSetUp) -> vault_models.Vault:
     """Choose where the vault's key comes from."""
-    keeper = agent.secrets.keeper
-    passphrase = Secret(choice.passphrase.get_secret_value()) if choice.passphrase is not None else None
-    if passphrase is not None:
-        agent.secrets.know([passphrase])
+    keeper, passphrase = agent.secrets.keeper, _passphrase(agent, choice.passphrase)
     path = Path(choice.path) if choice.path else None
     keeper.set_up(choice.kind, passphrase=passphrase, path=path, start_afresh=choice.start_afresh)
     agent.vault_opened()
+    return answers.vault(keeper.report())
+
+
+@router.put("/vault/source", tags=["vault"])
+def change_vault_source(agent: Agent, who: Who, change: vault_models.VaultSourceChange) -> vault_models.Vault:
+    """Let the key of the open vault come from another source."""
+    keeper, passphrase = agent.secrets.keeper, _passphrase(agent, change.passphrase)
+    keeper.change_source(change.kind, passphrase=passphrase, path=Path(change.path) if change.path else None)
+    agent.journal.write("info", f"{who} gave the vault a new key. It comes from: {change.kind}.")
+    agent.environment_changed()
     return answers.vault(keeper.report())
 
 
@@ -67,10 +75,7 @@ def set_up_vault(agent: Agent, choice: vault_models.VaultSetUp) -> vault_models.
 def unlock_vault(agent: Agent, unlock: vault_models.VaultUnlock) -> vault_models.Vault:
     """Open a locked vault."""
     keeper = agent.secrets.keeper
-    passphrase = Secret(unlock.passphrase.get_secret_value()) if unlock.passphrase is not None else None
-    if passphrase is not None:
-        agent.secrets.know([passphrase])
-    keeper.open(passphrase)
+    keeper.open(_passphrase(agent, unlock.passphrase))
     agent.vault_opened()
     return answers.vault(keeper.report())
 
@@ -119,3 +124,12 @@ async def clear(agent: Agent, who: Who, target: clearing_models.ClearTarget) -> 
     report = await asyncio.to_thread(agent.clearing.report, target, dry_run=False)
     agent.journal.write("info", f"{who} cleared {target.value}: {report.files:,} files, {report.bytes:,} bytes.")
     return report
+
+
+def _passphrase(agent: Agent, given: SecretStr | None) -> Secret | None:
+    """What was typed, kept out of every text from now on."""
+    if given is None:
+        return None
+    passphrase = Secret(given.get_secret_value())
+    agent.secrets.know([passphrase])
+    return passphrase

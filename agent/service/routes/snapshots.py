@@ -41,6 +41,7 @@ def data_log(
 @router.get("/runs/{run_id}/packets")
 def kept_packets(agent: Agent, run_id: Name, node: Node = "") -> list[models.KeptPacket]:
     """The packets and requests that are kept of a run."""
+    agent.runs.require(run_id)
     return agent.snapshots.packets(run_id, node=node)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from agent.api import deployment_models as models
 from agent.api.flow_models import Deployed
-from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
+from agent.service.routes.asking import PROBLEMS, Agent, DryRun, Name, Who
 from agent.service.routes.leaving import while_heard
 
 router = APIRouter(responses=PROBLEMS, tags=["versions"])
@@ -71,8 +71,10 @@ def flow_history(agent: Agent, name: Name) -> models.FlowHistory:
 
 
 @router.delete("/flows/{name}/history")
-def forget_flow(agent: Agent, who: Who, name: Name) -> models.FlowHistory:
+def forget_flow(agent: Agent, who: Who, name: Name, dry_run: DryRun = False) -> models.FlowHistory:
     """Delete all that is kept of an undeployed processflow."""
+    if dry_run:
+        return agent.documents.histories.forgettable(name)
     forgotten = agent.documents.histories.forget(name, by=who)
     agent.journal.write("warning", f"{who} deleted its history.", flow=name, detail=forgotten.text)
     return forgotten

@@ -11,7 +11,7 @@ import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnection, BigCommerceConnector, Surroundings
 from agent.connectors.bigcommerce.credentials import AccountKind
-from agent.connectors.bigcommerce.filters import TAKEN
+from agent.connectors.bigcommerce.filter_names import TAKEN
 from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
 from agent.domain.app import Attribute
 from agent.domain.errors import AgentError
@@ -44,6 +44,7 @@ class HeldStore:
     api: Contract
     options: SandboxOptions = OPTIONS
     seen: Counter[tuple[str, int]] = field(default_factory=Counter)
+    strict: bool = True
 
     def __post_init__(self) -> None:
         self.store = Store(self.options)
@@ -55,7 +56,10 @@ class HeldStore:
         request = Request(sent.method, sent.url.path, query, headers, sent.content)
         answer = self._gateway.answer(request)
         # An update without items is only a question: may this token write? The store is to refuse it.
-        self.api.hold(request, answer, answer_only=sent.content.endswith(b'"items":[]}'))
+        # The official file knows no empty list of webhooks.
+        no_hooks = request.path.endswith("/v3/hooks") and b'"data":[]' in answer.body
+        if self.strict and not no_hooks:
+            self.api.hold(request, answer, answer_only=sent.content.endswith(b'"items":[]}'))
         self.seen[f"{sent.method} {sent.url.path.rpartition('/')[2]}", answer.status] += 1
         return httpx.Response(
             answer.status, headers=[*answer.headers, ("content-type", answer.content_type)], content=answer.body

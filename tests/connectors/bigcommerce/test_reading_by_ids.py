@@ -105,7 +105,7 @@ async def test_only_strange_ids_cost_no_request(store: RunningSandbox) -> None:
     assert packets[-1].bookmark is not None
 
 
-async def test_products_cannot_be_read(store: RunningSandbox) -> None:
+async def test_shipments_cannot_be_read(store: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        await read(store, "products", [1])
+        await read(store, "shipments", [1])
     assert caught.value.code == "unknown-action"

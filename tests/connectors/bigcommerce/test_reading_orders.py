@@ -372,7 +372,7 @@ async def test_an_unknown_filter_is_refused_before_anything_is_sent(store: FakeS
 
 async def test_an_unknown_action_is_refused(store: FakeStore) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        await store.clock.run(read(store.connection(), request(schema="products")))
+        await store.clock.run(read(store.connection(), request(schema="shipments")))
 
     assert caught.value.code == "unknown-action"
 

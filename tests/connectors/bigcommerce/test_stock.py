@@ -389,7 +389,7 @@ async def test_cancelling_drops_the_request_in_flight(store: FakeStore) -> None:
 
 
 async def test_other_actions_do_not_exist(store: FakeStore) -> None:
-    for to in (target("DELETE"), target(schema="orders")):
+    for to in (target("DELETE"), target(schema="locations")):
         with pytest.raises(ConfigurationError) as caught:
             await store.clock.run(write(store.connection(), batch(levels(1)), to))
         assert caught.value.code == "unknown-action"

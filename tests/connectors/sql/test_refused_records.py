@@ -104,21 +104,62 @@ async def test_a_strict_table_says_which_column(sqlite_place: SqlitePlace) -> No
     assert sqlite_place.rows("SELECT id FROM things") == [(1,)]
 
 
-async def test_a_trigger_may_refuse_a_record(place: Place) -> None:
+def refusing(place: Place, text: str, *, state: str = "P0001") -> None:
+    """A table `things` whose trigger refuses the value “bad” of x with this text."""
     place.run("CREATE TABLE things (id bigint PRIMARY KEY, x varchar(9))")
+    said = text.replace("'", "''")
     if place.kind == "sqlite":
-        place.run("CREATE TRIGGER no BEFORE INSERT ON things WHEN new.x = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END")
+        place.run(
+            f"CREATE TRIGGER no BEFORE INSERT ON things WHEN new.x = 'bad' BEGIN SELECT RAISE(ABORT, '{said}'); END"
+        )
     else:
         place.run(
-            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN IF NEW.x = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$",
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.x = 'bad' THEN "
+            f"RAISE EXCEPTION USING MESSAGE = '{said}', DETAIL = 'kept to itself', ERRCODE = '{state}'; "
+            "END IF; RETURN NEW; END $$",
             "CREATE TRIGGER no BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION no()",
         )
+
+
+async def test_a_trigger_that_refuses_a_record_says_why(place: Place) -> None:
+    refusing(place, "Only whole pallets,\nsays the warehouse")
     async with opened(place) as connection:
         report = await write(connection, "things", (ID, TEXT), [(1, "good"), (2, "bad"), (3, "good")])
-    errors = list(report.failures.values())
-    assert [(one.code, one.error_class) for one in errors] == [("trigger-refused", ErrorClass.VALIDATION_FAILED)]
+    (error,) = report.failures.values()
+    assert (error.code, error.error_class) == ("trigger-refused", ErrorClass.VALIDATION_FAILED)
+    assert error.message == (
+        "A trigger of the table things refuses the record: Only whole pallets, says the warehouse."
+    )
+    assert "kept to itself" not in f"{error} {error.detail}"
     assert place.rows("SELECT id FROM things ORDER BY id") == [(1,), (3,)]
+
+
+async def test_a_trigger_without_many_words_and_one_with_too_many(place: Place) -> None:
+    refusing(place, "no! " * 1_000)
+    async with opened(place) as connection:
+        report = await write(connection, "things", (ID, TEXT), [(2, "bad")])
+    (error,) = report.failures.values()
+    assert error.message.endswith("…")
+    assert len(error.message) < 400
+
+
+async def test_what_a_trigger_says_is_not_taken_for_the_rule_of_a_column(sqlite_place: SqlitePlace) -> None:
+    refusing(sqlite_place, "UNIQUE constraint failed: trust me")
+    async with opened(sqlite_place) as connection:
+        report = await write(connection, "things", (ID, TEXT), [(2, "bad")])
+    assert [one.code for one in report.failures.values()] == ["trigger-refused"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("state", ["23514", "22023", "45000", "UE001"])
+async def test_a_trigger_may_choose_its_own_code(place: Place, state: str) -> None:
+    refusing(place, "Credit limit exceeded", state=state)
+    async with opened(place) as connection:
+        report = await write(connection, "things", (ID, TEXT), [(1, "good"), (2, "bad")])
+    (error,) = report.failures.values()
+    assert (error.code, "Credit limit exceeded" in error.message) == ("trigger-refused", True)
+    assert place.rows("SELECT id FROM things") == [(1,)]
 
 
 async def test_a_wrong_line_fails_its_record_as_a_whole(place: Place) -> None:

@@ -1,0 +1,223 @@
+"""Writes records by the table of `write_actions`: in batches where the API has them, each record with its own answer.
+
+A store refuses a whole request because of one record and often does not say which. Records that it names are sent by
+themselves, the others together; where it names none, halves are sent until the one at fault is found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agent.connectors.bigcommerce.client import Answer, StoreClient
+from agent.connectors.bigcommerce.failures import complaint
+from agent.connectors.bigcommerce.held_records import HeldRecords, Record, filled, matched
+from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, decoded_record, encoded, held_value, is_held
+from agent.connectors.bigcommerce.record_refusals import exists_already, not_there, partly_written, refused
+from agent.connectors.bigcommerce.records import decoded
+from agent.connectors.bigcommerce.shipments import completed, with_line_ids
+from agent.connectors.bigcommerce.write_actions import DELETE, POST, PUT, WriteAction
+from agent.connectors.contract import LookUp, Present, WriteTarget
+from agent.domain.app import Schema
+from agent.domain.errors import RecordError
+from agent.domain.packet import Batch, Row, WriteReport
+
+_PARTLY = 207
+_TOO_MANY = 413
+_TELLING = frozenset({_PARTLY, 400, 404, 409, _TOO_MANY, 422})
+_PLACE = re.compile(r"\[?(?P<index>\d+)\]?(?:\..*)?")
+_DATA = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(slots=True)
+class _Written:
+    """What became of the rows so far."""
+
+    ids: dict[int, str]
+    failures: dict[int, RecordError]
+
+    def report(self, batch: Batch) -> WriteReport:
+        return WriteReport([self.ids.get(row, "") for row in range(len(batch))], self.failures)
+
+
+class RecordWriter:
+    """Writes the records of one schema by one action.
+
+    Args:
+        client: The store.
+        schema: The schema.
+        action: The action.
+        ignored: Attributes that something else writes.
+    """
+
+    def __init__(
+        self, *, client: StoreClient, schema: Schema, action: WriteAction, ignored: frozenset[str] = frozenset()
+    ) -> None:
+        self._client = client
+        self._schema = schema
+        self._action = action
+        self._ignored = ignored
+        self._held = HeldRecords(client, action)
+
+    async def write(self, target: WriteTarget, batch: Batch) -> WriteReport:
+        """Write the rows; each gets an answer of its own."""
+        bodies = self._bodies(batch)
+        written = _Written({}, dict(bodies.failures))
+        if self._action.completes:
+            written.failures.update(await completed(self._client, bodies.bodies))
+        waiting = [body for body in bodies.bodies if body.row not in written.failures]
+        waiting = await self._identified(waiting, written)
+        shares = _shares(waiting, self._action.most)
+        while shares:
+            share = shares.pop(0)
+            shares = [*await self._send(share, written), *shares]
+        return written.report(batch)
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        """Find the rows whose record is at the store as intended."""
+        bodies = self._bodies(batch).bodies
+        if self._action.completes:
+            failures = await with_line_ids(self._client, bodies)
+            bodies = [body for body in bodies if body.row not in failures]
+        held = await self._held.of(bodies)
+        if self._action.method == DELETE:
+            return LookUp({body.row: str(body.id) for body in bodies if body.row not in held})
+        # What was made has the values that name it; what it holds besides, the store may have put in another form.
+        made = self._action.method == POST and not self._action.asks_first
+        found = (body for body in bodies if body.row in held and (made or is_held(body, held[body.row])))
+        return LookUp({body.row: str(held[body.row].get(ID, "")) for body in found})
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find out what the rows would meet."""
+        bodies = self._bodies(batch)
+        failures = dict(bodies.failures)
+        held = await self._held.of(bodies.bodies)
+        rows: list[Row | None] = [None] * len(batch)
+        ids = [""] * len(batch)
+        stand_ins: set[int] = set()
+        for body in bodies.bodies:
+            record = held.get(body.row)
+            if self._action.method == POST:
+                if record is not None and self._action.asks_first:
+                    failures[body.row] = exists_already(body, self._schema, record)
+                    continue
+                ids[body.row] = str(record[ID]) if record is not None and ID in record else str(body.row + 1)
+                stand_ins.add(body.row)
+            elif record is None:
+                failures[body.row] = not_there(body, self._schema, self._held.search_of(body))
+            else:
+                ids[body.row] = str(record.get(ID, ""))
+                rows[body.row] = self._as_held(batch, body, record)
+        return Present(rows, ids, stand_ins=frozenset(stand_ins), failures=failures)
+
+    def _as_held(self, batch: Batch, body: Body, record: Record) -> Row:
+        return tuple(
+            held_value(attribute, given, body.fields[attribute.name], record.get(attribute.name))
+            if attribute.name in body.fields and attribute.name in record
+            else given
+            for attribute, given in zip(batch.attributes, batch.rows[body.row], strict=True)
+        )
+
+    def _bodies(self, batch: Batch) -> Bodies:
+        return Bodies(batch, schema=self._schema, action=self._action, ignored=self._ignored)
+
+    async def _identified(self, bodies: Sequence[Body], written: _Written) -> list[Body]:
+        """The bodies that can be sent: those to be changed with the id of their record, and of those to be made the
+        ones that are not there yet."""
+        if self._action.method == POST:
+            if not self._action.asks_first:
+                return list(bodies)
+            held = await self._held.of(bodies)
+            written.failures.update(
+                (body.row, exists_already(body, self._schema, held[body.row])) for body in bodies if body.row in held
+            )
+            return [body for body in bodies if body.row not in held]
+        unknown = [body for body in bodies if body.id is None]
+        held = await self._held.of(unknown)
+        for body in unknown:
+            if (record := held.get(body.row)) is not None:
+                body.named[ID] = record[ID]
+            else:
+                written.failures[body.row] = not_there(body, self._schema, self._held.search_of(body))
+        return [body for body in bodies if body.id is not None]
+
+    async def _send(self, share: Sequence[Body], written: _Written) -> list[list[Body]]:
+        """Send bodies together. Gives back what is to be sent next."""
+        answer = await self._client.send(
+            self._action.method, self._address(share[0]), self._content(share), accept=_TELLING
+        )
+        if answer.status not in _TELLING:
+            written.ids.update(await self._ids(share, answer))
+            return []
+        said = complaint(answer.content)
+        if len(share) == 1:
+            (body,) = share
+            if answer.status == _PARTLY:
+                written.failures[body.row] = partly_written(body, self._schema, said, self._action)
+            elif answer.status == 404 and self._action.method == DELETE:
+                written.ids[body.row] = str(body.id)
+            else:
+                written.failures[body.row] = refused(body, self._schema, said, self._action, status=answer.status)
+            return []
+        places = {int(found["index"]) for key in said.errors if (found := _PLACE.fullmatch(key))}
+        named = [body for place, body in enumerate(share) if place in places]
+        if named and answer.status not in (_PARTLY, _TOO_MANY):
+            rest = [body for body in share if body not in named]
+            return [*([rest] if rest else []), *([body] for body in named)]
+        middle = len(share) // 2
+        return [list(share[:middle]), list(share[middle:])]
+
+    def _address(self, body: Body) -> str:
+        path = filled(self._action.path, body)
+        return self._client.v2(path) if self._action.version == 2 else self._client.v3(path)
+
+    def _content(self, share: Sequence[Body]) -> object:
+        if not self._action.listed:
+            return encoded(share[0].fields)
+        if self._action.method == PUT:
+            return [{ID: body.id, **encoded(body.fields)} for body in share]
+        return [encoded(body.fields) for body in share]
+
+    async def _ids(self, share: Sequence[Body], answer: Answer) -> dict[int, str]:
+        """The ids of what was written. One that the store took no notice of, as it is there already, is looked up."""
+        if self._action.method != POST:
+            return {body.row: str(body.id) for body in share}
+        made = _records(answer, self._action)
+        if len(share) == 1 and len(made) == 1:
+            return {share[0].row: str(made[0].get(ID, ""))}
+        found: dict[int, Record] = {}
+        for search in self._action.searches:
+            left = [body for body in share if body.row not in found and self._held.search_of(body) == search]
+            found.update(matched(left, made, search, distinct=True))
+        if missing := [body for body in share if body.row not in found]:
+            found.update(await self._held.of(missing))
+        return {row: str(record.get(ID, "")) for row, record in found.items()}
+
+
+def _records(answer: Answer, action: WriteAction) -> list[dict[str, Any]]:
+    """The records that an answer holds."""
+    if not answer.content:
+        return []
+    text: bytes | msgspec.Raw = answer.content
+    if action.version == 3:
+        text = decoded(_DATA, text).get("data", msgspec.Raw(b"[]"))
+    return [decoded_record(one) for one in (decoded(_RECORDS, text) if bytes(text).startswith(b"[") else [text])]
+
+
+def _shares(bodies: Sequence[Body], most: int) -> list[list[Body]]:
+    """The bodies in requests, in their order. No record is twice in one: which one would count is not said."""
+    shares: list[list[Body]] = []
+    taken: set[object] = set()
+    for body in bodies:
+        name = body.id if body.id is not None else body.named.get("email", object())
+        if not shares or len(shares[-1]) >= most or name in taken:
+            shares.append([])
+            taken = set()
+        shares[-1].append(body)
+        taken.add(name)
+    return shares
