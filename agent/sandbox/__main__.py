@@ -78,6 +78,7 @@ def _options(parsed: argparse.Namespace) -> SandboxOptions:
         latency_ms=parsed.latency_ms,
         customers_without_email=parsed.customers_without_email,
         long_order_every=parsed.long_order_every,
+        hook_wait_seconds=parsed.hook_wait_seconds,
     )
 
 
@@ -91,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("port", "orders", "customers", "products", "seed", "quota", "window_ms", "latency_ms",
                  "customers_without_email", "long_order_every"):  # fmt: skip
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name), metavar="N")
+    parser.add_argument(
+        "--hook-wait-seconds", type=float, default=default.hook_wait_seconds, metavar="N",
+        help="how long after the first try in vain a callback is sent again",
+    )  # fmt: skip
     parser.add_argument("--no-quota", action="store_true", help="no request is ever refused for its number")
     parser.add_argument("--store-hash", default=default.store_hash, metavar="HASH")
     parser.add_argument("--username", default=default.username, metavar="NAME")

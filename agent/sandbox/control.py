@@ -4,7 +4,7 @@ It takes the token of the store in X-Auth-Token, costs no quota and knows no tro
 
     GET stats · POST reset-stats · GET, POST, DELETE faults · GET, POST, DELETE scopes
     POST orders · POST orders/touch · POST orders/{id}/edit · POST customers · POST customers/{id}/edit
-    GET, POST stock/{sku}
+    GET, POST stock/{sku} · POST hooks/double
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ _STOCK = re.compile(r"stock/(.+)")
 class _Touch(msgspec.Struct, forbid_unknown_fields=True):
     count: Annotated[int, msgspec.Meta(ge=1)]
     first_id: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class _Double(msgspec.Struct, forbid_unknown_fields=True):
+    count: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Scopes(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +59,7 @@ class Control:
             ("POST", "orders"): self._add_order,
             ("POST", "orders/touch"): self._touch_orders,
             ("POST", "customers"): self._add_customer,
+            ("POST", "hooks/double"): self._double_callbacks,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -117,6 +122,10 @@ class Control:
     def _touch_orders(self, body: bytes) -> Answer:
         touch = msgspec.json.decode(body, type=_Touch)
         self._store.touch_orders(touch.count, first_id=touch.first_id)
+        return nothing()
+
+    def _double_callbacks(self, body: bytes) -> Answer:
+        self._store.double_callbacks(msgspec.json.decode(body, type=_Double).count)
         return nothing()
 
     def _edit_order(self, order_id: int, body: bytes) -> Answer:

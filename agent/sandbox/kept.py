@@ -1,4 +1,4 @@
-"""Small lists of records that are kept as they are: customer groups, brands, categories, webhooks, shipments."""
+"""Small lists of records that are kept as they are: customer groups, brands, categories, shipments."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ class SandboxOptions:
     customers_without_email: int = 0
     long_order_every: int = 0
     long_order_lines: int = 64
+    hook_wait_seconds: float = 60.0
     scopes: frozenset[str] = EVERY_SCOPE
     clock: Callable[[], datetime] = utc_now
 

@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agent.sandbox.application import TRANSPORT, Application
+from agent.sandbox.hook_sender import HookSender
 from agent.sandbox.options import SandboxOptions
 from agent.sandbox.store import Store
 
@@ -72,6 +73,7 @@ class Server:
         self.sandbox = RunningSandbox(
             port=self._socket.getsockname()[1], store=Store(options), options=options, token=options.access_token
         )
+        self._sender = HookSender(self.sandbox.store.hooks)
         self._application = Application(self.sandbox.store, origin=self.sandbox.origin)
         config = uvicorn.Config(
             cast("Any", self._application),
@@ -90,9 +92,11 @@ class Server:
 
     def run(self) -> None:
         """Serve until a signal or stop. Returns when everything is closed."""
+        self._sender.start()
         try:
             self._server.run(sockets=[self._socket])
         finally:
+            self._sender.stop()
             self._socket.close()
 
     def stop(self) -> None:

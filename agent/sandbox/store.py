@@ -6,12 +6,13 @@ One lock guards it. The server holds the lock while it answers a request; every 
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.sandbox.counting import Statistics
 from agent.sandbox.customers import Customers
 from agent.sandbox.faults import Fault, Faults
+from agent.sandbox.hooks import Hooks
 from agent.sandbox.inventory import Inventory
 from agent.sandbox.kept import Kept
 from agent.sandbox.moments import FIRST_MOMENT, rfc2822, seconds
@@ -52,7 +53,6 @@ class Store:
             ),
             first_id=20,
         )
-        self.hooks = Kept()
         self.shipments = Kept()
         self.shipped: dict[int, dict[int, int]] = {}
         self.faults = Faults()
@@ -60,6 +60,7 @@ class Store:
         self.quota = WindowQuota(quota=options.quota, window_ms=options.window_ms, clock=options.clock)
         self.legacy_quota = HourlyQuota(quota=options.legacy_quota, clock=options.clock)
         self.scopes = options.scopes
+        self.hooks = Hooks(options.store_hash, options.clock, timedelta(seconds=options.hook_wait_seconds))
 
     def now(self) -> datetime:
         """The time of the store."""
@@ -68,13 +69,13 @@ class Store:
     def edit_order(self, order_id: int, *, status_id: int | None = None, **values: object) -> None:
         """Change an order now; without any value its status moves on. Raises KeyError for an unknown id."""
         with self.lock:
-            self.orders.edit(order_id, now=seconds(self.now()), status_id=status_id, values=values)
+            self._edit_order(order_id, status_id, values)
 
     def touch_orders(self, count: int, *, first_id: int = 1) -> None:
         """Change many orders now, as a bulk edit in the control panel does. Raises KeyError past the last order."""
         with self.lock:
             for order_id in range(first_id, first_id + count):
-                self.orders.edit(order_id, now=seconds(self.now()), values={})
+                self._edit_order(order_id, None, {})
 
     def add_order(self, **values: object) -> int:
         """Make a new order now, and give its id."""
@@ -83,7 +84,18 @@ class Store:
             status_id = values.pop("status_id", 11)
             assert isinstance(status_id, int)
             self.orders.edit(order_id, now=seconds(self.now()), status_id=status_id, values=values)
+            self.hooks.happened("store/order/created", {"type": "order", "id": order_id})
             return order_id
+
+    def _edit_order(self, order_id: int, status_id: int | None, values: dict[str, object]) -> None:
+        before = self.orders.facts(order_id).status_id if 1 <= order_id <= self.orders.timeline.last_id else 0
+        self.orders.edit(order_id, now=seconds(self.now()), status_id=status_id, values=values)
+        data: dict[str, object] = {"type": "order", "id": order_id}
+        self.hooks.happened("store/order/updated", data)
+        after = self.orders.facts(order_id).status_id
+        if after != before:
+            status = {"previous_status_id": before, "new_status_id": after}
+            self.hooks.happened("store/order/statusUpdated", data | {"status": status})
 
     def edit_customer(self, customer_id: int, **values: object) -> None:
         """Change a customer now, in the words of V3. Raises KeyError for an unknown id."""
@@ -91,11 +103,19 @@ class Store:
             if not 1 <= customer_id <= self.customers.timeline.last_id:
                 raise KeyError(customer_id)
             self.customers.timeline.touch(customer_id, now=seconds(self.now()), values=values)
+            self.hooks.happened("store/customer/updated", {"type": "customer", "id": customer_id})
 
     def add_customer(self, **values: object) -> int:
         """Make a new customer now, and give its id."""
         with self.lock:
-            return self.customers.timeline.add(now=seconds(self.now()), values=values)
+            customer_id = self.customers.timeline.add(now=seconds(self.now()), values=values)
+            self.hooks.happened("store/customer/created", {"type": "customer", "id": customer_id})
+            return customer_id
+
+    def double_callbacks(self, count: int) -> None:
+        """Send each of the next events twice, as the real store does now and then."""
+        with self.hooks.changed:
+            self.hooks.doubled = count
 
     def stock(self, sku: str) -> int:
         """How many of an item there are. Raises KeyError for an unknown SKU."""

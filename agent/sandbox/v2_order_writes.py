@@ -34,7 +34,7 @@ def _put(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
     if "billing_address" in body:
         values["billing_address"] = {**_billing_address(account, number), **body["billing_address"]}
     status_id = body.get("status_id", store.orders.facts(number).status_id)
-    store.orders.edit(number, now=seconds(store.now()), status_id=status_id, values=values)
+    store.edit_order(number, status_id=status_id, **values)
     return Answer(200, account.encoder.one(number, frozenset()))
 
 
@@ -61,7 +61,7 @@ def _post(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
         shipped[item["order_product_id"]] = shipped.get(item["order_product_id"], 0) + item["quantity"]
     left = any(line["quantity"] > shipped.get(line_id, 0) for line_id, line in lines.items())
     status_id = PARTIALLY_SHIPPED if left else SHIPPED
-    store.orders.edit(number, now=seconds(store.now()), status_id=status_id, values={})
+    store.edit_order(number, status_id=status_id)
     texts = ("tracking_number", "shipping_method", "shipping_provider", "tracking_carrier", "tracking_link", "comments")
     billing = _billing_address(account, number)
     billing.pop("form_fields", None)

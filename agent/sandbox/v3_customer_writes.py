@@ -49,6 +49,8 @@ def _post(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
         emails.add(email)
     now = seconds(account.store.now())
     made = [customers.make(_kept(one), one.get("addresses") or (), now=now) for one in batch]
+    for number in made:
+        account.store.hooks.happened("store/customer/created", {"type": "customer", "id": number})
     return give({"data": [_record(account, number) for number in made], "meta": {}})
 
 
@@ -69,7 +71,7 @@ def _put(account: Account, request: Request, ids: tuple[int, ...]) -> Answer:
         if "email" in one and customers.owner_of_email(one["email"]) not in {None, one["id"]}:
             raise v3_refusal(422, "Some of the emails are already in use.", {".customer_update": "duplicate email"})
     for one in batch:
-        customers.timeline.touch(one["id"], now=seconds(account.store.now()), values=_kept(one))
+        account.store.edit_customer(one["id"], **_kept(one))
     return give({"data": [_record(account, one["id"]) for one in batch], "meta": {}})
 
 

@@ -34,6 +34,10 @@ class Shop:
         """Read something below `/stores/demo1`; None where the store answers without content."""
         return self._ask("GET", f"/stores/demo1{path}")
 
+    def send(self, method: str, path: str, body: object) -> Any:
+        """Write something below `/stores/demo1`."""
+        return self._ask(method, f"/stores/demo1{path}", body)
+
     def orders(self) -> Iterator[dict[str, Any]]:
         """Every order as it is now, with its lines, in the order of their ids."""
         after = 0

@@ -63,10 +63,7 @@ WRITES: Sequence[tuple[AccountKind, str, str, dict[str, object]]] = [
 def stores() -> dict[AccountKind, HeldStore]:
     """A store for each kind of account, changed by one test after the other."""
     found = {kind: HeldStore(contract(FILES[kind])) for kind in AccountKind}
-    found[_OAUTH].store.hooks.add({
-        "scope": "store/order/updated", "destination": "https://agent.example/hook", "is_active": False,
-        "headers": {}, "client_id": "x", "store_hash": "demo1", "created_at": 1, "updated_at": 1,
-    })  # fmt: skip
+    found[_OAUTH].store.hooks.add("store/order/updated", "https://agent.example/hook", {}, is_active=False)
     return found
 
 
