@@ -258,7 +258,7 @@ def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
         "All alerts",
         "Show: Files: Source Application Not Found",
         "Edit: BigCommerce “Old store”: validation failed",
-        "Show the log: Customers to files: failed 2 h 59 min ago",
+        "Open the App Configuration: Customers to files: failed 2 h 59 min ago: App Configuration",
     ]
     assert names[-3:] == ["Cancel Orders to database", "Processflows with their last and next run", "Home"]
 
