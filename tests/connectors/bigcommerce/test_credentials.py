@@ -165,7 +165,7 @@ def test_username_is_needed_for_legacy_accounts_alone() -> None:
 
 def test_the_form_has_its_fields_in_order() -> None:
     assert [field.label for field in APP.fields] == ["API Path", "Username", "API Token", "Quota left to other apps"]
-    assert [field.kind.value for field in APP.fields] == ["text", "text", "secret"]
+    assert [field.kind.value for field in APP.fields] == ["text", "text", "secret", "choice"]
     assert all(field.help for field in APP.fields)
 
 
