@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 
+from agent.engine.garbage import collect_less_often
 from tests.helpers import agent_database
 from tests.helpers.postgres_server import postgres_server
 
 __all__ = ["postgres_server"]
+
+
+def pytest_configure() -> None:
+    """Collect as the service does."""
+    collect_less_often()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected up to now stays to the end: thousands of tests need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,7 +33,7 @@ from agent.api.bookmarks import Bookmarks
 from agent.api.calls import PREFIX, Calls, error_of, unreachable
 from agent.api.corrections import Corrections
 from agent.api.database import DatabaseCalls
-from agent.api.endpoint import Endpoint
+from agent.api.endpoint import NO_TLS, Endpoint
 from agent.api.filter_templates import FilterTemplates
 from agent.api.flow_test_models import FlowTestReport
 from agent.api.functions import Functions
@@ -67,7 +67,12 @@ class AgentClient:
         if session:
             headers["Operator-Session"] = session
         self._http = httpx.AsyncClient(
-            base_url=endpoint.url, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
+            base_url=endpoint.url,
+            headers=headers,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=False,
+            verify=NO_TLS,
         )
         calls = Calls(self._http)
         self.records, self.bookmarks, self.alerts = Records(calls), Bookmarks(calls), AlertCalls(calls)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ ENDPOINT_FILE = "endpoint.json"
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
 START_FAILURE_FILE = "start-failure.json"
 HOST = "127.0.0.1"
+# For httpx, as nothing on loopback speaks TLS. This one trusts nobody; httpx's own loads every authority that it knows,
+# for each client anew, and each command would wait for that.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from agent.api.endpoint import START_FAILURE_FILE, Endpoint, proof, read_endpoint
+from agent.api.endpoint import NO_TLS, START_FAILURE_FILE, Endpoint, proof, read_endpoint
 from agent.api.folders import Folders
 from agent.domain.errors import AgentError, ConfigurationError, FatalError, TransientError
 
@@ -47,7 +47,7 @@ def running_service(folders: Folders) -> Endpoint | None:
     challenge = secrets.token_hex(16)
     url = f"{endpoint.url}/api/v1/health"
     try:
-        answer = httpx.get(url, params={"challenge": challenge}, timeout=_PROBE_SECONDS, trust_env=False)
+        answer = httpx.get(url, params={"challenge": challenge}, timeout=_PROBE_SECONDS, trust_env=False, verify=NO_TLS)
         # After a crash the port may belong to somebody else by now, who would like to see what is typed next.
         known = hmac.compare_digest(str(answer.json()["proof"]).encode(), proof(endpoint.token, challenge).encode())
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
@@ -108,7 +108,9 @@ def stop_service(folders: Folders, *, timeout_seconds: float = STOP_SECONDS) -> 
     headers = {"Authorization": f"Bearer {endpoint.token.reveal()}"}
     has_ended = _watch(endpoint.pid)
     with suppress(httpx.HTTPError):
-        httpx.post(f"{endpoint.url}/api/v1/stop", headers=headers, timeout=_PROBE_SECONDS, trust_env=False)
+        httpx.post(
+            f"{endpoint.url}/api/v1/stop", headers=headers, timeout=_PROBE_SECONDS, trust_env=False, verify=NO_TLS
+        )
     end = time.monotonic() + timeout_seconds
     while not has_ended():
         if time.monotonic() >= end:

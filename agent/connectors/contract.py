@@ -193,6 +193,29 @@ class Telling(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An action that a processflow asks for: of a POST also the attributes that are mapped for it."""
+
+    schema: str
+    action: str
+    options: Mapping[str, str]
+    attributes: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class Permitting(Protocol):
+    """A connection to an app that permits single actions, and can find out beforehand which ones."""
+
+    async def lacking(self, uses: Sequence[Use]) -> Mapping[int, str]:
+        """The permission that the account lacks for a use, as the app calls it, by the index of the use.
+
+        Asked when a processflow is deployed, in as few calls as the app allows; nothing is changed. What cannot be
+        found out is not in it.
+        """
+        ...
+
+
 class Connector(Protocol):
     """The code for one app."""
 

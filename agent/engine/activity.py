@@ -43,11 +43,21 @@ class StageActivity:
         journal: Hears of beginnings and ends.
         clock: Gives the present, aware.
         number: How many packets of the stage the run has carried.
+        warned: The nodes and tracked columns that the run has warned of.
     """
 
     def __init__(
-        self, *, stage: Stage, run: str, ledger: Ledger, journal: RunJournal, clock: Callable[[], datetime], number: int
+        self,
+        *,
+        stage: Stage,
+        run: str,
+        ledger: Ledger,
+        journal: RunJournal,
+        clock: Callable[[], datetime],
+        number: int,
+        warned: set[tuple[str, str]],
     ) -> None:
+        self._warned = warned
         self._stage, self._run, self._ledger = stage, run, ledger
         self._journal, self._clock, self._number = journal, clock, number
         self._known = frozenset(work.node for work in ledger.entries(run))
@@ -62,7 +72,19 @@ class StageActivity:
     def watch(self, *, number: int) -> Watch:
         """A watch over packets of this stage, of which so many have been carried before."""
         look = PacketLook(self._journal, number=number, sampled=self._known)
-        return Watch(clock=self._clock, look=look, begun=self._begun, known=self._known)
+        return Watch(
+            clock=self._clock, look=look, begun=self._begun, untracked=self._tell_untracked, known=self._known
+        )  # fmt: skip
+
+    def _tell_untracked(self, node: str, header: str, record: str, reason: str) -> None:
+        """Warn of each column once in a run: the record is an example."""
+        if (node, header) not in self._warned:
+            self._warned.add((node, header))
+            self._journal.write(
+                "warning",
+                f"The tracked column “{header}” cannot be computed for {record}, and perhaps others: {reason}.",
+                node=node, record=record, detail="It is left empty there; the record itself is written all the same.",
+            )  # fmt: skip
 
     def requests(self, node: str) -> RequestLook:
         """Who looks at what a node sends."""

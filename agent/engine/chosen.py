@@ -17,14 +17,10 @@ from agent.domain.packet import Batch, SyncState
 from agent.domain.processflow import PostNode, Stage
 from agent.engine.load import Load
 from agent.engine.prepared import Prepared
+from agent.engine.ways_back import EVENT_GONE, GONE, delivered
 from agent.store.acknowledgement import STATE_NUMBERS, RecordLine
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
-_GONE = RecordError(
-    "The record is not at the source any more.",
-    code="record-gone",
-    remedy="If it was deleted there on purpose, skip it. Else look at the retry filter of the processflow.",
-)
 _ELSEWHERE = "When it was tried again, it took another way and did not come here."
 _UNDECIDED = "condition-failed"
 
@@ -103,7 +99,7 @@ class Chosen:
 
     def _line(self, index: int, post: PostNode, source_id: str) -> RecordLine:
         if source_id not in self._seen.fingerprints:
-            return RecordLine.failed(index, _GONE)
+            return RecordLine.failed(index, EVENT_GONE if delivered(self._stage) else GONE)
         if source_id in self._seen.undecided:
             return RecordLine.failed(index, self._seen.undecided[source_id])
         for before in self._behind[post.id]:

@@ -15,6 +15,7 @@ from agent.domain.processflow import DecisionNode
 from agent.engine.expressions import Expressions, Failure, syntax_fault
 from agent.engine.load import Load
 from agent.engine.vocabulary import PLAIN, Vocabulary
+from agent.engine.ways_back import DECIDED_AGAIN
 
 _NAME = "condition"
 
@@ -29,13 +30,14 @@ class Decided:
 
 
 class Condition:
-    """The condition of a Decision.
+    """The condition of a Decision. `again` says what helps a record that failed to come again.
 
     Raises:
         ConfigurationError: code `expression-syntax`: it does not compile.
     """
 
-    def __init__(self, node: DecisionNode, vocabulary: Vocabulary = PLAIN) -> None:
+    def __init__(self, node: DecisionNode, vocabulary: Vocabulary = PLAIN, *, again: str = DECIDED_AGAIN) -> None:
+        self._again = again
         fault = syntax_fault(node.condition)
         if fault is not None:
             raise ConfigurationError(
@@ -69,9 +71,7 @@ class Condition:
             code="condition-failed",
             error_class=ErrorClass.EXPRESSION_FAILED,
             cure=f"node:{self._node.id}",
-            remedy=failure.remedy
-            or "Correct the record in the source app: the next run fetches it again. If the condition is at fault, "
-            "correct it and deploy again; the record then comes with its next change.",
+            remedy=failure.remedy or self._again,
             field=self._node.id,
         )
 

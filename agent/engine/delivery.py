@@ -44,6 +44,7 @@ class Delivery:
         clock: Gives the present, aware and in UTC.
         limit: Stops a run in which most records fail.
         rivals: The streams of other POSTs that write to the same place.
+        refused: Tells what became of a record that the destination refused.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Delivery:
         clock: Callable[[], datetime],
         limit: FailureLimit,
         rivals: Sequence[int] = (),
+        refused: Callable[[int, RecordError], RecordLine] = RecordLine.failed,
     ) -> None:
+        self._refused = refused
         self._destination = destination
         self._target = target
         self._ledger = ledger
@@ -236,7 +239,7 @@ class Delivery:
             destination_ids[place] = report.destination_ids[row]
         lines = list(begun.troubled)
         failures, skipped = report.failures.items(), report.skipped.items()
-        lines += [RecordLine.failed(places[row], error) for row, error in failures]
+        lines += [self._refused(places[row], error) for row, error in failures]
         lines += [RecordLine(places[row], _SKIPPED, reason, "") for row, reason in skipped]
         lines.sort(key=lambda line: line.index)
         return self._held_back(msgspec.structs.replace(begun, destination_ids=destination_ids, troubled=lines))

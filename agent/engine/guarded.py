@@ -7,11 +7,21 @@ trips, a second connection is opened and asked what Validate asks. Only where th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from agent.connectors.contract import CheckReport, Connection, LookUp, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import (
+    CheckReport,
+    Connection,
+    LookUp,
+    Permitting,
+    Present,
+    ReadRequest,
+    Seal,
+    Use,
+    WriteTarget,
+)
 from agent.domain.errors import AccessError, AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.store.trips import Used
@@ -63,6 +73,10 @@ class GuardedConnection:
     async def check(self, progress: Callable[[str], None]) -> CheckReport:
         """As the connection's own: whoever validates wants to know at once."""
         return await self._inner.check(progress)
+
+    async def lacking(self, uses: Sequence[Use]) -> Mapping[int, str]:
+        """As the connection's own; nothing where it cannot find out."""
+        return await self._inner.lacking(uses) if isinstance(self._inner, Permitting) else {}
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
         """Yield packets."""

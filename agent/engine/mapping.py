@@ -18,8 +18,9 @@ from agent.domain.processflow import AttributeMapping, MapperNode
 from agent.engine.child_records import Trouble
 from agent.engine.expressions import packet_deadline, syntax_fault
 from agent.engine.record_mapping import RecordMapping, required
-from agent.engine.tracking import Tracking
+from agent.engine.tracking import Tracked, Tracking
 from agent.engine.vocabulary import PLAIN, Vocabulary
+from agent.engine.ways_back import MAPPED_AGAIN
 
 # What is decoded of so many records still lies in the processor's cache when it is converted and put into rows. Whole
 # packets do not: with orders of 7.5 kB, 1,250 at once took a fifth longer. See tests/benchmarks/bench_mapping.py.
@@ -45,11 +46,17 @@ class Mapped:
 class Mapper:
     """Maps packets as a Mapper node says, with the functions and lookups of the vocabulary.
 
+    Args:
+        node: The node.
+        vocabulary: What its expressions may name.
+        again: What helps a record that failed to come again.
+
     Raises:
         ConfigurationError: code `expression-syntax`: an expression does not compile.
     """
 
-    def __init__(self, node: MapperNode, vocabulary: Vocabulary = PLAIN) -> None:
+    def __init__(self, node: MapperNode, vocabulary: Vocabulary = PLAIN, *, again: str = MAPPED_AGAIN) -> None:
+        self._again = again
         _compile(node, node.mappings)
         _compile(node, [AttributeMapping(header, text, DataType.TEXT) for header, text in node.track.items()])
         self._node = node.id
@@ -57,9 +64,9 @@ class Mapper:
         self._attributes = tuple(_attribute(mapping) for mapping in node.mappings)
         self._tracking = Tracking(node.track, vocabulary) if node.track else None
 
-    def tracked(self, documents: Sequence[bytes]) -> Sequence[str] | None:
-        """The tracked columns of records, as JSON texts; None where nothing is tracked."""
-        return self._tracking.texts(documents) if self._tracking is not None else None
+    def tracked(self, documents: Sequence[bytes]) -> Tracked | None:
+        """The tracked columns of records; None where nothing is tracked."""
+        return self._tracking.of(documents) if self._tracking is not None else None
 
     def map_packet(self, packet: Packet) -> Mapped:
         """Map every record of the packet."""
@@ -72,7 +79,7 @@ class Mapper:
                 code=trouble.code,
                 error_class=_class(trouble),
                 cure=_cure(trouble) or f"node:{self._node}",
-                remedy=trouble.remedy or "Correct the record in the source app: the next run fetches it again.",
+                remedy=trouble.remedy or self._again,
                 field=trouble.attribute or None,
             )
             for index, trouble in sorted(troubles.items())

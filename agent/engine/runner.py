@@ -77,6 +77,7 @@ class Runner:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._patience = Patience()
+        self._warned: dict[str, set[tuple[str, str]]] = {}
         self._succession = EventSuccession(parts.events, parts.ledger, parts.runs, parts.deployments, parts.parse)
 
     def run_slice(self, run_id: str, control: RunControl, *, budget_seconds: float) -> Then:
@@ -157,7 +158,7 @@ class Runner:
                 parts=StageParts(
                     runs=self._parts.runs, ledger=self._parts.ledger, bindings=self._parts.bindings,
                     clock=self._parts.clock, events=self._parts.events, answers=self._parts.answers,
-                    variables=self._parts.variables,
+                    variables=self._parts.variables, warned=self._warned.setdefault(row.id, set()),
                 ),
                 row=row, bindings=deployment.bindings, flow=flow, journal=journal, control=control,
                 time_is_up=lambda: time.monotonic() >= end, vocabulary=self._parts.vocabulary(deployment),
@@ -247,6 +248,7 @@ class Runner:
     def _end(self, row: RunRow, journal: RunJournal, state: RunState, message: str, remedy: str) -> Then:
         self._parts.runs.end(row.id, state=state, message=message, remedy=remedy, at=self._parts.clock())
         self._patience.forget(row.id)
+        self._warned.pop(row.id, None)
         journal.write(_LEVELS.get(state, "info"), f"{row.flow} ended: {state.value}. {message}")
         journal.progressed()
         return Then.ENDED

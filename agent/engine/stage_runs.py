@@ -39,7 +39,8 @@ from agent.engine.variable_values import Booked, FilterTexts, VariableValues
 from agent.engine.verdict import FailureLimit
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.walking import Walker
-from agent.store.acknowledgement import StoredBookmark
+from agent.engine.ways_back import delivered, refused_of_event
+from agent.store.acknowledgement import RecordLine, StoredBookmark
 from agent.store.events import EventStore
 from agent.store.ledger import Cursor, Ledger
 from agent.store.runs import RunRow, RunStore
@@ -60,6 +61,8 @@ class StageParts:
     events: EventStore
     answers: Answers
     variables: VariableStore | None
+    warned: set[tuple[str, str]]
+    """The nodes and tracked columns that the run has warned of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Stages:
             limit = FailureLimit(self.parts.runs.get(row.id).counts)
             activity = StageActivity(
                 stage=stage, run=row.id, ledger=ledger, journal=self.journal, clock=self.parts.clock,
-                number=self._cursor(stage.source).number,
+                number=self._cursor(stage.source).number, warned=self.parts.warned,
             )  # fmt: skip
             for post in stage.posts:
                 with blaming(post.id):
@@ -127,6 +130,7 @@ class Stages:
                     destination=connection, target=self._target(post), ledger=ledger, run=row.id,
                     stream=streams[post.id], number=0, journal=self.journal, node=post.id, clock=self.parts.clock,
                     limit=limit, rivals=[self._stream(other) for other in stage.posts if _rivals(post, other)],
+                    refused=refused_of_event if delivered(stage) else RecordLine.failed,
                 )  # fmt: skip
                 ledger.cursor(run=row.id, stream=streams[post.id])
                 with blaming(post.id):

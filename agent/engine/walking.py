@@ -30,6 +30,13 @@ from agent.engine.mapping import Mapper
 from agent.engine.variable_values import NO_VALUES, VariableValues
 from agent.engine.vocabulary import PLAIN, Vocabulary
 from agent.engine.watch import Watch
+from agent.engine.ways_back import (
+    DECIDED_AGAIN,
+    EVENT_DECIDED_AGAIN,
+    EVENT_MAPPED_AGAIN,
+    MAPPED_AGAIN,
+    delivered,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,16 @@ class Walker:
         self._followed = {node for node in stage.nodes if values.follows(node, source=False)}
         self._stage = stage
         self.watch = watch or Watch()
-        nodes = stage.nodes.values()
-        self._mappers = {node.id: Mapper(node, vocabulary) for node in nodes if isinstance(node, MapperNode)}
-        self._conditions = {node.id: Condition(node, vocabulary) for node in nodes if isinstance(node, DecisionNode)}
+        nodes, of_event = stage.nodes.values(), delivered(stage)
+        mapped, decided = (
+            (EVENT_MAPPED_AGAIN, EVENT_DECIDED_AGAIN) if of_event else (MAPPED_AGAIN, DECIDED_AGAIN)
+        )  # fmt: skip
+        self._mappers = {
+            node.id: Mapper(node, vocabulary, again=mapped) for node in nodes if isinstance(node, MapperNode)
+        }
+        self._conditions = {
+            node.id: Condition(node, vocabulary, again=decided) for node in nodes if isinstance(node, DecisionNode)
+        }
         self._held: dict[str, list[Load]] = {}
 
     @property
@@ -199,8 +213,10 @@ class Walker:
             found = mapper.map_packet(Packet(source_ids, documents, {}))
         self.watch.failed(node_id, load, [fine[place] for place in found.failures])
         tracked = load.tracked
-        if (texts := mapper.tracked(documents)) is not None:
-            of_fine = dict(zip(fine, texts, strict=True))
+        if (columns := mapper.tracked(documents)) is not None:
+            for one in columns.failures:
+                self.watch.untracked(node_id, one.header, record=source_ids[one.index], reason=one.reason)
+            of_fine = dict(zip(fine, columns.texts, strict=True))
             tracked = [of_fine.get(index) or (tracked[index] if tracked else "") for index in range(len(load))]
         if not found.failures and not load.errors:
             return Load(

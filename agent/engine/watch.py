@@ -39,6 +39,7 @@ class Watch:
         clock: Gives the present, aware.
         look: Keeps packets for a look into them later; None to keep none.
         begun: Told of each node that something came to for the first time.
+        untracked: Told of tracked columns that cannot be computed: the node, the header, the record and the reason.
         known: Nodes of which that was told before.
     """
 
@@ -48,8 +49,10 @@ class Watch:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         look: PacketLook | None = None,
         begun: Callable[[str], None] = lambda _node: None,
+        untracked: Callable[[str, str, str, str], None] = lambda *_: None,
         known: Collection[str] = (),
     ) -> None:
+        self._untracked = untracked
         self._clock, self._look, self._begun = clock, look, begun
         self._known = set(known)
         self._counts: dict[str, Count] = {}
@@ -96,6 +99,10 @@ class Watch:
         """Records of a load have failed at a node that counts for itself."""
         if self._look is not None and indices:
             self._look.failed(node, load, indices)
+
+    def untracked(self, node: str, header: str, *, record: str, reason: str) -> None:
+        """A tracked column of a record cannot be computed."""
+        self._untracked(node, header, record, reason)
 
     @contextmanager
     def at_work(self, node: str) -> Iterator[None]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.api.folders import Folders
+from agent.engine.garbage import importing
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if os.name == "posix":
         os.umask(0o077)  # also for the files that SQLite makes beside its databases
-    from agent.service.process import run_service  # imported here: --help should not wait for it
+    with importing():
+        from agent.service.process import run_service  # imported here: --help should not wait for it
 
     if options.home is not None:
         folders = Folders.below(options.home.absolute())

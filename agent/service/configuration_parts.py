@@ -10,6 +10,7 @@ from agent.service.configuration_checks import ConfigurationChecks
 from agent.service.configurations import Configurations
 from agent.service.engine_parts import EngineParts
 from agent.service.late_binding import LateBinding
+from agent.service.permission_checks import PermissionChecks
 from agent.service.trips import Trips
 from agent.service.validations import Validations
 
@@ -36,6 +37,7 @@ class ConfigurationParts:
         )  # fmt: skip
         self.validations = Validations(self.configurations, basics.hub, basics.clock, basics.secrets.redact)
         self.checks = ConfigurationChecks(self.validations, basics.secrets)
+        self.permissions = PermissionChecks(engine.connections)
 
     def hindrances(self) -> dict[str, str]:
         """Why processflows cannot run, of those that cannot."""

@@ -33,6 +33,7 @@ from agent.service.environment import Environment
 from agent.service.events import Hub
 from agent.service.flow_testing import FlowTesting
 from agent.service.late_binding import LateBinding
+from agent.service.permission_checks import PermissionChecks
 from agent.service.retrying import PreparedRetry, Retrying
 from agent.service.schedules import Prepared, Schedules
 from agent.store import retry_policies
@@ -86,6 +87,7 @@ class Deploying:
         choice: BindingChoice,
         testing: FlowTesting,
         checks: ConfigurationChecks,
+        permissions: PermissionChecks,
         schedules: Schedules,
         retrying: Retrying,
         connectors: Mapping[str, Connector],
@@ -98,7 +100,7 @@ class Deploying:
         describe: Callable[[Deployment], flow_models.FlowDetail],
     ) -> None:
         self._deployments, self._log, self._choice = deployments, log, choice
-        self._testing, self._checks = testing, checks
+        self._testing, self._checks, self._permissions = testing, checks, permissions
         self._schedules, self._retrying = schedules, retrying
         self._connectors, self._environment = connectors, environment
         self._vocabularies, self._companions = vocabularies, companions
@@ -123,7 +125,7 @@ class Deploying:
         Raises:
             ConflictError: code `environment-not-enabled`, `already-deploying` or `deployment-overtaken`.
             ConfigurationError: code `processflow-invalid`, `tests-failed`, `configuration-failed`,
-                `source-application-not-found`, or what is wrong with a binding or the schedule.
+                `permission-missing`, `source-application-not-found`, or what is wrong with a binding or the schedule.
         """
         await asyncio.to_thread(self._environment.require)
         document = await asyncio.to_thread(parse, request.document.encode(), file=request.file)
@@ -172,7 +174,7 @@ class Deploying:
         looked = await asyncio.to_thread(self._look_at, attempt)
         await asyncio.to_thread(self._log.note, attempt.entry, lines.numbered)
         remarks = await self._run_tests(looked, attempt)
-        remarks += await self._check_configurations(looked.chosen, attempt)
+        remarks += await self._check_configurations(looked.chosen, looked.flow, attempt)
         await asyncio.to_thread(self._log.note, attempt.entry, lines.numbered)
         closing = ["Publish Completed", *_sync_and_retry(looked), "Deployed"]
         written = lines.with_more(closing)
@@ -252,8 +254,9 @@ class Deploying:
             raise _tests_failed(report)
         return []
 
-    async def _check_configurations(self, chosen: Chosen, attempt: _Attempt) -> list[str]:
-        """Refuse configurations that do not work; returns the remarks where they are to be taken anyway."""
+    async def _check_configurations(self, chosen: Chosen, flow: Processflow, attempt: _Attempt) -> list[str]:
+        """Refuse configurations that do not work or lack a permission; returns the remarks where they are to be taken
+        anyway."""
         failed = await self._checks.check(chosen.bound.values(), attempt.lines.add)
         remarks = []
         for token, row in chosen.bound.items():
@@ -263,6 +266,12 @@ class Deploying:
                 raise _failed_check(token, row, problem)
             remarks.append(f"“{row.name}” failed its check when this version was deployed: {problem.title}")
             attempt.lines.add(f"“{row.name}” failed its check; deployed anyway, as asked")
+        good = {token: row for token, row in chosen.bound.items() if row.id not in failed}
+        for lacking in await self._permissions.lacking(flow, good):
+            if not attempt.request.anyway:
+                raise lacking
+            remarks.append(lacking.message.replace("was not deployed", "was deployed all the same", 1))
+            attempt.lines.add(f"{lacking.field} lacks a permission; deployed anyway, as asked")
         return remarks
 
     def _write(self, attempt: _Attempt, looked: _Looked, remarks: Sequence[str], lines: Sequence[str]) -> Deployment:

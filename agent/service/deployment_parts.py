@@ -46,7 +46,8 @@ class DeploymentParts:
         )  # fmt: skip
         self.deploying = Deploying(
             deployments=deployments, log=self.log, choice=connected.choice, testing=self.testing,
-            checks=connected.checks, schedules=runs.schedules, retrying=runs.retrying, connectors=engine.connectors,
+            checks=connected.checks, permissions=connected.permissions,
+            schedules=runs.schedules, retrying=runs.retrying, connectors=engine.connectors,
             vocabularies=engine.vocabularies, companions=library.companions, environment=engine.environment,
             late=connected.late_binding, hub=basics.hub, clock=clock, describe=self.flows.describe,
         )  # fmt: skip

@@ -15,10 +15,6 @@ from contextlib import closing
 from datetime import datetime
 from typing import IO, Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
 from agent.service import answers
 from agent.service.formulas import guarded
 from agent.store.sync_info import SyncRow
@@ -54,6 +50,9 @@ def csv_pieces(rows: Generator[SyncRow], tracked: Sequence[str]) -> Generator[by
 
 def xlsx_pieces(rows: Generator[SyncRow], tracked: Sequence[str]) -> Generator[bytes]:
     """The rows as a workbook, on as many sheets as it takes. Empty pieces come while they are read."""
+    from openpyxl import Workbook  # imported here: it takes a while, and most of the time nobody needs it
+
+    text = _text_cells()
     with tempfile.TemporaryFile() as file, closing(rows):
         with closing(Workbook(write_only=True)) as book:
             left = 0
@@ -62,14 +61,14 @@ def xlsx_pieces(rows: Generator[SyncRow], tracked: Sequence[str]) -> Generator[b
                     yield b""
                 if not left:
                     sheet = book.create_sheet()
-                    sheet.append([_text(sheet, one) for one in (*_HEADINGS, *tracked)])
+                    sheet.append([text(sheet, one) for one in (*_HEADINGS, *tracked)])
                     left = _SHEET_ROWS
                 cells = _cells(row, tracked, _naive)
-                sheet.append([_text(sheet, one) if isinstance(one, str) else one for one in cells])
+                sheet.append([text(sheet, one) if isinstance(one, str) else one for one in cells])
                 left -= 1
             if not book.worksheets:
                 sheet = book.create_sheet()
-                sheet.append([_text(sheet, one) for one in (*_HEADINGS, *tracked)])
+                sheet.append([text(sheet, one) for one in (*_HEADINGS, *tracked)])
             book.save(file)
         yield from _read(file)
 
@@ -88,9 +87,16 @@ def _cells(row: SyncRow, tracked: Sequence[str], moment: Callable[[datetime], Ce
     ]  # fmt: skip
 
 
-def _text(sheet: Any, text: str) -> Any:
-    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:_CELL_CHARACTERS])
-    cell.data_type = "s"
+def _text_cells() -> Callable[[Any, str], Any]:
+    """Makes a sheet's cells that hold text, whatever it looks like."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    def cell(sheet: Any, text: str) -> Any:
+        made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:_CELL_CHARACTERS])
+        made.data_type = "s"
+        return made
+
     return cell
 
 

@@ -14,11 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 
-from agent.domain.errors import AgentError, FatalError
+from agent.domain.errors import AgentError
 from agent.store.database_failures import explained
 from agent.store.database_server import ServerAccess
 from agent.store.schema_check import require_schema
@@ -28,7 +25,9 @@ _BUSY_SECONDS = 30
 _TROUBLE_SECONDS = 90.0
 # Of the advisory locks of a PostgreSQL database; the second number says what for.
 LOCK_SPACE, _WRITING = 0x4F504147, 1
-_MIGRATIONS = Path(__file__).parent / "migrations"
+# The newest of the migrations.
+SCHEMA = "0001"
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
 class Database:
@@ -117,21 +116,19 @@ class Database:
         self.engine.dispose()
 
     def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", _MIGRATIONS.as_posix())
         with self.write() as connection:
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                if "Can't locate revision" not in str(error):
-                    raise
-                raise FatalError(
-                    "This data folder was used by a newer version of the agent.",
-                    code="database-newer",
-                    remedy="Install that version or a later one.",
-                ) from error
+            if _schema_of(connection) != SCHEMA:
+                from agent.store.migrating import migrate  # imported here: it takes a while, and once is enough
+
+                migrate(connection)
             require_schema(connection, place=_place(self.engine.url))
+
+
+def _schema_of(connection: sa.Connection) -> str | None:
+    """Which migration brought the database to where it is; None where none did."""
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
 
 
 def _place(url: sa.URL) -> str:

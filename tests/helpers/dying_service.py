@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from agent.api.folders import Folders
 from agent.api.launch import running_service
+from agent.engine.garbage import importing
 
 _PATIENCE_SECONDS = 60.0
 
@@ -118,7 +119,8 @@ def _dying(function: Callable[..., Any], point: Point) -> Callable[..., Any]:
 
 def main(home: str, function: str, when: str, number: str) -> int:
     """Run the service until it dies."""
-    from agent.service.process import run_service
+    with importing():
+        from agent.service.process import run_service
 
     _arm(Point(function, when, int(number)))
     return run_service(Folders.below(Path(home)), demo=False, environ=os.environ)

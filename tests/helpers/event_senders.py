@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from agent.api import event_models
+from agent.api.endpoint import NO_TLS
 from tests.helpers.stage import Stage
 
 PATIENCE_SECONDS = 120
@@ -37,7 +38,9 @@ def send_until_acknowledged(url: str, body: dict[str, Any], *, name: str) -> htt
     waiting = threading.Event()
     for _ in range(PATIENCE_SECONDS * 20):
         try:
-            answer = httpx.post(url, json=body, headers={"Idempotency-Key": name}, timeout=30, trust_env=False)
+            answer = httpx.post(
+                url, json=body, headers={"Idempotency-Key": name}, timeout=30, trust_env=False, verify=NO_TLS
+            )
         except httpx.HTTPError:
             waiting.wait(0.05)
             continue

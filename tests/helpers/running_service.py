@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from agent.api.client import AgentClient
-from agent.api.endpoint import Endpoint, read_endpoint
+from agent.api.endpoint import NO_TLS, Endpoint, read_endpoint
 from agent.api.folders import HOME_VARIABLE, Folders
 from agent.api.launch import ensure_service, stop_service
 from tests.helpers.agent_database import settle
@@ -81,7 +81,7 @@ class RunningService:
         """A plain HTTP client with the token, or with these headers alone."""
         endpoint = self.endpoint
         sent = {"Authorization": f"Bearer {endpoint.token.reveal()}"} if headers is None else dict(headers)
-        return httpx.Client(base_url=endpoint.url, headers=sent, trust_env=False, timeout=30)
+        return httpx.Client(base_url=endpoint.url, headers=sent, trust_env=False, verify=NO_TLS, timeout=30)
 
     # -- the command line ----------------------------------------------------------------------------------------
 

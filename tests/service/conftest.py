@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.sandbox import RunningSandbox, SandboxOptions, running_sandbox
 from tests.helpers.running_service import RunningService, service_below
-from tests.service.inside import Inside
+from tests.service.inside import Inside, executing
 
 SHOP_TOKEN = "token-of-the-small-store-0123456789"
 
@@ -46,10 +46,10 @@ def shared_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
 
 
 @pytest.fixture
-def running_inside(inside: Inside) -> Inside:
+async def running_inside(inside: Inside) -> AsyncIterator[Inside]:
     """A service in this process that executes runs. DBOS allows one at a time."""
-    inside.parts.start()
-    return inside
+    async with executing(inside):
+        yield inside
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -52,3 +54,26 @@ class Inside:
     def close(self) -> None:
         """End all parts."""
         self.parts.stop("The test is over.")
+
+
+@asynccontextmanager
+async def executing(inside: Inside) -> AsyncIterator[Inside]:
+    """Let it execute runs, and tell of them: who waits for the end of one hears of it."""
+    inside.parts.start()
+    telling = asyncio.create_task(inside.parts.hub.tick_until_cancelled())
+    try:
+        yield inside
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+@asynccontextmanager
+async def opened(home: Path, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Inside]:
+    """One that executes runs, for the length of a block."""
+    made = Inside(home, clock=clock)
+    try:
+        async with executing(made):
+            yield made
+    finally:
+        await asyncio.to_thread(made.close)

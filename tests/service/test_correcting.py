@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -18,7 +17,7 @@ from agent.domain.errors import AgentError, ConfigurationError, ConflictError, N
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
 from tests.service.asking import database_draft
-from tests.service.inside import Inside
+from tests.service.inside import opened
 
 ORDERS = """
 schema_version: 1
@@ -79,20 +78,12 @@ def shop(tmp_path: Path) -> Shop:
 
 @pytest.fixture
 async def client(tmp_path: Path, shop: Shop) -> AsyncIterator[AgentClient]:
-    made = Inside(tmp_path / "agent")
-    made.parts.start()
-    telling = asyncio.create_task(made.parts.hub.tick_until_cancelled())
-    try:
-        async with made.client() as opened:
-            await opened.change_setting("enable_environment", "true")
-            await opened.save_configuration(database_draft(shop.path))
-            await opened.deploy(flow_models.DocumentRequest(document=ORDERS))
-            assert (await ended(opened, await opened.execute("orders"))).state is RunState.PARTIAL
-            yield opened
-    finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
-        await asyncio.to_thread(made.close)
+    async with opened(tmp_path / "agent") as made, made.client() as talking:
+        await talking.change_setting("enable_environment", "true")
+        await talking.save_configuration(database_draft(shop.path))
+        await talking.deploy(flow_models.DocumentRequest(document=ORDERS))
+        assert (await ended(talking, await talking.execute("orders"))).state is RunState.PARTIAL
+        yield talking
 
 
 async def ended(client: AgentClient, run: run_models.Run) -> run_models.Run:

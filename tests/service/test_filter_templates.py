@@ -75,5 +75,5 @@ async def test_a_run_takes_the_clauses_of_a_template_and_more(running_inside: In
             await client.reruns.filtered("copy", [below], template="nothing")
         run = await client.reruns.filtered("copy", [below], template="big")
         while run.ended_at is None:
-            run = await client.run(run.id, wait_seconds=1)
+            run = await client.run(run.id, wait_seconds=20)
     assert (run.counts.read, run.counts.written) == (2, 2), run.message

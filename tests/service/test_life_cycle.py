@@ -61,6 +61,12 @@ def test_started_once_it_outlives_its_starter_and_everybody_finds_it(service: Ru
     assert service.last_end()["reason"].startswith("Stopped by ")
 
 
+def test_a_start_does_not_wait_for_what_is_seldom_needed() -> None:
+    code = "import sys, agent.service.process; print(*sorted({'alembic', 'babel', 'openpyxl'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_two_starters_at_the_same_moment_get_the_same_service(service: RunningService) -> None:
     starters = [service.begin("service", "start", "--json") for _ in range(2)]
     answers = [starter.communicate(timeout=60) for starter in starters]

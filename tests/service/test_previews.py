@@ -80,7 +80,7 @@ async def records(client: AgentClient, preview: Preview, **wanted: Any) -> list[
 async def executed(client: AgentClient, name: str) -> run_models.Run:
     run = await client.execute(name)
     while not run.state.ended:
-        run = await client.run(run.id, wait_seconds=0.1)
+        run = await client.run(run.id, wait_seconds=20)
     return run
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -19,7 +18,7 @@ from agent.domain.errors import AgentError, ConfigurationError, ConflictError, N
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState, Trigger
 from tests.service.asking import database_draft
-from tests.service.inside import Inside
+from tests.service.inside import Inside, opened
 
 COPY = """
 schema_version: 1
@@ -72,15 +71,8 @@ def shop(tmp_path: Path) -> Shop:
 
 @pytest.fixture
 async def agent(tmp_path: Path) -> AsyncIterator[Inside]:
-    made = Inside(tmp_path / "agent")
-    made.parts.start()
-    telling = asyncio.create_task(made.parts.hub.tick_until_cancelled())
-    try:
+    async with opened(tmp_path / "agent") as made:
         yield made
-    finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
-        await asyncio.to_thread(made.close)
 
 
 @pytest.fixture

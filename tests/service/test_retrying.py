@@ -22,7 +22,7 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
 from agent.store.tables.flows import DEPLOYMENTS
 from tests.service.asking import COPY, database_draft
-from tests.service.inside import Inside
+from tests.service.inside import Inside, opened
 
 REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON target WHEN NEW.id < 3 BEGIN SELECT RAISE(ABORT, 'no'); END"
 
@@ -47,15 +47,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def agent(tmp_path: Path, clock: Clock) -> AsyncIterator[Inside]:
-    made = Inside(tmp_path / "agent", clock=clock)
-    made.parts.start()
-    telling = asyncio.create_task(made.parts.hub.tick_until_cancelled())
-    try:
+    async with opened(tmp_path / "agent", clock=clock) as made:
         yield made
-    finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
-        await asyncio.to_thread(made.close)
 
 
 @pytest.fixture

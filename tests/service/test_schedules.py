@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import MissedTimes, PlanEnd, PlanKind
 from agent.service.machine_zone import machine_zone
 from tests.service.asking import COPY, database_draft
-from tests.service.inside import Inside
+from tests.service.inside import Inside, opened
 
 # Half an hour before the clocks are put forward in Berlin.
 BEFORE_THE_CHANGE = datetime(2026, 3, 29, 0, 30, 20, tzinfo=UTC)
@@ -45,23 +45,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@asynccontextmanager
-async def running(home: Path, clock: Clock) -> AsyncIterator[Inside]:
-    """A service in this process that executes runs, and tells of them."""
-    made = Inside(home, clock=clock)
-    made.parts.start()
-    telling = asyncio.create_task(made.parts.hub.tick_until_cancelled())
-    try:
-        yield made
-    finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
-        await asyncio.to_thread(made.close)
-
-
 @pytest.fixture
 async def agent(tmp_path: Path, clock: Clock) -> AsyncIterator[Inside]:
-    async with running(tmp_path / "agent", clock) as made:
+    async with opened(tmp_path / "agent", clock=clock) as made:
         yield made
 
 
@@ -186,11 +172,11 @@ async def test_undeployment_keeps_the_schedule_and_redeployment_goes_on(
 
 
 async def test_after_a_restart_the_service_makes_up_for_what_it_missed(clock: Clock, tmp_path: Path) -> None:
-    async with running(tmp_path / "agent", clock) as first, first.client() as client:
+    async with opened(tmp_path / "agent", clock=clock) as first, first.client() as client:
         await deploy(client, tmp_path)
         await client.set_schedule("copy", plan(PlanKind.HOURS, every=1, missed=MissedTimes.ALL, missed_cap=2))
     clock.set("30 09:30")
-    async with running(tmp_path / "agent", clock) as second, second.client() as client:
+    async with opened(tmp_path / "agent", clock=clock) as second, second.client() as client:
         while len(runs := await ended_runs(client)) < 2:
             await look(second)
         await look(second)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,17 +39,6 @@ async def deployed(client: AgentClient, folder: Path) -> None:
     await client.deploy(flow_models.DocumentRequest(document=FLOW))
 
 
-@asynccontextmanager
-async def telling(inside: Inside) -> AsyncIterator[None]:
-    """Let the service tell of changes as they happen."""
-    ticking = asyncio.create_task(inside.parts.hub.tick_until_cancelled())
-    try:
-        yield
-    finally:
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
-
-
 async def ran(client: AgentClient) -> run_models.Run:
     run = await client.execute("copy")
     while run.ended_at is None:
@@ -59,7 +47,7 @@ async def ran(client: AgentClient) -> run_models.Run:
 
 
 async def test_a_variable_is_shown_set_and_reset_and_a_run_moves_it(running_inside: Inside, tmp_path: Path) -> None:
-    async with telling(running_inside), running_inside.client() as client:
+    async with running_inside.client() as client:
         await deployed(client, tmp_path)
         last, word, key = await client.variables.all("copy")
         assert (last.value, last.default, last.persistent, last.changed_at) == ("0", "0", True, None)

@@ -39,12 +39,9 @@ async def client(running_inside: Inside, tmp_path: Path) -> AsyncIterator[AgentC
         connection.execute("CREATE TABLE source (id INTEGER PRIMARY KEY)")
         connection.execute("CREATE TABLE target (id INTEGER PRIMARY KEY)")
         connection.execute("INSERT INTO source VALUES (1), (2), (3)")
-    telling = asyncio.create_task(running_inside.parts.hub.tick_until_cancelled())
     async with running_inside.client() as made:
         await made.change_setting("enable_environment", "true")
         yield made
-    telling.cancel()
-    await asyncio.gather(telling, return_exceptions=True)
 
 
 @pytest.fixture

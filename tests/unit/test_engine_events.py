@@ -24,6 +24,7 @@ from agent.engine.document import parse
 from agent.engine.event_answers import Answer
 from agent.engine.runner import Then
 from agent.store.database import Database
+from agent.store.tables.events import EVENTS
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, Source, clauses_of, scripted_app
 
@@ -136,6 +137,22 @@ def test_a_record_that_cannot_be_mapped_is_explained_and_spoils_no_other(databas
     assert rig.execute().state is RunState.PARTIAL
     assert list(rig.at_destination()) == ["a"]
     assert "total" in rig.rows_of("post")["b"].message
+
+
+def test_what_helps_a_failed_record_of_an_event_is_not_to_correct_it_at_a_source(database: Database) -> None:
+    rig = rig_for(database, DIRECT)
+    send(rig, "unmapped", 1, "many")
+    send(rig, "refused", 1)
+    rig.destination.refused = {"refused": "No such town."}
+    rig.execute()
+    rows = rig.rows_of("post")
+    assert rows["unmapped"].remedy.startswith("It came in an event: have its sender deliver it again, corrected.")
+    assert "correct and send it with “opagent correct”, or have its sender deliver it again" in rows["refused"].remedy
+    assert not any("source app" in row.remedy for row in rows.values())
+    with database.write() as connection:
+        connection.execute(EVENTS.delete())
+    rig.execute(rig.queue_retry("refused"))
+    assert rig.rows_of("post")["refused"].message == "The event that brought this record is not kept any more."
 
 
 def test_an_event_that_arrives_while_the_run_works_is_taken_by_the_same_run(database: Database) -> None:

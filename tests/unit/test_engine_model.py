@@ -7,7 +7,6 @@ at the source while it is read and while the process is down, deaths at any boun
 
 from __future__ import annotations
 
-import gc
 import itertools
 import sqlite3
 from collections import Counter, defaultdict, deque
@@ -25,7 +24,6 @@ from hypothesis import strategies as st
 
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.garbage import collect_less_often
 from agent.engine.runner import Runner, Then
 from agent.engine.verdict import conclusion
 from agent.store.database import Database
@@ -52,10 +50,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         connection.execute("PRAGMA synchronous=OFF")
 
     database.close()
-    thresholds = gc.get_threshold()
-    collect_less_often()  # as the service does
     yield database
-    gc.set_threshold(*thresholds)
     database.close()
 
 

@@ -65,7 +65,10 @@ def test_a_column_that_cannot_be_computed_fails_no_record(database: Database) ->
     rig.source.put("long", total=1, number="1", customer={"first": "x" * 500, "last": ""})
     rig.execute()
     assert set(rig.at_destination()) == {"odd", "long"}
-    assert columns(rig)["odd"] == {}
+    assert columns(rig)["odd"] == {"Order no": "seven", "Customer": " "}, "only its own column is empty"
+    (told,) = [line for line in rig.journal.lines if "tracked column" in line.message]
+    assert told.message.startswith("The tracked column “Twice” cannot be computed for odd, and perhaps others: ")
+    assert (told.level, told.node, told.record) == ("warning", "map", "odd")
     assert len(columns(rig)["long"]["Customer"]) == 200
 
 

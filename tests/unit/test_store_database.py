@@ -16,7 +16,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from agent.domain.errors import ConfigurationError, FatalError, TransientError
-from agent.store.database import Database, sqlite_engine
+from agent.store import migrating
+from agent.store.database import SCHEMA, Database, sqlite_engine
 from agent.store.database_move import is_empty, move
 from agent.store.key_values import KeyValues
 from agent.store.tables import METADATA
@@ -49,6 +50,10 @@ def test_a_new_database_has_every_table_as_it_is_declared(database: Database) ->
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = [one for one in compare_metadata(context, METADATA) if "alembic_version" not in str(one)]
     assert differences == []
+
+
+def test_a_database_that_needs_no_migration_is_one_that_had_the_newest() -> None:
+    assert migrating.newest() == SCHEMA
 
 
 def test_what_is_committed_survives_a_power_cut(database: Database) -> None:

@@ -1,18 +1,17 @@
 """Validates credentials: whose store they open, what the token may do, and what the operator should know about it.
 
-Only reads, except for one stock update of no items at all, which shows whether the token may write and changes nothing.
+Only reads, except for updates of nothing at all, which show whether the token may write and change nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
+from agent.connectors.bigcommerce.abilities import abilities_of, found_out
 from agent.connectors.bigcommerce.client import Answer, StoreClient
 from agent.connectors.bigcommerce.credentials import API_PATH, GATEWAY_HOST, AccountKind
 from agent.connectors.bigcommerce.records import decoded
@@ -20,35 +19,10 @@ from agent.connectors.contract import CheckReport
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.http.retry import ONCE
 
-_AT_ONCE = 3
 _MOST_CLOCK_MINUTES = 5
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class _Ability:
-    """Something a token may be allowed to do, how that is found out, and what the permission is called."""
-
-    label: str
-    version: int
-    resource: str
-    permission: str
-    writes: bool = False
-
-
-_ABILITIES = (
-    _Ability("Read orders", 2, "orders", "Orders: read-only"),
-    _Ability("Read customers", 3, "customers", "Customers: read-only"),
-    _Ability("Read products", 3, "catalog/products", "Products: read-only"),
-    _Ability("Read stock", 3, "inventory/items", "Store Inventory: read-only"),
-    _Ability("Read stock locations", 3, "inventory/locations", "Store Locations: read-only"),
-    _Ability("Write stock", 3, "inventory/adjustments/absolute", "Store Inventory: modify", writes=True),
-)
-_LEGACY_ABILITIES = (
-    _Ability("Read orders", 2, "orders", "orders"),
-    _Ability("Read customers", 2, "customers", "customers"),
-    _Ability("Read products", 2, "products", "products"),
-)
 _INFORMATION = "Information & Settings: read-only"
 
 
@@ -93,7 +67,7 @@ async def check(
         facts, warnings = _profile(client, decoded(_STORE, answer.content))
         warnings += _clock_difference(answer.server_time or informed.server_time, clock())
     progress("Finding out what the token may do …")
-    allowed = await _abilities(client)
+    allowed = await found_out(client, abilities_of(client.account.kind))
     if informed is None and not any(allowed.values()):
         raise CredentialsError(
             f"BigCommerce refuses all requests for “{client.account.name}”.",
@@ -102,7 +76,7 @@ async def check(
             field=API_PATH,
         )
     facts += [(ability.label, _yes_or_no(may)) for ability, may in allowed.items()]
-    warnings += [_lacking(ability.permission) for ability, may in allowed.items() if may is False]
+    warnings += [_lacking(ability.permission) for ability, may in allowed.items() if may is False and ability.usual]
     if (quota := client.gate.quota) is not None:
         facts.append(("API quota", f"{quota.quota} requests in {quota.window_seconds:g} seconds, for all its apps"))
     if client.account.kind is AccountKind.OAUTH:
@@ -177,50 +151,6 @@ def _clock_difference(server: datetime | None, local: datetime) -> Sequence[str]
         return ()
     text = f"The clock of this computer differs by {minutes} min from BigCommerce."
     return (f"{text} Bookmarks go by the store's clock, but schedules and the log will be off: set the clock.",)
-
-
-async def _abilities(client: StoreClient) -> dict[_Ability, bool | None]:
-    abilities = _ABILITIES if client.account.kind is AccountKind.OAUTH else _LEGACY_ABILITIES
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(ability: _Ability) -> bool | None:
-        async with places:
-            return await _may(client, ability)
-
-    tasks = [asyncio.ensure_future(one(ability)) for ability in abilities]
-    try:
-        return dict(zip(abilities, await asyncio.gather(*tasks), strict=True))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _may(client: StoreClient, ability: _Ability) -> bool | None:
-    """Whether the token may do it; None where the answer does not tell."""
-    try:
-        if ability.writes:
-            answer = await client.send(
-                "PUT",
-                client.v3(ability.resource),
-                {"reason": "", "items": []},
-                accept=frozenset({400, 409, 422}),
-                policy=ONCE,
-            )
-            return answer.status < 500
-        address = client.v2(ability.resource) if ability.version == 2 else client.v3(ability.resource)
-        await client.get(address, [("limit", "1")], policy=ONCE)
-    except ConfigurationError as error:
-        if error.code == "not-permitted":
-            return False
-        if error.code == "not-found":
-            return None
-        raise
-    except TransientError:
-        if ability.writes:
-            return None
-        raise
-    return True
 
 
 def _yes_or_no(may: bool | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as random_numbers
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Self
 
 import httpx
 
+from agent.connectors.bigcommerce.abilities import found_out, needed
 from agent.connectors.bigcommerce.check import check
 from agent.connectors.bigcommerce.client import StoreAuth, StoreClient, log_recovery, log_retry
 from agent.connectors.bigcommerce.credentials import (
@@ -30,7 +31,7 @@ from agent.connectors.bigcommerce.passes import packets
 from agent.connectors.bigcommerce.reading import by_ids, pages
 from agent.connectors.bigcommerce.schema import APP, schemas
 from agent.connectors.bigcommerce.writing import Writer, batch_records, writer
-from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, Use, WriteTarget
 from agent.domain.app import App, Schema
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
@@ -136,6 +137,19 @@ class BigCommerceConnection:
             base = f"https://{GATEWAY_HOST}/stores/{store_hash}"
             gateway = self._made_client(Account(AccountKind.OAUTH, base, GATEWAY_HOST, store_hash))
         return await check(self._entered(), clock=self._surroundings.clock, progress=progress, gateway=gateway)
+
+    async def lacking(self, uses: Sequence[Use]) -> Mapping[int, str]:
+        """The permissions that the token lacks for these uses. Legacy accounts have none that could be named."""
+        if self._account.kind is AccountKind.LEGACY:
+            return {}
+        wanted = [needed(use) for use in uses]
+        may = await found_out(
+            self._entered(), sorted({one for some in wanted for one in some}, key=lambda one: one.label)
+        )
+        lacking = {
+            index: sorted(one.permission for one in some if may[one] is False) for index, some in enumerate(wanted)
+        }
+        return {index: ", ".join(permissions) for index, permissions in lacking.items() if permissions}
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read records."""

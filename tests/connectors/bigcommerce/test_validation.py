@@ -160,6 +160,10 @@ async def test_a_good_token_is_described() -> None:
         "Read products": "yes",
         "Read stock": "yes",
         "Read stock locations": "yes",
+        "Read payments of orders": "yes",
+        "Change orders": "yes",
+        "Change customers": "yes",
+        "Change products": "yes",
         "Write stock": "yes",
         "Username": "Stored for reference only; BigCommerce does not check it.",
     }
