@@ -263,6 +263,9 @@ class Guide:
         pilot.until(lambda: records.model.rowCount() == 4)
         records.table.setCurrentIndex(records.model.index(0, 0))
         self._picture("sync-info")
+        self._quiet()
+        self._runs()
+        self._lookups()
         pilot.show(self._places.LOG)
         log = pilot.shell.log.view
         pilot.until(lambda: log.model.rowCount() > 0 and log.model.cells(log.model.rowCount() - 1)[4] != "…")
@@ -272,6 +275,48 @@ class Guide:
         log.table.setCurrentIndex(log.model.index(0, 0))
         self._picture("log-detail")
         log.level.setCurrentIndex(0)
+
+    def _runs(self) -> None:
+        """What a run did, and every run that touched a record."""
+        from agent.gui.panel import Room
+        from agent.gui.snapshots.dialog import RunsDialog
+        from agent.gui.snapshots.history import HistoryDialog
+        from agent.gui.snapshots.presenter import Look
+
+        pilot = self._pilot
+        pilot.press(pilot.shell.sync_info.view, "History")
+        history = pilot.dialog(HistoryDialog)
+        pilot.until(lambda: history.model.rowCount() > 0)
+        self._picture("history")
+        history.close()
+        pilot.gone(HistoryDialog)
+        pilot.shell.open_room("customers-to-database", Room.RUNS)
+        runs = pilot.dialog(RunsDialog)
+        pilot.until(lambda: runs.nodes.rowCount() > 0)
+        runs.node_table.setCurrentIndex(runs.nodes.index(1, 0))
+        self._picture("runs")
+        pilot.press(runs, "Packets and requests")
+        pilot.until(lambda: runs.packets.rowCount() > 0 and bool(runs.content.toPlainText()))
+        self._picture("packets")
+        assert runs.looks[Look.PACKETS].isChecked()
+        runs.close()
+        pilot.gone(RunsDialog)
+
+    def _lookups(self) -> None:
+        """The table that a sample brings along."""
+        pilot, flow = self._pilot, "orders-by-country"
+        from agent.gui.widgets.dialog import ConfirmDialog
+
+        pilot.deploy("Orders by country")
+        pilot.show(self._places.LOOKUPS)
+        view = pilot.shell.lookups.view
+        pilot.until(lambda: view.model.rowCount() > 0)
+        view.table.selectRow(0)
+        self._quiet()
+        self._picture("lookups")
+        pilot.shell.flows.presenter.undeploy(flow)
+        pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
 
     def _housekeeping(self) -> None:
         from agent.gui.clear.dialog import ClearDialog

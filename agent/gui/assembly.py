@@ -73,6 +73,7 @@ class Shell(QObject):
         self.apps = panels.apps(parts, self.forms.open)
         self.flows = panels.flows(parts)
         self.sync_info = panels.sync_info(parts)
+        self.lookups = panels.lookups(parts)
         self.log = panels.log(parts)
         self.settings = panels.settings(
             parts,
@@ -81,7 +82,7 @@ class Shell(QObject):
             state_wanted=self._refresh_state,
         )
         self.panels: list[panels.AnyPanel] = [
-            self.home, self.alerts, self.apps, self.flows, self.sync_info, self.log, self.settings
+            self.home, self.alerts, self.apps, self.flows, self.sync_info, self.lookups, self.log, self.settings
         ]  # fmt: skip
         self.sign_in = SignInPage(lambda: bridge.retry(start=True))
         self.sign_in.show_waiting(waiting)
@@ -98,6 +99,7 @@ class Shell(QObject):
         self.rooms = Rooms(
             bridge, self.catalog, self.window, execute=self._execute, now=now,
             settings=lambda: self._show(self.settings),
+            log=lambda run: self.open_log("", run),
         )  # fmt: skip
         self._wire()
 
@@ -186,6 +188,7 @@ class Shell(QObject):
         ways.to_configuration = self.edit_configuration
         ways.to_deploy = self.open_deploy
         ways.to_room = self.open_room
+        ways.to_history = self.rooms.open_history
         ways.to_past = self.rooms.open_past
         ways.to_alerts = lambda: self._show(self.alerts)
         ways.to_sync_info = self.open_sync_info

@@ -22,6 +22,7 @@ class Ways:
     to_flows: Callable[[str, bool], object] = field(default=_nowhere)
     to_deploy: Callable[[str], object] = field(default=_nowhere)
     to_room: Callable[[str, Room], object] = field(default=_nowhere)
+    to_history: Callable[[str, str], object] = field(default=_nowhere)
     to_past: Callable[[], object] = field(default=_nowhere)
     to_alerts: Callable[[], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
@@ -50,6 +51,10 @@ class Ways:
     def open_room(self, flow: str, room: Room) -> None:
         """Show a dialog about one processflow."""
         self.to_room(flow, room)
+
+    def open_history(self, flow: str, source_id: str) -> None:
+        """Show every run that touched a record."""
+        self.to_history(flow, source_id)
 
     def open_past(self) -> None:
         """Show the processflows that are not deployed any more."""

@@ -59,6 +59,8 @@ class Room(Enum):
     """A run out of turn: with a filter, or over a window of time."""
     SCHEDULE = auto()
     """When it runs by itself."""
+    RUNS = auto()
+    """What its runs did."""
     EVENTS = auto()
     """Where it receives events."""
     VERSIONS = auto()
@@ -82,6 +84,9 @@ class Navigator(Protocol):
 
     def open_room(self, flow: str, room: Room) -> None:
         """Show a dialog about one processflow."""
+
+    def open_history(self, flow: str, source_id: str) -> None:
+        """Show every run that touched a record."""
 
     def open_past(self) -> None:
         """Show the processflows that are not deployed any more."""

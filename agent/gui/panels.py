@@ -19,6 +19,8 @@ from agent.gui.home.presenter import HomePresenter
 from agent.gui.home.view import HomePage
 from agent.gui.log.presenter import LogPresenter
 from agent.gui.log.view import LogPage
+from agent.gui.lookups.presenter import LookupsPresenter
+from agent.gui.lookups.view import LookupsPage
 from agent.gui.panel import Navigator, Panel, Presenter
 from agent.gui.settings.presenter import SettingsPresenter
 from agent.gui.settings.view import SettingsPage
@@ -108,8 +110,29 @@ def sync_info(parts: Parts) -> Panel[SyncInfoPage, SyncInfoPresenter]:
     view.delete_confirmed.connect(presenter.delete)
     view.export_chosen.connect(presenter.export)
     view.cure_clicked.connect(parts.go.open_cure)
+    view.history_clicked.connect(parts.go.open_history)
     view.flows_wanted.connect(parts.go.open_flows)
     return Panel("Sync Info", "list-checks", view, presenter, "sync-info")
+
+
+def lookups(parts: Parts) -> Panel[LookupsPage, LookupsPresenter]:
+    """Lookups."""
+    view = LookupsPage()
+    presenter = LookupsPresenter(view, parts.bridge.scope(), parts.go.say)
+    view.table_chosen.connect(presenter.choose)
+    view.searched.connect(presenter.search)
+    view.more_wanted.connect(presenter.more)
+    view.table_named.connect(presenter.make)
+    view.description_given.connect(presenter.describe)
+    view.row_given.connect(presenter.put)
+    view.rows_removed.connect(presenter.remove_rows)
+    view.cleared.connect(presenter.clear)
+    view.removed.connect(presenter.remove)
+    view.file_chosen.connect(presenter.look_at)
+    view.import_looked_at.connect(presenter.look_again)
+    view.import_confirmed.connect(presenter.import_file)
+    view.export_chosen.connect(presenter.export)
+    return Panel("Lookups", "table", view, presenter, "lookups")
 
 
 def log(parts: Parts) -> Panel[LogPage, LogPresenter]:

@@ -12,13 +12,15 @@ from agent.gui.previews.opening import open_preview
 from agent.gui.real_time.dialog import open_events
 from agent.gui.reruns.opening import open_once
 from agent.gui.schedules.opening import open_schedule
+from agent.gui.snapshots.history import open_history
+from agent.gui.snapshots.opening import open_runs
 from agent.gui.versions.opening import open_versions
 from agent.gui.versions.past_dialog import open_past
 from agent.gui.window import MainWindow
 
 
 class Rooms:
-    """Opens them over the window. `execute` starts a run, `settings` leads to Settings."""
+    """Opens them over the window. `execute` starts a run, `settings` leads to Settings, `log` to a run in the log."""
 
     def __init__(
         self,
@@ -29,9 +31,10 @@ class Rooms:
         execute: Callable[[str], object],
         now: Callable[[], datetime],
         settings: Callable[[], object],
+        log: Callable[[str], object],
     ) -> None:
         self._bridge, self._catalog, self._window, self._execute, self._now = bridge, catalog, window, execute, now
-        self._settings = settings
+        self._settings, self._log = settings, log
 
     def open(self, name: str, room: Room) -> None:
         """Open one of them."""
@@ -41,6 +44,8 @@ class Rooms:
                 open_preview(bridge, name, title, execute=self._execute, say=window.say, parent=window)
             case Room.SCHEDULE:
                 open_schedule(bridge, name, title, window.say, window)
+            case Room.RUNS:
+                open_runs(bridge, name, title, log=self._log, parent=window)
             case Room.EVENTS:
                 open_events(bridge, name, title, say=window.say, settings=self._settings, parent=window)
             case Room.VERSIONS:
@@ -49,6 +54,16 @@ class Rooms:
                 flow = self._catalog.flow(name)
                 if flow is not None:
                     open_once(bridge, flow, self._now(), window)
+
+    def open_history(self, name: str, source_id: str) -> None:
+        """Open the history of a record, from which each run can be opened over it."""
+        bridge, window, title = self._bridge, self._window, self._catalog.flow_title(name)
+
+        def open_run(run: str) -> None:
+            history.close()
+            open_runs(bridge, name, title, log=self._log, parent=window, run=run, search=source_id)
+
+        history = open_history(bridge, name, title, source_id, open_run=open_run, parent=window)
 
     def open_past(self) -> None:
         """Open the list of processflows that are not deployed any more."""

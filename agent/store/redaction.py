@@ -13,12 +13,16 @@ import base64
 import json
 import re
 import threading
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from agent.domain.secret import Secret
+from agent.store.passing_secrets import PassingSecrets
 
 DOTS = "••••"
 _SHORT = 6
+_MOST_SHORT = 1_000
+"""With more of them, every short word is taken for one."""
 
 _HEADER = re.compile(
     r"""(?ix)
@@ -56,32 +60,55 @@ class Redactor:
         self._known: tuple[str, ...] = ()
         self._short: tuple[str, ...] = ()
         self._short_words: re.Pattern[str] | None = None
+        self._lasting: frozenset[str] = frozenset()
+        self._passing = PassingSecrets()
         self.registered = 0
         """How many secrets were registered: what was redacted before the last time may show it."""
 
-    def register(self, secret: Secret) -> None:
-        """Never let this secret through again. Registering it twice is fine."""
+    def register(self, secret: Secret, *, passing: bool = False) -> None:
+        """Never let this secret through again. Registering it twice is fine.
+
+        Args:
+            secret: The secret.
+            passing: Whether there may be any number of its kind, one after the other.
+        """
         text = secret.reveal()
         if not text.strip():
             return
         with self._lock:
-            if text in self._texts:
+            if text in self._texts or text in self._passing or text in self._short:
                 return
-            self._texts.add(text)
             self.registered += 1
             if len(text) < _SHORT:
-                # Taken out inside words, a short one would make the log unreadable, and would be told by its gaps.
-                self._short = tuple(sorted({*self._short, text}, key=len, reverse=True))
-                self._short_words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self._short))})(?!\w)")
+                self._register_short(text)
+                return
+            if passing:
+                self._passing.add(text, _forms(text))
             else:
-                self._known = tuple(sorted({*self._known, *_forms(text)}, key=len, reverse=True))
+                self._texts.add(text)
+                self._lasting |= _forms(text)
+            self._known = tuple(sorted(self._lasting | self._passing.exact, key=len, reverse=True))
+
+    def _register_short(self, text: str) -> None:
+        """Taken out inside words, a short one would make the log unreadable, and would be told by its gaps."""
+        if len(self._short) >= _MOST_SHORT:
+            self._short_words = re.compile(rf"(?<!\w)\S{{1,{_SHORT - 1}}}(?!\w)")
+            return
+        self._short = tuple(sorted({*self._short, text}, key=len, reverse=True))
+        self._short_words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self._short))})(?!\w)")
 
     def redact(self, text: str) -> str:
         """The text with dots in the place of secrets."""
-        for known in self._known:
-            if known in text:
-                text = text.replace(known, DOTS)
-        if self._short_words is not None and any(short in text for short in self._short):
+        known = self._known
+        if spans := list(self._passing.spans(text)):
+            # All at once: one that stands within another would leave a rest of it.
+            spans += [(at, at + len(one)) for one in known for at in _places(one, text)]
+            text = _without(text, sorted(spans))
+        else:
+            for one in known:
+                if one in text:
+                    text = text.replace(one, DOTS)
+        if self._short_words is not None:
             text = self._short_words.sub(DOTS, text)
         return _without_credentials(text)
 
@@ -90,6 +117,23 @@ class Redactor:
         """Whether what stands under a name like this is taken for a credential, whatever it is."""
         probe = f"{name}=0123456789"
         return _without_credentials(probe) != probe
+
+
+def _places(known: str, text: str) -> Iterator[int]:
+    at = text.find(known)
+    while at >= 0:
+        yield at
+        at = text.find(known, at + 1)
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with dots in the place of spans, which are sorted and may overlap."""
+    pieces, done = list[str](), 0
+    for start, end in spans:
+        if start > done or not pieces:
+            pieces += [text[done:start], DOTS]
+        done = max(done, end)
+    return "".join([*pieces, text[done:]])
 
 
 def _without_credentials(text: str) -> str:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -32,8 +32,8 @@ class SecretKeeper(Protocol):
 
     def store(self, values: Mapping[str, Secret]) -> None: ...
 
-    def know(self, secrets: Iterable[Secret]) -> None:
-        """Keep these out of every text from now on."""
+    def know_passing(self, secret: Secret) -> None:
+        """Keep it out of every text from now on, one of any number."""
         ...
 
 
@@ -70,7 +70,7 @@ class Sealer:
 
     def know(self, text: Secret) -> None:
         """Keep a text out of every other one from now on."""
-        self._secrets.know([text])
+        self._secrets.know_passing(text)
 
     def _key(self, *, make: bool) -> bytes:
         with self._lock:

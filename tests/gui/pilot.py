@@ -21,8 +21,8 @@ from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.inputs import ChoiceInput
 
-HOME, ALERTS, APPS, FLOWS, SYNC_INFO, LOG, SETTINGS = range(7)
-PANELS = range(7)
+HOME, ALERTS, APPS, FLOWS, SYNC_INFO, LOOKUPS, LOG, SETTINGS = range(8)
+PANELS = range(8)
 Until = Callable[[Callable[[], bool]], object]
 D = TypeVar("D", bound=QDialog)
 

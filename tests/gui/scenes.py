@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from agent.api import base_models, clearing_models, configuration_models
 from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, TransientError
+from agent.domain.run import RunState
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.panel import Room
 from agent.gui.previews.dialog import PreviewDialog
+from agent.gui.snapshots.dialog import RunsDialog
+from agent.gui.snapshots.presenter import Look
 from agent.gui.versions.dialog import VersionsDialog
 from agent.gui.widgets.inputs import ChoiceInput
 from tests.gui.doubles import control
-from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, SETTINGS, SYNC_INFO
-from tests.helpers.fake_client import FakeClient, flow_detail, vault_in_state
+from tests.gui.pilot import ALERTS, APPS, FLOWS, LOG, LOOKUPS, SETTINGS, SYNC_INFO
+from tests.helpers.fake_client import FakeClient, flow_detail, run, vault_in_state
 from tests.helpers.fake_real_time import EVENT_FLOW
 
 Steps = Callable[[Shell, FakeClient], Iterable[Callable[[], object]]]
@@ -236,6 +240,42 @@ def _events(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     return [partial(shell.open_room, EVENT_FLOW, Room.EVENTS)]
 
 
+def _logged(fake: FakeClient) -> None:
+    fake.log_first, fake.log_last = 1, 40
+    ended = run("stock-to-store", RunState.SUCCESS, fake.now, identity="r0")
+    fake.deployed["stock-to-store"] = fake.deployed["stock-to-store"].model_copy(update={"last_run": ended})
+
+
+def _runs(look: Look) -> Steps:
+    def steps(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+        def choose() -> None:
+            dialog = shell.window.findChildren(RunsDialog)[-1]
+            dialog.looks[look].click()
+            dialog.node_table.setCurrentIndex(dialog.nodes.index(0, 0))
+
+        return [partial(shell.open_room, "stock-to-store", Room.RUNS), lambda: None, choose, lambda: None]
+
+    return steps
+
+
+def _lookups(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    view = shell.lookups.view
+    return [
+        lambda: shell.window.show_panel(LOOKUPS),
+        lambda: view.choice.setCurrentIndex(1),
+        lambda: view.table.selectRow(0),
+    ]
+
+
+def _lookups_import(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def choose() -> None:
+        with NamedTemporaryFile("w", suffix=".csv", delete=False) as file:
+            file.write("DE,Deutschland\nES,Spain\nIT")
+        shell.lookups.view.file_chosen.emit(Path(file.name))
+
+    return [*_lookups(shell, fake), choose, lambda: None]
+
+
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     def select() -> None:
         dialog = shell.window.findChildren(PreviewDialog)[-1]
@@ -278,6 +318,11 @@ SCENES: dict[str, Scene] = {
     "versions-log": Scene(_versions_log),
     "events": Scene(_events, _waits_for_events),
     "events-off": Scene(_events, _receives_nothing),
+    "runs": Scene(_runs(Look.NODES)),
+    "runs-records": Scene(_runs(Look.RECORDS)),
+    "runs-packets": Scene(_runs(Look.PACKETS)),
+    "runs-activity": Scene(_runs(Look.ACTIVITY), _logged),
+    "history": Scene(lambda shell, _: [partial(shell.rooms.open_history, "stock-to-store", "SKU-000000")]),
     "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "preview": Scene(_preview),
     "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),
@@ -317,6 +362,9 @@ SCENES: dict[str, Scene] = {
     "deploy-waits": Scene(_deploy(_sample, _bind_later, _press_deploy), _only_store),
     "deploy-done": Scene(_deploy(_sample, _bind_all, _press_deploy)),
     "deploy-off": Scene(_deploy(_sample, _bind_all, _press_deploy), _environment_off),
+    "lookups": Scene(_lookups),
+    "lookups-import": Scene(_lookups_import),
+    "lookups-empty": Scene(_panel(LOOKUPS), empty=True),
     "sync": Scene(_sync),
     "sync-empty": Scene(_panel(SYNC_INFO), empty=True),
     "log": Scene(_log(), _many_lines),

@@ -13,7 +13,7 @@ from agent.gui import resources, theme
 from agent.gui.assembly import Shell
 from agent.gui.help.about import AboutDialog
 from agent.gui.help.window import GuideWindow
-from tests.gui.pilot import ALERTS, APPS, FLOWS, HOME, LOG, SETTINGS, SYNC_INFO
+from tests.gui.pilot import ALERTS, APPS, FLOWS, HOME, LOG, LOOKUPS, SETTINGS, SYNC_INFO
 
 
 def guide_of(shell: Shell) -> GuideWindow:
@@ -23,7 +23,7 @@ def guide_of(shell: Shell) -> GuideWindow:
 @pytest.mark.parametrize(
     ("panel", "title"),
     [(HOME, "Operator's guide"), (ALERTS, "Alerts"), (APPS, "App Configurations and the vault"),
-     (FLOWS, "Processflows"), (SYNC_INFO, "Sync Info"), (LOG, "Log"), (SETTINGS, "Settings")],
+     (FLOWS, "Processflows"), (SYNC_INFO, "Sync Info"), (LOOKUPS, "Lookups"), (LOG, "Log"), (SETTINGS, "Settings")],
 )  # fmt: skip
 def test_f1_opens_the_page_of_the_panel_on_show(qtbot: Any, shell: Shell, panel: int, title: str) -> None:
     shell.window.show_panel(panel)

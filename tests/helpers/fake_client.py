@@ -58,7 +58,9 @@ from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
+from tests.helpers.fake_lookups import FakeLookups, lookup_tables
 from tests.helpers.fake_real_time import FakeRealTime
+from tests.helpers.fake_snapshots import FakeSnapshots
 from tests.helpers.fake_versions import FakeVersions
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -99,6 +101,7 @@ class FakeClient:
         self.past = [] if empty else ["returns-to-files", "prices-to-store"]
         self.receiving, self.url_number = True, 0
         self.inbox: Inbox | None = None
+        self.tables = {} if empty else lookup_tables()
         self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, configuration_models.Validation] = {}
         self.validation_result: configuration_models.Validation | None = None
@@ -494,6 +497,16 @@ class FakeClient:
     def real_time(self) -> FakeRealTime:
         """Receiving events."""
         return FakeRealTime(self)
+
+    @property
+    def snapshots(self) -> FakeSnapshots:
+        """What runs did."""
+        return FakeSnapshots(self)
+
+    @property
+    def lookups(self) -> FakeLookups:
+        """Lookup tables."""
+        return FakeLookups(self)
 
     @property
     def reruns(self) -> FakeReruns:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.secret import Secret
+from agent.store.passing_secrets import PassingSecrets
 from agent.store.redaction import DOTS, Redactor
 
 SECRET = 'p@ss/w"ord+ü&x'
@@ -139,3 +140,46 @@ def test_a_secret_that_is_known_already_changes_nothing() -> None:
     redactor.register(Secret("a-token-of-some-length"))
     assert redactor.registered == before
     assert redactor.redact("It is a-token-of-some-length.") == "It is ••••."
+
+
+@pytest.mark.parametrize("limits", [{}, {"exact": 3, "hashed": 10, "beginnings": 5}])
+def test_of_any_number_of_passing_secrets_none_is_let_through_and_what_is_remembered_is_bounded(
+    limits: dict[str, int],
+) -> None:
+    passing = PassingSecrets(**limits)
+    redactor = Redactor()
+    redactor._passing = passing
+    secrets = [f"{number * 7919:07x}-of a packet" for number in range(500)]
+    for text in secrets:
+        redactor.register(Secret(text), passing=True)
+        redactor.register(Secret(text), passing=True)
+    for text in secrets:
+        for travelling in (text, quote(text), base64.b64encode(text.encode()).decode().rstrip("=")):
+            assert travelling not in redactor.redact(f"before {travelling} after")
+    assert passing.size <= (40_000 if not limits else 3 * 8 + 10 + 8 + 16)
+
+
+def test_passing_secrets_of_long_ago_leave_other_texts_as_they_are() -> None:
+    redactor = Redactor()
+    for number in range(300):
+        redactor.register(Secret(f"2026-06-01T{number:05}"), passing=True)
+    text = "It was changed at 2026-06-01T99999, not at 2026-06-01."
+    assert redactor.redact(text) == text
+    assert redactor.redact("from 2026-06-01T00007 to 2026-06-01T00299") == f"from {DOTS} to {DOTS}"
+
+
+def test_secrets_within_each_other_leave_no_rest_whether_they_pass_or_last() -> None:
+    redactor = Redactor()
+    redactor._passing = PassingSecrets(exact=1)
+    redactor.register(Secret("lasting-secret"))
+    redactor.register(Secret("lasting-secret-and-more"), passing=True)
+    redactor.register(Secret("another-one"), passing=True)
+    assert redactor.redact("x lasting-secret-and-more y lasting-secret z") == f"x {DOTS} y {DOTS} z"
+
+
+def test_of_very_many_short_secrets_none_is_let_through() -> None:
+    redactor = Redactor()
+    for number in range(2_000):
+        redactor.register(Secret(f"k{number:04}"), passing=True)
+    assert "k1999" not in redactor.redact("key k1999 of 2000000")
+    assert "2000000" in redactor.redact("key k1999 of 2000000")

@@ -169,6 +169,7 @@ class FlowCard(Card):
         self._add_room(menu, "Execute once…", Room.ONCE)
         self._add_room(menu, "Preview…", Room.PREVIEW)
         menu.addSeparator()
+        self._add_room(menu, "Runs…", Room.RUNS)
         menu.addAction("Show records", lambda: self.records_clicked.emit(self._name))
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()

@@ -55,6 +55,7 @@ class SyncInfoPage(Page):
     delete_confirmed = Signal(object)
     export_chosen = Signal(str)
     cure_clicked = Signal(str)
+    history_clicked = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__(
@@ -190,6 +191,7 @@ class SyncInfoPage(Page):
         self._spinner.hide()
         row.addWidget(self._spinner)
         row.addStretch()
+        self.history = button("&History…", self._on_history)
         self.retry = button("Retry", lambda: self.retry_clicked.emit(self._selected()), picture="rotate-ccw")
         self.skip = button("Skip…", self._ask_skip)
         self.export = button("Export…", self._ask_export, picture="download")
@@ -197,7 +199,7 @@ class SyncInfoPage(Page):
         self.unskip = menu.addAction("Take the skip back", lambda: self.unskip_clicked.emit(self._selected()))
         self.delete = menu.addAction("Delete from Sync Info…", self._ask_delete)
         self.more_actions = menu_button("More", menu)
-        for act in (self.retry, self.skip, self.export, self.more_actions):
+        for act in (self.history, self.retry, self.skip, self.export, self.more_actions):
             row.addWidget(act)
         return row
 
@@ -228,6 +230,8 @@ class SyncInfoPage(Page):
         self.unskip.setEnabled(can and states == {SyncState.SKIPPED})
         self.delete.setEnabled(can or (not self._acting and self._total > 0))
         self.export.setEnabled(not self._acting and self._total > 0)
+        self.history.setEnabled(len(selected) == 1)
+        self.history.setToolTip("Every run that touched this record" if len(selected) == 1 else "Select one record")
         meant = self._words()
         for control, verb in ((self.retry, "Retry"), (self.skip, "Skip")):
             control.setToolTip(f"{verb} {meant}" if control.isEnabled() else "Select failed records, or choose Failed")
@@ -260,6 +264,11 @@ class SyncInfoPage(Page):
         dialog.selectFile(name)
         dialog.fileSelected.connect(self.export_chosen)
         dialog.open()
+
+    def _on_history(self) -> None:
+        selected = self._selected()
+        if len(selected) == 1:
+            self.history_clicked.emit(selected[0].flow, selected[0].source_id)
 
     def _on_cure(self) -> None:
         current = self.table.currentIndex()

@@ -1,0 +1,1 @@
+"""Lookup tables: which value stands for which, edited, imported and exported."""
