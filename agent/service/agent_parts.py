@@ -157,6 +157,8 @@ class AgentParts:
             self.journal.write(
                 "warning", "The service ended in the middle of a deployment. Nothing was changed.", flow=flow
             )
+        for flow, told in self.records.jobs.settle():
+            self.journal.write("warning", told, flow=flow)
         last = self.history.last_end
         if last is not None and not last.clean:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
