@@ -1,4 +1,7 @@
-"""Fetches pages of V3 customers with all their addresses and, where they are asked for, attributes: by cursor, or by page number where the store has no cursors."""
+"""Fetches pages of V3 customers with all their addresses, and attributes where they are asked for.
+
+Pages go by cursor, or by page number where the store has no cursors.
+"""
 
 from __future__ import annotations
 

@@ -166,4 +166,4 @@ async def test_a_customer_with_many_attributes_comes_with_all_of_them() -> None:
 
     documents = [json.loads(one) for packet in packets for one in packet.documents]
     assert [len(one["attributes"]) for one in documents] == [3, 14, 300]
-    assert store.paths.count("/v3/customers/attribute-values") == 2
+    assert store.paths().count("/v3/customers/attribute-values") == 2
