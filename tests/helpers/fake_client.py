@@ -850,10 +850,11 @@ def apps() -> list[app_models.App]:
     ]
     files = [field("folder", "Folder", FieldKind.FILE, example="/srv/exchange")]
     problem = base_models.Problem(
-        title="Source Application Not Found",
-        status=500,
-        code="app-not-found",
-        remedy="Its connector could not be loaded: openpyxl is not installed. Install the agent again.",
+        title="The connector cannot be loaded. It needs the Python module “openpyxl”, which is not installed.",
+        status=409,
+        code="connector-unloadable",
+        remedy="Install opagent-files again, with everything that it needs, then restart the service.",
+        detail="ModuleNotFoundError: No module named 'openpyxl' (reading.py, line 12)",
     )
     return [
         app_models.App(
