@@ -132,7 +132,7 @@ class Shell(QObject):
         match kind:
             case "app-configuration":
                 self.edit_configuration(name)
-            case "processflow":
+            case "processflow" | "retry":
                 self.open_flows(name, attention=False)
             case "schedule":
                 self.open_room(name, Room.SCHEDULE)

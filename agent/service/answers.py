@@ -16,6 +16,7 @@ from agent.api import (
     setting_models,
     vault_models,
 )
+from agent.connectors.foreign import Unloadable
 from agent.domain import app as domain_app
 from agent.domain.error_classes import CLASSES
 from agent.domain.errors import (
@@ -79,6 +80,25 @@ def app(one: domain_app.App, *, status: app_models.AppStatus, configurations: in
         id=one.id, name=one.name, version=one.version, description=one.description, status=status,
         configurations=configurations, fields=fields,
     )  # fmt: skip
+
+
+def unloadable_app(identity: str, one: Unloadable, *, configurations: int) -> app_models.App:
+    """The card of an app whose connector cannot be loaded."""
+    error = unloadable_error(one)
+    problem = base_models.Problem(
+        title=error.message, status=409, code=error.code, remedy=error.remedy, detail=error.detail
+    )
+    return app_models.App(
+        id=identity, name=one.name, version=one.version, description="", status=app_models.AppStatus.BROKEN,
+        configurations=configurations, fields=[], problem=problem,
+    )  # fmt: skip
+
+
+def unloadable_error(one: Unloadable) -> ConflictError:
+    """What to tell whoever wants to use a connector that cannot be loaded."""
+    return ConflictError(
+        f"{one.name} cannot be loaded. {one.message}", code="connector-unloadable", remedy=one.remedy, detail=one.detail
+    )
 
 
 def schema(one: domain_app.Schema) -> app_models.Schema:

@@ -22,6 +22,9 @@ from agent.store.plan_records import Choice
 from agent.store.tables.flows import DEPLOYMENTS
 from agent.store.tables.runs import HOLDS, PLAN_RECORDS, RUNS
 
+# Built once: a run is asked for again and again, and building takes as long as asking.
+_ONE = sa.select(RUNS).where(RUNS.c.id == sa.bindparam("wanted"))
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -188,7 +191,7 @@ class RunStore:
     def get(self, run_id: str) -> RunRow:
         """One run. Raises NotFoundError."""
         with self._database.read() as connection:
-            row = connection.execute(_select().where(RUNS.c.id == run_id)).first()
+            row = connection.execute(_ONE, {"wanted": run_id}).first()
         if row is None:
             raise NotFoundError(
                 f"There is no run {run_id}.", code="run-not-found",

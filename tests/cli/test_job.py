@@ -136,7 +136,7 @@ def test_configurations_are_saved_and_keep_their_secrets(
     assert "  Store" in listed
     assert "Validated" in listed
     fields = as_json(agent.opagent("app", "fields", "bigcommerce", "--json"))
-    assert [one["name"] for one in fields] == ["api_path", "username", "api_token"]
+    assert [one["name"] for one in fields] == ["api_path", "username", "api_token", "reserve"]
     refused(quickly("app", "fields", "nothing"), "“nothing”", "bigcommerce")
 
 

@@ -84,6 +84,7 @@ class StoreClient:
         self.account = account
         self.gate = gate
         self._http = http
+        self._caller = object()
         self._retry = retry
         self._clock = clock
 
@@ -155,7 +156,7 @@ class StoreClient:
         sent = [*headers, ("Accept", "application/json")]
         if body is not None:
             sent.append(("Content-Type", "application/json"))
-        async with self.gate.turn() as turn:
+        async with self.gate.turn(self._caller) as turn:
             begun = self._clock()
             try:
                 response = await self._http.request(method, _url(address, query), headers=sent, content=body)

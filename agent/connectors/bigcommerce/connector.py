@@ -24,6 +24,7 @@ from agent.connectors.bigcommerce.credentials import (
     AccountKind,
     account_of,
     prepare,
+    reserve_of,
 )
 from agent.connectors.bigcommerce.inventory import InventoryStock, Stock
 from agent.connectors.bigcommerce.legacy_stock import LegacyStock
@@ -87,6 +88,7 @@ class BigCommerceConnector:
             account=account_of(values),
             username=values.get(USERNAME, ""),
             token=secrets[API_TOKEN],
+            reserve=reserve_of(values),
             surroundings=self._surroundings,
         )
 
@@ -96,8 +98,11 @@ class BigCommerceConnection:
 
     keeps_receipts = False
 
-    def __init__(self, *, account: Account, username: str, token: Secret, surroundings: Surroundings) -> None:
+    def __init__(
+        self, *, account: Account, username: str, token: Secret, surroundings: Surroundings, reserve: float = 0.0
+    ) -> None:
         self._account = account
+        self._reserve = reserve
         self._username = username
         self._token = token
         self._surroundings = surroundings
@@ -202,9 +207,9 @@ class BigCommerceConnection:
             on_failure=log_retry(account),
             on_recovery=log_recovery(account),
         )
-        return StoreClient(
-            http=http, account=account, gate=around.gates.gate(account.base), retry=retry, clock=around.monotonic
-        )
+        gate = around.gates.gate(account.base)
+        gate.leave(self._reserve)
+        return StoreClient(http=http, account=account, gate=gate, retry=retry, clock=around.monotonic)
 
     def _entered(self) -> StoreClient:
         if self._client is None:

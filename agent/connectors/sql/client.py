@@ -160,6 +160,8 @@ class Client:
 
     def _no_transaction(self, connection: sa.Connection) -> bool:
         """Whether the database ended the transaction itself, as SQLite does after some errors."""
+        if connection.invalidated:  # what the server said made no sense, and the driver hung up
+            return False
         driver: Any = connection.connection.driver_connection
         return getattr(driver, "in_transaction", True) is False
 

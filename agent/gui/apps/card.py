@@ -74,7 +74,8 @@ class AppCard(Card):
         self.add.setAccessibleName(name)
         self.add.setEnabled(app.problem is None)
         if app.problem is not None:
-            self._banner.show_message(tones.Tone.ERROR, app.problem.title, app.problem.remedy)
+            cause = f"\nActual error: {app.problem.detail}" if app.problem.detail else ""
+            self._banner.show_message(tones.Tone.ERROR, app.problem.title, f"{app.problem.remedy}{cause}")
         else:
             self._banner.hide()
         self._rows.show_items([(one, entry) for one in entry.configurations])

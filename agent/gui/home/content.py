@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from agent.api import configuration_models, flow_models, run_models, service_models
 from agent.api.alert_models import AlertCode
@@ -84,7 +85,8 @@ def content(
     attention = [
         item for item in _of_service(state, go, dismissed, has_flows=bool(catalog.flows)) if item.key not in known
     ]
-    attention += [item for item in _of_storage(catalog, go) if not catalog.acknowledged(item.alert)]
+    others = [*_of_storage(catalog, go), *_of_retries(catalog, go)]
+    attention += [item for item in others if not catalog.acknowledged(item.alert)]
     attention += [item for item in _of_apps(catalog, go) if not catalog.acknowledged(item.alert)]
     of_flows = [
         item for flow in catalog.flows for item in _of_flow(flow, go, now) if not catalog.acknowledged(item.alert)
@@ -136,6 +138,15 @@ def _of_storage(catalog: Catalog, go: Navigator) -> list[Attention]:
         Attention(one.id, tones[one.code], one.text, one.remedy, "Show the log", go.open_log, alert=one.id)
         for one in catalog.alerts.items
         if one.code in tones
+    ]
+
+
+def _of_retries(catalog: Catalog, go: Navigator) -> list[Attention]:
+    """Failed records that were not tried again when they should have been."""
+    return [
+        Attention(one.id, Tone.WARN, one.text, one.remedy, "Show", partial(go.open_flows, one.flow), alert=one.id)
+        for one in catalog.alerts.items
+        if one.code is AlertCode.RETRY_HELD
     ]
 
 

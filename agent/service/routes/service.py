@@ -64,6 +64,7 @@ def set_up_vault(agent: Agent, choice: vault_models.VaultSetUp) -> vault_models.
 @router.put("/vault/source", tags=["vault"])
 def change_vault_source(agent: Agent, who: Who, change: vault_models.VaultSourceChange) -> vault_models.Vault:
     """Let the key of the open vault come from another source."""
+    agent.own_database.refuse_source(change.kind)
     keeper, passphrase = agent.secrets.keeper, _passphrase(agent, change.passphrase)
     keeper.change_source(change.kind, passphrase=passphrase, path=Path(change.path) if change.path else None)
     agent.journal.write("info", f"{who} gave the vault a new key. It comes from: {change.kind}.")

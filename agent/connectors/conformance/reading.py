@@ -1,0 +1,193 @@
+"""Cases about reading: each record once, whatever comes in between, and from any position on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from agent.connectors.conformance.bench import Bench, ids, refusal, soon
+from agent.connectors.conformance.cases import Cases, case
+from agent.connectors.conformance.expectations import hold, offered
+from agent.connectors.conformance.faults import Answer, Fault, Trouble
+from agent.connectors.conformance.stand import Medium, Reading
+from agent.connectors.contract import ReadRequest
+from agent.domain.errors import ConfigurationError
+from agent.domain.packet import Packet
+
+CANCEL_SECONDS = 10.0
+
+
+class ReadingCases(Cases):
+    """Reading, in good times and bad ones."""
+
+    @case
+    async def test_each_record_is_read_once(self, bench: Bench) -> None:
+        """All records come, each once, as JSON objects; the last packet, and no other, has the bookmark."""
+        for reading in _readings(bench):
+            packets = await bench.read(reading)
+            _hold_exact(packets, reading, "A read of everything")
+            hold(
+                all(packet.bookmark is None for packet in packets[:-1]) and packets[-1].bookmark is not None,
+                f"{_name(reading)}: the last packet of a read, and no other, has to carry a bookmark.",
+            )
+            for packet in packets:
+                hold(
+                    len(packet.source_ids) == len(packet.documents),
+                    f"{_name(reading)}: a packet has {len(packet.source_ids)} ids, {len(packet.documents)} records.",
+                )
+                objects = all(isinstance(json.loads(document), dict) for document in packet.documents)
+                hold(objects, f"{_name(reading)}: a document is not a JSON object.")
+
+    @case
+    async def test_a_read_goes_on_from_any_position(self, bench: Bench) -> None:
+        """After each packet in turn, another connection reads the rest, and nothing else."""
+        for reading in _readings(bench):
+            packets = await bench.read(reading)
+            hold(
+                len(packets) > 1,
+                f"{_name(reading)}: {len(reading.ids)} records came in one packet though {reading.packet_records} were "
+                "asked for. Keep to packet_records about, or give the stand more records.",
+            )
+            for number, packet in enumerate(packets[:-1], 1):
+                rest = await bench.read(reading, position=packet.position)
+                _hold_exact([*packets[:number], *rest], reading, f"A read that went on after packet {number}")
+
+    @case
+    async def test_a_read_from_the_bookmark_brings_what_changed(self, bench: Bench) -> None:
+        """The bookmark of the last packet leads to the records that change afterwards; none is lost."""
+        changing = [reading for reading in _readings(bench) if reading.change is not None]
+        offered(changing, "what changed is not read by a bookmark")
+        for reading in changing:
+            assert reading.change is not None
+            bookmark = (await bench.read(reading))[-1].bookmark
+            changed = await reading.change()
+            found = ids(await bench.read(reading, bookmark=bookmark))
+            hold(changed in found, f"{_name(reading)}: a record that changed after the bookmark was not read.")
+            hold(
+                len(found) < len(reading.ids),
+                f"{_name(reading)}: everything was read again from the bookmark on, though one record had changed.",
+            )
+
+    @case
+    async def test_a_read_survives_a_lost_connection(self, bench: Bench) -> None:
+        """The connection ends in the middle of an answer, or before it: each record is read once all the same."""
+        for trouble in (Trouble.BREAK, Trouble.REFUSE):
+            for skip in (0, 1):
+                await self._survives(bench, lambda word, t=trouble, s=skip: Fault(t, word, s), "lost its connection")
+
+    @case
+    async def test_a_read_survives_silence(self, bench: Bench) -> None:
+        """One answer never comes."""
+        offered(not bench.stand.patient, "the app may take any time for an answer")
+        await self._survives(bench, lambda word: Fault(Trouble.SILENCE, word), "was not answered once")
+
+    @case
+    async def test_a_read_survives_a_used_up_quota(self, bench: Bench) -> None:
+        """The app says once that it was asked too often, once that it is unable."""
+        offered(bench.stand.medium is Medium.HTTP, "the app is not talked to over HTTP")
+        for answer in (bench.stand.rate_limited, bench.stand.unable):
+            await self._survives(
+                bench, lambda word, a=answer: Fault(Trouble.ANSWER, word, answer=a), "was told to come back later"
+            )
+
+    @case
+    async def test_nonsense_is_not_taken_for_records(self, bench: Bench) -> None:
+        """An answer that cannot be understood stops or delays the read; afterwards each record is read once."""
+        offered(bench.stand.address, "the app is not reached over a network")
+        http = bench.stand.medium is Medium.HTTP
+        answer = bench.stand.malformed if http else Answer(None, {}, b"\x00what?\r\n" * 9)
+        for reading in _readings(bench):
+            proxy = bench.faulty(Fault(Trouble.ANSWER, reading.word, times=None, answer=answer))
+            await refusal(_all(bench, reading), f"{_name(reading)}: reading from an app that answers nonsense")
+            hold(proxy.strikes, f"{_name(reading)}: the client never says {reading.word!r}; correct the stand.")
+            bench.lift()
+            _hold_exact(await bench.read(reading), reading, "A read after nonsense")
+
+    @case
+    async def test_a_read_can_be_cancelled(self, bench: Bench) -> None:
+        """Cancelling ends a read that waits for an answer at once; the next read works."""
+        for reading in _readings(bench):
+            proxy = bench.faulty(Fault(Trouble.HOLD, reading.word, times=None))
+            work = asyncio.create_task(_all(bench, reading))
+            hold(await soon(proxy.struck, work), f"{_name(reading)}: the client never says {reading.word!r}.")
+            await cancelled(work, f"{_name(reading)}: a read")
+            bench.lift()
+            _hold_exact(await bench.read(reading), reading, "A read after a cancelled one")
+
+    @case
+    async def test_a_read_that_is_left_early_lets_go(self, bench: Bench) -> None:
+        """Whoever stops after the first packet can close the connection; the next read works."""
+        for reading in _readings(bench):
+            stream: Any = bench.packets(reading)
+            await anext(stream)
+            await stream.aclose()
+            _hold_exact(await bench.read(reading), reading, "A read after one that was left early")
+
+    @case
+    async def test_an_action_that_there_is_not(self, bench: Bench) -> None:
+        """A processflow may name an action that the app does not offer: a person has to act."""
+        reading = _readings(bench)[0]
+        request = bench.request(reading)
+        unknown = ReadRequest(
+            schema=request.schema, action="NO-SUCH-ACTION", clauses=(), options={}, bookmark=None, position=None,
+            packet_records=request.packet_records,
+        )  # fmt: skip
+
+        async def attempt() -> None:
+            async with bench.opened() as connection:
+                async for _ in connection.read(unknown):
+                    pass
+
+        error = await refusal(attempt(), "Reading with an action that there is not")
+        hold(
+            isinstance(error, ConfigurationError),
+            f"An unknown action gave a {type(error).__name__}; a person has to act: ConfigurationError.",
+        )
+
+    async def _survives(self, bench: Bench, fault: Any, what: str) -> None:
+        offered(bench.stand.address, "the app is not reached over a network")
+        for reading in _readings(bench):
+            made: Fault = fault(reading.word)
+            proxy = bench.faulty(made)
+            packets = await bench.read(reading)
+            hold(
+                proxy.strikes or made.skip,
+                f"{_name(reading)}: the client never says {reading.word!r}; correct the stand.",
+            )
+            _hold_exact(packets, reading, f"A read that {what}")
+            bench.lift()
+
+
+async def cancelled(work: asyncio.Task[Any], what: str) -> None:
+    """Cancel some work and expect that it ends so, and soon."""
+    work.cancel()
+    done, _ = await asyncio.wait({work}, timeout=CANCEL_SECONDS)
+    hold(done, f"{what} goes on though it was cancelled. Let CancelledError through, and cancel what is in flight.")
+    hold(work.cancelled(), f"{what} that was cancelled did not end with CancelledError. Let it through.")
+
+
+async def _all(bench: Bench, reading: Reading) -> None:
+    async for _ in bench.packets(reading):
+        pass
+
+
+def _readings(bench: Bench) -> Sequence[Reading]:
+    offered(bench.stand.readings, "the connector does not read")
+    return bench.stand.readings
+
+
+def _name(reading: Reading) -> str:
+    return f"{reading.schema} {reading.action}"
+
+
+def _hold_exact(packets: Sequence[Packet], reading: Reading, what: str) -> None:
+    found = ids(packets)
+    lost = [one for one in reading.ids if one not in found]
+    twice = sorted({one for one in found if found.count(one) > 1})
+    strange = [one for one in found if one not in reading.ids]
+    wrong = ", ".join(
+        f"{word} {some[:5]}" for word, some in (("lost", lost), ("read twice", twice), ("made up", strange)) if some
+    )
+    hold(not wrong, f"{_name(reading)}: {what} {wrong}.")

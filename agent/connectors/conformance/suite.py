@@ -1,0 +1,13 @@
+"""The whole suite, as one class to inherit."""
+
+from __future__ import annotations
+
+from agent.connectors.conformance.checking import CheckingCases
+from agent.connectors.conformance.describing import DescribingCases
+from agent.connectors.conformance.reading import ReadingCases
+from agent.connectors.conformance.secrecy import SecrecyCases
+from agent.connectors.conformance.writing import WritingCases
+
+
+class Conformance(DescribingCases, CheckingCases, ReadingCases, WritingCases, SecrecyCases):
+    """What every connector has to show. Inherit it in a class whose name begins with `Test`, and give it a stand."""
