@@ -274,7 +274,8 @@ class Guide:
         pilot.gone(EventsDialog)
         pilot.shell.flows.presenter.undeploy(flow)
         pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
-        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None and pilot.shell.window.toast.isVisible())
+        self._quiet()
 
     def _preview(self, flow: str) -> None:
         """What the first run will do; then it does it."""
