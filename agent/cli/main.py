@@ -12,6 +12,7 @@ from agent.cli import (
     alerts,
     apps,
     bookmarks,
+    connectors,
     corrections,
     database,
     events,
@@ -48,6 +49,7 @@ sandbox = typer.Typer(no_args_is_help=True, help="A BigCommerce-compatible store
 
 app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
+app.add_typer(connectors.connector, name="connector")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(packages.package, name="package")
 app.add_typer(packages.library, name="library")
