@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(
         f"Wrote a connector that works into {folder}. Its README.md says what to change.\n\n"
         f"Try it:       opagent connector test {folder}\n"
-        f"Install it:   {sys.executable} -m pip install -e {folder}\n"
+        f"Install it:   {sys.executable} -m pip install --no-build-isolation -e {folder}\n"
         "              opagent service stop, then opagent service start\n"
         "See it:       opagent app list\n"
     )
