@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from agent.http.alone import Alone
+
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -94,7 +96,7 @@ class _Waiting:
 
 
 class Gate:
-    """Lets requests to one app through.
+    """Lets requests to one app through. `writes` is there for apps that take one write at a time.
 
     Args:
         reserve: The share of the quota, from 0 to less than 1, that is left to the app's other clients.
@@ -105,6 +107,7 @@ class Gate:
     def __init__(self, *, reserve: float = 0.0, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
         if not 0.0 <= reserve < 1.0:
             raise ValueError("The reserve is a share from 0 to less than 1.")
+        self.writes = Alone()
         self._reserve = reserve
         self._clock = clock
         self._sleep = sleep

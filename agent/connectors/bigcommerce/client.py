@@ -139,7 +139,9 @@ class StoreClient:
         content = None if method == "DELETE" else msgspec.json.encode(body)
 
         async def once() -> Answer:
-            return await self._once(method, address, body=content, accept=accept)
+            # BigCommerce wants stock, catalogue and orders to be written one after the other.
+            async with self.gate.writes.turn():
+                return await self._once(method, address, body=content, accept=accept)
 
         return await self._retry.run(once, policy=policy)
 

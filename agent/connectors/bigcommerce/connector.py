@@ -6,7 +6,7 @@ import asyncio
 import random as random_numbers
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -30,7 +30,7 @@ from agent.connectors.bigcommerce.inventory import InventoryStock, Stock
 from agent.connectors.bigcommerce.legacy_stock import LegacyStock
 from agent.connectors.bigcommerce.passes import packets
 from agent.connectors.bigcommerce.reading import by_ids, pages
-from agent.connectors.bigcommerce.schema import APP, schemas
+from agent.connectors.bigcommerce.schema import APP, known_name, schemas
 from agent.connectors.bigcommerce.writing import Writer, batch_records, writer
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, Use, WriteTarget
 from agent.domain.app import App, Schema
@@ -80,7 +80,8 @@ class BigCommerceConnector:
 
     def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
         """The schema as that kind of account offers it."""
-        return next((schema for schema in schemas(account_of(values).kind) if schema.name == name), None)
+        known = known_name(name)
+        return next((schema for schema in schemas(account_of(values).kind) if schema.name == known), None)
 
     def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> BigCommerceConnection:
         """A connection for prepared values."""
@@ -147,7 +148,7 @@ class BigCommerceConnection:
         """The permissions that the token lacks for these uses. Legacy accounts have none that could be named."""
         if self._account.kind is AccountKind.LEGACY:
             return {}
-        wanted = [needed(use) for use in uses]
+        wanted = [needed(replace(use, schema=known_name(use.schema))) for use in uses]
         may = await found_out(
             self._entered(), sorted({one for some in wanted for one in some}, key=lambda one: one.label)
         )
@@ -158,6 +159,7 @@ class BigCommerceConnection:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read records."""
+        request = replace(request, schema=known_name(request.schema))
         if request.ids:
             yield await by_ids(self._entered(), request)
             return
@@ -171,7 +173,7 @@ class BigCommerceConnection:
 
     def packet_records(self, schema: str, action: str) -> int:
         """How many records the store takes at once."""
-        return batch_records(schema, action, self._account.kind) or _READ_RECORDS
+        return batch_records(known_name(schema), action, self._account.kind) or _READ_RECORDS
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write records, or set the stock of products."""
@@ -219,4 +221,4 @@ class BigCommerceConnection:
     def _writer(self, target: WriteTarget, batch: Batch) -> Writer:
         client = self._entered()
         assert self._stock is not None
-        return writer(client, self._stock, target, batch)
+        return writer(client, self._stock, replace(target, schema=known_name(target.schema)), batch)
