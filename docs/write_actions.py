@@ -1,7 +1,7 @@
 """Writes docs/guide/connectors/actions.md from what the connectors say of themselves.
 
-    python docs/write_actions.py          writes the page
-    python docs/write_actions.py --check  tells whether it is as it should be, by its exit status
+python docs/write_actions.py          writes the page
+python docs/write_actions.py --check  tells whether it is as it should be, by its exit status
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def list_apps(as_json: JsonOption = False) -> None:
         table(("App", "Name", "State", "Validated"), rows, empty="No app has a connector here.")
         for one in apps:
             if one.problem is not None:
-                note(f"{one.problem.title} {one.problem.remedy}")
+                note(f"{one.name}: {one.problem.title} {one.problem.remedy}")
                 if one.problem.detail:
                     note(f"  {one.problem.detail}")
 

@@ -76,11 +76,11 @@ def unloadable(identity: str, error: BaseException, *, distribution: str, versio
     if isinstance(error, _UnfitError):
         message, remedy, detail = error.message, error.remedy, ""
     elif isinstance(error, ModuleNotFoundError):
-        message = f"Its connector needs the Python module “{error.name}”, which is not installed."
+        message = f"It needs the Python module “{error.name}”, which is not installed."
         remedy = f"Install {distribution} again, with everything that it needs, then restart the service."
         detail = _place(error)
     else:
-        message = f"Its connector broke off while it was loaded ({type(error).__name__})."
+        message = f"It broke off while it was loaded ({type(error).__name__})."
         remedy = f"Install another version of {distribution}, or ask who made it; then restart the service."
         detail = _place(error)
     return Unloadable(identity, distribution or identity, version, message, remedy, detail)

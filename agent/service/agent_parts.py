@@ -163,7 +163,9 @@ class AgentParts:
         if last is not None and not last.clean:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
         for one in self._unloadable:
-            self.journal.write("error", f"{one.name} cannot be loaded. {one.message} {one.remedy}", detail=one.detail)
+            self.journal.write(
+                "error", f"The connector {one.name} cannot be loaded. {one.message} {one.remedy}", detail=one.detail
+            )
         self._starting.start()
 
     def stop(self, reason: str, *, drain_seconds: float = DRAIN_SECONDS) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -41,6 +42,7 @@ from agent.store.sync_info import SyncRow
 from agent.store.trips import Trip
 from agent.store.vault_keeper import VaultReport
 
+UNLOADABLE: Final = "connector-unloadable"
 _STATES = {
     SAVED: configuration_models.ConfigurationState.SAVED,
     VALIDATED: configuration_models.ConfigurationState.VALIDATED,
@@ -85,10 +87,10 @@ def app(one: domain_app.App, *, status: app_models.AppStatus, configurations: in
 
 def unloadable_app(identity: str, one: Unloadable, *, configurations: int) -> app_models.App:
     """The card of an app whose connector cannot be loaded."""
-    error = unloadable_error(one)
     problem = base_models.Problem(
-        title=error.message, status=409, code=error.code, remedy=error.remedy, detail=error.detail
-    )
+        title=f"The connector cannot be loaded. {one.message}", status=409, code=UNLOADABLE, remedy=one.remedy,
+        detail=one.detail,
+    )  # fmt: skip
     return app_models.App(
         id=identity, name=one.name, version=one.version, description="", status=app_models.AppStatus.BROKEN,
         configurations=configurations, fields=[], problem=problem,
@@ -98,7 +100,10 @@ def unloadable_app(identity: str, one: Unloadable, *, configurations: int) -> ap
 def unloadable_error(one: Unloadable) -> ConflictError:
     """What to tell whoever wants to use a connector that cannot be loaded."""
     return ConflictError(
-        f"{one.name} cannot be loaded. {one.message}", code="connector-unloadable", remedy=one.remedy, detail=one.detail
+        f"The connector {one.name} cannot be loaded. {one.message}",
+        code=UNLOADABLE,
+        remedy=one.remedy,
+        detail=one.detail,
     )
 
 

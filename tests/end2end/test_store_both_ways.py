@@ -43,7 +43,7 @@ def test_prices_shipments_and_webhooks(stage: Stage, shop: Shop) -> None:
     assert (run.state, run.counts.written, run.counts.failed) == (RunState.PARTIAL, 10, 2)
     assert shop.get("/v3/catalog/products/12")["data"]["price"] == 12.95
     failed = {one.source_id: one.message for one in stage.records("prices-to-store", state=SyncState.FAILED).items}
-    assert "has no products with sku NOBODY" in failed["NOBODY"]
+    assert "has no product with sku NOBODY" in failed["NOBODY"]
     assert "price" in failed["SKU-000013"]
 
     fill(stage, "shipments", (1, 1, "T-1", "Van"), (2, 3, "T-3", "Van"), (3, 999, "T-999", "Van"))

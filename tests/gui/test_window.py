@@ -256,7 +256,7 @@ def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
     names = tab_stops(qtbot)
     assert names[:4] == [
         "All alerts",
-        "Show: Files: Source Application Not Found",
+        "Show: Files: The connector cannot be loaded. It needs the Python module “openpyxl”, which is not installed.",
         "Edit: BigCommerce “Old store”: validation failed",
         "Open the App Configuration: Customers to files: failed 2 h 59 min ago: App Configuration",
     ]

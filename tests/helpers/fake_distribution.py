@@ -37,14 +37,13 @@ def install(folder: Path, app: str, code: str, *, distribution: str = "", versio
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
     """Let what is in a folder be found, for the length of a block."""
-    before = set(sys.modules)
     sys.path.insert(0, str(folder))
     invalidate_caches()
     try:
         yield
     finally:
         sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
-            if name.startswith("fake_"):
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(str(folder)):
                 del sys.modules[name]
         invalidate_caches()

@@ -39,8 +39,8 @@ async def test_its_card_says_why(service: Inside) -> None:
         assert (card.name, card.version, card.status) == ("acme-connector", "2.0", AppStatus.BROKEN)
         assert card.problem is not None
         assert card.problem.title == (
-            "acme-connector cannot be loaded. Its connector needs the Python module “no_such_module_of_acme”, which "
-            "is not installed."
+            "The connector cannot be loaded. It needs the Python module “no_such_module_of_acme”, which is not "
+            "installed."
         )
         assert card.problem.remedy.startswith("Install acme-connector again")
         assert cards["sql"].status is AppStatus.NOT_CONFIGURED

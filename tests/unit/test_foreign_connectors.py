@@ -28,22 +28,22 @@ def test_a_good_one_is_found(folder: Path) -> None:
 BROKEN = {
     "a module is missing": (
         f"import no_such_module_of_acme\n{GOOD}",
-        "Its connector needs the Python module “no_such_module_of_acme”, which is not installed.",
+        "It needs the Python module “no_such_module_of_acme”, which is not installed.",
         "Install acme-connector again, with everything that it needs, then restart the service.",
     ),
     "it breaks off": (
         f"{GOOD}\nraise ValueError('spoilt')",
-        "Its connector broke off while it was loaded (ValueError).",
+        "It broke off while it was loaded (ValueError).",
         "Install another version of acme-connector, or ask who made it; then restart the service.",
     ),
     "it wants to end the program": (
         f"{GOOD}\nraise SystemExit(1)",
-        "Its connector broke off while it was loaded (SystemExit).",
+        "It broke off while it was loaded (SystemExit).",
         "Install another version of acme-connector, or ask who made it; then restart the service.",
     ),
     "it is no Python": (
         f"{GOOD}\ndef",
-        "Its connector broke off while it was loaded (SyntaxError).",
+        "It broke off while it was loaded (SyntaxError).",
         "Install another version of acme-connector, or ask who made it; then restart the service.",
     ),
     "it is for a newer agent": (

@@ -60,7 +60,11 @@ def complaint(content: bytes) -> Complaint:
         return Complaint(_text(first.get("message")), _flat(details) if isinstance(details, dict) else {})
     if not isinstance(body, dict):
         return Complaint()
-    errors = _flat(body.get("errors"))
+    said = body.get("errors")
+    if isinstance(said, dict) and isinstance(said.get("errors"), dict):
+        # What was saved in part alone has the whole object of an error below `errors`.
+        return Complaint(_text(said.get("title")), _flat(said["errors"]))
+    errors = _flat(said)
     batch = body.get("batch_errors")
     for index, item in enumerate(batch if isinstance(batch, list) else ()):
         if isinstance(item, dict):

@@ -124,6 +124,9 @@ class _ConfigurationRow(Card):
         else:
             self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
         self._facts.show_text(_facts(one, entry))
+        # Without its connector there is no form, and nothing to ask the app with.
+        for control in (self.validate, self.edit):
+            control.setEnabled(entry.app.problem is None)
         for control, word in ((self.validate, "Validate"), (self.edit, "Edit"), (self.remove, "Remove")):
             control.setToolTip(f"{word} {one.name}")
             control.setAccessibleName(f"{word} {one.name}")
