@@ -14,7 +14,7 @@ from agent.connectors.conformance.__main__ import found_suites, outcomes_of
 from agent.connectors.foreign import foreign_connectors
 from agent.connectors.skeleton import written
 from agent.domain.errors import ConfigurationError, ConflictError
-from tests.helpers.fake_distribution import importable
+from tests.helpers.fake_distribution import announced, importable
 
 
 def opagent(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -44,12 +44,7 @@ def test_a_new_connector_passes_the_suite(tmp_path: Path) -> None:
 
 def test_it_is_found_once_it_is_installed(tmp_path: Path) -> None:
     folder = written("my_shop", tmp_path / "made")
-    info = folder / "opagent_my_shop-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: opagent-my_shop\nVersion: 0.1.0\n", "utf-8")
-    (info / "entry_points.txt").write_text(
-        "[op_agent.connectors]\nmy_shop = opagent_my_shop.connector:MyShopConnector\n", "utf-8"
-    )
+    announced(folder, "my_shop", "opagent_my_shop.connector:MyShopConnector", distribution="opagent-my_shop")
     assert 'my_shop = "opagent_my_shop.connector:MyShopConnector"' in (folder / "pyproject.toml").read_text("utf-8")
     with importable(folder):
         good, bad = foreign_connectors(taken=())

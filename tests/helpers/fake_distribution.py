@@ -28,10 +28,15 @@ def install(folder: Path, app: str, code: str, *, distribution: str = "", versio
     name = distribution or f"{app}-connector"
     module = f"fake_{name.replace('-', '_')}"
     (folder / f"{module}.py").write_text(code, "utf-8")
-    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    announced(folder, app, f"{module}:Connector", distribution=name, version=version)
+
+
+def announced(folder: Path, app: str, place: str, *, distribution: str, version: str = "2.0") -> None:
+    """Say that a distribution in a folder has a connector at that place."""
+    info = folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
-    (info / "entry_points.txt").write_text(f"[op_agent.connectors]\n{app} = {module}:Connector\n", "utf-8")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[op_agent.connectors]\n{app} = {place}\n", "utf-8")
 
 
 @contextmanager
