@@ -13,7 +13,7 @@ from agent.connectors.conformance.cases import Cases, case
 from agent.connectors.conformance.expectations import hold, offered
 from agent.connectors.conformance.faults import Answer, Fault, Trouble
 from agent.connectors.conformance.stand import Medium, Reading
-from agent.connectors.contract import ReadRequest
+from agent.connectors.contract import ReadRequest, SentClause
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
 
@@ -148,21 +148,32 @@ class ReadingCases(Cases):
         """A processflow may name an action that the app does not offer: a person has to act."""
         reading = _readings(bench)[0]
         request = bench.request(reading)
-        unknown = ReadRequest(
-            schema=request.schema, action="NO-SUCH-ACTION", clauses=(), options={}, bookmark=None, position=None,
-            packet_records=request.packet_records,
-        )  # fmt: skip
+        unknown = replace(request, action="NO-SUCH-ACTION", clauses=(), options={})
 
-        async def attempt() -> None:
-            async with bench.opened() as connection:
-                async for _ in connection.read(unknown):
-                    pass
-
-        error = await refusal(attempt(), "Reading with an action that there is not")
+        error = await refusal(_drained(bench, unknown), "Reading with an action that there is not")
         hold(
             isinstance(error, ConfigurationError),
             f"An unknown action gave a {type(error).__name__}; a person has to act: ConfigurationError.",
         )
+
+    @case
+    async def test_a_filter_that_there_is_not(self, bench: Bench) -> None:
+        """A clause that the app does not know is refused: without it, far more would be read than was asked for."""
+        for reading in _readings(bench):
+            request = bench.request(reading)
+            filtered = replace(request, clauses=[*request.clauses, SentClause("no_such_filter_here", "=", "1")])
+            error = await refusal(_drained(bench, filtered), f"{_name(reading)}: a filter that there is not")
+            hold(
+                isinstance(error, ConfigurationError),
+                f"An unknown filter gave a {type(error).__name__}; a person has to act: ConfigurationError.",
+            )
+
+    @case
+    async def test_batches_have_a_size(self, bench: Bench) -> None:
+        """For each action that is read, the connector says how many records a packet has at best."""
+        for reading in _readings(bench):
+            size = bench.opened().packet_records(reading.schema, reading.action)
+            hold(size > 0, f"{_name(reading)}: packet_records is {size}.")
 
     async def _survives(self, bench: Bench, fault: Any, what: str) -> None:
         offered(bench.stand.address, "the app is not reached over a network")
@@ -191,6 +202,12 @@ async def cancelled(work: asyncio.Task[Any], what: str) -> None:
 async def _all(bench: Bench, reading: Reading) -> None:
     async for _ in bench.packets(reading):
         pass
+
+
+async def _drained(bench: Bench, request: ReadRequest) -> None:
+    async with bench.opened() as connection:
+        async for _ in connection.read(request):
+            pass
 
 
 def _readings(bench: Bench) -> Sequence[Reading]:
