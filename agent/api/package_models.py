@@ -8,7 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from agent.api.base_models import Model, Name, Request, ShortText
+from agent.api.base_models import ONE_LINE, Model, Name, Request, ShortText
+from agent.api.rerun_models import FilterClause
+from agent.domain.clauses import MOST_CLAUSES
 
 MOST_PACKAGE_BYTES = 10_000_000
 _Content = Annotated[str, StringConstraints(max_length=MOST_PACKAGE_BYTES * 4 // 3 + 4)]
@@ -20,6 +22,11 @@ class ItemKind(StrEnum):
     FLOW = "flow"
     LOOKUP = "lookup"
     FUNCTION = "function"
+    FILTER_TEMPLATE = "filter-template"
+    """Named by app, schema, action and name: “bigcommerce/orders/GET/large ones”."""
+
+
+ItemName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=410, pattern=ONE_LINE)]
 
 
 class ItemState(StrEnum):
@@ -38,14 +45,15 @@ class Choice(StrEnum):
     TAKE = "take"
     """What is in the package replaces it."""
     RENAME = "rename"
-    """Both are kept, that of the package under another name. Not for functions, which are called by their names."""
+    """Both are kept, that of the package under another name. Not for functions, which are called by their
+    names, nor for filter templates."""
 
 
 class ItemRef(Request):
     """Something by kind and name."""
 
     kind: ItemKind
-    name: Name
+    name: ItemName
 
 
 class PackageRequest(Request):
@@ -54,6 +62,16 @@ class PackageRequest(Request):
     title: ShortText = ""
     items: list[ItemRef] = Field(default_factory=list, max_length=1_000)
     with_needed: bool = True
+
+
+class TemplateContent(Request):
+    """A filter template as a package carries it: what it is for, its name and its clauses."""
+
+    app: Name
+    schema_name: Name
+    action: Name
+    name: Name
+    clauses: Annotated[list[FilterClause], Field(min_length=1, max_length=MOST_CLAUSES)]
 
 
 class PackageFile(Model):

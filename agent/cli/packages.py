@@ -54,12 +54,22 @@ def export_package(
     ] = None,
     lookup: Annotated[list[str] | None, typer.Option("--lookup", help=f"A lookup table. {_REPEATED}")] = None,
     function: Annotated[list[str] | None, typer.Option("--function", help=f"A function. {_REPEATED}")] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--filter-template", metavar="APP/SCHEMA/ACTION/NAME", help=f"A filter template. {_REPEATED}"),
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="What the package is called.")] = "",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write processflows, lookup tables and functions into one file; without options, all there are. Never secrets."""
-    kinds = ((ItemKind.FLOW, flow), (ItemKind.LOOKUP, lookup), (ItemKind.FUNCTION, function))
+    """Write processflows, lookup tables, functions and filter templates into one file; without options, all there are.
+
+    Never secrets.
+    """
+    kinds = (
+        (ItemKind.FLOW, flow), (ItemKind.LOOKUP, lookup), (ItemKind.FUNCTION, function),
+        (ItemKind.FILTER_TEMPLATE, template),
+    )  # fmt: skip
     items = [ItemRef(kind=kind, name=name) for kind, names in kinds for name in names or []]
     if file.exists() and not yes:
         confirm(f"Replace {file}?")
@@ -206,7 +216,8 @@ def _read(file: Path) -> str:
 
 
 def _choice(text: str, choice: Choice) -> ItemChoice:
-    reference, _, new = text.partition("=")
+    # A template's name may hold an equals sign.
+    reference, _, new = text.partition("=") if choice is Choice.RENAME else (text, "", "")
     kind, colon, name = reference.partition(":")
     if not colon or kind not in set(ItemKind) or not name or (choice is Choice.RENAME) is not bool(new):
         form = "KIND:NAME=NEW" if choice is Choice.RENAME else "KIND:NAME"

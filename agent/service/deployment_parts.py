@@ -11,6 +11,7 @@ from agent.service.flow_testing import FlowTesting
 from agent.service.flows import Flows
 from agent.service.library_parts import LibraryParts
 from agent.service.package_kinds import FlowKind, FunctionKind, LookupKind
+from agent.service.package_templates import TemplateKind
 from agent.service.packages import Packages
 from agent.service.run_parts import RunParts
 from agent.service.versions import Versions
@@ -60,8 +61,11 @@ class DeploymentParts:
             diagnosis=basics.diagnosis, journal=basics.journal, clock=clock,
         )  # fmt: skip
         documents = LibraryStore(basics.database)
+        templates = TemplateKind(library.filter_templates)
         self.packages = Packages(
-            flows=FlowKind(deployments, documents, engine.vocabularies),
-            others=[LookupKind(library.lookups), FunctionKind(library.functions)],
+            flows=FlowKind(deployments, documents, engine.vocabularies, templates),
+            others=[
+                LookupKind(library.lookups), FunctionKind(library.functions), templates,
+            ],
             library=documents, deployments=deployments, clock=clock,
         )  # fmt: skip

@@ -56,6 +56,12 @@ class FilterTemplates:
             NotFoundError: code `unknown-app`, `unknown-schema` or `unknown-action`.
             ConfigurationError: what is wrong with a clause.
         """
+        row = self.checked(key, draft, by=by)
+        self._store.save(row)
+        return _answer(row)
+
+    def checked(self, key: TemplateKey, draft: FilterTemplateDraft, *, by: str) -> TemplateRow:
+        """A template as `save` would save it. Raises as that does."""
         filtered = self._filtered(key)
         clauses = [clause_of(clause, number) for number, clause in enumerate(draft.clauses)]
         # Variables are those of the processflow that will use it: whether they are there is seen then.
@@ -69,9 +75,7 @@ class FilterTemplates:
             FilterClause(key=one.key, operator=one.operator, value=one.value, place=one.place).model_dump(mode="json")
             for one in clauses
         ]
-        row = TemplateRow(key, plain, self._clock(), by)
-        self._store.save(row)
-        return _answer(row)
+        return TemplateRow(key, plain, self._clock(), by)
 
     def remove(self, key: TemplateKey) -> None:
         """Remove a template. Raises NotFoundError, code `template-not-found`."""

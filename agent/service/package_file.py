@@ -27,8 +27,11 @@ _MOST_ITEMS = 2_000
 _MOST_ITEM_BYTES = 20_000_000
 _MOST_BYTES = 100_000_000
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-_FOLDERS = {ItemKind.FLOW: "flows", ItemKind.LOOKUP: "lookups", ItemKind.FUNCTION: "functions"}
-_ENDINGS = {ItemKind.FLOW: "yaml", ItemKind.LOOKUP: "json", ItemKind.FUNCTION: "json"}
+_TEMPLATE_NAME = re.compile(r"[^/]{1,100}(?:/[^/]{1,100}){3}")
+_FOLDERS = {
+    ItemKind.FLOW: "flows", ItemKind.LOOKUP: "lookups", ItemKind.FUNCTION: "functions",
+    ItemKind.FILTER_TEMPLATE: "filter-templates",
+}  # fmt: skip
 # Members have no times of their own: the same content makes the same file.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -166,7 +169,7 @@ def _entry(entry: object) -> tuple[ItemKind, str, str]:
             remedy="It may have been made by a later version of the agent: update this one.",
         ) from None
     name = entry.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _may_be_called(kind, name):
         raise _refused(f"The package holds something with the name {_quoted(str(name))}, which cannot be one.")
     # Where it lies follows from what it is: no other path is ever looked at.
     if entry.get("path") != _path(kind, name):
@@ -184,8 +187,17 @@ def _member(file: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
     return content
 
 
+def _may_be_called(kind: ItemKind, name: str) -> bool:
+    if kind is ItemKind.FILTER_TEMPLATE:
+        return name.isprintable() and _TEMPLATE_NAME.fullmatch(name) is not None
+    return _NAME.fullmatch(name) is not None
+
+
 def _path(kind: ItemKind, name: str) -> str:
-    return f"{_FOLDERS[kind]}/{name}.{_ENDINGS[kind]}"
+    if kind is ItemKind.FILTER_TEMPLATE:
+        # Schemas and templates may be called anything, a file may not.
+        name = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return f"{_FOLDERS[kind]}/{name}.{'yaml' if kind is ItemKind.FLOW else 'json'}"
 
 
 def _quoted(text: str) -> str:

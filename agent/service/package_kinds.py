@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from agent.api.function_models import FunctionDraft
 from agent.api.lookup_models import LookupContent
@@ -20,12 +20,12 @@ from agent.engine.tree import Branch, Leaf
 from agent.engine.vocabularies import Vocabularies, pins
 from agent.service.functions import FunctionLibrary, new_version
 from agent.service.lookups import LookupTables, checked_row
+from agent.service.package_content import read_as, refused, written
+from agent.service.package_templates import TemplateKind
 from agent.store.deployments import DeploymentStore
 from agent.store.functions import adding
 from agent.store.library import LibraryRow, LibraryStore, Writing, putting
 from agent.store.lookups import replacing
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class PackageKind(Protocol):
@@ -69,8 +69,15 @@ class FlowKind:
     kind: ClassVar[ItemKind] = ItemKind.FLOW
     can_rename: ClassVar[bool] = True
 
-    def __init__(self, deployments: DeploymentStore, library: LibraryStore, vocabularies: Vocabularies) -> None:
-        self._deployments, self._library, self._vocabularies = deployments, library, vocabularies
+    def __init__(
+        self,
+        deployments: DeploymentStore,
+        library: LibraryStore,
+        vocabularies: Vocabularies,
+        templates: TemplateKind,
+    ) -> None:
+        self._deployments, self._library = deployments, library
+        self._vocabularies, self._templates = vocabularies, templates
 
     def names(self) -> list[str]:
         """Every deployed processflow and those of the library."""
@@ -92,12 +99,13 @@ class FlowKind:
         return content.removeprefix(b"\xef\xbb\xbf")
 
     def needs(self, content: bytes) -> list[tuple[ItemKind, str]]:
-        """The lookup tables and library functions that a document names."""
+        """The lookup tables and library functions that a document names, and the templates for what it reads."""
         flow = parse(content, file="").flow
         if flow is None:
             return []
         functions = pins(flow, {}, self._vocabularies.known()).functions
         return [
+            *((ItemKind.FILTER_TEMPLATE, name) for name in self._templates.of(flow)),
             *((ItemKind.LOOKUP, table) for table in flow.lookups.values()),
             *((ItemKind.FUNCTION, name) for name in functions),
         ]
@@ -107,9 +115,9 @@ class FlowKind:
         for name, content in items.items():
             document = parse(content, file=f"{name}.yaml")
             if document.flow is None:
-                raise _refused(f"The processflow {name} is not right. {document.problems[0]}")
+                raise refused(f"The processflow {name} is not right. {document.problems[0]}")
             if document.flow.name != name:
-                raise _refused(f"The processflow {name} calls itself {document.flow.name}.")
+                raise refused(f"The processflow {name} calls itself {document.flow.name}.")
 
     def renamed(self, content: bytes, name: str) -> bytes:
         """The document with another name."""
@@ -150,13 +158,13 @@ class LookupKind:
 
     def content(self, name: str) -> bytes | None:
         """The table in plain values, sorted by source."""
-        return _written(self._tables.content(name)) if name in self.names() else None
+        return written(self._tables.content(name)) if name in self.names() else None
 
     present = content
 
     def tidied(self, name: str, content: bytes) -> bytes:
         """Sorted by source, and written as here."""
-        return _written(self._read(name, content))
+        return written(self._read(name, content))
 
     def check(self, items: Mapping[str, bytes]) -> None:
         """The form of each table and of its rows; names that differ in case alone."""
@@ -164,7 +172,7 @@ class LookupKind:
         for name, content in items.items():
             self._read(name, content)
             if here.setdefault(name.casefold(), name) != name:
-                raise _refused(f"The lookup table {name} differs from {here[name.casefold()]} in upper case alone.")
+                raise refused(f"The lookup table {name} differs from {here[name.casefold()]} in upper case alone.")
 
     def renamed(self, content: bytes, name: str) -> bytes:
         """The table under another name."""
@@ -177,7 +185,7 @@ class LookupKind:
                 f"A lookup table cannot be called “{name}”.", code="name-invalid",
                 remedy="Use letters, digits, dots, hyphens and underscores.",
             ) from error  # fmt: skip
-        return _written(model)
+        return written(model)
 
     def writing(self, name: str, content: bytes, *, origin: str, by: str, at: datetime) -> Writing:
         """Lets the table hold these rows and no others."""
@@ -186,9 +194,9 @@ class LookupKind:
         return replacing(name, model.description, list(rows.values()), by=by, at=at)
 
     def _read(self, name: str, content: bytes) -> LookupContent:
-        model = _model(LookupContent, f"The lookup table {name}", content)
+        model = read_as(LookupContent, f"The lookup table {name}", content)
         if model.name != name:
-            raise _refused(f"The lookup table {name} calls itself {model.name}.")
+            raise refused(f"The lookup table {name} calls itself {model.name}.")
         for row in model.rows:
             checked_row(row)
         return model
@@ -209,13 +217,13 @@ class FunctionKind:
 
     def content(self, name: str) -> bytes | None:
         """The current version."""
-        return _written(self._functions.content(name)) if name in self.names() else None
+        return written(self._functions.content(name)) if name in self.names() else None
 
     present = content
 
     def tidied(self, name: str, content: bytes) -> bytes:
         """Written as here."""
-        return _written(self._read(name, content))
+        return written(self._read(name, content))
 
     def check(self, items: Mapping[str, bytes]) -> None:
         """The form of each function, and its examples, with all of the package in place."""
@@ -233,9 +241,9 @@ class FunctionKind:
         return adding(new_version(self._read(name, content), by=by, at=at))
 
     def _read(self, name: str, content: bytes) -> FunctionDraft:
-        draft = _model(FunctionDraft, f"The function {name}", content)
+        draft = read_as(FunctionDraft, f"The function {name}", content)
         if draft.name != name:
-            raise _refused(f"The function {name} calls itself {draft.name}.")
+            raise refused(f"The function {name} calls itself {draft.name}.")
         return draft
 
 
@@ -251,25 +259,3 @@ def _replaced(content: bytes, places: Sequence[tuple[str, ...]], texts: Mapping[
     for start, end, new in sorted(cuts, reverse=True):
         source = f"{source[:start]}{new}{source[end:]}"
     return source.encode() if cuts else content
-
-
-def _written(model: BaseModel) -> bytes:
-    if isinstance(model, LookupContent):
-        model = model.model_copy(update={"rows": sorted(model.rows, key=lambda row: row.source)})
-    return (model.model_dump_json(indent=2) + "\n").encode()
-
-
-def _model(kind: type[_Model], what: str, content: bytes) -> _Model:
-    try:
-        return kind.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise _refused(f"{what} is not right at “{place}”.") from error
-
-
-def _refused(message: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{message} Nothing was imported.", code="package-invalid",
-        remedy="Correct it where the package was made, and export it again.",
-    )  # fmt: skip

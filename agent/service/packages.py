@@ -173,6 +173,10 @@ class Packages:
                 return "It is new here."
             case _, ItemKind.FLOW:
                 return "The library has another document of that name."
+            case _, ItemKind.FILTER_TEMPLATE:
+                return (
+                    "A template of that name has other clauses here. Filters that were made with it stay as they are."
+                )
             case _, ItemKind.LOOKUP:
                 return (
                     "A table of that name has other rows here. Taking it changes what processflows find in it, at once."

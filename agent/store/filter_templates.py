@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -55,15 +55,24 @@ class FilterTemplateStore:
 
     def save(self, row: TemplateRow) -> None:
         """Save a template, in the place of one with the same key."""
-        values = {"clauses": list(row.clauses), "saved_at": row.saved_at, "saved_by": row.saved_by}
         with self._database.write() as connection:
-            if connection.execute(FILTER_TEMPLATES.update().where(_where(row.key)).values(values)).rowcount == 0:
-                connection.execute(FILTER_TEMPLATES.insert().values(**row.key._asdict(), **values))
+            saving(row)(connection)
 
     def remove(self, key: TemplateKey) -> bool:
         """Remove a template. Returns whether there was one."""
         with self._database.write() as connection:
             return bool(connection.execute(FILTER_TEMPLATES.delete().where(_where(key))).rowcount)
+
+
+def saving(row: TemplateRow) -> Callable[[sa.Connection], None]:
+    """Saves a template in a transaction of somebody else."""
+    values = {"clauses": list(row.clauses), "saved_at": row.saved_at, "saved_by": row.saved_by}
+
+    def save(connection: sa.Connection) -> None:
+        if connection.execute(FILTER_TEMPLATES.update().where(_where(row.key)).values(values)).rowcount == 0:
+            connection.execute(FILTER_TEMPLATES.insert().values(**row.key._asdict(), **values))
+
+    return save
 
 
 def _where(key: TemplateKey) -> sa.ColumnElement[bool]:

@@ -28,6 +28,7 @@ from agent.api.package_models import (
     PackageImport,
     PackageRequest,
 )
+from agent.api.rerun_models import FilterClause
 from agent.domain.errors import AgentError, ConflictError, NotFoundError
 from tests.service.asking import COPY, database_draft, set_up_vault
 from tests.service.inside import Inside
@@ -303,3 +304,56 @@ async def test_what_is_in_the_library_is_deployed_and_removed(agent: AgentClient
     assert [flow.version for flow in await agent.flows()] == [2]
     for work in (agent.packages.remove("copy"), agent.packages.library_flow("copy"), exported(agent, "nothing")):
         assert isinstance(await refused(work), NotFoundError)
+
+
+async def test_the_filter_templates_for_what_a_processflow_reads_come_along(
+    agent: AgentClient, other: AgentClient
+) -> None:
+    mine, theirs = FilterClause(key="id", operator=">", value="4"), FilterClause(key="id", operator=">", value="9")
+    await agent.filter_templates.save("sql", "source", "GET", "large = later ones", [mine])
+    await agent.filter_templates.save("sql", "elsewhere", "GET", "not asked for", [mine])
+    content = await exported(agent, "copy")
+    name = "sql/source/GET/large = later ones"
+    look = await other.packages.look(content)
+    (template,) = [one for one in look.items if one.kind is ItemKind.FILTER_TEMPLATE]
+    assert (template.name, template.state, template.can_rename) == (name, ItemState.NEW, False)
+
+    await other.packages.put(PackageImport(content=content))
+    (saved,) = await other.filter_templates.all()
+    assert (saved.schema_name, saved.name, saved.clauses) == ("source", "large = later ones", [mine])
+    assert {one.state for one in (await other.packages.look(content)).items} == {ItemState.EQUAL}
+
+    await other.filter_templates.save("sql", "source", "GET", "large = later ones", [theirs])
+    choice = ItemChoice(kind=ItemKind.FILTER_TEMPLATE, name=name, choice=Choice.KEEP)
+    assert (await refused(other.packages.put(PackageImport(content=content)))).code == "package-clash"
+    await other.packages.put(PackageImport(content=content, choices=[choice]))
+    assert (await other.filter_templates.all())[0].clauses == [theirs]
+    choice = choice.model_copy(update={"choice": Choice.TAKE})
+    await other.packages.put(PackageImport(content=content, choices=[choice]))
+    assert (await other.filter_templates.all())[0].clauses == [mine]
+    choice = choice.model_copy(update={"choice": Choice.RENAME, "new_name": "sql/source/GET/x"})
+    await other.filter_templates.save("sql", "source", "GET", "large = later ones", [theirs])
+    assert (await refused(other.packages.put(PackageImport(content=content, choices=[choice])))).code == "name-invalid"
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"schema_name": "another"},
+        {"app": "nowhere", "name": "large"},
+        {"clauses": []},
+        {"clauses": [{"key": "id", "operator": "resembles", "value": "4"}]},
+        {"secret": "x"},
+    ],
+    ids=str,
+)
+async def test_a_spoiled_filter_template_is_refused_with_all_of_its_package(
+    agent: AgentClient, other: AgentClient, spoiled: dict[str, Any]
+) -> None:
+    await agent.filter_templates.save("sql", "source", "GET", "large", [FilterClause(key="id", value="4")])
+    content = await exported(agent, "copy")
+    (path,) = [one for one in unpacked(content) if one.startswith("filter-templates/")]
+    changed = json.dumps({**json.loads(unpacked(content)[path]), **spoiled}).encode()
+    before = await everything(other)
+    assert (await refused(other.packages.put(PackageImport(content=with_item(content, path, changed))))).remedy
+    assert (await everything(other), await other.filter_templates.all()) == (before, [])
