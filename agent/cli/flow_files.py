@@ -27,6 +27,7 @@ BindLaterOption = Annotated[
 ]
 WithoutTestsOption = Annotated[bool, typer.Option("--without-tests", help="Do not run the tests of the document.")]
 MAX_BYTES = 5_000_000
+_EXAMPLES = {"token=configuration": "store=Main", "lookup=table": "country=countries"}
 
 
 def read_document(
@@ -55,7 +56,8 @@ def pairs(written: Sequence[str], form: str) -> dict[str, str]:
         name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigurationError(
-                f"“{pair}” is not of the form {form}.", code="binding-invalid", remedy="Write it so."
-            )
+                f"“{pair}” is not of the form {form}.", code="binding-invalid",
+                remedy=f"Write {form}, such as {_EXAMPLES[form]}.",
+            )  # fmt: skip
         found[name] = value
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from agent.cli.files import read_file
 from agent.cli.output import JsonOption, YesOption, done, fail, local, say, show, table
 from agent.cli.questions import confirm
 from agent.domain.errors import ConfigurationError, NotFoundError
-from agent.domain.lookup import LookupType
+from agent.domain.lookup import TABLE_NAME, LookupType
 
 lookup = typer.Typer(no_args_is_help=True, help="Lookup tables: list, show, set, unset, import, export, clear, remove.")
 
@@ -66,6 +67,7 @@ def set_row(
     as_json: JsonOption = False,
 ) -> None:
     """Add a row, or replace the one of the same source value. The table is made where there is none."""
+    _refuse_strange_name(name)
     try:
         row = LookupRow(source=source, destination=destination, type=type_, description=description)
     except ValidationError as error:
@@ -102,6 +104,7 @@ def import_rows(
     as_json: JsonOption = False,
 ) -> None:
     """Import rows: Source, Destination, Type, Description. With any bad row nothing is imported; exit status 1 then."""
+    _refuse_strange_name(name)
     try:
         content = base64.b64encode(read_file(file, most_bytes=MOST_FILE_BYTES, too_large="Divide it.")).decode()
     except ConfigurationError as error:
@@ -154,6 +157,16 @@ def remove_table(name: TableArgument, yes: YesOption = False, as_json: JsonOptio
             confirm(f"Remove the lookup table {name} with its {found.rows:,} rows?")
     ask(lambda client: client.lookups.remove(name))
     done(f"{name} is removed.", as_json, removed=name)
+
+
+def _refuse_strange_name(name: str) -> None:
+    if re.fullmatch(TABLE_NAME, name) is None:
+        fail(
+            ConfigurationError(
+                f"“{name}” cannot be the name of a lookup table.", code="lookup-name-invalid",
+                remedy="Use letters, digits, dots, hyphens and underscores, such as countries or tax-classes.",
+            )
+        )  # fmt: skip
 
 
 def _tell(found: LookupTable) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from agent import __version__
 from agent.api import service_models
@@ -38,8 +39,23 @@ from agent.cli.output import JsonOption, fail, local, note, say, show, show_json
 from agent.cli.programs import become
 from agent.domain.errors import AgentError
 
+_DAILY, _BY_HAND = "Every day", "Setting right by hand"
+_FLOWS, _UPKEEP = "Processflows and what they use", "Setting up and keeping in order"
+_TRYING = "Trying out and building"
+_PANELS = (_DAILY, _BY_HAND, _FLOWS, _UPKEEP, _TRYING)
+
+
+class _ByPanel(TyperGroup):
+    """Lists commands in the order of their panels; by itself, commands come before groups of commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        place = {panel: number for number, panel in enumerate(_PANELS)}
+        return sorted(self.commands, key=lambda name: place[str(getattr(self.commands[name], "rich_help_panel", ""))])
+
+
 app = typer.Typer(
     name="opagent",
+    cls=_ByPanel,
     help="OP Agent: moves records between applications. Without a command it opens the window.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -48,43 +64,37 @@ app = typer.Typer(
 service = typer.Typer(no_args_is_help=True, help="The background service: run, start, stop, status.")
 sandbox = typer.Typer(no_args_is_help=True, help="A BigCommerce-compatible store on this machine, for trying out.")
 
-app.add_typer(service, name="service")
-app.add_typer(apps.app, name="app")
-app.add_typer(connectors.connector, name="connector")
-app.add_typer(flows.flow, name="flow")
-app.add_typer(packages.package, name="package")
-app.add_typer(packages.library, name="library")
-app.add_typer(schedules.schedule, name="schedule")
-app.add_typer(events.event, name="event")
-app.add_typer(variables.variable, name="variable")
-app.add_typer(filter_templates.filter_template, name="filter-template")
-app.add_typer(retries.retry, name="retry")
-app.add_typer(corrections.correct, name="correct")
-app.add_typer(records.record, name="record")
-app.add_typer(bookmarks.bookmark, name="bookmark")
-app.command("audit")(bookmarks.audit)
-app.command("alerts")(alerts.alerts)
-app.add_typer(functions.function, name="function")
-app.add_typer(lookups.lookup, name="lookup")
-app.command("run")(reruns.execute)
-app.command("resync")(reruns.resync)
-app.command("replay")(reruns.replay)
-app.command("runs")(runs.runs)
-app.command("preview")(previews.preview)
-app.command("cancel")(runs.cancel)
-app.command("sync-info")(runs.sync_info)
-app.command("snapshot")(snapshots.snapshot)
+for name, command in (
+    ("run", reruns.execute), ("preview", previews.preview), ("runs", runs.runs), ("cancel", runs.cancel),
+    ("alerts", alerts.alerts), ("sync-info", runs.sync_info), ("snapshot", snapshots.snapshot), ("log", log.log),
+):  # fmt: skip
+    app.command(name, rich_help_panel=_DAILY)(command)
+app.command("resync", rich_help_panel=_BY_HAND)(reruns.resync)
+app.command("replay", rich_help_panel=_BY_HAND)(reruns.replay)
+app.add_typer(records.record, name="record", rich_help_panel=_BY_HAND)
+app.add_typer(corrections.correct, name="correct", rich_help_panel=_BY_HAND)
+app.add_typer(retries.retry, name="retry", rich_help_panel=_BY_HAND)
+app.add_typer(bookmarks.bookmark, name="bookmark", rich_help_panel=_BY_HAND)
+app.command("audit", rich_help_panel=_BY_HAND)(bookmarks.audit)
+for name, commands in (
+    ("flow", flows.flow), ("schedule", schedules.schedule), ("event", events.event), ("variable", variables.variable),
+    ("lookup", lookups.lookup), ("function", functions.function),
+    ("filter-template", filter_templates.filter_template), ("package", packages.package),
+    ("library", packages.library),
+):  # fmt: skip
+    app.add_typer(commands, name=name, rich_help_panel=_FLOWS)
+for name, commands in (
+    ("app", apps.app), ("vault", upkeep.vault), ("settings", upkeep.settings), ("service", service),
+    ("operator", operators.operator), ("database", database.database),
+):  # fmt: skip
+    app.add_typer(commands, name=name, rich_help_panel=_UPKEEP)
+app.command("clear", rich_help_panel=_UPKEEP)(upkeep.clear)
+app.add_typer(sandbox, name="sandbox", rich_help_panel=_TRYING)
+app.add_typer(connectors.connector, name="connector", rich_help_panel=_TRYING)
 records.record.command("runs")(snapshots.runs_of_record)
-app.command("log")(log.log)
-app.command("clear")(upkeep.clear)
-app.add_typer(upkeep.settings, name="settings")
-app.add_typer(upkeep.vault, name="vault")
-app.add_typer(operators.operator, name="operator")
-app.add_typer(database.database, name="database")
-app.add_typer(sandbox, name="sandbox")
 
 
-@app.command("version")
+@app.command("version", rich_help_panel=_UPKEEP)
 def version(as_json: JsonOption = False) -> None:
     """The agent's version."""
     if as_json:
@@ -142,7 +152,7 @@ def sandbox_serve(context: typer.Context) -> None:
     become("agent.sandbox", context.args)
 
 
-@app.command("demo")
+@app.command("demo", rich_help_panel=_TRYING)
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Do the demo's job here, without a window.")] = False,
     orders: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many orders the sandbox store has.")] = 10_000,

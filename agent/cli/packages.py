@@ -184,7 +184,10 @@ def deploy_library_flow(
 ) -> None:
     """Deploy one of them; it stays in the library."""
     try:
-        bindings, lookups = pairs(bind or [], "token=configuration"), pairs(lookup or [], "lookup=table")
+        bindings, lookups = (
+            pairs(bind or [], "token=configuration"),
+            pairs(lookup or [], "lookup=table"),
+        )
     except ConfigurationError as error:
         fail(error)
     found = ask(lambda client: client.packages.library_flow(name))

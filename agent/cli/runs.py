@@ -70,6 +70,8 @@ def start(name: str, begin: Begin, *, wait: bool, as_json: bool) -> None:
         say(f"{run.flow}: {run.state.value}. {run.message or summary(run)}", style)
         if run.remedy:
             say(run.remedy)
+        if not run.state.ended:
+            say(f"“opagent snapshot {run.id}” shows what it does; “--wait” waits for its end.")
         if run.error_title:
             say(f"{run.error_title}: {run.cause}")
 

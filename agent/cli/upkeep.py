@@ -14,7 +14,7 @@ from agent.cli.connecting import ask
 from agent.cli.output import JsonOption, YesOption, fail, say, show, table
 from agent.cli.questions import confirm
 from agent.cli.secrets import read_passphrase
-from agent.domain.errors import AgentError, NotFoundError
+from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
 from agent.domain.meant import meant
 
 StdinOption = Annotated[bool, typer.Option("--passphrase-stdin", help="Read the passphrase from standard input.")]
@@ -88,6 +88,13 @@ def set_up(
     as_json: JsonOption = False,
 ) -> None:
     """Choose where the vault's key comes from."""
+    if kind == "key-file" and path is None:
+        fail(
+            ConfigurationError(
+                "No key file was chosen.", code="vault-path-needed",
+                remedy="Say with --path where it is, or shall be made: --path /etc/op-agent.key.",
+            )
+        )  # fmt: skip
     passphrase = None
     if kind == "passphrase":
         passphrase = _passphrase(stdin, descriptor, new=True)

@@ -81,8 +81,8 @@ RUN_CLASSES: Mapping[RunClass, RunExplained] = {
         RunCuredAt.CONFIGURATION,
     ),
     RunClass.PROCESSFLOW: RunExplained(
-        "Processflow", "The processflow asks for something that the app does not have or do: a table, a column, a "
-        "filter, an action.", RunCuredAt.PROCESSFLOW,
+        "Processflow", "The processflow, or the filter of the run, asks for something that the app does not have or "
+        "do: a table, a column, a filter, an action.", RunCuredAt.PROCESSFLOW,
     ),
     RunClass.RECORDS: RunExplained(
         "Too many records failed", "Every record failed, or so many that the run stopped instead of failing them all. "

@@ -9,6 +9,7 @@ from agent.api.rerun_models import FilterClause, ReplayWindow
 from agent.connectors.contract import Connector
 from agent.domain.clauses import OPERATORS, Clause, FilterPlace
 from agent.domain.errors import ConfigurationError, NotFoundError
+from agent.domain.meant import meant
 from agent.domain.processflow import EventSource, GetNode, Processflow
 from agent.domain.run_plan import Replay, RuntimeFilter
 from agent.engine.check_filters import Filtered, filter_faults
@@ -134,7 +135,7 @@ def unknown_node(node: str, known: Mapping[str, object]) -> NotFoundError:
     return NotFoundError(
         f"There is no such node “{node[:60]}” here.",
         code="node-unknown",
-        remedy=f"Known are {_listed(known)}." if known else "The processflow has none of this kind.",
+        remedy=meant(node, known, otherwise="The processflow has none of this kind."),
         field="node",
     )
 

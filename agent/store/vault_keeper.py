@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError
+from agent.domain.meant import meant
 from agent.domain.secret import Secret
 from agent.store import vault_file
 from agent.store.keysources.key_file import KeyFile
@@ -150,7 +151,8 @@ class VaultKeeper:
                 return self._vault
             state = self._state()
             if state is VaultState.NOT_SET_UP:
-                raise ConfigurationError("The vault is not set up.", code="vault-not-set-up", remedy=_NOT_SET_UP)
+                raise ConfigurationError("The vault is not set up.", code="vault-not-set-up",
+                                         remedy=f"{_NOT_SET_UP} “opagent vault set-up” does that.")  # fmt: skip
             if state is VaultState.MISSING:
                 raise missing()
             try:
@@ -236,8 +238,9 @@ class VaultKeeper:
         if kind == SystemdCredential.kind:
             return SystemdCredential(self._environ)
         raise ConfigurationError(
-            f"There is no key source “{kind}”.", code="vault-source", remedy="Choose one of those listed.", field="kind"
-        )
+            f"There is no key source “{kind}”.", code="vault-source", field="kind",
+            remedy=meant(kind, [one.kind for one in (SystemVault, Passphrase, KeyFile, SystemdCredential)]),
+        )  # fmt: skip
 
     def _opened(self, vault: Vault, source: KeySource) -> Vault:
         self._vault, self._problem, self._source = vault, None, source.report()

@@ -155,7 +155,7 @@ def test_a_run_that_failed_as_a_whole_says_what_kind_of_trouble_it_was(
     done = quickly("run", "copy", "--wait")
     assert done.returncode == 1
     assert "copy: Failed." in done.stdout
-    assert "Processflow: The processflow asks for something that the app does not have or do" in done.stdout
+    assert "Processflow: The processflow, or the filter of the run, asks for something" in done.stdout
     (alert,) = [one for one in agent.ask(lambda client: client.alerts.all()).items if one.code == "run-failed"]
     assert alert.target == "processflow:copy#read"
     newest = agent.ask(lambda client: client.runs(flow="copy")).items[0]
