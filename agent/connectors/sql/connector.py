@@ -50,7 +50,7 @@ class SqlConnector:
         if isinstance(place, SqliteAddress):
             return SqlConnection(SqliteDialect(place.path, self._patience))
         if place.kind == MYSQL:
-            from agent.connectors.sql.mysql import MysqlDialect  # noqa: PLC0415 - its driver is not for everybody
+            from agent.connectors.sql.mysql import MysqlDialect
 
             return SqlConnection(MysqlDialect(place, self._patience))
         return SqlConnection(PostgresDialect(place, self._patience))

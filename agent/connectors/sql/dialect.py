@@ -1,6 +1,7 @@
 """What differs between kinds of databases, as one protocol, and the values that it speaks in.
 
-`sqlite`, `postgresql` and `mysql` implement it. Everything here is called in a thread that has the connection for itself.
+`sqlite`, `postgresql` and `mysql` implement it. Everything here is called in a thread that has the connection for
+itself.
 """
 
 from __future__ import annotations

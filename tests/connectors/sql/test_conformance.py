@@ -133,7 +133,7 @@ async def mariadb_stand(server: MariadbServer | None) -> AsyncIterator[Stand]:
             except NoServerError as error:
                 raise NotOfferedError(str(error)) from error
         place = MariadbPlace(server, server.emptied_database())
-        yield server_stand(place, (server.host, server.port), reads=b"FROM `shop`.`stock`", commits=b"COMMIT")
+        yield server_stand(place, (server.host, server.port), reads=b"FROM `shop`.`stock`", commits=b"\x03COMMIT")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What is peculiar to MariaDB: other unique indexes, collations, zeros, sizes of packets, encryption, roles of users."""
+"""What is peculiar to MariaDB: other unique indexes, collations, sizes of packets, encryption, rights of users."""
 
 from __future__ import annotations
 
