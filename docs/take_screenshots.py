@@ -9,6 +9,7 @@ Times and the computer's name differ from one taking to the next; the rest stays
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -207,17 +208,53 @@ class Guide:
         schedule.close()
         pilot.gone(ScheduleDialog)
 
+        from agent.gui.flow_data.dialog import DataDialog
+        from agent.gui.retries.dialog import RetryDialog
         from agent.gui.versions.dialog import VersionsDialog
 
+        pilot.shell.open_room(flow, Room.RETRY)
+        retry = pilot.dialog(RetryDialog)
+        pilot.until(retry.save_button.isEnabled)
+        retry.kind.setCurrentIndex(retry.kind.findData(PlanKind.HOURS.value))
+        self._picture("retry")
+        retry.close()
+        pilot.gone(RetryDialog)
+        pilot.shell.open_room(flow, Room.DATA)
+        data = pilot.dialog(DataDialog)
+        pilot.until(lambda: data.bookmarks.rowCount() > 0)
+        self._picture("data")
+        data.close()
+        pilot.gone(DataDialog)
+        self._second_version(flow)
         pilot.shell.open_room(flow, Room.VERSIONS)
         versions = pilot.dialog(VersionsDialog)
-        pilot.until(lambda: versions.model.rowCount() > 0)
+        pilot.until(lambda: versions.model.rowCount() == 2)
         versions.table.setCurrentIndex(versions.model.index(versions.model.rowCount() - 1, 0))
         pilot.until(lambda: bool(versions.diff.toPlainText()))
         self._picture("versions")
         versions.close()
         pilot.gone(VersionsDialog)
         self._event_url()
+
+    def _second_version(self, flow: str) -> None:
+        """The same document with something else in it, deployed with a note."""
+        from agent.gui.flows.deploy_dialog import DeployDialog
+
+        pilot, path = self._pilot, HOME / f"{flow}.yaml"
+        text = (PROJECT / "resources" / "processflows" / path.name).read_text("utf-8")
+        path.write_text(
+            text.replace("\ntitle: Orders to database\n", "\ntitle: Orders to database\n# Reviewed.\n"), "utf-8"
+        )
+        pilot.shell.open_deploy()
+        dialog = pilot.dialog(DeployDialog)
+        dialog.file_chosen.emit(str(path))
+        pilot.until(dialog.deploy_button.isEnabled)
+        pilot.type_into(dialog.note, "Reviewed before the holidays")
+        pilot.press(dialog, "Deploy")
+        pilot.until(dialog.execute_button.isVisible)
+        self._picture("deployed")
+        pilot.press(dialog, "Close")
+        pilot.gone(DeployDialog)
 
     def _event_url(self) -> None:
         """A processflow that waits for events; it goes again, since the guide tells of the others."""
@@ -238,7 +275,8 @@ class Guide:
         pilot.gone(EventsDialog)
         pilot.shell.flows.presenter.undeploy(flow)
         pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
-        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
+        pilot.until(lambda: pilot.shell.catalog.flow(flow) is None and pilot.shell.window.toast.isVisible())
+        self._quiet()
 
     def _preview(self, flow: str) -> None:
         """What the first run will do; then it does it."""
@@ -387,7 +425,11 @@ def _has_read(run: object) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        take(sys.argv[1])
-        sys.exit(0)
-    sys.exit(main())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "mode", nargs="?", choices=["light", "dark"], help="on the present screen; else both, on their own"
+    )
+    chosen = parser.parse_args().mode
+    if chosen is None:
+        sys.exit(main())
+    take(chosen)

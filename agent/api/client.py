@@ -130,6 +130,11 @@ class AgentClient:
         self._http.headers["Operator-Session"] = session.token
         return session
 
+    async def change_password(self, name: str, old: str, new: str) -> None:
+        """Change an operator's password. Every session of that operator ends, also that of this client."""
+        change = operator_models.PasswordChange(name=name, old=SecretStr(old), new=SecretStr(new))
+        await self._call("PUT", "/operators/password", body=change)
+
     async def sign_off(self) -> None:
         """End the operator's session."""
         await self._call("DELETE", "/sessions")

@@ -14,6 +14,14 @@ class SignIn(Request):
     password: SecretStr
 
 
+class PasswordChange(Request):
+    """The password that an operator has, and the one that is to count from now on."""
+
+    name: Name
+    old: SecretStr
+    new: SecretStr
+
+
 class Session(Model):
     """A signed-in operator. The token goes into the `Operator-Session` header."""
 

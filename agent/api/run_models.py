@@ -23,6 +23,9 @@ class Run(Model):
 
     `planned_for` is the time of its schedule that it stands for; none where it was started otherwise. `plan` says what
     it does where it does not simply read on: "Retry of 12 records".
+
+    Where it failed as a whole, `error_class` says what kind of trouble that was, `error_title` and `cause` say it in
+    words, and `target` is where it is cured, as that of a record.
     """
 
     id: str
@@ -40,6 +43,10 @@ class Run(Model):
     requested_by: str
     planned_for: datetime | None = None
     plan: str = ""
+    error_class: str = ""
+    error_title: str = ""
+    cause: str = ""
+    target: str = ""
 
 
 class RunPage(Model):

@@ -42,13 +42,18 @@ def list_apps(as_json: JsonOption = False) -> None:
     def text() -> None:
         rows = []
         for one in apps:
-            rows.append((one.id, f"{one.name} ({one.version})", one.status.value, ""))
+            rows.append((one.id, f"{one.name} ({one.version})" if one.version else one.name, one.status.value, ""))
             rows += [
                 ("", f"  {saved.name}", f"{saved.state.value}{_held_up(saved)}", local(saved.validated_at))
                 for saved in configurations
                 if saved.app == one.id
             ]
         table(("App", "Name", "State", "Validated"), rows, empty="No app has a connector here.")
+        for one in apps:
+            if one.problem is not None:
+                note(f"{one.name}: {one.problem.title} {one.problem.remedy}")
+                if one.problem.detail:
+                    note(f"  {one.problem.detail}")
 
     show([*apps, *configurations], as_json, text)
 

@@ -12,6 +12,7 @@ from agent.cli import (
     alerts,
     apps,
     bookmarks,
+    connectors,
     corrections,
     database,
     events,
@@ -20,6 +21,7 @@ from agent.cli import (
     functions,
     log,
     lookups,
+    operators,
     packages,
     previews,
     records,
@@ -48,6 +50,7 @@ sandbox = typer.Typer(no_args_is_help=True, help="A BigCommerce-compatible store
 
 app.add_typer(service, name="service")
 app.add_typer(apps.app, name="app")
+app.add_typer(connectors.connector, name="connector")
 app.add_typer(flows.flow, name="flow")
 app.add_typer(packages.package, name="package")
 app.add_typer(packages.library, name="library")
@@ -76,6 +79,7 @@ app.command("log")(log.log)
 app.command("clear")(upkeep.clear)
 app.add_typer(upkeep.settings, name="settings")
 app.add_typer(upkeep.vault, name="vault")
+app.add_typer(operators.operator, name="operator")
 app.add_typer(database.database, name="database")
 app.add_typer(sandbox, name="sandbox")
 

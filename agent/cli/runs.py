@@ -70,6 +70,8 @@ def start(name: str, begin: Begin, *, wait: bool, as_json: bool) -> None:
         say(f"{run.flow}: {run.state.value}. {run.message or summary(run)}", style)
         if run.remedy:
             say(run.remedy)
+        if run.error_title:
+            say(f"{run.error_title}: {run.cause}")
 
     show(run, as_json, text)
     if wait and run.state is not RunState.SUCCESS:
@@ -85,10 +87,10 @@ def runs(
     page = ask(lambda client: client.runs(flow=flow, limit=limit))
     rows = [
         (one.id, one.flow, one.state.value, local(one.queued_at), one.plan or one.trigger.value, summary(one),
-         one.message)
+         one.error_title, f"{one.message} {one.remedy}".strip())
         for one in page.items
     ]  # fmt: skip
-    headings = ("Run", "Processflow", "State", "Queued", "Why", "Records", "Message")
+    headings = ("Run", "Processflow", "State", "Queued", "Why", "Records", "Kind", "Message")
     show(page, as_json, lambda: table(headings, rows, empty="Nothing has run yet."))
 
 

@@ -77,6 +77,26 @@ def read_passphrase(*, from_stdin: bool, descriptor: int | None, new: bool) -> S
     return SecretStr(hidden_twice("Passphrase") if new else hidden("Passphrase"))
 
 
+def read_password_change(*, from_stdin: bool, descriptor: int | None) -> tuple[str, str]:
+    """The present password and the new one: two lines of what is read, or typed, the new one twice.
+
+    Raises:
+        ConfigurationError: code `secrets-unreadable`, `secret-line-invalid` where the second line is missing, or
+            `no-terminal` where there is nobody to ask.
+    """
+    if descriptor is not None or from_stdin:
+        lines = [line.removesuffix("\r") for line in _given(descriptor).split("\n")]
+        if len(lines) < 2 or not lines[1]:
+            raise ConfigurationError(
+                "There is no second line with the new password.", code="secret-line-invalid",
+                remedy="Give the present password in the first line, and the new one in the second.",
+            )  # fmt: skip
+        return lines[0], lines[1]
+    if not has_terminal():
+        raise _no_terminal("passwords", "--passwords-stdin or --passwords-fd")
+    return hidden("Present password"), hidden_twice("New password")
+
+
 def read_values(pairs: Sequence[str], fields: Sequence[app_models.CredentialField]) -> dict[str, str]:
     """Plain values from `field=value` arguments.
 

@@ -79,7 +79,10 @@ def _nodes(run: str, node: str, as_json: bool) -> None:
 
     def text() -> None:
         about = found.run
-        say(f"{about.flow} {about.id}: {about.state.value} ({about.trigger.value}). {about.message}")
+        said = f"{about.message} {about.remedy}".strip()
+        say(f"{about.flow} {about.id}: {about.state.value} ({about.trigger.value}). {said}")
+        if about.error_title:
+            say(f"{about.error_title}: {about.cause}")
         rows = [row for one in shown for row in _rows(one)]
         headings = ("Node", "Type", "State", "Began", "Worked", "In", "Out", "Unchanged", "Failed", "Skipped")
         table(headings, rows, empty="Nothing is kept of this run.")

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias, runtime_checkable
+from typing import Final, Protocol, Self, TypeAlias, runtime_checkable
 
 from agent.domain.app import App, Schema
 from agent.domain.clauses import FilterPlace, Join
@@ -22,6 +22,11 @@ from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
 from agent.domain.secret import Secret
 from agent.domain.sent import Observer
+
+CONTRACT_VERSION: Final = 1
+"""The version of this contract. A connector of another distribution has an attribute `contract_version` that says which
+one it was made for, and is loaded if it is this one. What old connectors do not notice leaves the number as it is, such
+as a further optional protocol or field; whatever would break one raises it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,21 @@ class Bindings:
         configurations: The App Configurations.
         secrets: The vault.
         connectors: Every connector by app id.
+        unloadable: Why the others that are installed cannot be used, in a sentence, by app id.
     """
 
     def __init__(
-        self, *, configurations: ConfigurationStore, secrets: Secrets, connectors: Mapping[str, Connector]
+        self,
+        *,
+        configurations: ConfigurationStore,
+        secrets: Secrets,
+        connectors: Mapping[str, Connector],
+        unloadable: Mapping[str, str] | None = None,
     ) -> None:
         self._configurations = configurations
         self._secrets = secrets
         self._connectors = connectors
+        self._unloadable = unloadable or {}
 
     def connection(
         self, node: AppNode, flow: Processflow, bindings: Mapping[str, str], *, observer: Observer | None = None
@@ -54,11 +61,16 @@ class Bindings:
             ConfigurationError: code `source-application-not-found`, with the cause and the cure.
         """
         configuration = self._configuration(node, bindings)
-        connector = self._connectors.get(flow.credentials[node.credential])
+        app = flow.credentials[node.credential]
+        connector = self._connectors.get(app)
+        if connector is None and app in self._unloadable:
+            raise _not_found(
+                f"the app “{app}” cannot be loaded. {self._unloadable[app]}",
+                "Its card under App Configurations says what to do.",
+            )
         if connector is None:
             raise _not_found(
-                f"there is no connector for the app “{flow.credentials[node.credential]}”.",
-                "Install it, then execute the processflow again.",
+                f"there is no connector for the app “{app}”.", "Install it, then execute the processflow again."
             )
         secrets = {}
         for field in configuration.secret_hints:

@@ -18,6 +18,7 @@ from enum import Enum
 from agent.domain.errors import AgentError, TransientError
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState
+from agent.domain.run_classes import NO_FAULT, RunClass, RunFault
 from agent.engine.bindings import Bindings
 from agent.engine.blame import blamed
 from agent.engine.carrying import ParkedError
@@ -28,6 +29,7 @@ from agent.engine.guarded import RefusedError
 from agent.engine.journal import Journal, Level, RunJournal
 from agent.engine.patience import Patience, duration
 from agent.engine.plans import stages_of
+from agent.engine.run_faults import fault_of
 from agent.engine.stage_runs import StageParts, Stages
 from agent.engine.verdict import conclusion
 from agent.engine.vocabulary import PLAIN, Vocabulary
@@ -115,7 +117,9 @@ class Runner:
             journal.write("info", "It works again.")
         if done:
             state, message, remedy = conclusion(parts.runs.get(run_id).counts, row.plan)
-            return self._end(row, journal, state, message, remedy)
+            # Read to its end and failed all the same: every record did.
+            fault = RunFault(RunClass.RECORDS, f"sync-info:{row.flow}") if state is RunState.FAILED else NO_FAULT
+            return self._end(row, journal, state, message, remedy, fault=fault)
         if control.cancelled():
             return self._end_cancelled(row, journal)
         return Then.PAUSED if control.paused() else Then.GO_ON
@@ -135,7 +139,7 @@ class Runner:
         journal.write("error", "Something unexpected went wrong in this run.", detail=_where(error))
         return self._end(
             row, journal, RunState.FAILED, _unexpected(error),
-            "Execute it again. If it fails again, send the log to your support.",
+            "Execute it again. If it fails again, send the log to your support.", fault=self._fault(row, error),
         )  # fmt: skip
 
     def _note_fault(self, row: RunRow, error: Exception) -> None:
@@ -177,7 +181,7 @@ class Runner:
             journal.write("warning", error.message, detail=error.detail)
         if wait.seconds is None:
             journal.write("error", error.message, detail=f"Gave up after {wait.tries} tries. {error.detail}".strip())
-            return self._end(row, journal, RunState.FAILED, error.message, error.remedy)
+            return self._end(row, journal, RunState.FAILED, error.message, error.remedy, fault=self._fault(row, error))
         with suppress(TransientError):  # where it is the database that cannot be written
             self._parts.runs.progress(
                 row.id, state=RunState.WAITING, activity=f"Trying again in {wait.text}", message=error.message,
@@ -243,10 +247,28 @@ class Runner:
             journal.write("warning", error.message, detail=error.detail)
             return Then.ENDED
         journal.write("error", error.message, detail=f"{error.remedy} {error.detail} [{error.code}]".strip())
-        return self._end(row, journal, RunState.FAILED, error.message, error.remedy)
+        return self._end(row, journal, RunState.FAILED, error.message, error.remedy, fault=self._fault(row, error))
 
-    def _end(self, row: RunRow, journal: RunJournal, state: RunState, message: str, remedy: str) -> Then:
-        self._parts.runs.end(row.id, state=state, message=message, remedy=remedy, at=self._parts.clock())
+    def _fault(self, row: RunRow, error: Exception) -> RunFault:
+        deployment = self._parts.deployments.version(row.flow, row.version)
+        try:
+            flow = self._parts.parse(deployment)
+        except AgentError:
+            flow = None  # what cannot be read any more has no nodes to blame
+        return fault_of(error, deployment, flow)
+
+    def _end(
+        self,
+        row: RunRow,
+        journal: RunJournal,
+        state: RunState,
+        message: str,
+        remedy: str,
+        *,
+        fault: RunFault = NO_FAULT,
+    ) -> Then:
+        at = self._parts.clock()
+        self._parts.runs.end(row.id, state=state, message=message, remedy=remedy, at=at, fault=fault)
         self._patience.forget(row.id)
         self._warned.pop(row.id, None)
         journal.write(_LEVELS.get(state, "info"), f"{row.flow} ended: {state.value}. {message}")

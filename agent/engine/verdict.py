@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.domain.errors import FatalError
 from agent.domain.run import Counts, RunState
+from agent.domain.run_classes import TOO_MANY_FAILURES
 from agent.domain.run_plan import NORMAL, RunPlan
 
 _LEAST_FAILURES = 500
@@ -38,7 +39,7 @@ class FailureLimit:
         if reached:
             raise FatalError(
                 f"Stopped: {self._failed:,} of {self._failed + self._written:,} records failed.",
-                code="too-many-failures",
+                code=TOO_MANY_FAILURES,
                 remedy="Look at the messages in Sync Info, correct the cause, then execute the processflow again.",
             )
 

@@ -24,6 +24,8 @@ from agent.gui.panel import Room
 from agent.gui.rooms import Rooms
 from agent.gui.service_link import LINK_CODES, Link, LinkState
 from agent.gui.session_presenter import SessionPresenter
+from agent.gui.sign_in.password_dialog import PasswordDialog
+from agent.gui.sign_in.password_presenter import PasswordPresenter
 from agent.gui.sign_in.presenter import SignInPresenter
 from agent.gui.sign_in.view import SignInPage
 from agent.gui.theme import Mode, Theme
@@ -120,6 +122,17 @@ class Shell(QObject):
         presenter.open()
         dialog.open()
 
+    def open_password(self) -> None:
+        """Show the dialog in which the operator who is signed in changes the own password."""
+        if self.session.session is None:
+            return
+        name = self.session.session.name
+        dialog = PasswordDialog(name, self.window)
+        presenter = PasswordPresenter(dialog, self.bridge.scope(), name, self._on_password)
+        submit = lambda old, new, again: presenter.submit(old, new, again)  # noqa: E731, PLW0108 - holds the presenter
+        dialog.submitted.connect(submit)
+        dialog.open()
+
     def open_room(self, flow: str, room: Room) -> None:
         """Show a dialog about one processflow."""
         self._show(self.flows)
@@ -132,7 +145,7 @@ class Shell(QObject):
         match kind:
             case "app-configuration":
                 self.edit_configuration(name)
-            case "processflow":
+            case "processflow" | "retry":
                 self.open_flows(name, attention=False)
             case "schedule":
                 self.open_room(name, Room.SCHEDULE)
@@ -178,6 +191,7 @@ class Shell(QObject):
         self.window.state_shown.connect(self.vault.on_state)
         self.window.add_agent_action("Clear &Temp…", lambda: self.open_clear(clearing_models.ClearTarget.TEMP))
         self.window.add_agent_action("Clear &Cache…", lambda: self.open_clear(clearing_models.ClearTarget.CACHE))
+        self.window.add_agent_action("Change &password…", self.open_password, before_separator=False)
         self.window.add_agent_action("&Log off", self._sign_off, before_separator=False)
         ways = self.ways
         ways.to_apps = lambda: self._show(self.apps)
@@ -208,6 +222,11 @@ class Shell(QObject):
 
     def _sign_off(self) -> None:
         self.session.sign_off()
+        self.catalog.forget()
+
+    def _on_password(self) -> None:
+        self._known = None  # the demo cannot sign its operator in by itself any more
+        self.session.end("The password is changed. Sign in with the new one.")
         self.catalog.forget()
 
     # -- what happens --------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ _ACTS = {
     "processflow": "Open the processflow",
     "guide": "Explain",
     "schedule": "Open the schedule",
+    "retry": "Open the processflow",
     "run": "Show the log",
     "sync-info": "Show the records",
 }

@@ -61,6 +61,10 @@ class Room(Enum):
     """When it runs by itself."""
     RUNS = auto()
     """What its runs did."""
+    RETRY = auto()
+    """When failed records are tried again by themselves."""
+    DATA = auto()
+    """What it remembers between its runs: bookmarks and variables."""
     EVENTS = auto()
     """Where it receives events."""
     VERSIONS = auto()

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
+from agent.gui.flow_data.dialog import open_data
 from agent.gui.panel import Room
 from agent.gui.previews.opening import open_preview
 from agent.gui.real_time.dialog import open_events
 from agent.gui.reruns.opening import open_once
+from agent.gui.retries.dialog import open_retry
 from agent.gui.schedules.opening import open_schedule
 from agent.gui.snapshots.history import open_history
 from agent.gui.snapshots.opening import open_runs
@@ -46,6 +48,10 @@ class Rooms:
                 open_schedule(bridge, name, title, window.say, window)
             case Room.RUNS:
                 open_runs(bridge, name, title, log=self._log, parent=window)
+            case Room.RETRY:
+                open_retry(bridge, name, title, say=window.say, parent=window)
+            case Room.DATA:
+                open_data(bridge, name, title, now=self._now(), say=window.say, parent=window)
             case Room.EVENTS:
                 open_events(bridge, name, title, say=window.say, settings=self._settings, parent=window)
             case Room.VERSIONS:

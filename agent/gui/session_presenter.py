@@ -100,6 +100,10 @@ class SessionPresenter:
         self._calls.start(lambda client: client.sign_off(), lambda _: None, lambda _: None)
         self._forget()
 
+    def end(self, reason: str) -> None:
+        """The service has ended the session at the operator's own wish; `reason` says why to sign in again."""
+        self._forget(reason)
+
     def on_error(self, error: AgentError) -> bool:
         """Whether an error means that the session is over; the window then asks for the operator."""
         if error.code not in SIGN_IN_CODES or self.session is None:

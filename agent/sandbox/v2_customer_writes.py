@@ -69,7 +69,7 @@ def _values(account: Account, body: dict[str, Any], number: int | None) -> dict[
             raise v2_refusal(400, f"The value of the field '{name}' is not valid.", {"invalid_reason": name})
     email = body.get("email")
     if email is not None and account.store.customers.owner_of_email(email) not in {None, number}:
-        raise v2_refusal(409, "The email address is already in use.", {"conflict_reason": "email"})
+        raise v2_refusal(400, "The email address is already in use.", {"conflict_reason": "email"})
     values = {name: value for name, value in body.items() if name in _TEXTS or name == "customer_group_id"}
     if "store_credit" in body:
         values["store_credit"] = _credit(body["store_credit"])

@@ -97,6 +97,7 @@ class AgentParts:
         self.hub, self.journal, self.log, self.diagnosis = basics.hub, basics.journal, basics.log, basics.diagnosis
         engine = EngineParts(basics, changed=self.environment_changed)
         self.worker, self.environment = engine.worker, engine.environment
+        self._unloadable = tuple(engine.unloadable.values())
         connected = ConfigurationParts(basics, engine, changed=self._wake)
         self.configurations, self.validations = connected.configurations, connected.validations
         self.late_binding, self.trips = connected.late_binding, connected.trips
@@ -156,9 +157,15 @@ class AgentParts:
             self.journal.write(
                 "warning", "The service ended in the middle of a deployment. Nothing was changed.", flow=flow
             )
+        for flow, told in self.records.jobs.settle():
+            self.journal.write("warning", told, flow=flow)
         last = self.history.last_end
         if last is not None and not last.clean:
             self.journal.write("warning", "The service did not end by itself the last time.", detail=last.reason)
+        for one in self._unloadable:
+            self.journal.write(
+                "error", f"The connector {one.name} cannot be loaded. {one.message} {one.remedy}", detail=one.detail
+            )
         self._starting.start()
 
     def stop(self, reason: str, *, drain_seconds: float = DRAIN_SECONDS) -> bool:

@@ -174,7 +174,7 @@ class AlertDesk:
             if run is not None and run.state is RunState.FAILED:
                 yield _Cause(
                     AlertCode.RUN_FAILED, flow, f"The last run of {flow} failed. {run.message}", run.remedy,
-                    f"run:{run.id}", flow, run.ended_at, run.id,
+                    run.fault.cure or f"run:{run.id}", flow, run.ended_at, run.id,
                 )  # fmt: skip
             if count := failed.get(flow, 0):
                 yield _Cause(

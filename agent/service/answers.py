@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,7 @@ from agent.api import (
     setting_models,
     vault_models,
 )
+from agent.connectors.foreign import Unloadable
 from agent.domain import app as domain_app
 from agent.domain.error_classes import CLASSES
 from agent.domain.errors import (
@@ -29,6 +31,7 @@ from agent.domain.errors import (
 )
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts
+from agent.domain.run_classes import RUN_CLASSES
 from agent.domain.settings import SETTINGS, Setting
 from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow
 from agent.store.keysources.source import SourceReport
@@ -39,6 +42,7 @@ from agent.store.sync_info import SyncRow
 from agent.store.trips import Trip
 from agent.store.vault_keeper import VaultReport
 
+UNLOADABLE: Final = "connector-unloadable"
 _STATES = {
     SAVED: configuration_models.ConfigurationState.SAVED,
     VALIDATED: configuration_models.ConfigurationState.VALIDATED,
@@ -79,6 +83,28 @@ def app(one: domain_app.App, *, status: app_models.AppStatus, configurations: in
         id=one.id, name=one.name, version=one.version, description=one.description, status=status,
         configurations=configurations, fields=fields,
     )  # fmt: skip
+
+
+def unloadable_app(identity: str, one: Unloadable, *, configurations: int) -> app_models.App:
+    """The card of an app whose connector cannot be loaded."""
+    problem = base_models.Problem(
+        title=f"The connector cannot be loaded. {one.message}", status=409, code=UNLOADABLE, remedy=one.remedy,
+        detail=one.detail,
+    )  # fmt: skip
+    return app_models.App(
+        id=identity, name=one.name, version=one.version, description="", status=app_models.AppStatus.BROKEN,
+        configurations=configurations, fields=[], problem=problem,
+    )  # fmt: skip
+
+
+def unloadable_error(one: Unloadable) -> ConflictError:
+    """What to tell whoever wants to use a connector that cannot be loaded."""
+    return ConflictError(
+        f"The connector {one.name} cannot be loaded. {one.message}",
+        code=UNLOADABLE,
+        remedy=one.remedy,
+        detail=one.detail,
+    )
 
 
 def schema(one: domain_app.Schema) -> app_models.Schema:
@@ -123,11 +149,14 @@ def facts(pairs: Sequence[tuple[str, str]]) -> list[configuration_models.Fact]:
 
 def run(row: RunRow) -> run_models.Run:
     """A run."""
+    explained = RUN_CLASSES.get(row.fault.error_class)
     return run_models.Run(
         id=row.id, flow=row.flow, version=row.version, trigger=row.trigger, state=row.state, queued_at=row.queued_at,
         started_at=row.started_at, ended_at=row.ended_at, counts=counts(row.counts), activity=row.activity,
         message=row.message, remedy=row.remedy, requested_by=row.requested_by, planned_for=row.planned_for,
-        plan=row.plan.text,
+        plan=row.plan.text, error_class=row.fault.error_class.value, error_title=explained.title if explained else "",
+        cause=explained.cause if explained else "",
+        target=row.fault.cure or (f"guide:failed-runs#{row.fault.error_class.value}" if explained else ""),
     )  # fmt: skip
 
 

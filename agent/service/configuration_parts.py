@@ -32,8 +32,8 @@ class ConfigurationParts:
         )  # fmt: skip
         self.configurations = Configurations(
             store=stores.configurations, deployments=stores.deployments, secrets=basics.secrets,
-            connectors=engine.connectors, trips=self.trips, hub=basics.hub, clock=basics.clock,
-            proven=self.late_binding.look,
+            connectors=engine.connectors, unloadable=engine.unloadable, trips=self.trips, hub=basics.hub,
+            clock=basics.clock, proven=self.late_binding.look,
         )  # fmt: skip
         self.validations = Validations(self.configurations, basics.hub, basics.clock, basics.secrets.redact)
         self.checks = ConfigurationChecks(self.validations, basics.secrets)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from agent.api import app_models, configuration_models, live_models
 from agent.connectors.contract import Connector, Prepared
+from agent.connectors.foreign import Unloadable
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.meant import meant
@@ -46,6 +47,7 @@ class Configurations:
         deployments: Tells which processflows use one.
         secrets: The vault.
         connectors: Every connector by app id.
+        unloadable: Those that are installed and cannot be used, by app id.
         trips: What is held up, and goes on once a configuration is proven.
         hub: Told of every change.
         clock: Gives the present, aware and in UTC.
@@ -59,13 +61,15 @@ class Configurations:
         deployments: DeploymentStore,
         secrets: Secrets,
         connectors: Mapping[str, Connector],
+        unloadable: Mapping[str, Unloadable],
         trips: Trips,
         hub: Hub,
         clock: Callable[[], datetime],
         proven: Callable[[], None],
     ) -> None:
         self._store, self._deployments, self._secrets = store, deployments, secrets
-        self._connectors, self._trips, self._hub = connectors, trips, hub
+        self._connectors, self._unloadable = connectors, unloadable
+        self._trips, self._hub = trips, hub
         self._clock, self._proven = clock, proven
         self._changing = threading.Lock()  # vault and store change together
 
@@ -76,6 +80,8 @@ class Configurations:
         for connector in self._connectors.values():
             mine = [row for row in rows if row.app == connector.app.id]
             cards.append(answers.app(connector.app, status=_worst(mine), configurations=len(mine)))
+        for app, one in self._unloadable.items():
+            cards.append(answers.unloadable_app(app, one, configurations=sum(row.app == app for row in rows)))
         return cards
 
     def schemas(self, app_id: str) -> list[app_models.Schema]:
@@ -98,6 +104,8 @@ class Configurations:
     def connector(self, app_id: str) -> Connector:
         """The connector of an app. Raises NotFoundError."""
         found = self._connectors.get(app_id)
+        if found is None and app_id in self._unloadable:
+            raise answers.unloadable_error(self._unloadable[app_id])
         if found is None:
             raise NotFoundError(
                 f"There is no app “{app_id}”.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from agent.connectors.registry import connectors
+from agent.connectors.registry import connectors, unloadable_connectors
 from agent.engine.bindings import Bindings
 from agent.engine.runner import Parts, Runner
 from agent.engine.vocabularies import Vocabularies
@@ -26,11 +26,14 @@ class EngineParts:
 
     def __init__(self, basics: Basics, *, changed: Callable[[], None]) -> None:
         stores = basics.stores
-        self.connectors = connectors()
+        self.connectors, self.unloadable = connectors(), unloadable_connectors()
         self.compiled = CompiledFlows(stores.configurations, self.connectors)
         self.vocabularies = Vocabularies(stores.functions, stores.lookups)
         self.connections = Bindings(
-            configurations=stores.configurations, secrets=basics.secrets, connectors=self.connectors
+            configurations=stores.configurations,
+            secrets=basics.secrets,
+            connectors=self.connectors,
+            unloadable={app: one.message for app, one in self.unloadable.items()},
         )
         self.senders = EventAnswers()
         runner = Runner(

@@ -61,6 +61,27 @@ class Operators:
         with self._trying:
             return self._sign_in(name, password)
 
+    def change_password(self, name: str, old: Secret, new: Secret) -> str:
+        """Change an operator's password, and end every session of that operator. Returns the name as it is kept.
+
+        Raises:
+            ConfigurationError: code `wrong-credentials`: the old one is wrong, or there is no such operator; code
+                `password-length`, `password-same` or `password-name`: the new one cannot be taken.
+            TransientError: code `sign-in-delayed`, with the seconds to wait.
+        """
+        if new.reveal() == old.reveal():
+            raise _not_taken("The new password is the present one.", "password-same")
+        if new.reveal().casefold() == name.casefold():
+            raise _not_taken("The new password is the user name.", "password-name")
+        hashed = self._passwords.hash(new)
+        with self._trying:
+            operator = self._known(name, old)
+            self._store.set_password(operator.name, hashed)
+        with self._lock:
+            for token in [token for token, who in self._sessions.items() if who == operator.name]:
+                del self._sessions[token]
+        return operator.name
+
     def name_of(self, token: str) -> str | None:
         """Who is signed in with this session token; None where nobody is."""
         with self._lock:
@@ -76,6 +97,13 @@ class Operators:
             hashed = self._passwords.hash(password)
             if self._store.create_first(name, hashed, at=self._clock()):
                 return self._session(name)
+        operator = self._known(name, password)
+        if (after := self._passwords.renewed(operator.password_hash, password)) is not None:
+            self._store.renew_hash(operator.name, before=operator.password_hash, after=after)
+        return self._session(operator.name)
+
+    def _known(self, name: str, password: Secret) -> Operator:
+        """The operator whose password that is; failures make the next try wait."""
         operator = self._store.find(name)
         self._refuse_haste(name, operator)
         fits = self._passwords.verify(operator.password_hash if operator is not None else None, password)
@@ -91,9 +119,7 @@ class Operators:
         self._delays.succeeded(name)
         if operator.failures:
             self._store.note_success(operator.name)
-        if (after := self._passwords.renewed(operator.password_hash, password)) is not None:
-            self._store.renew_hash(operator.name, before=operator.password_hash, after=after)
-        return self._session(operator.name)
+        return operator
 
     def _refuse_haste(self, name: str, operator: Operator | None) -> None:
         """Unknown names wait like known ones; a restart of the service does not help."""
@@ -116,3 +142,7 @@ class Operators:
             while len(self._sessions) > _MOST_SESSIONS:
                 self._sessions.popitem(last=False)
         return operator_models.Session(name=name, token=token)
+
+
+def _not_taken(message: str, code: str) -> ConfigurationError:
+    return ConfigurationError(message, code=code, remedy="Choose another one.", field="new")

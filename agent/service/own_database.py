@@ -62,8 +62,17 @@ class OwnDatabase:
             ending.callback(database.close)
             return database
         access = ServerAccess(server, self._password())
-        ending.callback(SoleUse(access, lost=self._lost).release)
-        database = Database.on(access)
+        try:
+            ending.callback(SoleUse(access, lost=self._lost).release)
+            database = Database.on(access)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                error.message,
+                code=error.code,
+                detail=error.detail,
+                remedy=f"{error.remedy} The address is in {self._folders.database_choice}; the guide says how to give "
+                "another password, under “The agent's own database on a server”.",
+            ) from error
         ending.callback(database.close)
         self._access = access
         self._take_along(database, server)
@@ -92,11 +101,7 @@ class OwnDatabase:
         _ = keeper.vault  # raises where it is not open
         source = keeper.report().source
         if source is not None and source.kind == Passphrase.kind:
-            raise ConfigurationError(
-                "The vault opens with a passphrase only, and the service could not start without somebody to type it.",
-                code="database-needs-vault",
-                remedy="Use a key file, the system's vault or a systemd credential for the vault.",
-            )
+            raise _needs_vault()
         password = Secret(choice.password.get_secret_value())
         self._secrets.know([password])
         server = DatabaseServer(
@@ -107,6 +112,15 @@ class OwnDatabase:
         self._secrets.store({PASSWORD_NAME: password})
         database_server.choose(self._folders.database_choice, server)
         return self.report()
+
+    def refuse_source(self, kind: str) -> None:
+        """Keep the vault from being put under a key that no start could get.
+
+        Raises:
+            ConfigurationError: code `database-needs-vault`.
+        """
+        if kind == Passphrase.kind and self.is_chosen:
+            raise _needs_vault()
 
     def _password(self) -> Secret:
         try:
@@ -152,6 +166,14 @@ class OwnDatabase:
         self._tell(LogLevel.ERROR, "Another agent uses this agent's database now; this service has ended.")
         self._logs.close()
         os._exit(1)
+
+
+def _needs_vault() -> ConfigurationError:
+    return ConfigurationError(
+        "With a passphrase, the vault waits for somebody at each start; the password of the agent's database is in it.",
+        code="database-needs-vault",
+        remedy="Use a key file, the system's vault or a systemd credential: “opagent vault change-source”.",
+    )
 
 
 def _try(access: ServerAccess, *, use_existing: bool) -> None:

@@ -1,7 +1,8 @@
 """What is done to many records, in the background: begun, followed, cancelled. One at a time.
 
 A job works in batches, each of them one transaction; it ends with a line in the audit trail that counts what it did. It
-does not survive the service: what is done is done, and begins again where somebody asks again.
+does not survive the service: what is done is done, which log and audit trail say after the next start, and begins again
+where somebody asks again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from datetime import datetime
 from agent.api.record_models import RecordJob, RecordJobState
 from agent.domain.errors import AgentError, ConflictError, FatalError, NotFoundError
 from agent.service import answers
-from agent.store.audit import Audit, AuditLine
+from agent.store.audit import AuditLine
+from agent.store.begun_jobs import Begun, BegunJobs
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ class RecordJobs:
 
     Args:
         edits: Does the work.
-        audit: Keeps what was done.
+        begun: Remembers what is under way, and what was done.
         clock: Gives the present, aware and in UTC.
         redact: Takes secrets out of what errors say.
     """
@@ -40,11 +42,11 @@ class RecordJobs:
         self,
         *,
         edits: SyncEdits,
-        audit: Audit,
+        begun: BegunJobs,
         clock: Callable[[], datetime],
         redact: Callable[[str], str],
     ) -> None:
-        self._edits, self._audit, self._clock, self._redact = edits, audit, clock, redact
+        self._edits, self._begun, self._clock, self._redact = edits, begun, clock, redact
         self._changed = threading.Condition()
         self._jobs: OrderedDict[str, RecordJob] = OrderedDict()
         self._unwanted: set[str] = set()
@@ -67,10 +69,10 @@ class RecordJobs:
             job = RecordJob(
                 id=secrets.token_hex(8), flow=chosen.flow, what=deed.name, state=RecordJobState.RUNNING
             )  # fmt: skip
-            self._jobs[job.id] = job
-            while len(self._jobs) > _MOST_KEPT:
-                self._jobs.popitem(last=False)
-            self._thread = threading.Thread(target=self._work, args=(job, chosen, deed), name="records", daemon=True)
+            self._begun.begin(job.id, Begun(chosen.flow, deed.name, deed.by, deed.reason, _described(chosen)))
+            self._keep(job)
+            noted = Deed(deed.name, reason=deed.reason, by=deed.by, job=job.id)
+            self._thread = threading.Thread(target=self._work, args=(job, chosen, noted), name="records", daemon=True)
             self._thread.start()
         return job
 
@@ -86,6 +88,31 @@ class RecordJobs:
             self._find(job_id)
             self._unwanted.add(job_id)
         return self.get(job_id, wait_seconds=_STOP_SECONDS)
+
+    def settle(self) -> list[tuple[str, str]]:
+        """Give jobs an end that a service before this one could not end. Returns for each its flow and what to tell."""
+        told = []
+        for job_id, left in self._begun.left().items():
+            self._begun.end(
+                job_id,
+                AuditLine(
+                    self._clock(), left.by, f"records-{left.what}", flow=left.flow, reason=left.reason,
+                    before=left.chosen, after={"records": left.changed, "ended": "interrupted"},
+                ),
+            )  # fmt: skip
+            interrupted = FatalError(
+                f"The service ended in the middle. {_counted(left.changed, left.what)} The others are as they were.",
+                code="service-ended",
+                remedy="Do it again for the rest, if it is still wanted.",
+            )
+            job = RecordJob(
+                id=job_id, flow=left.flow, what=left.what, state=RecordJobState.FAILED, changed=left.changed,
+                message=_counted(left.changed, left.what), problem=answers.problem(interrupted, self._redact),
+            )  # fmt: skip
+            with self._changed:
+                self._keep(job)
+            told.append((left.flow, f"{left.by} was changing many records. {interrupted}"))
+        return told
 
     def stop(self) -> None:
         """The service ends."""
@@ -110,16 +137,22 @@ class RecordJobs:
             _logger.exception("Records could not be changed.")
             state, problem = RecordJobState.FAILED, answers.problem(_unexpected(error), self._redact)
         with suppress(AgentError):
-            self._audit.add(
+            self._begun.end(
+                job.id,
                 AuditLine(
                     self._clock(), deed.by, f"records-{deed.name}", flow=chosen.flow, reason=deed.reason,
                     before=_described(chosen), after={"records": changed, "ended": state.value},
-                )
+                ),
             )  # fmt: skip
-        message = f"{changed:,} record{'' if changed == 1 else 's'} {_DONE[deed.name]}."
+        message = _counted(changed, deed.name)
         if state is RecordJobState.CANCELLED:
             message = f"Stopped. {message}"
         self._note(job.model_copy(update={"changed": changed, "state": state, "problem": problem, "message": message}))
+
+    def _keep(self, job: RecordJob) -> None:
+        self._jobs[job.id] = job
+        while len(self._jobs) > _MOST_KEPT:
+            self._jobs.popitem(last=False)
 
     def _note(self, job: RecordJob) -> None:
         with self._changed:
@@ -132,6 +165,10 @@ class RecordJobs:
         if found is None:
             raise NotFoundError("This is not known any more.", code="job-not-found", remedy="Look into Sync Info.")
         return found
+
+
+def _counted(changed: int, what: str) -> str:
+    return f"{changed:,} record{'' if changed == 1 else 's'} {_DONE[what]}."
 
 
 def _described(chosen: Chosen) -> dict[str, object]:

@@ -17,6 +17,7 @@ from agent.service.records import Records
 from agent.service.runs import Runs
 from agent.store.alerts import AlertStore
 from agent.store.audit import Audit
+from agent.store.begun_jobs import BegunJobs
 from agent.store.bookmarks import BookmarkStore
 from agent.store.corrections import Corrections
 from agent.store.past import Past
@@ -30,7 +31,9 @@ class RecordParts:
         database, stores, clock = basics.database, basics.stores, basics.clock
         deployments, compiled = stores.deployments, engine.compiled
         audit = Audit(database)
-        jobs = RecordJobs(edits=SyncEdits(database), audit=audit, clock=clock, redact=basics.redactor.redact)
+        jobs = RecordJobs(
+            edits=SyncEdits(database), begun=BegunJobs(database), clock=clock, redact=basics.redactor.redact
+        )
         self.alerts = AlertDesk(
             store=AlertStore(database), trips=connected.trips, deployments=deployments, schedules=stores.schedules,
             retries=stores.retries, runs=stores.runs, sync_info=stores.sync_info, trouble=lambda: database.trouble,

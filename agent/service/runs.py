@@ -11,6 +11,7 @@ from typing import Protocol
 from agent.api import live_models, run_models
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 from agent.domain.run import RunState, Trigger
+from agent.domain.run_classes import RunClass, RunFault
 from agent.domain.run_plan import NORMAL, Retry, RunPlan, trigger_of
 from agent.domain.schedule import Progress
 from agent.service import answers
@@ -160,7 +161,7 @@ class Runs:
         except Exception as error:
             self._store.end(
                 run_id, state=RunState.FAILED, message="The run could not be queued.", remedy="Execute it again.",
-                at=self._clock(),
+                at=self._clock(), fault=RunFault(RunClass.AGENT),
             )  # fmt: skip
             raise error if isinstance(error, AgentError) else _not_queued(error) from error
         self._hub.run_changed(run_id)

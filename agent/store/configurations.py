@@ -17,6 +17,8 @@ from agent.store.trips import REFUSED, release
 SAVED = "saved"
 VALIDATED = "validated"
 FAILED = REFUSED
+# Built once: runs ask again and again, and building takes as long as asking.
+_ONE = sa.select(CONFIGURATIONS).where(CONFIGURATIONS.c.id == sa.bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class ConfigurationStore:
     def find(self, configuration_id: str) -> ConfigurationRow | None:
         """One configuration by its id, or None."""
         with self._database.read() as connection:
-            row = connection.execute(sa.select(CONFIGURATIONS).where(CONFIGURATIONS.c.id == configuration_id)).first()
+            row = connection.execute(_ONE, {"wanted": configuration_id}).first()
         return _row(row) if row is not None else None
 
     def get(self, configuration_id: str) -> ConfigurationRow:

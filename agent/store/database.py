@@ -26,7 +26,7 @@ _TROUBLE_SECONDS = 90.0
 # Of the advisory locks of a PostgreSQL database; the second number says what for.
 LOCK_SPACE, _WRITING = 0x4F504147, 1
 # The newest of the migrations.
-SCHEMA = "0001"
+SCHEMA = "0002"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -31,21 +32,24 @@ def move(source: Database, target: Database) -> int:
     moved = 0
     with source.read() as reading, target.write() as writing:
         for table in METADATA.sorted_tables:
-            rows = reading.execution_options(yield_per=_ROWS_AT_ONCE).execute(sa.select(table))
-            for some in rows.mappings().partitions():
-                writing.execute(table.insert(), [dict(row) for row in some])
-                moved += len(some)
+            with reading.execution_options(yield_per=_ROWS_AT_ONCE).execute(sa.select(table)) as rows:
+                for some in rows.mappings().partitions():
+                    writing.execute(table.insert(), [dict(row) for row in some])
+                    moved += len(some)
             _go_on_numbering(writing, table)
     return moved
 
 
 def set_aside(path: Path) -> None:
     """Rename a SQLite file that is not in use any more, so that nobody takes it for what counts."""
-    if path.exists():
-        path.replace(path.with_name(f"{path.stem}-before-move{path.suffix}"))
-        for suffix in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).unlink()
+    if not path.exists():
+        return
+    numbers = (f"-{number}" if number > 1 else "" for number in count(1))
+    names = (path.with_name(f"{path.stem}-before-move{number}{path.suffix}") for number in numbers)
+    aside = next(one for one in names if not one.exists())
+    for suffix in ("-wal", "-shm", ""):  # the file itself last: until then it is done again
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
 
 
 def _go_on_numbering(connection: sa.Connection, table: sa.Table) -> None:

@@ -25,7 +25,8 @@ from agent.store.private_files import write_private
 PASSWORD_NAME = "agent-database/password"  # noqa: S105 - the name, not the password
 _CONNECT_SECONDS = 15
 _SESSION = (
-    "SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '5min'; SET statement_timeout = 0;"
+    # An export may be fetched slowly.
+    "SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '1h'; SET statement_timeout = 0;"
     "SET lock_timeout = '30s';"
     # A server whose other end was switched off notices it within a minute, and lets go of what that one held.
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"

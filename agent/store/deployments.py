@@ -16,6 +16,10 @@ from agent.store.database import Database
 from agent.store.tables.flows import DEPLOYMENTS
 
 _NONE: Final[Mapping[str, int]] = {}
+# Built once: runs ask again and again, and building takes as long as asking.
+_VERSION = sa.select(DEPLOYMENTS).where(
+    DEPLOYMENTS.c.flow == sa.bindparam("wanted_flow"), DEPLOYMENTS.c.version == sa.bindparam("wanted_version")
+)
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -190,9 +194,8 @@ class DeploymentStore:
 
     def version(self, flow: str, version: int) -> Deployment:
         """One version, active or not. Raises NotFoundError."""
-        query = sa.select(DEPLOYMENTS).where(DEPLOYMENTS.c.flow == flow, DEPLOYMENTS.c.version == version)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_VERSION, {"wanted_flow": flow, "wanted_version": version}).first()
         if row is None:
             self.require_kept(flow)
             numbers = [one.version for one in self.versions(flow)]

@@ -27,6 +27,10 @@ from agent.store.tables.runs import HOLDS, RUNS
 from agent.store.tables.streams import CURSORS, INTENTS, STREAMS
 from agent.store.tables.sync_info import SYNC_INFO
 
+# Asked for each packet, and therefore built once: that takes as long as asking.
+_STREAM = sa.select(STREAMS.c.id).where(STREAMS.c.flow == sa.bindparam("flow"), STREAMS.c.node == sa.bindparam("node"))
+_CURSOR = sa.select(CURSORS).where(CURSORS.c.run == sa.bindparam("run"), CURSORS.c.stream == sa.bindparam("stream"))
+
 FENCED = "fenced"
 """The code of the error that a worker meets whose run another one has taken over."""
 
@@ -64,11 +68,15 @@ class Ledger:
 
     def stream(self, *, flow: str, node: str) -> int:
         """The number of the stream that this node reads or receives; made when it is new."""
+        which = {"flow": flow, "node": node}
+        with self._database.read() as connection:  # it is asked for often and made once
+            known = connection.execute(_STREAM, which).scalar()
+        if known is not None:
+            return int(known)
         with self._database.write() as connection:
-            where = sa.and_(STREAMS.c.flow == flow, STREAMS.c.node == node)
-            known = connection.execute(sa.select(STREAMS.c.id).where(where)).scalar()
+            known = connection.execute(_STREAM, which).scalar()  # somebody else may have made it meanwhile
             if known is None:
-                result = connection.execute(STREAMS.insert().values(flow=flow, node=node))
+                result = connection.execute(STREAMS.insert().values(which))
                 known = result.inserted_primary_key[0] if result.inserted_primary_key else None
         if known is None:
             raise FatalError("The ledger could not open a stream.", code="ledger-broken")
@@ -85,9 +93,8 @@ class Ledger:
 
     def cursor(self, *, run: str, stream: int) -> Cursor:
         """Where the run stands in the stream; a new cursor at number 0 when it is new there."""
-        where = sa.and_(CURSORS.c.run == run, CURSORS.c.stream == stream)
         with self._database.read() as connection:  # it is asked for often and made once
-            row = connection.execute(sa.select(CURSORS).where(where)).first()
+            row = connection.execute(_CURSOR, {"run": run, "stream": stream}).first()
         if row is None:
             with self._database.write() as connection:
                 connection.execute(CURSORS.insert().values(run=run, stream=stream, number=0, finished=False))

@@ -54,6 +54,11 @@ class OperatorStore:
         with self._database.write() as connection:
             connection.execute(OPERATORS.update().where(OPERATORS.c.name == name).values(failures=0))
 
+    def set_password(self, name: str, password_hash: str) -> None:
+        """Keep the hash of another password."""
+        with self._database.write() as connection:
+            connection.execute(OPERATORS.update().where(OPERATORS.c.name == name).values(password_hash=password_hash))
+
     def renew_hash(self, name: str, *, before: str, after: str) -> None:
         """Keep another hash of the same password, unless it has become another one meanwhile."""
         of = (OPERATORS.c.name == name, OPERATORS.c.password_hash == before)

@@ -2,6 +2,9 @@
 
 Registered secrets go first, in every form in which they travel: as they are, in URLs, in JSON and in base64. Patterns
 catch what nobody registered: authorization headers, credentials in URLs and in form or JSON fields.
+
+In Diagnosis Mode every packet comes through here, so a pattern is only tried where one of the words is that it cannot
+do without: to look for a word takes a hundredth of the time.
 """
 
 from __future__ import annotations
@@ -39,10 +42,13 @@ _FIELD = re.compile(
     [^\s"'\\,;&<>}\])]+
     """
 )
-_USER_INFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@\"']*:[^/\s@\"']+@")
-_HINTS = re.compile(
-    r"(?i)auth|token|api-?_?key|cookie|bearer|basic|negotiate|pass|pwd|secret|private_?key|[?&;](?:key|sig|code)|://"
-)
+_USER_INFO = re.compile(r"://[^/\s:@\"']*:[^/\s@\"']+@")
+_HEADER_WORDS = ("authorization", "x-auth-token", "x-auth-client", "api-key", "cookie")
+_SCHEME_WORDS = ("bearer", "basic", "negotiate")
+_FIELD_WORDS = (
+    "token", "password", "passwd", "passphrase", "pwd", "secret", "api_key", "apikey", "private_key", "privatekey",
+    *(f"{mark}{word}" for mark in "?&;" for word in ("key", "sig", "code", "auth")),
+)  # fmt: skip
 
 
 class Redactor:
@@ -104,7 +110,7 @@ class Redactor:
                     text = text.replace(one, DOTS)
         if self._short_words is not None:
             text = self._short_words.sub(DOTS, text)
-        return _without_credentials(text) if _HINTS.search(text) else text
+        return _without_credentials(text)
 
     @staticmethod
     def names_secret(name: str) -> bool:
@@ -131,10 +137,23 @@ def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _without_credentials(text: str) -> str:
-    text = _HEADER.sub(lambda found: f"{found[1]}{found[2]}{found['quote'] or ''}{DOTS}", text)
-    text = _SCHEME.sub(rf"\1 {DOTS}", text)
-    text = _USER_INFO.sub(rf"\1{DOTS}@", text)
-    return _FIELD.sub(rf"\1\2{DOTS}", text)
+    folded = _folded(text)
+    if _has_any(folded, _HEADER_WORDS):
+        text = _HEADER.sub(lambda found: f"{found[1]}{found[2]}{found['quote'] or ''}{DOTS}", text)
+    if _has_any(folded, _SCHEME_WORDS):
+        text = _SCHEME.sub(rf"\1 {DOTS}", text)
+    text = _USER_INFO.sub(f"://{DOTS}@", text)
+    return _FIELD.sub(rf"\1\2{DOTS}", text) if _has_any(folded, _FIELD_WORDS) else text
+
+
+def _has_any(folded: str, words: tuple[str, ...]) -> bool:
+    return any(word in folded for word in words)
+
+
+def _folded(text: str) -> str:
+    """In small letters, and with those for one another that patterns take for one another: ſ is s, ı and İ are i."""
+    folded = text.casefold()
+    return folded if folded.isascii() else folded.replace("ı", "i").replace("\u0307", "")
 
 
 def _forms(text: str) -> set[str]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
+from agent.domain.run_classes import NO_FAULT, RunFault, known_run_class
 from agent.domain.run_plan import NORMAL, Resend, Retry, RunPlan, parse_run_plan, plan_form
 from agent.store import corrections, plan_records
 from agent.store.at_rest import require_deployed
@@ -21,6 +22,9 @@ from agent.store.moments import to_milliseconds
 from agent.store.plan_records import Choice
 from agent.store.tables.flows import DEPLOYMENTS
 from agent.store.tables.runs import HOLDS, PLAN_RECORDS, RUNS
+
+# Built once: a run is asked for again and again, and building takes as long as asking.
+_ONE = sa.select(RUNS).where(RUNS.c.id == sa.bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class RunRow:
     """How often it waited so."""
     plan: RunPlan = NORMAL
     """What it is to do."""
+    fault: RunFault = NO_FAULT
+    """Why it failed as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ class RunStore:
     def get(self, run_id: str) -> RunRow:
         """One run. Raises NotFoundError."""
         with self._database.read() as connection:
-            row = connection.execute(_select().where(RUNS.c.id == run_id)).first()
+            row = connection.execute(_ONE, {"wanted": run_id}).first()
         if row is None:
             raise NotFoundError(
                 f"There is no run {run_id}.", code="run-not-found",
@@ -287,15 +293,17 @@ class RunStore:
             )
         return self.get(run_id)
 
-    def end(self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime) -> RunRow:
-        """End a run for good; ending an ended run changes nothing."""
+    def end(
+        self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime, fault: RunFault = NO_FAULT
+    ) -> RunRow:
+        """End a run for good; ending an ended run changes nothing. `fault` says why it failed as a whole."""
         with self._database.write() as connection:
             connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == run_id, RUNS.c.ended_at.is_(None))
                 .values(
                     state=state.value, message=self._redact(message), remedy=self._redact(remedy), activity="",
-                    ended_at=at,
+                    ended_at=at, error_class=fault.error_class.value, cure=fault.cure,
                 )
             )  # fmt: skip
             connection.execute(HOLDS.delete().where(HOLDS.c.run == run_id))
@@ -315,4 +323,5 @@ def _run(row: sa.Row[Any]) -> RunRow:
         counts=Counts(row.read_count, row.unchanged_count, row.written_count, row.failed_count, row.skipped_count),
         activity=row.activity, message=row.message, remedy=row.remedy, requested_by=row.requested_by,
         planned_for=row.planned_for, resume_at=row.resume_at, parks=row.parks, plan=parse_run_plan(row.plan),
+        fault=RunFault(known_run_class(row.error_class), row.cure),
     )  # fmt: skip

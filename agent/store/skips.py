@@ -15,6 +15,7 @@ from agent.store.tables.runs import RUNS
 from agent.store.tables.sync_info import SKIPS, SYNC_INFO
 
 _IDS_AT_ONCE = 500
+_ANY = sa.select(sa.literal(1)).where(SKIPS.c.stream == sa.bindparam("stream")).limit(1)
 
 
 class Skipped(NamedTuple):
@@ -26,8 +27,7 @@ class Skipped(NamedTuple):
 
 def has_skips(connection: sa.Connection, stream: int) -> bool:
     """Whether anything of the stream was ever skipped."""
-    query = sa.select(sa.literal(1)).where(SKIPS.c.stream == stream).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_ANY, {"stream": stream}).first() is not None
 
 
 def skipped(connection: sa.Connection, stream: int, source_ids: Sequence[str]) -> dict[str, Skipped]:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from agent.domain.packet import SyncState
 from agent.store.acknowledgement import STATE_NUMBERS
 from agent.store.at_rest import refuse_under_run
+from agent.store.begun_jobs import BegunJobs
 from agent.store.database import Database
 from agent.store.message_shapes import shape
 from agent.store.moments import to_milliseconds
@@ -32,10 +33,12 @@ _KEPT = ("state", "message", "remedy", "error_class", "cure", "shape")
 
 
 class Deed:
-    """One of the things that can be done."""
+    """One of the things that can be done. `job` names what it belongs to, where that has been written down as begun."""
 
-    def __init__(self, name: Literal["skip", "unskip", "delete"], *, reason: str = "", by: str = "") -> None:
-        self.name, self.reason, self.by = name, reason, by
+    def __init__(
+        self, name: Literal["skip", "unskip", "delete"], *, reason: str = "", by: str = "", job: str = ""
+    ) -> None:
+        self.name, self.reason, self.by, self.job = name, reason, by, job
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class SyncEdits:
                 change = _states(connection, keys)
                 change.subtract(before)
                 count_changes(connection, stream, change)
+                BegunJobs.changed(connection, deed.job, len(meant))
         last = rows[-1] if len(rows) == _BATCH_RECORDS else None
         return len(meant), (last.updated_at, last.source_id) if last is not None else None
 

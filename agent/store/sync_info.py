@@ -118,8 +118,9 @@ class SyncInfo:
         with self._database.read() as connection:
             for stream in streams(connection, flow, wanted.node):
                 query = _page_query(stream.id, wanted, "").execution_options(yield_per=_AT_ONCE)
-                for row in connection.execute(query):
-                    yield _sync_row(row, stream.node)
+                with connection.execute(query) as rows:  # also where nobody takes them to their end
+                    for row in rows:
+                        yield _sync_row(row, stream.node)
 
     def groups(self, flow: str, wanted: RecordFilter = ALL, *, limit: int) -> list[Group]:
         """Records that did not succeed, those with the same trouble counted together; the largest groups first."""

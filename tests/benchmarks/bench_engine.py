@@ -8,7 +8,8 @@ thing: mapping, fingerprints, ledger, the agent's database with a full sync for 
 
 `--again` runs a second time over the same orders: all of them are unchanged then.
 
-`--shares ROUNDS` says how much of a run's processor time goes into snapshots and into Sync Info.
+`--shares ROUNDS` says how much of a run's processor time goes into snapshots and into Sync Info: measured inside it.
+`--without ROUNDS` says what runs cost with and without them, in rounds that take turns.
 """
 
 from __future__ import annotations
@@ -323,6 +324,35 @@ def shares(orders: int, rounds: int, *, receipts: bool) -> None:
         _say(f"{what:<12}{taken / whole:8.1%} of the processor time, {taken / orders * 1e6:.2f} µs per order")
 
 
+_PIECES = {
+    "snapshots": [(data_log, "put"), (data_log, "put_ended"), (node_work, "put")],
+    "Sync Info": [(sync_rows, "put")],
+}
+
+
+def without(orders: int, rounds: int, *, receipts: bool) -> None:
+    """What a run costs whole and without a piece: rounds of all of them take turns, the first one warms up."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("whole", *_PIECES)}
+    for number in range(rounds + 1):
+        for left_out, figures in found.items():
+            with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+                for module, name in _PIECES.get(left_out, ()):
+                    stack.enter_context(patch.object(module, name, lambda *_, **__: None))
+                bench = Bench(Path(folder), orders, receipts=receipts)
+                begin, begin_cpu = time.perf_counter(), time.process_time()
+                bench.execute()
+                if number:
+                    figures.append((time.perf_counter() - begin, time.process_time() - begin_cpu))
+                bench.close()
+    for unit, which in (("clock", 0), ("processor", 1)):
+        whole = [one[which] for one in found["whole"]]
+        _say(f"{unit:<10} whole {statistics.median(whole):.2f} s ({min(whole):.2f} to {max(whole):.2f})")
+        for name in _PIECES:
+            # Round by round: what else the machine did hit both of a round alike.
+            costs = [1 - one[which] / all_of_it for one, all_of_it in zip(found[name], whole, strict=True)]
+            _say(f"{'':<10} {name} cost {statistics.median(costs):.1%} ({min(costs):.1%} to {max(costs):.1%})")
+
+
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description="Measure the engine.")
@@ -332,6 +362,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run twice; the second time nothing has changed")
     parser.add_argument("--usual-collector", action="store_true", help="leave Python's collector of cycles as it is")
     parser.add_argument("--shares", type=int, metavar="ROUNDS", default=0, help="what snapshots and Sync Info cost")
+    parser.add_argument("--without", type=int, metavar="ROUNDS", default=0, help="runs with and without them, in turns")
     parser.add_argument("--alone", action="store_true", help="each piece by itself as well")
     arguments = parser.parse_args()
     if not arguments.usual_collector:
@@ -339,6 +370,9 @@ def main() -> None:
     _say(f"{arguments.orders:,} orders of {len(order(50_000)):,} bytes")
     if arguments.shares:
         shares(arguments.orders, arguments.shares, receipts=not arguments.intents)
+        return
+    if arguments.without:
+        without(arguments.orders, arguments.without, receipts=not arguments.intents)
         return
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), arguments.orders, receipts=not arguments.intents)

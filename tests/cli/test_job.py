@@ -136,7 +136,7 @@ def test_configurations_are_saved_and_keep_their_secrets(
     assert "  Store" in listed
     assert "Validated" in listed
     fields = as_json(agent.opagent("app", "fields", "bigcommerce", "--json"))
-    assert [one["name"] for one in fields] == ["api_path", "username", "api_token"]
+    assert [one["name"] for one in fields] == ["api_path", "username", "api_token", "reserve"]
     refused(quickly("app", "fields", "nothing"), "“nothing”", "bigcommerce")
 
 
@@ -210,7 +210,7 @@ def test_tables_keep_one_line_for_each_row(quickly: Run) -> None:
     lines = succeeded(quickly("runs")).splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) > 80
-    assert lines[0].split() == ["Run", "Processflow", "State", "Queued", "Why", "Records", "Message"]
+    assert lines[0].split() == ["Run", "Processflow", "State", "Queued", "Why", "Records", "Kind", "Message"]
 
 
 def test_an_interrupt_of_a_waiting_run_cancels_it(agent: RunningService, quickly: Run, shop: RunningSandbox) -> None:

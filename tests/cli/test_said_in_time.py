@@ -144,3 +144,25 @@ def test_a_clash_names_the_options_that_settle_it(quickly: Run, folder: Path) ->
     assert "--keep lookup:countries, --take lookup:countries or --rename lookup:countries=NEW" in said
     chosen = ("--take", "flow:copy", "--keep", "lookup:countries")
     assert "flow copy" in answered(quickly("package", "import", package, "--yes", *chosen))
+
+
+def test_a_run_that_failed_as_a_whole_says_what_kind_of_trouble_it_was(
+    agent: RunningService, quickly: Run, folder: Path
+) -> None:
+    with closing(sqlite3.connect(folder / "shop.db")) as database:
+        database.execute("ALTER TABLE source RENAME TO elsewhere")
+        database.commit()
+    done = quickly("run", "copy", "--wait")
+    assert done.returncode == 1
+    assert "copy: Failed." in done.stdout
+    assert "Processflow: The processflow asks for something that the app does not have or do" in done.stdout
+    (alert,) = [one for one in agent.ask(lambda client: client.alerts.all()).items if one.code == "run-failed"]
+    assert alert.target == "processflow:copy#read"
+    newest = agent.ask(lambda client: client.runs(flow="copy")).items[0]
+    assert (newest.error_class, newest.target) == ("processflow", "processflow:copy#read")
+    assert "Processflow" in answered(quickly("runs", "--flow", "copy")).splitlines()[1]
+    assert "Processflow: " in answered(quickly("snapshot", newest.id))
+    with closing(sqlite3.connect(folder / "shop.db")) as database:
+        database.execute("ALTER TABLE elsewhere RENAME TO source")
+        database.commit()
+    answered(quickly("run", "copy", "--wait"))

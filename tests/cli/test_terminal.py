@@ -23,12 +23,13 @@ from tests.helpers.running_service import RunningService, service_below
 
 COMMANDS = """
 app fields, app list, app remove, app save, app validate, cancel, clear, demo, flow check, flow deploy, flow list,
-flow show, flow undeploy, log, run, runs, sandbox serve, schedule clear, schedule set, schedule show, service run,
+flow show, flow undeploy, log, operator password, run, runs, sandbox serve, schedule clear, schedule set,
+schedule show, service run,
 service start, service status, service stop, settings get, settings set, sync-info,
 vault set-up, vault status, vault unlock, version
 """
 # They hand the terminal over to another program.
-WITHOUT_JSON = {"service run", "sandbox serve"}
+WITHOUT_JSON = {"service run", "sandbox serve", "connector new"}
 
 
 def commands(group: TyperGroup, *before: str) -> Iterator[tuple[str, list[str]]]:
@@ -172,6 +173,26 @@ def test_secrets_are_asked_for_without_echo_and_beside_the_answer(typed: Running
     kept.type("", when="keep the stored one")
     status, stdout, stderr, _ = kept.end()
     assert (status, list(json.loads(stdout)["configuration"]["secrets"])) == (0, ["api_token"]), stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_a_password_is_changed_without_echo(typed: RunningService) -> None:
+    typed.ask(lambda client: client.sign_in("anna", "correct horse"))
+    change = Terminal(typed, "operator", "password", "anna")
+    change.type("correct horse", when="Present password:")
+    change.type("a better one than that", when="New password:")
+    change.type("a better one than that", when="New password, again:")
+    status, stdout, stderr, shown = change.end()
+    assert (status, stdout) == (0, "The password of anna is changed. Windows ask for the new one.\n"), stderr
+    assert "horse" not in stdout + stderr + shown
+    assert "better" not in stdout + stderr + shown
+    typed.ask(lambda client: client.sign_in("anna", "a better one than that"))
+    done = typed.opagent("operator", "password", "anna", "--passwords-stdin", stdin="wrong\nyet another password\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "correct credentials" in done.stderr
+    done = typed.opagent("operator", "password", "anna", "--passwords-stdin", stdin="a better one than that\n")
+    assert "no second line" in done.stderr
+    assert "--passwords-stdin" in typed.opagent("operator", "password", "anna").stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.api.database_models import ServerChoice
+from agent.api.vault_models import VaultSourceChange
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
@@ -45,7 +46,7 @@ def test_an_agent_moves_to_a_server_in_the_middle_of_a_run_and_loses_and_doubles
     with open_shop(tmp_path, "--orders", "3000", "--no-quota") as shop:
         stage.prepare(shop)
         stage.deploy(FLOW)
-        shop.control("POST", "faults", {"kind": "latency", "latency_ms": 150})
+        shop.control("POST", "faults", {"kind": "latency", "latency_ms": 2_000})
         run = stage.execute(FLOW)
         name = postgres_server.database()
 
@@ -66,6 +67,9 @@ def test_an_agent_moves_to_a_server_in_the_middle_of_a_run_and_loses_and_doubles
         assert arrived(stage.rows) == in_store(shop)
         assert {one.state for one in stage.records(FLOW, limit=100).items} == {SyncState.SUCCESS}
         assert stage.ask(lambda client: client.snapshots.get(run.id)).records == 3_000
+
+        change = VaultSourceChange(kind="passphrase", passphrase=SecretStr("a long passphrase for it"))
+        assert _refused(lambda: stage.ask(lambda client: client.change_vault_source(change))) == "database-needs-vault"
 
         shop.control("POST", "orders/touch", {"count": 7, "first_id": 100})
         assert stage.run(FLOW).counts.written == 7

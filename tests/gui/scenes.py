@@ -9,12 +9,15 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from agent.api import base_models, clearing_models, configuration_models
+from agent.api.rerun_models import RetryPlanChange
 from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.run import RunState
+from agent.domain.schedule import PlanKind
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
+from agent.gui.flow_data.dialog import DataDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
 from agent.gui.panel import Room
 from agent.gui.previews.dialog import PreviewDialog
@@ -276,6 +279,24 @@ def _lookups_import(shell: Shell, fake: FakeClient) -> list[Callable[[], object]
     return [*_lookups(shell, fake), choose, lambda: None]
 
 
+def _data(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [partial(shell.open_room, "orders-to-database", Room.DATA)]
+
+
+def _data_bookmark(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def change() -> None:
+        dialog = shell.window.findChildren(DataDialog)[-1]
+        dialog.bookmark_table.selectRow(0)
+        dialog.move_button.click()
+
+    return [*_data(shell, fake), change]
+
+
+def _retry(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    fake.retry_plans["orders-to-database"] = RetryPlanChange(kind=PlanKind.HOURS, every=2)
+    return [partial(shell.open_room, "orders-to-database", Room.RETRY)]
+
+
 def _preview(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     def select() -> None:
         dialog = shell.window.findChildren(PreviewDialog)[-1]
@@ -323,6 +344,9 @@ SCENES: dict[str, Scene] = {
     "runs-packets": Scene(_runs(Look.PACKETS)),
     "runs-activity": Scene(_runs(Look.ACTIVITY), _logged),
     "history": Scene(lambda shell, _: [partial(shell.rooms.open_history, "stock-to-store", "SKU-000000")]),
+    "data": Scene(_data),
+    "data-bookmark": Scene(_data_bookmark),
+    "retry": Scene(_retry),
     "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "preview": Scene(_preview),
     "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.api.alert_models import AlertCode
 from agent.domain.errors import NotFoundError
 from agent.domain.packet import SyncState
-from agent.gui.alerts.presenter import AlertsPresenter
+from agent.gui.alerts.presenter import _TITLES, AlertsPresenter
 from agent.gui.alerts.view import AlertCard
 from agent.gui.assembly import Shell
 from agent.gui.catalog import Catalog
+from agent.gui.cures import act_for
 from agent.gui.navigation import Ways
 from agent.gui.schedules.dialog import ScheduleDialog
 from tests.gui.doubles import InstantCalls, Recorder, click
@@ -93,6 +95,12 @@ def test_alerts_lead_to_records_and_schedules(qtbot: Any, shell: Shell) -> None:
     shell.window.show_panel(ALERTS)
     click(qtbot, card(shell, "schedule-held:stock-to-store").cure)
     qtbot.waitUntil(shell.window.findChildren(ScheduleDialog)[-1].isVisible)
+
+
+def test_every_kind_of_alert_has_words_of_its_own_and_leads_somewhere() -> None:
+    targets = {AlertCode.RETRY_HELD: "retry:orders", AlertCode.SCHEDULE_HELD: "schedule:orders"}
+    assert set(_TITLES) == set(AlertCode)
+    assert all(act_for(target) for target in targets.values())
 
 
 def test_nothing_that_needs_anybody_is_said_as_such(qtbot: Any, shell: Shell, fake: FakeClient) -> None:

@@ -391,3 +391,9 @@ def test_what_was_insisted_on_is_asked_again_for_the_next_deployment(
     click(qtbot, dialog.deploy_button)
     qtbot.waitUntil(lambda: len(asked_to_deploy(fake)) == 2)
     assert not any(one.without_tests for one in asked_to_deploy(fake))
+
+
+def test_a_long_line_of_a_deployment_is_seen_whole(qtbot: Any, shell: Shell) -> None:
+    dialog = chosen_sample(qtbot, shell)
+    dialog.show_line(1, f"“Warehouse”: Opening the database file /srv/{'a-long-folder/' * 12}warehouse.db …")
+    assert dialog._inner.minimumSizeHint().width() <= dialog.width()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QToolButton
 
 from agent.api import clearing_models, service_models
 from agent.api.service_models import EnvironmentState
@@ -56,7 +56,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
         to_flows=lambda flow, attention: went.append((flow, attention)),
         to_configuration=went.append,
         to_sync_info=lambda flow, state: went.append((flow, state)),
-        to_log=lambda flow, run: went.append((flow, run)),
+        to_cure=went.append,
     )
     found = content(catalog, await fake.state(), ways, fake.now).attention
     for item in found:
@@ -66,7 +66,7 @@ async def test_everything_that_needs_a_person_leads_to_its_cure(calls: InstantCa
         "flow-stock-to-store",
     ]  # fmt: skip
     assert went == [
-        "vault", "settings", "c-old", ("customers-to-files", "r-fail"), ("stock-to-store", False),
+        "vault", "settings", "c-old", "app-configuration:c-old", ("stock-to-store", False),
         ("stock-to-store", SyncState.FAILED),
     ]  # fmt: skip
 
@@ -180,9 +180,28 @@ def test_an_error_on_home_is_said_and_goes_when_it_heals(qtbot: Any, shell: Shel
 def test_cards_show_states_and_the_app_that_cannot_be_loaded(qtbot: Any, shell: Shell) -> None:
     shell.window.show_panel(APPS)
     shown = words(shell.apps.view)
-    for text in ("Saved, not validated", "Validation failed", "Source Application Not Found", "Version 1.0.0"):
+    for text in ("Saved, not validated", "Validation failed", "The connector cannot be loaded", "Version 1.0.0"):
         assert text in shown
     assert "2 configurations · An online store." in shown
+    assert "Install opagent-files again, with everything that it needs, then restart the service." in shown
+    assert "Actual error: ModuleNotFoundError: No module named 'openpyxl' (reading.py, line 12)" in shown
+
+
+def test_what_is_saved_for_an_app_that_cannot_be_loaded_can_only_be_removed(
+    qtbot: Any, open_shell: OpenShell, fake: FakeClient
+) -> None:
+    kept = fake.stored["c-old"].model_copy(update={"id": "c-files", "app": "files", "name": "Exchange", "used_by": []})
+    fake.stored["c-files"] = kept
+    shell = open_shell()
+    shell.window.show_panel(APPS)
+
+    def buttons() -> dict[str, bool]:
+        found = shell.apps.view.findChildren(QAbstractButton)
+        return {one.accessibleName(): one.isEnabled() for one in found}
+
+    qtbot.waitUntil(lambda: "Remove Exchange" in buttons())
+    wanted = {"Validate Exchange": False, "Edit Exchange": False, "Remove Exchange": True, "Edit Old store": True}
+    assert {name: buttons()[name] for name in wanted} == wanted
 
 
 def test_removing_names_the_processflows_and_needs_a_yes(qtbot: Any, shell: Shell, fake: FakeClient) -> None:

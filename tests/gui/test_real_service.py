@@ -123,7 +123,7 @@ def test_a_killed_service_is_started_from_the_window_and_the_run_goes_on(
 ) -> None:
     settle_in(pilot, stage, shop)
     pilot.deploy("Orders to database", execute=True)
-    pilot.until(lambda: pilot.state().active_runs > 0 or pilot.shell.catalog.flow("orders-to-database") is not None)
+    pilot.until(lambda: stage.ask(lambda client: client.runs(flow="orders-to-database")).items != [])
     stage.kill()
     pilot.until(pilot.shell.window.lost.isVisible)
     pilot.press(pilot.shell.window.lost, "Start")

@@ -123,7 +123,7 @@ def test_an_ended_session_leads_back_to_sign_in(qtbot: Any, shell: Shell, fake: 
 
 def test_the_menu_has_what_the_agent_needs(shell: Shell) -> None:
     texts = [one.text().replace("&", "") for one in shell.window.agent_menu.actions() if one.text()]
-    assert texts == ["Clear Temp…", "Clear Cache…", "Log off", "Quit"]
+    assert texts == ["Clear Temp…", "Clear Cache…", "Change password…", "Log off", "Quit"]
     assert all(one.isEnabled() for one in shell.window.agent_menu.actions())
 
 
@@ -256,9 +256,9 @@ def test_tab_walks_home_from_top_to_bottom(qtbot: Any, shell: Shell) -> None:
     names = tab_stops(qtbot)
     assert names[:4] == [
         "All alerts",
-        "Show: Files: Source Application Not Found",
+        "Show: Files: The connector cannot be loaded. It needs the Python module “openpyxl”, which is not installed.",
         "Edit: BigCommerce “Old store”: validation failed",
-        "Show the log: Customers to files: failed 2 h 59 min ago",
+        "Open the App Configuration: Customers to files: failed 2 h 59 min ago: App Configuration",
     ]
     assert names[-3:] == ["Cancel Orders to database", "Processflows with their last and next run", "Home"]
 

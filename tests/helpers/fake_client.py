@@ -46,18 +46,28 @@ from agent.api.preview_models import (
     PreviewTotals,
 )
 from agent.api.record_models import ExportFormat, RecordChoice, RecordJob, RecordJobState, SkipRequest, Wanted
-from agent.api.rerun_models import Execution, FilterClause, ReplayWindow, Resync
+from agent.api.rerun_models import (
+    Execution,
+    FilterClause,
+    ReplayWindow,
+    Resync,
+    RetryPlan,
+    RetryPlanChange,
+    RetrySchedule,
+)
 from agent.api.service_models import EnvironmentState
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
 from agent.domain.plan_form import parse_plan, plan_form
 from agent.domain.preview import Outcome
+from agent.domain.retry_policy import parse_retry_policy
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Plan
 from agent.engine.schedule_look import begin, upcoming
 from agent.engine.schedule_times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
+from tests.helpers.fake_flow_data import FakeBookmarks, FakeVariables, bookmarks, variables
 from tests.helpers.fake_lookups import FakeLookups, lookup_tables
 from tests.helpers.fake_real_time import FakeRealTime
 from tests.helpers.fake_snapshots import FakeSnapshots
@@ -102,6 +112,8 @@ class FakeClient:
         self.receiving, self.url_number = True, 0
         self.inbox: Inbox | None = None
         self.tables = {} if empty else lookup_tables()
+        self.bookmarked, self.variable_values = bookmarks(now), variables(now)
+        self.retry_plans: dict[str, RetryPlanChange] = {}
         self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, configuration_models.Validation] = {}
         self.validation_result: configuration_models.Validation | None = None
@@ -208,6 +220,14 @@ class FakeClient:
             )
         self.session = f"session-{self._id()}"
         return operator_models.Session(name=name, token=self.session)
+
+    async def change_password(self, name: str, old: str, new: str) -> None:
+        await self._enter("change_password")
+        if self.operator != (name, old):
+            raise ConfigurationError(
+                "User name or password is wrong.", code="wrong-credentials", remedy="Try again in a moment."
+            )
+        self.operator, self.session = (name, new), None
 
     async def sign_off(self) -> None:
         await self._enter("sign_off")
@@ -509,6 +529,16 @@ class FakeClient:
         return FakeLookups(self)
 
     @property
+    def bookmarks(self) -> FakeBookmarks:
+        """How far sources have been read."""
+        return FakeBookmarks(self)
+
+    @property
+    def variables(self) -> FakeVariables:
+        """What processflows remember."""
+        return FakeVariables(self)
+
+    @property
     def reruns(self) -> FakeReruns:
         """Runs that do something else than read on."""
         return FakeReruns(self)
@@ -694,6 +724,29 @@ class FakeReruns:
         self._client.asked.append(window)
         return run(flow, RunState.QUEUED, self._client.now, identity="r-replay")
 
+    async def retry(self, flow: str) -> RetrySchedule:
+        await self._client._enter("retry")
+        plan = self._client.retry_plans.get(flow)
+        if plan is None:
+            return RetrySchedule(flow=flow, plan=RetryPlan(), text="By hand")
+        policy = parse_retry_policy(plan.model_dump(), default_zone=ZONE)
+        assert policy is not None
+        return RetrySchedule(
+            flow=flow, plan=plan, text=policy.text, since=self._client.now, changed_by="anna",
+            next_at=self._client.now + timedelta(hours=2),
+        )  # fmt: skip
+
+    async def set_retry(self, flow: str, plan: RetryPlanChange) -> RetrySchedule:
+        await self._client._enter("set_retry")
+        self._client.asked.append(plan)
+        self._client.retry_plans[flow] = plan
+        return await self.retry(flow)
+
+    async def clear_retry(self, flow: str) -> RetrySchedule:
+        await self._client._enter("clear_retry")
+        self._client.retry_plans.pop(flow, None)
+        return await self.retry(flow)
+
     async def resync(self, flow: str, which: Resync) -> run_models.Run:
         await self._client._enter("resync")
         self._client.asked.append(which)
@@ -850,10 +903,11 @@ def apps() -> list[app_models.App]:
     ]
     files = [field("folder", "Folder", FieldKind.FILE, example="/srv/exchange")]
     problem = base_models.Problem(
-        title="Source Application Not Found",
-        status=500,
-        code="app-not-found",
-        remedy="Its connector could not be loaded: openpyxl is not installed. Install the agent again.",
+        title="The connector cannot be loaded. It needs the Python module “openpyxl”, which is not installed.",
+        status=409,
+        code="connector-unloadable",
+        remedy="Install opagent-files again, with everything that it needs, then restart the service.",
+        detail="ModuleNotFoundError: No module named 'openpyxl' (reading.py, line 12)",
     )
     return [
         app_models.App(
@@ -978,7 +1032,9 @@ def flows(now: datetime) -> dict[str, flow_models.FlowDetail]:
     failed = run(
         "customers-to-files", RunState.FAILED, now - timedelta(hours=3), identity="r-fail",
         counts=run_models.Counts(), message="The store does not know the API token of “Old store”.",
-        remedy="Edit the configuration, validate and save it, then execute again.",
+        remedy="Edit the configuration, validate and save it, then execute again.", error_class="configuration",
+        error_title="App Configuration", cause="An App Configuration is missing or incomplete.",
+        target="app-configuration:c-old",
     )  # fmt: skip
     success = run("orders-to-database", RunState.SUCCESS, now - timedelta(minutes=15), identity="r-good")
     return {

@@ -60,6 +60,7 @@ class FakeStore:
         self.lines: dict[int, list[Document]] = {}
         self.customers: dict[int, Document] = {}
         self.addresses: dict[int, list[Document]] = {}
+        self.attributes: dict[int, list[Document]] = {}
         self.stock: dict[str, int] = {}
         self.pending: list[tuple[float, str, int]] = []
         self.application_delay = 0.0
@@ -161,7 +162,8 @@ class FakeStore:
                 {key: one for key, one in self.products.items() if params.get("sku") in {None, one["sku"]}}, {}
             ),
             "/v3/customers": lambda: self._v3_customers(params),
-            "/v3/customers/addresses": lambda: self._v3_addresses(params),
+            "/v3/customers/addresses": lambda: self._v3_owned(self.addresses, params),
+            "/v3/customers/attribute-values": lambda: self._v3_owned(self.attributes, params),
             "/v3/catalog/products": lambda: httpx.Response(200, json={"data": []}),
             "/v3/inventory/items": lambda: self._items(params),
             "/v3/inventory/locations": lambda: httpx.Response(200, json={"data": [{"id": 1, "label": "Default"}]}),
@@ -210,7 +212,7 @@ class FakeStore:
     def _v3_customers(self, params: dict[str, str]) -> httpx.Response:
         since = params.get("date_modified:min")
         chosen = [
-            {**one, "addresses": self.addresses[number][:10]}
+            {**one, "addresses": self.addresses[number][:10], "attributes": self.attributes.get(number, [])[:10]}
             for number, one in sorted(self.customers.items())
             if since is None or _moment(one["date_modified"]) >= _moment(since)
         ]
@@ -229,9 +231,9 @@ class FakeStore:
             meta["cursor_pagination"] = {"end_cursor": f"c{data[-1]['id']}" if data else None, "links": links}
         return httpx.Response(200, json={"data": data, "meta": meta})
 
-    def _v3_addresses(self, params: dict[str, str]) -> httpx.Response:
+    def _v3_owned(self, records: dict[int, list[Document]], params: dict[str, str]) -> httpx.Response:
         owners = [int(number) for number in params["customer_id:in"].split(",")]
-        every = [address for owner in owners for address in self.addresses[owner]]
+        every = [one for owner in owners for one in records[owner]]
         limit, page = int(params["limit"]), int(params["page"])
         data = every[(page - 1) * limit : page * limit]
         pages = max(1, -(-len(every) // limit))

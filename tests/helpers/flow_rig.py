@@ -16,6 +16,7 @@ from agent.connectors.contract import Connector
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.processflow import Processflow
 from agent.domain.run import RunState, Trigger
+from agent.domain.run_classes import NO_FAULT, RunFault
 from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
 from agent.engine.bindings import Bindings
@@ -173,9 +174,11 @@ class WatchedRuns(RunStore):
         self._steps.reach("parked")
         return row
 
-    def end(self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime) -> RunRow:
+    def end(
+        self, run_id: str, *, state: RunState, message: str, remedy: str, at: datetime, fault: RunFault = NO_FAULT
+    ) -> RunRow:
         self._steps.reach("before ending")
-        return super().end(run_id, state=state, message=message, remedy=remedy, at=at)
+        return super().end(run_id, state=state, message=message, remedy=remedy, at=at, fault=fault)
 
 
 class QuickControl(RunControl):

@@ -297,6 +297,7 @@ def test_a_repeated_delivery_is_acknowledged_and_dropped(world: World) -> None:
 def test_events_that_the_start_does_not_want_are_acknowledged_and_not_kept(world: World) -> None:
     world.deploy(document("{type: start, trigger: event, records: \"$[kind = 'order']\"}"))
     assert world.request(json={"kind": "visit"}).status_code == 202
+    assert world.request(json=[]).status_code == 202
     assert world.waiting() == 0
     assert world.request(json={"kind": "order"}).status_code == 202
     assert world.waiting() == 1

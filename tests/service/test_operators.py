@@ -230,3 +230,67 @@ async def test_a_wait_travels_in_seconds(inside: Inside) -> None:
             codes.append((response.status_code, response.json()["code"], response.headers.get("retry-after")))
     refused = (422, "wrong-credentials", None)
     assert codes == [refused, refused, refused, (503, "sign-in-delayed", "1")]
+
+
+# -- changing the password ------------------------------------------------------------------------------------------
+
+NEW = Secret("a better one than that")
+
+
+def test_a_password_is_changed_by_who_knows_it_and_ends_every_session(desk: Desk) -> None:
+    one, other = desk.operators.sign_in("anna", RIGHT).token, desk.operators.sign_in("anna", RIGHT).token
+    desk.operators.change_password("ANNA", RIGHT, NEW)
+    assert [desk.operators.name_of(token) for token in (one, other)] == [None, None]
+    with pytest.raises(ConfigurationError) as raised:
+        desk.operators.sign_in("anna", RIGHT)
+    assert raised.value.code == "wrong-credentials"
+    assert desk.operators.sign_in("anna", NEW).name == "anna"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "code"),
+    [
+        ("anna", WRONG, NEW, "wrong-credentials"),
+        ("nobody", RIGHT, NEW, "wrong-credentials"),
+        ("anna", RIGHT, Secret("9 letters"), "password-length"),
+        ("anna", RIGHT, RIGHT, "password-same"),
+        ("anna-of-the-warehouse", RIGHT, Secret("Anna-of-the-Warehouse"), "password-name"),
+    ],
+)
+def test_a_password_that_is_not_changed_stays(desk: Desk, name: str, old: Secret, new: Secret, code: str) -> None:
+    session = desk.operators.sign_in("anna", RIGHT).token
+    with pytest.raises(ConfigurationError) as raised:
+        desk.operators.change_password(name, old, new)
+    assert (raised.value.code, bool(raised.value.remedy)) == (code, True)
+    assert all(one.reveal() not in str(raised.value) for one in (old, new))
+    assert desk.operators.name_of(session) == "anna"
+    assert desk.operators.sign_in("anna", RIGHT).name == "anna"
+
+
+def test_guessing_the_old_password_is_slowed_down_like_signing_in(desk: Desk) -> None:
+    desk.operators.sign_in("anna", RIGHT)
+    for _ in range(3):
+        with pytest.raises(ConfigurationError):
+            desk.operators.change_password("anna", WRONG, NEW)
+    with pytest.raises(TransientError) as raised:
+        desk.operators.change_password("anna", RIGHT, NEW)
+    assert raised.value.code == "sign-in-delayed"
+    desk.clocks.seconds += 1
+    desk.operators.change_password("anna", RIGHT, NEW)
+    assert desk.operators.sign_in("anna", NEW).name == "anna"
+
+
+async def test_through_the_contract_the_window_that_changed_it_signs_in_again(inside: Inside) -> None:
+    async with inside.client() as window, inside.client() as other:
+        await window.sign_in("anna", RIGHT.reveal())
+        await other.sign_in("anna", RIGHT.reveal())
+        await window.change_password("anna", RIGHT.reveal(), NEW.reveal())
+        for client in (window, other):
+            with pytest.raises(AgentError) as raised:
+                await client.flows()
+            assert raised.value.code == "session-expired"
+        assert (await other.sign_in("anna", NEW.reveal())).name == "anna"
+        page = await other.search_log(log_models.LogSearch(text="anna changed the password"))
+        assert page.count == 1
+        for secret in (RIGHT, NEW):
+            assert (await other.search_log(log_models.LogSearch(text=secret.reveal()))).count == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
+from agent.api import log_models
 from agent.api.record_models import (
     ExportFormat,
     RecordChoice,
@@ -27,6 +29,7 @@ from agent.domain.errors import AgentError, ConfigurationError, ConflictError, N
 from agent.domain.packet import SyncState
 from agent.service.record_jobs import RecordJobs
 from agent.store.audit import Audit
+from agent.store.begun_jobs import BegunJobs
 from agent.store.database import Database
 from agent.store.runs import RunStore
 from agent.store.sync_edits import Chosen, Deed, SyncEdits
@@ -125,6 +128,46 @@ async def test_records_are_not_deleted_under_a_run(inside: Inside) -> None:
         assert (job.changed, (await client.sync_info(FLOW)).items) == (30, [])
 
 
+class DyingEdits(SyncEdits):
+    """After the second batch the service ends."""
+
+    def batches(self, chosen: Chosen, deed: Deed, *, at: datetime) -> Iterator[int]:
+        for _, count in zip(range(2), super().batches(chosen, deed, at=at), strict=False):
+            yield count
+        raise SystemExit
+
+
+# As a process would, the thread ends without a word.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_what_the_service_left_half_done_is_told_after_the_next_start(tmp_path: Path) -> None:
+    home = tmp_path / "agent"
+    before = Inside(home)
+    fill(before.parts.database, 3_000)
+    jobs = RecordJobs(
+        edits=DyingEdits(before.parts.database), begun=BegunJobs(before.parts.database), clock=lambda: MOMENT + HOUR,
+        redact=str,
+    )  # fmt: skip
+    chosen, deed = Chosen(FLOW, wanted=RecordFilter(state=SyncState.FAILED)), Deed("skip", reason="x", by="greta")
+    job = jobs.begin(chosen, deed)
+    assert jobs._thread is not None
+    jobs._thread.join()
+    before.close()
+    again = Inside(home)
+    again.parts.start()
+    async with again.client() as client:
+        (line,) = (await client.bookmarks.audit(flow=FLOW)).items
+        assert (line.what, line.who, json.loads(line.after)) == (
+            "records-skip", "greta", {"records": 1_000, "ended": "interrupted"},
+        )  # fmt: skip
+        assert SyncInfo(again.parts.database).counts(FLOW)[SyncState.SKIPPED] == 1_000
+        left = await client.records.job(job.id)
+        assert left.problem is not None
+        assert (left.state, left.changed, left.problem.code) == (RecordJobState.FAILED, 1_000, "service-ended")
+        assert (await client.search_log(log_models.LogSearch(flow=FLOW, text="was changing many records"))).count == 1
+    assert again.parts.records.jobs.settle() == []
+    again.close()
+
+
 class HeldEdits(SyncEdits):
     """Waits after its first batch until it may go on."""
 
@@ -142,7 +185,7 @@ def test_a_job_that_is_cancelled_ends_after_its_batch_and_counts_what_it_did(tmp
     database = Database.at(tmp_path / "agent.db")
     fill(database, 3_000)
     edits = HeldEdits(database)
-    jobs = RecordJobs(edits=edits, audit=Audit(database), clock=lambda: MOMENT + HOUR, redact=str)
+    jobs = RecordJobs(edits=edits, begun=BegunJobs(database), clock=lambda: MOMENT + HOUR, redact=str)
     chosen, deed = Chosen(FLOW, wanted=RecordFilter(state=SyncState.FAILED)), Deed("skip", reason="x", by="greta")
     job = jobs.begin(chosen, deed)
     with pytest.raises(ConflictError) as caught:

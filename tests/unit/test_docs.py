@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,12 @@ def test_the_list_of_the_originals_features_names_tests_that_are_there() -> None
     assert named - tests == set()
     unproved = [row for row in rows if "`test_" not in row and "left out" not in row and "| there" not in row]
     assert [row for row in unproved if "portal" not in row and "come with" not in row and "cannot be" not in row] == []
+
+
+def test_the_program_that_takes_pictures_says_what_it_does() -> None:
+    program = PROJECT / "docs" / "take_screenshots.py"
+    done = subprocess.run(
+        [sys.executable, program, "--help"], capture_output=True, encoding="utf-8", check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "docs/images" in done.stdout

@@ -57,7 +57,7 @@ def test_a_connection_gets_the_values_and_secrets_of_its_configuration(rig: Rig)
 @pytest.mark.parametrize(
     ("spoil", "cause", "cure"),
     [
-        ("unbound", "“from” is not bound", "Deploy the processflow again"),
+        ("unbound", "“from” is not bound", "opagent flow bind"),
         ("removed", "was removed", "Add one under App Configurations"),
         ("no secret", "the vault holds no secret for “flow source”", "press Validate and Save"),
         ("no connector", "no connector for the app “source”", "Install it"),
@@ -79,3 +79,18 @@ def test_what_is_missing_is_named_with_its_cure(rig: Rig, spoil: str, cause: str
     assert cause in caught.value.message
     assert cure in caught.value.remedy
     assert "t0ken" not in str(caught.value)
+
+
+def test_an_app_that_cannot_be_loaded_is_said_to_be_so(rig: Rig) -> None:
+    node, flow = node_and_flow(rig)
+    made = Bindings(
+        configurations=rig.configurations,
+        secrets=NoSecrets(token="t0ken"),
+        connectors={},
+        unloadable={"source": "It was made for contract 9 of OP Agent."},
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        made.connection(node, flow, BOUND)
+    assert caught.value.message == (
+        "Source Application Not Found: the app “source” cannot be loaded. It was made for contract 9 of OP Agent."
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -26,8 +28,8 @@ class QuotaServer:
         self.counts: dict[int, int] = {}
         self._jitter = 0
 
-    async def request(self, gate: Gate) -> None:
-        async with gate.turn() as turn:
+    async def request(self, gate: Gate, *, caller: object = None) -> None:
+        async with gate.turn(caller) as turn:
             await self.clock.sleep(self.latency / 2)
             number = int(self.clock.now // self.window)
             self.counts[number] = self.counts.get(number, 0) + 1
@@ -273,3 +275,81 @@ def test_a_reserve_that_leaves_nothing_is_refused(reserve: float) -> None:
 )
 def test_nonsense_headers_say_nothing(headers: dict[str, str]) -> None:
     assert Quota.from_headers(headers) is None
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("latency", [0.02, 0.3])
+async def test_processes_that_know_nothing_of_each_other_share_the_quota_and_never_exceed_it(
+    processes: int, latency: float
+) -> None:
+    clock = VirtualClock()
+    server = QuotaServer(clock, latency=latency)
+    gates = [made_gate(clock) for _ in range(processes)]
+
+    await clock.run(_all([load(server, gate, requests=600 // processes, workers=4) for gate in gates]))
+
+    assert server.refusals == 0
+    full = [count for window, count in server.counts.items() if 0 < window < max(server.counts)]
+    assert min(full) >= 0.95 * 150
+
+
+async def test_who_comes_back_after_a_pause_finds_out_first_what_others_have_left() -> None:
+    clock = VirtualClock()
+    server = QuotaServer(clock)
+    mine, theirs = made_gate(clock), made_gate(clock)
+
+    async def a_pause_while_others_are_busy() -> None:
+        await server.request(mine)
+        await asyncio.gather(load(server, theirs, requests=149, workers=3), _later(clock, 29.0, server, mine))
+
+    await clock.run(a_pause_while_others_are_busy())
+
+    assert server.refusals == 0
+
+
+async def test_the_last_part_of_a_window_is_spread_over_it() -> None:
+    clock = VirtualClock()
+    server = QuotaServer(clock)
+    moments: list[float] = []
+
+    async def noted() -> None:
+        gate = made_gate(clock)
+
+        async def one() -> None:
+            await server.request(gate)
+            moments.append(clock.now)
+
+        await asyncio.gather(*(one() for _ in range(140)))
+
+    await clock.run(noted())
+
+    per_second = [sum(second <= moment < second + 1 for moment in moments) for second in range(3, 24)]
+    assert max(per_second) <= 2 * 75 / 30
+    assert min(per_second) >= 1
+
+
+async def test_callers_who_wait_are_served_in_turn_however_much_each_of_them_wants() -> None:
+    clock = VirtualClock()
+    server = QuotaServer(clock)
+    served: dict[str, int] = {"greedy": 0, "modest": 0, "third": 0}
+
+    gate = made_gate(clock)
+
+    async def worker(name: str) -> None:
+        while clock.now < 120:
+            await server.request(gate, caller=name)
+            served[name] += 1
+
+    await clock.run(_all([worker(name) for name in (*["greedy"] * 8, "modest", "third")]))
+
+    assert server.refusals == 0
+    assert min(served.values()) >= 0.6 * max(served.values())
+
+
+async def _all(work: list[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*work)
+
+
+async def _later(clock: VirtualClock, seconds: float, server: QuotaServer, gate: Gate) -> None:
+    await clock.sleep(seconds)
+    await load(server, gate, requests=20, workers=8)

@@ -78,6 +78,10 @@ def test_short_secrets_are_taken_out_as_words_and_leave_others_readable() -> Non
         '{"access_token":"TOPSECRETVALUE","token_type":"bearer"}',
         "password=TOPSECRETVALUE",
         "login with Password: TOPSECRETVALUE",
+        # Letters that patterns take for one another.
+        "paſſword=TOPSECRETVALUE",
+        "AUTHORİZATION: TOPSECRETVALUE",
+        "basıc TOPSECRETVALUE",
     ],
 )
 def test_what_looks_like_a_credential_is_taken_out_though_nobody_registered_it(text: str) -> None:

@@ -84,6 +84,7 @@ class StoreClient:
         self.account = account
         self.gate = gate
         self._http = http
+        self._caller = object()
         self._retry = retry
         self._clock = clock
 
@@ -138,7 +139,9 @@ class StoreClient:
         content = None if method == "DELETE" else msgspec.json.encode(body)
 
         async def once() -> Answer:
-            return await self._once(method, address, body=content, accept=accept)
+            # BigCommerce wants stock, catalogue and orders to be written one after the other.
+            async with self.gate.writes.turn():
+                return await self._once(method, address, body=content, accept=accept)
 
         return await self._retry.run(once, policy=policy)
 
@@ -155,7 +158,7 @@ class StoreClient:
         sent = [*headers, ("Accept", "application/json")]
         if body is not None:
             sent.append(("Content-Type", "application/json"))
-        async with self.gate.turn() as turn:
+        async with self.gate.turn(self._caller) as turn:
             begun = self._clock()
             try:
                 response = await self._http.request(method, _url(address, query), headers=sent, content=body)

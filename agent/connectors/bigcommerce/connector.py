@@ -6,7 +6,7 @@ import asyncio
 import random as random_numbers
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -24,12 +24,13 @@ from agent.connectors.bigcommerce.credentials import (
     AccountKind,
     account_of,
     prepare,
+    reserve_of,
 )
 from agent.connectors.bigcommerce.inventory import InventoryStock, Stock
 from agent.connectors.bigcommerce.legacy_stock import LegacyStock
 from agent.connectors.bigcommerce.passes import packets
 from agent.connectors.bigcommerce.reading import by_ids, pages
-from agent.connectors.bigcommerce.schema import APP, schemas
+from agent.connectors.bigcommerce.schema import APP, known_name, schemas
 from agent.connectors.bigcommerce.writing import Writer, batch_records, writer
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, Use, WriteTarget
 from agent.domain.app import App, Schema
@@ -79,7 +80,8 @@ class BigCommerceConnector:
 
     def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
         """The schema as that kind of account offers it."""
-        return next((schema for schema in schemas(account_of(values).kind) if schema.name == name), None)
+        known = known_name(name)
+        return next((schema for schema in schemas(account_of(values).kind) if schema.name == known), None)
 
     def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> BigCommerceConnection:
         """A connection for prepared values."""
@@ -87,6 +89,7 @@ class BigCommerceConnector:
             account=account_of(values),
             username=values.get(USERNAME, ""),
             token=secrets[API_TOKEN],
+            reserve=reserve_of(values),
             surroundings=self._surroundings,
         )
 
@@ -96,8 +99,11 @@ class BigCommerceConnection:
 
     keeps_receipts = False
 
-    def __init__(self, *, account: Account, username: str, token: Secret, surroundings: Surroundings) -> None:
+    def __init__(
+        self, *, account: Account, username: str, token: Secret, surroundings: Surroundings, reserve: float = 0.0
+    ) -> None:
         self._account = account
+        self._reserve = reserve
         self._username = username
         self._token = token
         self._surroundings = surroundings
@@ -142,7 +148,7 @@ class BigCommerceConnection:
         """The permissions that the token lacks for these uses. Legacy accounts have none that could be named."""
         if self._account.kind is AccountKind.LEGACY:
             return {}
-        wanted = [needed(use) for use in uses]
+        wanted = [needed(replace(use, schema=known_name(use.schema))) for use in uses]
         may = await found_out(
             self._entered(), sorted({one for some in wanted for one in some}, key=lambda one: one.label)
         )
@@ -153,6 +159,7 @@ class BigCommerceConnection:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read records."""
+        request = replace(request, schema=known_name(request.schema))
         if request.ids:
             yield await by_ids(self._entered(), request)
             return
@@ -166,7 +173,7 @@ class BigCommerceConnection:
 
     def packet_records(self, schema: str, action: str) -> int:
         """How many records the store takes at once."""
-        return batch_records(schema, action, self._account.kind) or _READ_RECORDS
+        return batch_records(known_name(schema), action, self._account.kind) or _READ_RECORDS
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write records, or set the stock of products."""
@@ -202,9 +209,9 @@ class BigCommerceConnection:
             on_failure=log_retry(account),
             on_recovery=log_recovery(account),
         )
-        return StoreClient(
-            http=http, account=account, gate=around.gates.gate(account.base), retry=retry, clock=around.monotonic
-        )
+        gate = around.gates.gate(account.base)
+        gate.leave(self._reserve)
+        return StoreClient(http=http, account=account, gate=gate, retry=retry, clock=around.monotonic)
 
     def _entered(self) -> StoreClient:
         if self._client is None:
@@ -214,4 +221,4 @@ class BigCommerceConnection:
     def _writer(self, target: WriteTarget, batch: Batch) -> Writer:
         client = self._entered()
         assert self._stock is not None
-        return writer(client, self._stock, target, batch)
+        return writer(client, self._stock, replace(target, schema=known_name(target.schema)), batch)

@@ -19,7 +19,8 @@ from agent.domain.secret import Secret
 from agent.http.factory import is_loopback
 
 GATEWAY_HOST = "api.bigcommerce.com"
-API_PATH, USERNAME, API_TOKEN = "api_path", "username", "api_token"
+API_PATH, USERNAME, API_TOKEN, RESERVE = "api_path", "username", "api_token", "reserve"
+RESERVES = ("0 %", "10 %", "25 %", "50 %")
 
 FIELDS = (
     CredentialField(
@@ -41,6 +42,15 @@ FIELDS = (
         label="API Token",
         kind=FieldKind.SECRET,
         help="The access token. BigCommerce shows it once, when the API account is made.",
+    ),
+    CredentialField(
+        name=RESERVE,
+        label="Quota left to other apps",
+        kind=FieldKind.CHOICE,
+        required=False,
+        choices=RESERVES,
+        default=RESERVES[0],
+        help="How much of the store's API quota the agent leaves to the store's other apps, such as a marketplace.",
     ),
 )
 
@@ -88,6 +98,23 @@ def account_of(values: Mapping[str, str] | None) -> Account:
     return understood(values[API_PATH])[0]
 
 
+def reserve_of(values: Mapping[str, str]) -> float:
+    """The share of the quota, from 0 to less than 1, that is left to other apps.
+
+    Raises:
+        ConfigurationError: `field` is the reserve.
+    """
+    given = values.get(RESERVE, "").strip() or RESERVES[0]
+    if given not in RESERVES:
+        raise ConfigurationError(
+            f"“{given}” is no share of the quota.",
+            code="reserve",
+            remedy=f"Choose one of {', '.join(RESERVES)}.",
+            field=RESERVE,
+        )
+    return int(given.partition(" ")[0]) / 100
+
+
 def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
     """Tidy what people paste; every change is told in a note."""
     notes: list[str] = []
@@ -118,6 +145,8 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
     tidy_token, token_notes = _tidy_token(token)
     notes += token_notes
     prepared = {API_PATH: account.base}
+    if (reserve := values.get(RESERVE, "").strip()) and reserve_of(values) > 0:
+        prepared[RESERVE] = reserve
     if username:
         prepared[USERNAME] = username
     return Prepared(values=prepared, secrets={API_TOKEN: tidy_token}, notes=tuple(notes))

@@ -1,4 +1,7 @@
-"""Fetches pages of V3 customers with their addresses: by cursor, or by page number where the store has no cursors."""
+"""Fetches pages of V3 customers with all their addresses, and attributes where they are asked for.
+
+Pages go by cursor, or by page number where the store has no cursors.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from agent.connectors.bigcommerce.records import (
     store_time,
 )
 
-_MOST_ADDRESSES = 10
+_MOST_INCLUDED = 10
 _AT_ONCE = 40
 _MOST_PAGES = 1_000
 _MOST_RESTARTS = 3
@@ -29,14 +32,18 @@ _MOST_RESTARTS = 3
 class _Customer(msgspec.Struct, frozen=True):
     id: int
     address_count: int | None = None
+    attribute_count: int | None = None
 
 
-class _Address(msgspec.Struct, frozen=True):
+class _Owned(msgspec.Struct, frozen=True):
     customer_id: int
 
 
 _CUSTOMER = msgspec.json.Decoder(_Customer)
-_ADDRESS = msgspec.json.Decoder(_Address)
+_OWNED = msgspec.json.Decoder(_Owned)
+_LISTS = {"addresses": "customers/addresses", "attributes": "customers/attribute-values"}
+"""Where the rest of a list is that was cut off in a customer."""
+
 _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -57,6 +64,7 @@ class CustomerPages:
         self._modified_since = given.pop("date_modified:min", None)
         more = [part for part in given.pop("include", "").split(",") if part and part != "addresses"]
         self._given = {**given, "include": ",".join(["addresses", *more])}
+        self._with_attributes = "attributes" in more
         self._total: int | None = None
         self._restarts = 0
 
@@ -129,30 +137,33 @@ class CustomerPages:
         return Place(page=numbers.current_page + 1) if numbers.current_page < numbers.total_pages else None
 
     async def _whole(self, customers: Sequence[_Customer], documents: list[bytes]) -> list[bytes]:
-        """The documents with all addresses: at most ten come with a customer."""
-        cut = {one.id: index for index, one in enumerate(customers) if (one.address_count or 0) > _MOST_ADDRESSES}
-        numbers = list(cut)
-        for start in range(0, len(numbers), _AT_ONCE):
-            addresses = await self._addresses(numbers[start : start + _AT_ONCE])
-            for number, its_own in addresses.items():
-                parts = decoded(_PARTS, documents[cut[number]])
-                parts["addresses"] = msgspec.Raw(msgspec.json.encode(its_own))
-                documents[cut[number]] = msgspec.json.encode(parts)
+        """The documents with all addresses and attributes: at most ten of each come with a customer."""
+        counts = {"addresses": [one.address_count for one in customers]}
+        if self._with_attributes:
+            counts["attributes"] = [one.attribute_count for one in customers]
+        for name, numbers in counts.items():
+            cut = {customers[index].id: index for index, count in enumerate(numbers) if (count or 0) > _MOST_INCLUDED}
+            owners = list(cut)
+            for start in range(0, len(owners), _AT_ONCE):
+                for owner, its_own in (await self._all_of(_LISTS[name], owners[start : start + _AT_ONCE])).items():
+                    parts = decoded(_PARTS, documents[cut[owner]])
+                    parts[name] = msgspec.Raw(msgspec.json.encode(its_own))
+                    documents[cut[owner]] = msgspec.json.encode(parts)
         return documents
 
-    async def _addresses(self, customers: Sequence[int]) -> dict[int, list[msgspec.Raw]]:
+    async def _all_of(self, path: str, customers: Sequence[int]) -> dict[int, list[msgspec.Raw]]:
         found: dict[int, list[msgspec.Raw]] = {number: [] for number in customers}
         chosen = ",".join(str(number) for number in customers)
         for number in range(1, _MOST_PAGES):
             answer = await self._client.get(
-                self._client.v3("customers/addresses"),
+                self._client.v3(path),
                 [("customer_id:in", chosen), ("page", str(number)), ("limit", str(MOST_RECORDS))],
             )
             page = split_v3(answer.content)
-            for address in page.data:
-                owner = decoded(_ADDRESS, address).customer_id
+            for record in page.data:
+                owner = decoded(_OWNED, record).customer_id
                 if owner in found:
-                    found[owner].append(address)
+                    found[owner].append(record)
             numbers = page.meta.pagination if page.meta is not None else None
             if len(page.data) < MOST_RECORDS or (numbers is not None and numbers.current_page >= numbers.total_pages):
                 break

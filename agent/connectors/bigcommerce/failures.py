@@ -20,6 +20,18 @@ _UNKNOWN_FILTER = re.compile(r"filter\(s\):\s*(?P<names>[^.]*?)\s+are not|field 
 _LONGEST_TITLE = 200
 _UNAVAILABLE_SECONDS = 60.0
 _LEGACY_QUOTA_SECONDS = 300.0
+_PERMISSIONS = tuple(
+    (re.compile(words), name)
+    for words, name in (
+        (r"/orders/(?:\d+/transactions|payment_actions/)", "Order Transactions"),
+        (r"/v[23]/orders", "Orders"),
+        (r"/v[23]/customer", "Customers"),
+        (r"/v3/catalog/", "Products"),
+        (r"/v3/inventory/locations", "Store Locations"),
+        (r"/v3/inventory/", "Store Inventory"),
+        (r"/v2/(?:time|store)", "Information & Settings"),
+    )
+)
 _SPACES = re.compile(r"\s+")
 
 
@@ -48,7 +60,11 @@ def complaint(content: bytes) -> Complaint:
         return Complaint(_text(first.get("message")), _flat(details) if isinstance(details, dict) else {})
     if not isinstance(body, dict):
         return Complaint()
-    errors = _flat(body.get("errors"))
+    said = body.get("errors")
+    if isinstance(said, dict) and isinstance(said.get("errors"), dict):
+        # What was saved in part alone has the whole object of an error below `errors`.
+        return Complaint(_text(said.get("title")), _flat(said["errors"]))
+    errors = _flat(said)
     batch = body.get("batch_errors")
     for index, item in enumerate(batch if isinstance(batch, list) else ()):
         if isinstance(item, dict):
@@ -85,7 +101,12 @@ def answer_failure(
         detail += f", “{said.title}”"
     if request_id := headers.get("x-request-id"):
         detail += f", request id {_text(request_id)}"
-    words = _refused_read(said) if method == "GET" and status in {400, 422} else _words(account, status, headers, said)
+    refused_read = method == "GET" and status in {400, 422}
+    words = (
+        _refused_read(said)
+        if refused_read
+        else _words(account, method, path, status=status, headers=headers, said=said)
+    )
     return made_error(
         words.line or line,
         host=account.host,
@@ -119,7 +140,17 @@ def _refused_read(said: Complaint) -> _Words:
     return _Words(f"BigCommerce refused the action filter: {_text(reason)}.", None, None, _REFUSED_FILTER)
 
 
-def _words(account: Account, status: int, headers: Mapping[str, str], said: Complaint) -> _Words:
+def _permission(account: Account, method: str, path: str) -> str:
+    """The permission that a request needs, as the control panel calls it."""
+    found = next((name for words, name in _PERMISSIONS if words.search(path)), "")
+    if not found or account.kind is AccountKind.LEGACY:
+        return "a permission for this"
+    return f"the permission “{found}: {'read-only' if method == 'GET' else 'modify'}”"
+
+
+def _words(
+    account: Account, method: str, path: str, *, status: int, headers: Mapping[str, str], said: Complaint
+) -> _Words:
     if 300 <= status < 400:
         place = _text(headers.get("location", "")).partition("?")[0] or "another address"
         return _Words(f"The shop address redirects to {place}.", "Use that address as API Path.", API_PATH)
@@ -142,8 +173,9 @@ def _words(account: Account, status: int, headers: Mapping[str, str], said: Comp
             line=status_failure(507),
         )
     if status == 403:
+        permission = _permission(account, method, path)
         return _Words(
-            "The token is valid but lacks a permission for this.",
+            f"The token is valid but lacks {permission}.",
             "Permissions of an existing account cannot be changed; create a new API account with the permission.",
             API_TOKEN,
         )

@@ -50,6 +50,8 @@ class ListPages:
         given = dict(query)
         self._modified_since = given.pop(resource.since, None) if resource.since else None
         self._given = given
+        if not given.get("include", "-").strip():
+            del given["include"]  # nothing is included: the store does not take an empty list
         included = frozenset(given.get("include", "").split(","))
         self._most = _CAPPED_RECORDS if included & resource.capping else resource.most
         self._size = PageSize(self._most)

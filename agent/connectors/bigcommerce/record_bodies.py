@@ -21,6 +21,11 @@ from agent.domain.packet import Batch, Row, Value
 
 ID = "id"
 _ALSO_ID = "product_id"
+_SINGULAR = {
+    "customers": "customer", "customer_addresses": "address", "customer_groups": "customer group", "orders": "order",
+    "shipments": "shipment", "products": "product", "variants": "variant", "brands": "brand",
+    "categories": "category", "webhooks": "webhook",
+}  # fmt: skip
 _FLOATS = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -42,7 +47,8 @@ class Body:
         """The record for people."""
         plain = (pair for pair in self.named.items() if isinstance(pair[1], str | int) and pair[1] != "")
         name = next((f"{key} {value}" for key, value in plain), "")
-        return f"{schema} with {name}" if name else f"record of {schema}"
+        one = _SINGULAR.get(schema, f"record of {schema}")
+        return f"{one} with {name}" if name else one
 
 
 class Bodies:

@@ -29,6 +29,7 @@ _OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType(
         (INVENTORY, PUT): _LOCATION_HELP,
     }
 )
+_SINGULARS = {"customer": CUSTOMERS, "order": ORDERS, "product": PRODUCTS, "variant": VARIANTS}
 _STOCK_ACTION = Action(
     PUT,
     ActionKind.WRITE,
@@ -76,6 +77,11 @@ _SCHEMAS: tuple[tuple[str, tuple[Attribute, ...], tuple[Attribute, ...], str, st
         "Fetches webhooks.",
     ),
 )  # fmt: skip
+
+
+def known_name(schema: str) -> str:
+    """A schema's name; documents that were made elsewhere say `product` for `products`."""
+    return _SINGULARS.get(schema, schema)
 
 
 def schemas(kind: AccountKind) -> tuple[Schema, ...]:

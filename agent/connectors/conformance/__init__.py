@@ -12,10 +12,11 @@ pytest collects the cases, and so does `opagent connector test`, which needs no 
 from agent.connectors.conformance.expectations import NotConformingError, NotOfferedError
 from agent.connectors.conformance.faults import Answer, Fault, Trouble
 from agent.connectors.conformance.proxy import FaultProxy, fault_proxy
-from agent.connectors.conformance.stand import Credentials, Medium, Reading, Stand, Writing
+from agent.connectors.conformance.stand import Address, Credentials, Medium, Reading, Stand, Writing
 from agent.connectors.conformance.suite import Conformance
 
 __all__ = [
+    "Address",
     "Answer",
     "Conformance",
     "Credentials",

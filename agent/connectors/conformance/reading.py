@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.connectors.conformance.bench import Bench, ids, refusal, soon
@@ -12,7 +13,7 @@ from agent.connectors.conformance.cases import Cases, case
 from agent.connectors.conformance.expectations import hold, offered
 from agent.connectors.conformance.faults import Answer, Fault, Trouble
 from agent.connectors.conformance.stand import Medium, Reading
-from agent.connectors.contract import ReadRequest
+from agent.connectors.contract import ReadRequest, SentClause
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
 
@@ -68,6 +69,23 @@ class ReadingCases(Cases):
             hold(
                 len(found) < len(reading.ids),
                 f"{_name(reading)}: everything was read again from the bookmark on, though one record had changed.",
+            )
+
+    @case
+    async def test_chosen_records_are_read_by_their_ids(self, bench: Bench) -> None:
+        """Actions that say by_id bring exactly the records that are asked for, as far as they are there."""
+        choosing = [reading for reading in _readings(bench) if _by_id(bench, reading)]
+        offered(choosing, "no action says by_id")
+        for reading in choosing:
+            chosen = [reading.ids[0], reading.ids[-1]]
+            request = replace(bench.request(reading), clauses=(), ids=[*chosen, reading.missing])
+            async with bench.opened() as connection:
+                packets = [packet async for packet in connection.read(request)]
+            found = ids(packets)
+            hold(
+                sorted(found) == sorted(chosen),
+                f"{_name(reading)}: of the ids {[*chosen, reading.missing]}, of which the last is not there, the "
+                f"records {found} were read.",
             )
 
     @case
@@ -130,21 +148,32 @@ class ReadingCases(Cases):
         """A processflow may name an action that the app does not offer: a person has to act."""
         reading = _readings(bench)[0]
         request = bench.request(reading)
-        unknown = ReadRequest(
-            schema=request.schema, action="NO-SUCH-ACTION", clauses=(), options={}, bookmark=None, position=None,
-            packet_records=request.packet_records,
-        )  # fmt: skip
+        unknown = replace(request, action="NO-SUCH-ACTION", clauses=(), options={})
 
-        async def attempt() -> None:
-            async with bench.opened() as connection:
-                async for _ in connection.read(unknown):
-                    pass
-
-        error = await refusal(attempt(), "Reading with an action that there is not")
+        error = await refusal(_drained(bench, unknown), "Reading with an action that there is not")
         hold(
             isinstance(error, ConfigurationError),
             f"An unknown action gave a {type(error).__name__}; a person has to act: ConfigurationError.",
         )
+
+    @case
+    async def test_a_filter_that_there_is_not(self, bench: Bench) -> None:
+        """A clause that the app does not know is refused: without it, far more would be read than was asked for."""
+        for reading in _readings(bench):
+            request = bench.request(reading)
+            filtered = replace(request, clauses=[*request.clauses, SentClause("no_such_filter_here", "=", "1")])
+            error = await refusal(_drained(bench, filtered), f"{_name(reading)}: a filter that there is not")
+            hold(
+                isinstance(error, ConfigurationError),
+                f"An unknown filter gave a {type(error).__name__}; a person has to act: ConfigurationError.",
+            )
+
+    @case
+    async def test_batches_have_a_size(self, bench: Bench) -> None:
+        """For each action that is read, the connector says how many records a packet has at best."""
+        for reading in _readings(bench):
+            size = bench.opened().packet_records(reading.schema, reading.action)
+            hold(size > 0, f"{_name(reading)}: packet_records is {size}.")
 
     async def _survives(self, bench: Bench, fault: Any, what: str) -> None:
         offered(bench.stand.address, "the app is not reached over a network")
@@ -165,7 +194,9 @@ async def cancelled(work: asyncio.Task[Any], what: str) -> None:
     work.cancel()
     done, _ = await asyncio.wait({work}, timeout=CANCEL_SECONDS)
     hold(done, f"{what} goes on though it was cancelled. Let CancelledError through, and cancel what is in flight.")
-    hold(work.cancelled(), f"{what} that was cancelled did not end with CancelledError. Let it through.")
+    # Asked for in any case: Python complains of an error that nobody asked for.
+    ended = "CancelledError" if work.cancelled() else type(work.exception()).__name__
+    hold(work.cancelled(), f"{what} that was cancelled ended with {ended} instead of CancelledError. Let that through.")
 
 
 async def _all(bench: Bench, reading: Reading) -> None:
@@ -173,9 +204,23 @@ async def _all(bench: Bench, reading: Reading) -> None:
         pass
 
 
+async def _drained(bench: Bench, request: ReadRequest) -> None:
+    async with bench.opened() as connection:
+        async for _ in connection.read(request):
+            pass
+
+
 def _readings(bench: Bench) -> Sequence[Reading]:
     offered(bench.stand.readings, "the connector does not read")
     return bench.stand.readings
+
+
+def _by_id(bench: Bench, reading: Reading) -> bool:
+    entered = bench.stand.credentials(bench.address)
+    values = bench.stand.connector.prepare(entered.values, entered.secrets).values
+    schema = bench.stand.connector.schema(reading.schema, values)
+    action = schema.action(reading.action) if schema is not None else None
+    return action is not None and action.by_id
 
 
 def _name(reading: Reading) -> str:

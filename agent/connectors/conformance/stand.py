@@ -43,6 +43,7 @@ class Reading:
         clauses: Filter clauses that come with it.
         options: The node's options.
         packet_records: So few that the records come in several packets.
+        missing: An id as records have them that no record has.
         word: What a client says when it asks for records, such as `b"GET /orders"`.
         since: The filter clause with which a processflow asks for what changed, as it would say
             `modified >= ~{CreatedDate}~`. Without it, the connector goes by the bookmark itself.
@@ -56,6 +57,7 @@ class Reading:
     clauses: Sequence[SentPart] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     packet_records: int = 3
+    missing: str = "999999"
     word: bytes = b""
     since: Callable[[datetime], SentClause] | None = None
     change: Callable[[], Awaitable[str]] | None = None

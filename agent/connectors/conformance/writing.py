@@ -176,7 +176,12 @@ class WritingCases(Cases):
         for writing in await self._writings(bench):
             proxy = bench.faulty(Fault(trouble, writing.word))
             try:
-                await bench.write(writing)
+                report = await bench.write(writing)
+                hold(
+                    not report.failures,
+                    f"{_name(writing)}: a write in doubt was repeated without looking it up first, and then refused: "
+                    f"{_reasons(report.failures)}",
+                )
             except AgentError as error:
                 hold(
                     isinstance(error, TransientError),

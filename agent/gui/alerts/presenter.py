@@ -18,6 +18,7 @@ from agent.gui.tones import Tone
 _TITLES = {
     AlertCode.CONFIGURATION_TRIPPED: "Credentials refused",
     AlertCode.SCHEDULE_HELD: "Did not run when it should have",
+    AlertCode.RETRY_HELD: "Did not try again when it should have",
     AlertCode.RUN_FAILED: "The last run failed",
     AlertCode.RECORDS_FAILED: "Records failed",
     AlertCode.DATABASE: "Nothing can be written down",

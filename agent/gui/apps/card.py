@@ -74,7 +74,8 @@ class AppCard(Card):
         self.add.setAccessibleName(name)
         self.add.setEnabled(app.problem is None)
         if app.problem is not None:
-            self._banner.show_message(tones.Tone.ERROR, app.problem.title, app.problem.remedy)
+            cause = f"\nActual error: {app.problem.detail}" if app.problem.detail else ""
+            self._banner.show_message(tones.Tone.ERROR, app.problem.title, f"{app.problem.remedy}{cause}")
         else:
             self._banner.hide()
         self._rows.show_items([(one, entry) for one in entry.configurations])
@@ -123,6 +124,9 @@ class _ConfigurationRow(Card):
         else:
             self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
         self._facts.show_text(_facts(one, entry))
+        # Without its connector there is no form, and nothing to ask the app with.
+        for control in (self.validate, self.edit):
+            control.setEnabled(entry.app.problem is None)
         for control, word in ((self.validate, "Validate"), (self.edit, "Edit"), (self.remove, "Remove")):
             control.setToolTip(f"{word} {one.name}")
             control.setAccessibleName(f"{word} {one.name}")

@@ -174,6 +174,8 @@ class FlowCard(Card):
         menu.addAction("Show log", lambda: self.log_clicked.emit(self._name))
         menu.addSeparator()
         self._scheduled = self._add_room(menu, "Schedule…", Room.SCHEDULE)
+        self._add_room(menu, "Retry…", Room.RETRY)
+        self._add_room(menu, "Data of this processflow…", Room.DATA)
         self._events = self._add_room(menu, "Event URL…", Room.EVENTS)
         self._add_room(menu, "Versions…", Room.VERSIONS)
         menu.addAction("Redeploy…", lambda: self.redeploy_clicked.emit(self._name))

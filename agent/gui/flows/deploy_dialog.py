@@ -164,7 +164,7 @@ class DeployDialog(Dialog):
     def show_line(self, number: int, line: str) -> None:
         """A numbered line of the deployment."""
         if number not in self._shown_lines:
-            self._shown_lines[number] = mono(f"{number:>2}  {line}")
+            self._shown_lines[number] = mono(f"{number:>2}  {line}", wrap=True)
             self._lines.body.addWidget(self._shown_lines[number])
             self._lines.show()
             self.fit_soon()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from agent.api import configuration_models, flow_models, run_models, service_models
 from agent.api.alert_models import AlertCode
@@ -15,6 +16,7 @@ from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.gui import formats
 from agent.gui.catalog import Catalog
+from agent.gui.cures import act_for
 from agent.gui.home.first_steps import Step, first_steps
 from agent.gui.panel import Navigator
 from agent.gui.tones import Tone
@@ -84,7 +86,8 @@ def content(
     attention = [
         item for item in _of_service(state, go, dismissed, has_flows=bool(catalog.flows)) if item.key not in known
     ]
-    attention += [item for item in _of_storage(catalog, go) if not catalog.acknowledged(item.alert)]
+    others = [*_of_storage(catalog, go), *_of_retries(catalog, go)]
+    attention += [item for item in others if not catalog.acknowledged(item.alert)]
     attention += [item for item in _of_apps(catalog, go) if not catalog.acknowledged(item.alert)]
     of_flows = [
         item for flow in catalog.flows for item in _of_flow(flow, go, now) if not catalog.acknowledged(item.alert)
@@ -136,6 +139,15 @@ def _of_storage(catalog: Catalog, go: Navigator) -> list[Attention]:
         Attention(one.id, tones[one.code], one.text, one.remedy, "Show the log", go.open_log, alert=one.id)
         for one in catalog.alerts.items
         if one.code in tones
+    ]
+
+
+def _of_retries(catalog: Catalog, go: Navigator) -> list[Attention]:
+    """Failed records that were not tried again when they should have been."""
+    return [
+        Attention(one.id, Tone.WARN, one.text, one.remedy, "Show", partial(go.open_flows, one.flow), alert=one.id)
+        for one in catalog.alerts.items
+        if one.code is AlertCode.RETRY_HELD
     ]
 
 
@@ -195,9 +207,14 @@ def _of_run(flow: flow_models.Flow, last: run_models.Run, title: str, go: Naviga
     if last.state is RunState.PARTIAL or flow.failed_records:
         count = flow.failed_records or last.counts.failed
         return _of_records(flow, title, text or f"{formats.plural(count, 'record')} failed.", go)
+    act, way = "Show the log", lambda: go.open_log(flow.name, last.id)
+    if last.error_title:
+        title, text = f"{title}: {last.error_title}", f"{text} {last.cause}".strip()
+    if words := act_for(last.target):
+        act, way = words, lambda: go.open_cure(last.target)
     return Attention(
-        f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.",
-        "Show the log", lambda: go.open_log(flow.name, last.id), alert=f"{AlertCode.RUN_FAILED.value}:{flow.name}",
+        f"flow-{flow.name}", Tone.ERROR, title, text or "The log says why.", act, way,
+        alert=f"{AlertCode.RUN_FAILED.value}:{flow.name}",
     )  # fmt: skip
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from agent.api import flow_models, live_models, record_models
+from agent.api import flow_models, live_models, record_models, run_models
 from agent.api.live_models import EventKind
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
+from agent.domain.run import RunState
+from agent.domain.run_classes import RunClass
 from agent.gui.calls import Call, Calls
 from agent.gui.catalog import Catalog
 from agent.gui.panel import Presenter
@@ -26,6 +28,9 @@ class SyncInfoView(Protocol):
 
     def show_filter(self, state: SyncState | None) -> None:
         """Mark the state that is shown."""
+
+    def show_failed_run(self, run: run_models.Run | None) -> None:
+        """The last run failed as a whole; None: it did not."""
 
     def show_counts(self, counts: dict[SyncState, int]) -> None:
         """How many records there are in each state."""
@@ -93,6 +98,7 @@ class SyncInfoPresenter(Presenter):
         """Another processflow."""
         if name != self._flow:
             self._flow = name
+            self._show_failed_run()
             self.refresh()
 
     def choose_state(self, state: SyncState | None) -> None:
@@ -190,8 +196,15 @@ class SyncInfoPresenter(Presenter):
         if first_time:
             self._flow = _most_wanted(self._catalog.flows).name
         self._view.show_flows(flows, self._flow)
+        self._show_failed_run()
         if first_time:
             self.refresh()
+
+    def _show_failed_run(self) -> None:
+        run = next((flow.last_run for flow in self._catalog.flows if flow.name == self._flow), None)
+        # Where it is the records, they are on show already.
+        failed = run is not None and run.state is RunState.FAILED and run.error_class != RunClass.RECORDS
+        self._view.show_failed_run(run if failed else None)
 
 
 def _most_wanted(flows: list[flow_models.Flow]) -> flow_models.Flow:

@@ -14,11 +14,13 @@ from PySide6.QtWidgets import (
     QStackedWidget,
 )
 
-from agent.api import record_models
+from agent.api import record_models, run_models
 from agent.domain.packet import SyncState
 from agent.gui import formats, tones
 from agent.gui.cures import act_for
 from agent.gui.sync_info.actions import words
+from agent.gui.tones import Tone
+from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.buttons import button, menu_button
 from agent.gui.widgets.detail_pane import Detail, DetailPane
 from agent.gui.widgets.dialog import ConfirmDialog
@@ -64,6 +66,9 @@ class SyncInfoPage(Page):
         self._filling = self._comes = self._acting = False
         self._total = 0
         self.body.addLayout(self._build_filters())
+        self.failed_run = Banner()
+        self.failed_run.hide()
+        self.body.addWidget(self.failed_run)
         self.body.addLayout(self._build_states())
         headers = ("Status", "Source id", "Destination id", "Message", "Tries", "Time")
         self.model = RowsModel(headers, self)
@@ -117,6 +122,17 @@ class SyncInfoPage(Page):
     def show_filter(self, state: SyncState | None) -> None:
         """Mark the state that is shown."""
         self.states[_STATES.index(state)].setChecked(True)
+
+    def show_failed_run(self, run: run_models.Run | None) -> None:
+        """The last run failed as a whole: records do not say so. None: it did not."""
+        if run is None:
+            self.failed_run.hide()
+            return
+        title = f"The last run failed: {run.error_title}" if run.error_title else "The last run failed"
+        text = " ".join(part for part in (run.message, run.remedy, run.cause) if part)
+        words = act_for(run.target)
+        acts = [(words, lambda: self.cure_clicked.emit(run.target))] if words else []
+        self.failed_run.show_message(Tone.ERROR, title, text, acts)
 
     def show_counts(self, counts: dict[SyncState, int]) -> None:
         """How many records there are in each state."""

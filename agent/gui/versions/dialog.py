@@ -120,7 +120,7 @@ class VersionsDialog(Dialog):
         """A numbered line of that deployment."""
         if number not in self._shown_lines:
             self._shown_lines.add(number)
-            self._lines.body.addWidget(mono(f"{number:>2}  {line}"))
+            self._lines.body.addWidget(mono(f"{number:>2}  {line}", wrap=True))
             self._lines.show()
             self.fit_soon()
 

@@ -71,12 +71,19 @@ class ShortName(Elided):
         return QSize(min(self.full_width(), _LEAST_NAME), super().minimumSizeHint().height())
 
 
-def mono(text: str = "", role: str = "small") -> Text:
-    """A label for ids and paths, which can be selected."""
-    label = Text(text, role)
+def mono(text: str = "", role: str = "small", *, wrap: bool = False) -> Text:
+    """A label for ids and paths, which can be selected; but not one that wraps, since paths are broken up in it."""
+    label = Text(_breakable(text) if wrap else text, role, wrap=wrap)
+    label.setAccessibleName(text)
     label.setFont(theme.mono())
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if not wrap:
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def _breakable(text: str) -> str:
+    """With a place to break behind each slash, where there is no blank."""
+    return text.replace("/", "/\u200b").replace("\\", "\\\u200b")
 
 
 def line() -> QFrame:

@@ -64,6 +64,7 @@ def set_up_vault(agent: Agent, choice: vault_models.VaultSetUp) -> vault_models.
 @router.put("/vault/source", tags=["vault"])
 def change_vault_source(agent: Agent, who: Who, change: vault_models.VaultSourceChange) -> vault_models.Vault:
     """Let the key of the open vault come from another source."""
+    agent.own_database.refuse_source(change.kind)
     keeper, passphrase = agent.secrets.keeper, _passphrase(agent, change.passphrase)
     keeper.change_source(change.kind, passphrase=passphrase, path=Path(change.path) if change.path else None)
     agent.journal.write("info", f"{who} gave the vault a new key. It comes from: {change.kind}.")
@@ -87,6 +88,15 @@ def sign_in(agent: Agent, request: operator_models.SignIn) -> operator_models.Se
     agent.journal.write("info", f"{session.name} signed in.")
     agent.environment_changed()
     return session
+
+
+@router.put("/operators/password", status_code=204, tags=["operators"], response_class=Response)
+def change_password(agent: Agent, change: operator_models.PasswordChange) -> Response:
+    """Change an operator's password; the present one is wanted. Every session of that operator ends."""
+    old, new = Secret(change.old.get_secret_value()), Secret(change.new.get_secret_value())
+    name = agent.operators.change_password(change.name, old, new)
+    agent.journal.write("warning", f"{name} changed the password; every session of {name} has ended.")
+    return Response(status_code=204)
 
 
 @router.delete("/sessions", status_code=204, tags=["operators"], response_class=Response)

@@ -27,6 +27,9 @@ RUNS = sa.Table(
     sa.Column("activity", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("remedy", sa.Text, nullable=False),
+    # Why a run failed as a whole, and what has to be mended: see `domain.run_classes`. Empty where it did not.
+    sa.Column("error_class", sa.Text, nullable=False, server_default=""),
+    sa.Column("cure", sa.Text, nullable=False, server_default=""),
     sa.Column("requested_by", sa.Text, nullable=False),
     # A run that waits for a Delay: until when, and how often it has waited. Each time another workflow goes on with it.
     sa.Column("resume_at", Moment),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.connectors.bigcommerce.credentials import AccountKind, account_of, prepare
+from agent.connectors.bigcommerce.credentials import AccountKind, account_of, prepare, reserve_of
 from agent.connectors.bigcommerce.schema import APP
 from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
@@ -163,7 +163,17 @@ def test_username_is_needed_for_legacy_accounts_alone() -> None:
     assert len(prepared.notes) == 1
 
 
-def test_the_form_has_the_three_fields_in_order() -> None:
-    assert [field.label for field in APP.fields] == ["API Path", "Username", "API Token"]
-    assert [field.kind.value for field in APP.fields] == ["text", "text", "secret"]
+def test_the_form_has_its_fields_in_order() -> None:
+    assert [field.label for field in APP.fields] == ["API Path", "Username", "API Token", "Quota left to other apps"]
+    assert [field.kind.value for field in APP.fields] == ["text", "text", "secret", "choice"]
     assert all(field.help for field in APP.fields)
+
+
+def test_a_share_of_the_quota_can_be_left_to_other_apps() -> None:
+    prepared = prepare({"api_path": "abc123", "reserve": "25 %"}, {"api_token": Secret("t")})
+    assert prepared.values["reserve"] == "25 %"
+    assert reserve_of(prepared.values) == 0.25
+    assert reserve_of({}) == 0
+    with pytest.raises(ConfigurationError) as caught:
+        prepare({"api_path": "abc123", "reserve": "99 %"}, {"api_token": Secret("t")})
+    assert caught.value.field == "reserve"

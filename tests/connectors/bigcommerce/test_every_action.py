@@ -12,11 +12,9 @@ from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
 from agent.domain.app import ActionKind, Attribute, DataType
 from agent.domain.packet import Batch, Value
-from tests.connectors.bigcommerce.test_contract import FILES, PATHS, HeldStore
+from tests.connectors.bigcommerce.test_contract import FILES, PATHS, UNPUBLISHED, HeldStore
 from tests.helpers.store_contract import contract
 
-# Of these, BigCommerce has published no file.
-_UNPUBLISHED = frozenset({"brands", "categories"})
 _ADDRESS: dict[str, object] = {
     "first_name": "Ann", "last_name": "New", "address1": "1 Mill Lane", "city": "York",
     "state_or_province": "Yorkshire", "postal_code": "YO1", "country_code": "GB",
@@ -88,7 +86,7 @@ async def test_an_action_that_writes(
     kind: AccountKind, schema: str, action: str, record: dict[str, object], stores: dict[AccountKind, HeldStore]
 ) -> None:
     held = stores[kind]
-    held.strict = schema not in _UNPUBLISHED
+    held.strict = schema not in UNPUBLISHED
     target, rows = WriteTarget(schema, action, {}, "ledger"), batch(record)
 
     async with held.connection(PATHS[kind]) as connection:
@@ -131,7 +129,7 @@ async def test_every_schema_can_be_read(kind: AccountKind) -> None:
         schema = connector.schema(name, values)
         if schema is None or schema.action("GET") is None:
             continue
-        held.strict = name not in _UNPUBLISHED
+        held.strict = name not in UNPUBLISHED
         async with held.connection(PATHS[kind]) as connection:
             request = ReadRequest(name, "GET", (), {}, None, None, 500)
             packets = [packet async for packet in connection.read(request)]

@@ -151,3 +151,19 @@ async def test_a_value_that_the_store_refuses_is_told() -> None:
     assert (caught.value.code, caught.value.field) == ("filter-refused", "name:like")
     store.disturb = None
     assert len(ids(await store.clock.run(read(store.connection(), request())))) == 600
+
+
+async def test_a_customer_with_many_attributes_comes_with_all_of_them() -> None:
+    store = FakeStore()
+    for number, count in ((1, 3), (2, 14), (3, 300)):
+        store.add_customer(number)
+        store.attributes[number] = [
+            {"id": number * 1000 + index, "customer_id": number, "attribute_value": "x"} for index in range(count)
+        ]
+        store.customers[number]["attribute_count"] = count
+
+    packets = await store.clock.run(read(store.connection(), request(SentClause("include", "=", "attributes"))))
+
+    documents = [json.loads(one) for packet in packets for one in packet.documents]
+    assert [len(one["attributes"]) for one in documents] == [3, 14, 300]
+    assert store.paths().count("/v3/customers/attribute-values") == 2

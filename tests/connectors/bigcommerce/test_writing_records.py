@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
+import httpx
 import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnection, BigCommerceConnector, Surroundings
@@ -306,6 +307,7 @@ async def test_a_write_without_the_permission_stops_the_run(sandbox: RunningSand
         await write(sandbox, "orders", "PUT", [{"id": 3, "status_id": 2}])
 
     assert caught.value.code == "not-permitted"
+    assert "“Orders: modify”" in caught.value.message
 
 
 async def test_legacy_accounts_write_one_by_one(sandbox: RunningSandbox) -> None:
@@ -313,3 +315,42 @@ async def test_legacy_accounts_write_one_by_one(sandbox: RunningSandbox) -> None
 
     assert [bool(one) for one in report.destination_ids] == [True, True, False]
     assert report.failures[2].error_class is ErrorClass.DUPLICATE
+
+
+async def test_a_product_may_be_called_product(sandbox: RunningSandbox) -> None:
+    report = await write(sandbox, "product", "PUT", [{"sku": "SKU-000001", "inventory_level": 5}])
+
+    assert report.failures == {}
+    assert sandbox.store.stock("SKU-000001") == 5
+    schema = BigCommerceConnector().schema("product", None)
+    assert schema is not None
+    assert schema.action("PUT") is not None
+
+
+async def test_writes_of_several_processflows_go_to_the_store_one_after_the_other() -> None:
+    inside, most, asked = 0, 0, 0
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal inside, most, asked
+        inside, asked = inside + 1, asked + 1
+        most = max(most, inside)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        inside -= 1
+        return httpx.Response(200, json={"data": []} if "/v3/" in request.url.path else {"id": 1})
+
+    connector = BigCommerceConnector(Surroundings(transport=httpx.MockTransport(answer)))
+    prepared = connector.prepare({"api_path": "http://127.0.0.1:9/stores/demo1"}, {"api_token": Secret("t0ken")})
+
+    async def flow(number: int) -> None:
+        changes: list[tuple[str, dict[str, Value]]] = [
+            ("orders", {"id": number, "status_id": 2}), ("products", {"id": number, "price": "3"}),
+            ("inventory", {"sku": "A", "location_id": 1, "inventory_level": number}),
+        ]  # fmt: skip
+        async with connector.open(prepared.values, prepared.secrets) as one:
+            for schema, record in changes:
+                await one.write(WriteTarget(schema, "PUT", {}, "x"), batch([record]), lambda _: b"")
+
+    await asyncio.gather(*(flow(number) for number in (1, 2, 3)))
+
+    assert (most, asked) == (1, 9)

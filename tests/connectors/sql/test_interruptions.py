@@ -17,6 +17,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from agent.connectors.conformance import Fault, Trouble, fault_proxy
 from agent.connectors.sql.connector import SqlConnection, SqlConnector
 from agent.connectors.sql.dialect import Patience, fetch
 from agent.connectors.sql.postgresql import PostgresDialect
@@ -39,7 +40,6 @@ from tests.connectors.sql.places import (
     target,
     write,
 )
-from tests.helpers.cutting_proxy import cutting_proxy
 from tests.helpers.unprivileged import open_to_all, unprivileged
 
 PROJECT = Path(__file__).parents[3]
@@ -152,14 +152,14 @@ async def test_a_cancelled_wait_for_a_lock_ends_at_once(
 
 async def test_a_run_is_cancelled_although_the_server_has_fallen_silent(postgres_place: PostgresPlace) -> None:
     server = postgres_place.server
-    async with cutting_proxy(server.host, server.port) as proxy:
+    async with fault_proxy(server.host, server.port) as proxy:
         values = {**postgres_place.values(), "port": str(proxy.port), "tls": "Off"}
         connector = SqlConnector(Patience(stop_seconds=0.2))
         async with connector.open(values, postgres_place.secrets()) as connection:
             await write(connection, "orders", ORDER, orders(1, 1, "before"))
-            proxy.word, proxy.freeze = b"COMMIT\0", True
+            proxy.put(Fault(Trouble.SILENCE, b"COMMIT\0"))
             writing = asyncio.create_task(write(connection, "orders", ORDER, orders(1, 1, "after")))
-            await proxy.cut.wait()
+            await proxy.struck.wait()
             writing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await writing
@@ -173,25 +173,25 @@ async def test_a_run_is_cancelled_although_the_server_has_fallen_silent(postgres
 @pytest.mark.parametrize("deliver", [True, False])
 async def test_after_a_commit_without_an_answer_the_receipt_tells(postgres_place: PostgresPlace, deliver: bool) -> None:
     server = postgres_place.server
-    async with cutting_proxy(server.host, server.port) as proxy, through(postgres_place, proxy.port) as connection:
+    async with fault_proxy(server.host, server.port) as proxy, through(postgres_place, proxy.port) as connection:
         await write(connection, "orders", ORDER, orders(1, 3, "before"))
-        proxy.word, proxy.deliver = b"COMMIT\0", deliver
+        proxy.put(Fault(Trouble.LOSE if deliver else Trouble.REFUSE, b"COMMIT\0"))
         with pytest.raises(AmbiguousWriteError) as caught:
             await connection.write(target("orders"), batch(ORDER, orders(1, 9, "after")), lambda _: b"second")
         receipt = await connection.receipt(target("orders"))
         written = postgres_place.rows("SELECT count(*) FROM orders WHERE name = 'after'")
         assert (receipt, written) == ((b"second", [(9,)]) if deliver else (b"receipt", [(0,)]))
         await connection.write(target("orders"), batch(ORDER, orders(1, 9, "after")), lambda _: b"second")
-    assert proxy.cuts == 1
+    assert proxy.strikes == 1
     assert caught.value.code == "commit-unanswered"
     assert postgres_place.rows("SELECT count(*) FROM orders_lines WHERE sku = 'after'") == [(18,)]
 
 
 async def test_a_connection_that_is_lost_before_the_commit_has_written_nothing(postgres_place: PostgresPlace) -> None:
     server = postgres_place.server
-    async with cutting_proxy(server.host, server.port) as proxy, through(postgres_place, proxy.port) as connection:
+    async with fault_proxy(server.host, server.port) as proxy, through(postgres_place, proxy.port) as connection:
         await write(connection, "orders", ORDER, orders(1, 3, "before"))
-        proxy.word = b"opagent_receipts"
+        proxy.put(Fault(Trouble.REFUSE, b"opagent_receipts"))
         with pytest.raises(TransientError) as caught:
             await write(connection, "orders", ORDER, orders(1, 9, "after"))
         assert (type(caught.value), caught.value.code) == (TransientError, "connection-lost")

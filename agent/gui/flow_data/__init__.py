@@ -1,0 +1,1 @@
+"""What a processflow remembers between its runs: bookmarks and variables."""

@@ -1,0 +1,1 @@
+"""When failed records are tried again by themselves: the Retry dialog."""

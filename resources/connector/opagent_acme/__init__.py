@@ -1,0 +1,1 @@
+"""Acme as an app: its customers are read and written."""
