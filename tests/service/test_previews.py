@@ -106,10 +106,11 @@ def store_state(shop: RunningSandbox) -> object:
     with store.lock:
         changes = [
             (number, change.created, change.modified, sorted(change.values.items()))
-            for timeline in (store.orders.timeline, store.customers.timeline)
+            for timeline in (store.orders.timeline, store.customers.timeline, store.products.timeline)
             for number, change in sorted(timeline.changes.items())
         ]
-        return changes, dict(store.inventory._quantities), store.inventory.version, dict(store.inventory.writes)
+        hooks = [repr(hook) for hook in store.hooks.all()]
+        return changes, hooks, store.shipments.all(), dict(store.inventory._quantities), store.inventory.version, dict(store.inventory.writes)
 
 
 _STOCK = "CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER); INSERT INTO stock VALUES " + ", ".join(
@@ -121,10 +122,23 @@ _INVOICES = (
     "INSERT INTO invoices VALUES (1, 'open', 5, 'EUR', '2026-01-01T00:00:00Z'), "
     "(2, 'paid', 5000, 'EUR', '2026-01-02T00:00:00Z'), (3, 'paid', 5, 'EUR', '2026-01-03T00:00:00Z')"
 )
-SOURCES = {"stock-to-store.yaml": _STOCK, "stock-in-portions.yaml": _STOCK, "invoices-to-check.yaml": _INVOICES}
+_PRICES = (
+    "CREATE TABLE prices (sku TEXT PRIMARY KEY, price NUMERIC, sale_price NUMERIC);"
+    "INSERT INTO prices VALUES ('SKU-000001', 3.5, NULL), ('SKU-000002', 4.25, 4)"
+)
+_SHIPMENTS = (
+    "CREATE TABLE shipments (id INTEGER PRIMARY KEY, order_id INTEGER, tracking_number TEXT, carrier TEXT);"
+    "INSERT INTO shipments VALUES (1, 1, 'T-1', 'Van'), (2, 3, 'T-3', 'Van')"
+)
+SOURCES = {
+    "stock-to-store.yaml": _STOCK, "stock-in-portions.yaml": _STOCK, "invoices-to-check.yaml": _INVOICES,
+    "prices-to-store.yaml": _PRICES, "shipments-to-store.yaml": _SHIPMENTS,
+}  # fmt: skip
 """What samples read that do not read from the store."""
 
 CHANGES = dict.fromkeys(SOURCES, "UPDATE stock SET inventory_level = 3 WHERE sku = 'SKU-000009'") | {
+    "prices-to-store.yaml": "UPDATE prices SET price = 5 WHERE sku = 'SKU-000001'",
+    "shipments-to-store.yaml": "UPDATE shipments SET carrier = 'Bike' WHERE id = 99",
     "invoices-to-check.yaml": "UPDATE invoices SET state = 'overdue', changed_at = '2026-01-04T00:00:00Z' WHERE id = 1"
 }
 
@@ -166,6 +180,10 @@ async def test_a_preview_of_a_sample_changes_nothing_anywhere_and_says_what_the_
     client: AgentClient, running_inside: Inside, shop: RunningSandbox, target: Path, name: str
 ) -> None:
     fill(target, SOURCES.get(name, ""))
+    # What the store turns off when its address does not answer; the store is one for all samples.
+    for hook in shop.store.hooks.all():
+        shop.store.hooks.remove(hook)
+    shop.store.hooks.add("store/channel/updated", "https://agent.example/", None, is_active=False)
 
     everything = Everything(running_inside, shop, target)
     first = await previewed(client, PreviewRequest(document=document(name)))
