@@ -235,6 +235,16 @@ class Settling(Protocol):
         ...
 
 
+@runtime_checkable
+class Describing(Protocol):
+    """A connection to an app whose schemas are not known beforehand, such as the tables of a database. Optional: it is
+    asked when a person looks at what there is, never by a run."""
+
+    async def schemas(self) -> Sequence[Schema]:
+        """The schemas that are there, by name, with their attributes and the actions that each takes; only read."""
+        ...
+
+
 class Connector(Protocol):
     """The code for one app."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +10,7 @@ from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, Re
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.credentials import MYSQL, SqliteAddress, address, prepare
+from agent.connectors.sql.described import described
 from agent.connectors.sql.dialect import Dialect, Patience
 from agent.connectors.sql.postgresql import PostgresDialect
 from agent.connectors.sql.presence import Presence
@@ -86,6 +87,13 @@ class SqlConnection:
     async def check(self, progress: Callable[[str], None]) -> CheckReport:
         """Prove the credentials."""
         return await check(self._client, progress)
+
+    async def schemas(self) -> Sequence[Schema]:
+        """The tables and views that are there."""
+        dialect = self._client.dialect
+        if not dialect.exists():
+            return []
+        return await self._client.read(lambda connection: described(connection, dialect))
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
         """Read a table, a view or a query."""

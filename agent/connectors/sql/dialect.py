@@ -222,6 +222,11 @@ class Dialect(Protocol):
         """The name of a table that is to be made, for a statement."""
         ...
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """The names of all tables and views that the user may see, as `table` takes them; without the database's own
+        and the table of receipts."""
+        ...
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         ...

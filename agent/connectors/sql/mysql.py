@@ -131,6 +131,16 @@ class MysqlDialect:
         """Quoted; what comes before the first dot is the database's name."""
         return ".".join(self.quote(part) for part in name.split(".", 1))
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """Those of the database that was chosen."""
+        found = fetch(
+            connection,
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = database() "
+            "AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND table_name <> 'opagent_receipts' "
+            "ORDER BY table_name",
+        )
+        return [row[0] for row in found]
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         return mysql_catalog.table(connection, name, mariadb=self._mariadb)

@@ -135,6 +135,10 @@ class PostgresDialect:
         """Quoted; what comes before the first dot is the schema's name."""
         return ".".join(self.quote(part) for part in name.split(".", 1))
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """Those of the search path by their plain names, others with their schema."""
+        return postgresql_catalog.tables(connection)
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         return postgresql_catalog.table(connection, name)

@@ -106,6 +106,20 @@ def table(connection: sa.Connection, name: str) -> Table | None:
     )  # fmt: skip
 
 
+def tables(connection: sa.Connection) -> list[str]:
+    """The tables and views that the user may read: those of the search path by their plain names."""
+    found = fetch(
+        connection,
+        "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname::text "
+        "ELSE n.nspname || '.' || c.relname END FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relname <> 'opagent_receipts' "
+        "AND n.nspname <> 'information_schema' AND left(n.nspname, 3) <> 'pg_' "
+        "AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1",
+    )
+    return [row[0] for row in found]
+
+
 def query(connection: sa.Connection, sql: str) -> Table:
     """A SELECT as something to read from."""
     escaped = sql.replace("%", "%%")

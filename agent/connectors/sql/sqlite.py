@@ -121,6 +121,15 @@ class SqliteDialect:
         """Quoted."""
         return self.quote(name)
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """All but those of SQLite itself."""
+        found = fetch(
+            connection,
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+            "AND name <> 'opagent_receipts' ORDER BY name",
+        )
+        return [row[0] for row in found]
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         return sqlite_catalog.table(connection, name)

@@ -215,7 +215,7 @@ def _check_column(dialect: Dialect, table: Table, wanted: Wanted, column: Column
                        "Remove the attribute from the Mapper.", field=column.name)  # fmt: skip
     if column.family in dialect.accepted[wanted.type]:
         return
-    better = _FITTING.get(column.family)
+    better = FITTING.get(column.family)
     remedy = f"Set the attribute's type to {better} in the Mapper, or change the column's type in the database."
     if better is None or better is wanted.type:
         remedy = "Change the column's type in the database, or map the attribute to another column."
@@ -268,7 +268,7 @@ def _refused(table: str, code: str, message: str, remedy: str, *, field: str | N
     return ConfigurationError(message, code=code, remedy=remedy, field=field or table)
 
 
-_FITTING = {
+FITTING: Mapping[Family, DataType] = {
     Family.TEXT: DataType.TEXT,
     Family.INTEGER: DataType.INTEGER,
     Family.DECIMAL: DataType.DECIMAL,
@@ -279,6 +279,8 @@ _FITTING = {
     Family.JSON: DataType.JSON,
     Family.OTHER: DataType.TEXT,
 }
+"""The type of an attribute for a column, by what it holds."""
+
 _MEANT = {
     DataType.TEXT: "texts",
     DataType.INTEGER: "whole numbers",
