@@ -23,7 +23,7 @@ from agent.domain.run import RunState
 from agent.sandbox import Fault, FaultKind, RunningSandbox
 from tests.helpers.running_service import RunningService
 from tests.helpers.stage import SAMPLES
-from tests.service.asking import COPY, database_draft, set_up_vault, store_draft
+from tests.service.asking import COPY, database_draft, folder_draft, put_file, set_up_vault, store_draft
 from tests.service.inside import Inside
 
 SAMPLE_FILES = sorted(path.name for path in SAMPLES.glob("*.yaml"))
@@ -39,14 +39,22 @@ def target(tmp_path: Path) -> Path:
 async def client(
     running_inside: Inside, shop: RunningSandbox, tmp_path: Path, target: Path
 ) -> AsyncIterator[AgentClient]:
-    """A client of an agent that has a store and a database."""
+    """A client of an agent that has a store, a database, and a folder beside it with a file in it."""
+    exchange(target).mkdir()
+    put_file(exchange(target) / "orders-1.csv", "number,date,customer,total\nA-1,2026-11-27,Ann,12.50\n")
     async with running_inside.client() as client:
         await set_up_vault(client, tmp_path)
         await client.change_setting("enable_environment", "true")
         await client.save_configuration(store_draft(shop))
         await client.save_configuration(database_draft(target))
+        await client.save_configuration(folder_draft(exchange(target)))
         await asyncio.to_thread(running_inside.parts.environment.require)
         yield client
+
+
+def exchange(target: Path) -> Path:
+    """The folder that files are exchanged in."""
+    return target.with_name("exchange")
 
 
 def document(name: str, **changes: str) -> flow_models.DocumentRequest:
@@ -172,7 +180,9 @@ class Everything:
         with closing(sqlite3.connect(self._runs)) as connection:
             begun = connection.execute("SELECT workflow_uuid FROM workflow_status ORDER BY 1").fetchall()
         stable = [dump(self._agent), begun, dump(self._target), self._vault.read_bytes()]
-        return [*stable, self._target.read_bytes() if self._target.exists() else None, store_state(self._shop)]
+        files = {str(file): file.read_bytes() for file in sorted(exchange(self._target).rglob("*")) if file.is_file()}
+        target = self._target.read_bytes() if self._target.exists() else None
+        return [*stable, files, target, store_state(self._shop)]
 
     def is_unchanged(self) -> None:
         """Row by row and byte by byte; the store was only ever read from."""
@@ -213,8 +223,10 @@ async def test_a_preview_of_a_sample_changes_nothing_anywhere_and_says_what_the_
     everything.is_unchanged()
     assert (again.state, again.version) == (PreviewState.DONE, 1), again.message
     for node, (created, changed, _, skipped, failed) in totals(again).items():
-        assert (created, skipped, failed) == (0, 0, 0), node
-        assert changed <= 1
+        # A file takes the changed record as a new one.
+        anew = created if name == "orders-to-files.yaml" else 0
+        assert (created, skipped, failed) == (anew, 0, 0), node
+        assert changed + anew <= 1
 
 
 # -- what it says ----------------------------------------------------------------------------------------------------
