@@ -110,7 +110,14 @@ def store_state(shop: RunningSandbox) -> object:
             for number, change in sorted(timeline.changes.items())
         ]
         hooks = [repr(hook) for hook in store.hooks.all()]
-        return changes, hooks, store.shipments.all(), dict(store.inventory._quantities), store.inventory.version, dict(store.inventory.writes)
+        return (
+            changes,
+            hooks,
+            store.shipments.all(),
+            dict(store.inventory._quantities),
+            store.inventory.version,
+            dict(store.inventory.writes),
+        )
 
 
 _STOCK = "CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER); INSERT INTO stock VALUES " + ", ".join(
@@ -139,7 +146,7 @@ SOURCES = {
 CHANGES = dict.fromkeys(SOURCES, "UPDATE stock SET inventory_level = 3 WHERE sku = 'SKU-000009'") | {
     "prices-to-store.yaml": "UPDATE prices SET price = 5 WHERE sku = 'SKU-000001'",
     "shipments-to-store.yaml": "UPDATE shipments SET carrier = 'Bike' WHERE id = 99",
-    "invoices-to-check.yaml": "UPDATE invoices SET state = 'overdue', changed_at = '2026-01-04T00:00:00Z' WHERE id = 1"
+    "invoices-to-check.yaml": "UPDATE invoices SET state = 'overdue', changed_at = '2026-01-04T00:00:00Z' WHERE id = 1",
 }
 
 
