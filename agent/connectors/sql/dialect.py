@@ -77,7 +77,8 @@ class Table:
     """A table or view that is there. `unique` are the sets of columns by which a row can be told from all others.
 
     `quoted` is its name for a statement. `alone` means that a new row can only meet another one by its key, as nothing
-    else has to be unique. `guarded` means that the database decides row by row who may write.
+    else has to be unique. `lasting` means that what is written into
+    it stays when the transaction is rolled back. `guarded` means that the database decides row by row who may write.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Table:
     view: bool = False
     guarded: bool = False
     alone: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

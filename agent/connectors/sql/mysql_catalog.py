@@ -52,7 +52,9 @@ _UNIQUE = """
     ORDER BY index_name, seq_in_index
 """
 _FOUND = """
-    SELECT table_schema, table_name, table_type FROM information_schema.tables
+    SELECT table_schema, table_name, table_type,
+           engine IN (SELECT e.engine FROM information_schema.engines e WHERE e.transactions <> 'YES')
+    FROM information_schema.tables
     WHERE table_schema = {} AND {} AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
 """
 _CHECKS = """
@@ -90,7 +92,7 @@ def table(connection: sa.Connection, name: str, *, mariadb: bool) -> Table | Non
     found = _found(connection, name)
     if found is None:
         return None
-    schema, spelled, kind = found
+    schema, spelled, kind, lasting = found
     unique: dict[str, list[str]] = {}
     partial = set()
     for index, column, is_partial in fetch(connection, _UNIQUE, (schema, spelled)):
@@ -110,7 +112,9 @@ def table(connection: sa.Connection, name: str, *, mariadb: bool) -> Table | Non
         for column, base, declared, required, default, extra in fetch(connection, _COLUMNS, (schema, spelled))
     )  # fmt: skip
     shown = f"{quoted(schema)}.{quoted(spelled)}"
-    return Table(spelled, shown, columns, key, whole, view=kind == "VIEW", alone=len(unique) == 1)
+    return Table(
+        spelled, shown, columns, key, whole, view=kind == "VIEW", alone=len(unique) == 1, lasting=bool(lasting)
+    )
 
 
 def query(connection: sa.Connection, sql: str) -> Table:
@@ -201,7 +205,7 @@ def _lacking(connection: sa.Connection, user: str, database: str) -> list[str]:
     return [] if roles not in (None, "NONE") else sorted(_NEEDED - granted)
 
 
-def _found(connection: sa.Connection, name: str) -> tuple[str, str, str] | None:
+def _found(connection: sa.Connection, name: str) -> tuple[Any, ...] | None:
     places: list[tuple[str, tuple[str, ...], str]] = [("database()", (), name)]
     if "." in name:
         schema, plain = name.split(".", 1)

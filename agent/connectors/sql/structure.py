@@ -110,6 +110,11 @@ def look_at(
     if table.view:
         raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
                        "Choose a table.")  # fmt: skip
+    if table.lasting:
+        raise _refused(layout.table, "table-without-transactions",
+                       f"What is written into the table {table.name} cannot be taken back, so that after a crash "
+                       "records would be lost or be there twice.",
+                       f"Convert it: ALTER TABLE {table.name} ENGINE=InnoDB.")  # fmt: skip
     found = matched([wanted.name for wanted in layout.columns], table.columns)
     _check_fit(dialect, layout, found, table, manner.mode)
     missing = next((wanted.name for wanted in layout.columns if wanted.name not in found), None)

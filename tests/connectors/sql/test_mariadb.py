@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+from contextlib import closing
+
+import pymysql
 import pytest
 
 from agent.connectors.sql.connector import SqlConnector
 from agent.domain.app import Attribute, DataType
-from agent.domain.errors import ConfigurationError, CredentialsError
-from agent.domain.packet import Row
+from agent.domain.errors import ConfigurationError, CredentialsError, TransientError
+from agent.domain.packet import Row, WriteReport
 from agent.domain.secret import Secret
 from tests.connectors.sql.places import (
     ID,
     MariadbPlace,
+    batch,
     documents,
     ids,
     opened,
     read,
     read_request,
+    target,
     write,
 )
 
@@ -145,3 +153,54 @@ async def test_a_user_who_may_only_read_is_told_what_is_lacking(mariadb_place: M
     assert dict(report.facts)["May make tables"] == "No"
     assert "GRANT ALTER, CREATE, DELETE, INSERT, UPDATE ON shop.*" in report.warnings[0]
     assert caught.value.code in ("table-not-permitted", "not-permitted")
+
+
+async def test_a_table_that_cannot_take_back_what_was_written_is_refused(mariadb_place: MariadbPlace) -> None:
+    mariadb_place.run("CREATE TABLE stock (id bigint PRIMARY KEY) ENGINE=MyISAM", "INSERT INTO stock VALUES (1)")
+    async with opened(mariadb_place) as connection:
+        assert ids(await read(connection, read_request("stock"))) == ["1"]
+        with pytest.raises(ConfigurationError) as caught:
+            await write(connection, "stock", (ID,), [(2,)])
+        assert (caught.value.code, "ENGINE=InnoDB" in caught.value.remedy) == ("table-without-transactions", True)
+        mariadb_place.run("ALTER TABLE stock ENGINE=InnoDB")
+        await write(connection, "stock", (ID,), [(2,)])
+    assert mariadb_place.rows("SELECT id FROM stock ORDER BY id") == [(1,), (2,)]
+
+
+async def test_two_writers_that_wait_for_each_other_both_get_through(mariadb_place: MariadbPlace) -> None:
+    """A deadlock ends one of the transactions; that is for later, nothing of it stays, and trying again helps."""
+    mariadb_place.run("CREATE TABLE stock (id bigint PRIMARY KEY, n bigint)", "INSERT INTO stock VALUES (1, 0), (2, 0)")
+    attributes = (ID, Attribute("n", DataType.INTEGER))
+    with closing(mariadb_place.server.connect(mariadb_place.database)) as other, other.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute("UPDATE stock SET n = n + 7 WHERE id = 2")
+        async with opened(mariadb_place) as connection:
+            held = threading.Event()
+
+            def seal(_: WriteReport) -> bytes:
+                held.set()
+                return b"receipt"
+
+            writing = asyncio.create_task(connection.write(target("stock"), batch(attributes, [(1, 1), (2, 1)]), seal))
+            await asyncio.to_thread(_waiting, mariadb_place)
+            try:
+                await asyncio.to_thread(cursor.execute, "UPDATE stock SET n = n + 7 WHERE id = 1")
+                cursor.execute("COMMIT")
+            except pymysql.err.OperationalError as error:
+                assert error.args[0] == 1213  # noqa: PT017 - either of the two may be the one that has to give way
+            failed: TransientError | None = None
+            try:
+                await writing
+            except TransientError as error:
+                failed = error
+            if failed is not None:
+                assert failed.code == "database-busy"
+                assert not held.is_set()
+                await connection.write(target("stock"), batch(attributes, [(1, 1), (2, 1)]), seal)
+    assert mariadb_place.rows("SELECT n FROM stock") == [(1,), (1,)]
+
+
+def _waiting(place: MariadbPlace) -> None:
+    """Wait in a thread until somebody waits for a lock of a row."""
+    while place.rows("SELECT count(*) FROM information_schema.innodb_lock_waits") == [(0,)]:
+        time.sleep(0.02)
