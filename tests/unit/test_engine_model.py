@@ -284,7 +284,7 @@ def _check_begun(told: Told, stage: Stage, known: Mapping[str, Mapping[str, Sync
     states: Counter[SyncState] = Counter()
     for post in _posts(stage):
         for identity, row in told.rig.destinations[post].rows.items():
-            fates = [told.fates(stage, version).at.get(post) for version in told.versions[stage.schema][identity]]
+            fates = [told.fates(stage, version).at.get(post) for version in told.versions[stage.schema][str(identity)]]
             assert row in {fate.row for fate in fates if fate is not None}
         states.update(one.state for one in known[post].values())
     return states
