@@ -25,6 +25,7 @@ FOR_TESTS: Mapping[str, str] = {
     "gnome-keyring": "gnome-keyring-daemon",
     "dbus": "dbus-run-session",
     "postgresql": "postgres",
+    "mariadb-server": "mariadb-install-db",
 }
 VENV = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 

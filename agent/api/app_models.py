@@ -11,7 +11,7 @@ from agent.domain.app import DataType, FieldKind
 
 
 class CredentialField(Model):
-    """One field of a credential form. `shown_when` is the field, and its choice, for which this one means anything."""
+    """One field of a credential form. `shown_when` is another field, and then its choices for which this one counts."""
 
     name: str
     label: str
@@ -21,7 +21,7 @@ class CredentialField(Model):
     example: str
     choices: list[str]
     default: str
-    shown_when: tuple[str, str] | None = None
+    shown_when: tuple[str, ...] | None = None
 
 
 class Attribute(Model):

@@ -150,6 +150,10 @@ class AgentClient:
         """An app's schemas with their attributes and actions."""
         return await self._get_list(f"/apps/{app}/schemas", app_models.Schema)
 
+    async def described(self, configuration_id: str) -> list[app_models.Schema]:
+        """The schemas that are there at the other end of a configuration: of a database its tables and views."""
+        return await self._get_list(f"/configurations/{configuration_id}/schemas", app_models.Schema)
+
     async def configurations(self) -> list[configuration_models.Configuration]:
         """Every App Configuration."""
         return await self._get_list("/configurations", configuration_models.Configuration)

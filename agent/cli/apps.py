@@ -78,6 +78,31 @@ def fields(app_id: Annotated[str, typer.Argument(metavar="APP")], as_json: JsonO
     show(found.fields, as_json, lambda: table(headings, rows, empty="None."))
 
 
+@app.command("schemas")
+def schemas(
+    app_id: Annotated[str, typer.Argument(metavar="APP")], name: NameOption = "Default", as_json: JsonOption = False
+) -> None:
+    """What can be read and written through a stored configuration: of a database its tables, views and columns."""
+    stored = _configuration(app_id, name)
+    if stored is None:
+        fail(_no_configuration(app_id, name))
+    found = ask(lambda client: client.described(stored.id))
+    rows = []
+    for one in found:
+        rows.append((one.name or "(any table)", one.description, ", ".join(action.name for action in one.actions), ""))
+        rows += [
+            (
+                f"  {each.name}",
+                each.description,
+                each.type,
+                "key" if each.primary else "required" if each.required else "",
+            )
+            for each in one.attributes
+        ]
+    headings = ("Schema", "Description", "Actions, type", "")
+    show(found, as_json, lambda: table(headings, rows, empty="There is nothing yet."))
+
+
 @app.command("validate")
 def validate(
     app_id: Annotated[str, typer.Argument(metavar="APP")],

@@ -221,6 +221,30 @@ class Permitting(Protocol):
         ...
 
 
+@runtime_checkable
+class Settling(Protocol):
+    """A connection to a source in which something is to be done with what was read, such as moving files aside."""
+
+    async def settle(self, request: ReadRequest, bookmark: Bookmark) -> None:
+        """Do it for all that this bookmark says was read.
+
+        Called when the bookmark of a normal run is kept, so that all those records have arrived. The agent may die
+        before or during the call, and calls it once: what was left is to be done when the next read begins. To do it
+        again for what is done changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A connection to an app whose schemas are not known beforehand, such as the tables of a database. Optional: it is
+    asked when a person looks at what there is, never by a run."""
+
+    async def schemas(self) -> Sequence[Schema]:
+        """The schemas that are there, by name, with their attributes and the actions that each takes; only read."""
+        ...
+
+
 class Connector(Protocol):
     """The code for one app."""
 

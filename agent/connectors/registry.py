@@ -15,6 +15,7 @@ from agent.connectors.foreign import Unloadable, foreign_connectors, unloadable
 
 _CLASSES = {
     "bigcommerce": ("agent.connectors.bigcommerce", "BigCommerceConnector"),
+    "files": ("agent.connectors.files", "FilesConnector"),
     "sql": ("agent.connectors.sql", "SqlConnector"),
 }
 

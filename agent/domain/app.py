@@ -123,7 +123,7 @@ class FieldKind(StrEnum):
 class CredentialField:
     """One field of an app's credential form.
 
-    `shown_when` names another field and the choice of it for which this one means anything.
+    `shown_when` names another field, and then the choices of it for which this one means anything.
     """
 
     name: str
@@ -134,7 +134,7 @@ class CredentialField:
     example: str = ""
     choices: tuple[str, ...] = ()
     default: str = ""
-    shown_when: tuple[str, str] | None = None
+    shown_when: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,12 @@ from agent.connectors.contract import (
     Present,
     ReadRequest,
     Seal,
+    Settling,
     Use,
     WriteTarget,
 )
 from agent.domain.errors import AccessError, AgentError, ConfigurationError, CredentialsError, TransientError
-from agent.domain.packet import Batch, Packet, WriteReport
+from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
 from agent.store.trips import Used
 
 _PAUSE_SECONDS: Final = 1.0
@@ -89,6 +90,11 @@ class GuardedConnection:
         finally:
             if (close := getattr(packets, "aclose", None)) is not None:
                 await close()
+
+    async def settle(self, request: ReadRequest, bookmark: Bookmark) -> None:
+        """As the connection's own; nothing where nothing is to be done."""
+        if isinstance(self._inner, Settling):
+            await self._inner.settle(request, bookmark)
 
     def packet_records(self, schema: str, action: str) -> int:
         """How many records a batch should have."""

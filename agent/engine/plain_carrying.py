@@ -44,8 +44,11 @@ class PlainCarrier:
 
 
 def is_plain(stage: Stage) -> bool:
-    """Whether every packet goes straight to the only POST, in one piece, and is read once."""
-    if stage.source.loop is not None:
+    """Whether every packet goes straight to the only POST, in one piece, is read once, and ends there.
+
+    A Mapper behind the POST changes nothing any more, but records can fail there, so they have to walk on to it.
+    """
+    if stage.source.loop is not None or len(stage.posts) != 1 or stage.posts[0].id in stage.ways:
         return False
     straight = all(isinstance(node, MapperNode | PostNode) for node in stage.nodes.values())
-    return straight and len(stage.posts) == 1 and all(len(ways) == 1 for ways in stage.ways.values())
+    return straight and all(len(ways) == 1 for ways in stage.ways.values())

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from agent.connectors.contract import WriteTarget
-from agent.domain.errors import FatalError
+from agent.connectors.contract import ReadRequest, Settling, WriteTarget
+from agent.domain.errors import AgentError, FatalError
 from agent.domain.processflow import AppNode, GetNode, PostNode, Processflow, Stage
 from agent.domain.run import RunState
 from agent.domain.run_plan import Normal, Replay, Resend, Retry, RuntimeFilter
@@ -187,7 +187,10 @@ class Stages:
                 control=self.control, journal=self.journal, time_is_up=self.time_is_up,
             )  # fmt: skip
             self._note(stage)
-            return self._worked(stage, progress, activity, ended=await pipeline.run(asked.request))
+            ended = await pipeline.run(asked.request)
+            if ended and isinstance(plan, Normal) and isinstance(source, Settling):
+                await self._settle(stage.source, source, asked.request)
+            return self._worked(stage, progress, activity, ended=ended)
 
     def _worked(self, stage: Stage, progress: Progress, activity: StageActivity, *, ended: bool) -> bool:
         """Note what was worked on a stage in this slice; returns whether its read came to its end."""
@@ -195,6 +198,21 @@ class Stages:
         if ended and self._cursor(stage.source).finished:
             activity.ended()
         return ended
+
+    async def _settle(self, get: GetNode, source: Settling, request: ReadRequest) -> None:
+        """Let the source do what is to be done with what was read. The records have arrived, whatever comes of it."""
+        bookmark = self.parts.ledger.bookmark(self._stream(get))
+        if bookmark is None:
+            return
+        try:
+            await source.settle(request, bookmark)
+        except AgentError as error:
+            self.journal.write(
+                "warning",
+                f"The records have arrived. {error.message}",
+                node=get.id,
+                detail=error.detail or error.remedy,
+            )
 
     async def _send(self, stage: Stage, plan: Resend, carrier: Carrier, activity: StageActivity) -> bool:
         """Carry a corrected record straight to its POST and on. Nothing is read. Returns whether it is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets as random_names
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.api import app_models, configuration_models, live_models
-from agent.connectors.contract import Connector, Prepared
+from agent.connectors.contract import Connector, Describing, Prepared
 from agent.connectors.foreign import Unloadable
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -89,6 +90,30 @@ class Configurations:
         app = self.connector(app_id).app
         found = [*app.schemas, *([app.template] if app.template is not None else [])]
         return [answers.schema(schema) for schema in found]
+
+    async def described(self, configuration_id: str) -> list[app_models.Schema]:
+        """The schemas that are there at the other end of a stored configuration, as far as the app can tell; else those
+        that the app has anyway.
+
+        Raises:
+            NotFoundError: there is no such configuration.
+            AgentError: the app cannot be reached, or the vault lacks a secret.
+        """
+        row = await asyncio.to_thread(self._store.get, configuration_id)
+        connector, secrets = self.connector(row.app), {}
+        for name in row.secret_hints:
+            secret = self._secrets.get(row.secret_name(name))
+            if secret is None:
+                raise ConfigurationError(
+                    f"The vault holds no secret for “{row.name}”.", code="secret-missing", field=name,
+                    remedy="Open App Configurations, enter it again, then press Validate and Save.",
+                )  # fmt: skip
+            secrets[name] = secret
+        connection = connector.open(row.values, secrets)
+        if not isinstance(connection, Describing):
+            return self.schemas(row.app)
+        async with connection:
+            return [answers.schema(one) for one in await connection.schemas()]
 
     def all(self) -> list[configuration_models.Configuration]:
         """Every configuration."""

@@ -243,6 +243,10 @@ class FakeClient:
         await self._enter("schemas")
         return []
 
+    async def described(self, configuration_id: str) -> list[app_models.Schema]:
+        await self._enter("described")
+        return []
+
     async def configurations(self) -> list[configuration_models.Configuration]:
         await self._enter("configurations")
         return list(self.stored.values())

@@ -216,9 +216,9 @@ def _started(programs: Path, folder: Path, owner: dict[str, Any], *, durable: bo
     password = secrets.token_urlsafe(12)
     password_file = folder / "password"
     password_file.write_text(password, "utf-8")
-    ca_file = _certificates(folder)
+    ca_file = certificates(folder)
     data = folder / "data"
-    _give(folder, owner)
+    give(folder, owner)
     ca_file.chmod(0o644)
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     subprocess.run(
@@ -226,7 +226,7 @@ def _started(programs: Path, folder: Path, owner: dict[str, Any], *, durable: bo
          "UTF8", "--locale", "C", "--auth", "scram-sha-256", "--no-sync"],
         check=True, cwd=folder, env=environment, stdout=subprocess.DEVNULL, **owner,
     )  # fmt: skip
-    port = _free_port()
+    port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
@@ -266,14 +266,14 @@ def _wait(server: PostgresServer, log: Path) -> None:
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _certificates(folder: Path) -> Path:
+def certificates(folder: Path) -> Path:
     """An authority, and a certificate for localhost that it has signed; 127.0.0.1 is another name."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
@@ -312,7 +312,7 @@ def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePri
     )
 
 
-def _give(folder: Path, owner: dict[str, Any]) -> None:
+def give(folder: Path, owner: dict[str, Any]) -> None:
     """Hand the folder to whoever the server runs as, and let everybody read the authority's certificate."""
     if owner:
         for path in (folder, *folder.iterdir()):

@@ -107,10 +107,12 @@ class Stage:
 
         return self.ask(question)
 
-    def deploy(self, name: str, *, document: str | None = None) -> flow_models.Deployed:
+    def deploy(
+        self, name: str, *, document: str | None = None, bindings: dict[str, str] | None = None
+    ) -> flow_models.Deployed:
         """Deploy a sample, or another document."""
         text = document or (SAMPLES / f"{name}.yaml").read_text("utf-8")
-        request = flow_models.DocumentRequest(document=text, file=f"{name}.yaml")
+        request = flow_models.DocumentRequest(document=text, file=f"{name}.yaml", bindings=bindings or {})
         return self.ask(lambda client: client.deploy(request))
 
     def execute(self, name: str) -> run_models.Run:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +38,11 @@ def store_draft(
     return configuration_models.ConfigurationDraft(
         id=stored, app="bigcommerce", name=name, values=plain, secrets=secrets
     )
+
+
+def folder_draft(path: Path, name: str = "Exchange") -> configuration_models.ConfigurationDraft:
+    """A folder that files are exchanged in."""
+    return configuration_models.ConfigurationDraft(app="files", name=name, values={"folder": str(path)})
 
 
 def database_draft(
@@ -73,3 +80,10 @@ def facts(
 ) -> dict[str, str]:
     """Facts by label."""
     return dict(of) if isinstance(of, Mapping) else {fact.label: fact.value for fact in of.facts}
+
+
+def put_file(path: Path, text: str) -> None:
+    """A file that nobody has written to for a minute."""
+    path.write_text(text, "utf-8")
+    moment = time.time() - 60
+    os.utime(path, (moment, moment))

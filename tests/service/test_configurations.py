@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from agent.api.app_models import AppStatus
 from agent.api.client import AgentClient
 from agent.api.configuration_models import ConfigurationState, ValidationState
 from agent.api.live_models import EventKind
-from agent.domain.errors import AgentError, ConflictError
+from agent.domain.errors import AgentError, ConflictError, NotFoundError
 from agent.sandbox import RunningSandbox
 from agent.sandbox.faults import Fault, FaultKind
 from tests.service.asking import database_draft, ended, facts, set_up_vault, store_draft, validated
@@ -305,3 +307,23 @@ async def test_a_configuration_in_use_is_not_removed_and_names_its_users(
         with pytest.raises(AgentError) as gone:
             await client.remove_configuration(store.id)
         assert gone.value.code == "configuration-not-found"
+
+
+async def test_what_is_in_the_database_of_a_configuration_can_be_looked_at(
+    inside: Inside, shop: RunningSandbox, tmp_path: Path
+) -> None:
+    file = tmp_path / "looked-at.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE stock (sku TEXT NOT NULL PRIMARY KEY, level INTEGER)")
+    async with inside.client() as client:
+        await set_up_vault(client, tmp_path)
+        database = (await client.save_configuration(database_draft(file))).configuration
+        store = (await client.save_configuration(store_draft(shop))).configuration
+
+        (stock,) = await client.described(database.id)
+        assert (stock.name, [one.name for one in stock.attributes if one.primary]) == ("stock", ["sku"])
+        assert [one.name for one in await client.described(store.id)] == [
+            one.name for one in await client.schemas("bigcommerce")
+        ], "an app that has always the same ones shows those"
+        with pytest.raises(NotFoundError):
+            await client.described("nobody")

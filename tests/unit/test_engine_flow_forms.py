@@ -112,6 +112,7 @@ def test_after_a_halt_the_next_stage_follows_its_resume() -> None:
         (["start get map post end"], True),
         (["start get map post", "get map-two post-two"], False),
         (["start get map post map-two post-two"], False),
+        (["start get map post map-two end"], False),
         (["start get cut map post"], False),
         (["start get join map post"], False),
         (["start get wait map post"], False),

@@ -28,10 +28,10 @@ class DescribingCases(Cases):
                 hold(field.choices, f"The field {field.label} is a choice of nothing.")
                 hold(field.default in field.choices, f"The default of {field.label} is not one of its choices.")
             if field.shown_when is not None:
-                other, choice = field.shown_when
+                other, *choices = field.shown_when
                 hold(
-                    other in names and choice in names[other].choices,
-                    f"The field {field.label} is shown for a choice that there is not: {other} = {choice}.",
+                    other in names and choices and set(choices) <= set(names[other].choices),
+                    f"The field {field.label} is shown for a choice that there is not: {other} = {choices}.",
                 )
 
     @case

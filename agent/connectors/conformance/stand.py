@@ -73,6 +73,8 @@ class Writing:
         held: Looks into the app from behind: how many of these records it holds. One that it holds twice counts twice.
         word: What a client says with the write that can be in doubt, such as `b"POST /orders"` or `b"COMMIT"`.
         refused: A record of the same attributes that the app refuses; None where it takes anything.
+        adds: Whether every write adds records, as to a file that grows: then receipts alone keep a packet from being
+            there twice.
     """
 
     target: WriteTarget
@@ -80,6 +82,7 @@ class Writing:
     held: Callable[[], Awaitable[int]]
     word: bytes = b""
     refused: Row | None = None
+    adds: bool = False
 
 
 def _too_many() -> Answer:

@@ -1,8 +1,10 @@
-"""Rows chosen by their ids: from the texts that `writing.key_text` made of keys back to a condition on the key."""
+"""Rows chosen by keys: those behind a row, and those with certain ids, from the texts that `writing.key_text` made of
+keys back to a condition on the key."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from agent.connectors.sql.dialect import Column, Dialect, Family
 
@@ -22,8 +24,25 @@ def with_ids(dialect: Dialect, key: Sequence[Column], ids: Sequence[str]) -> tup
     if len(key) == 1:
         name, mark = pairs[0]
         return f"{name} IN ({', '.join([mark] * len(keys))})", given
+    if not dialect.row_values:
+        each = " AND ".join(f"{name} = {mark}" for name, mark in pairs)
+        return f"({' OR '.join([f'({each})'] * len(keys))})", given
     names, row = ", ".join(name for name, _ in pairs), ", ".join(mark for _, mark in pairs)
     return f"({names}) IN (VALUES {', '.join([f'({row})'] * len(keys))})", given
+
+
+def behind(dialect: Dialect, ordered: Sequence[Column], after: Sequence[Any]) -> tuple[str, list[Any]]:
+    """A condition on `q` that holds for what comes behind a row when rows are ordered by these columns."""
+    names, marks = list(map(dialect.ordered, ordered)), list(map(dialect.given, ordered))
+    if dialect.row_values or len(names) == 1:
+        return f"({', '.join(names)}) > ({', '.join(marks)})", list(after)
+    # a > x, or a = x and b > y, and so on; and once more a >= x, for which an index is used.
+    conditions, given = [], [after[0]]
+    for place, (name, mark) in enumerate(zip(names, marks, strict=True)):
+        same = [f"{one} = {its}" for one, its in zip(names[:place], marks[:place], strict=True)]
+        conditions.append(f"({' AND '.join([*same, f'{name} > {mark}'])})")
+        given += after[: place + 1]
+    return f"({names[0]} >= {marks[0]} AND ({' OR '.join(conditions)}))", given
 
 
 def _parts(text: str, key: Sequence[Column]) -> list[str] | None:

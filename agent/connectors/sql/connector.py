@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.credentials import SqliteAddress, address, prepare
+from agent.connectors.sql.credentials import MYSQL, SqliteAddress, address, prepare
+from agent.connectors.sql.described import described
 from agent.connectors.sql.dialect import Dialect, Patience
 from agent.connectors.sql.postgresql import PostgresDialect
 from agent.connectors.sql.presence import Presence
+from agent.connectors.sql.procedures import CALLS, Caller
 from agent.connectors.sql.reading import Reader
-from agent.connectors.sql.schema import APP, GET, UPSERT, schema
+from agent.connectors.sql.schema import APP, CALL, GET, WRITES, schema
 from agent.connectors.sql.sqlite import SqliteDialect
 from agent.connectors.sql.writing import Writer
 from agent.domain.app import App, Schema
@@ -28,7 +30,7 @@ _RECORDS = 2_500
 
 
 class SqlConnector:
-    """SQL databases: SQLite and PostgreSQL."""
+    """SQL databases: SQLite, PostgreSQL, MariaDB and MySQL."""
 
     app: App = APP
 
@@ -48,6 +50,10 @@ class SqlConnector:
         place = address(values, secrets)
         if isinstance(place, SqliteAddress):
             return SqlConnection(SqliteDialect(place.path, self._patience))
+        if place.kind == MYSQL:
+            from agent.connectors.sql.mysql import MysqlDialect
+
+            return SqlConnection(MysqlDialect(place, self._patience))
         return SqlConnection(PostgresDialect(place, self._patience))
 
 
@@ -59,6 +65,7 @@ class SqlConnection:
     def __init__(self, dialect: Dialect) -> None:
         self._client = Client(dialect)
         self._writer = Writer(self._client)
+        self._caller = Caller(self._client)
         self._reader = Reader(self._client)
         self._presence = Presence(self._client)
 
@@ -81,6 +88,13 @@ class SqlConnection:
         """Prove the credentials."""
         return await check(self._client, progress)
 
+    async def schemas(self) -> Sequence[Schema]:
+        """The tables and views that are there."""
+        dialect = self._client.dialect
+        if not dialect.exists():
+            return []
+        return await self._client.read(lambda connection: described(connection, dialect))
+
     async def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
         """Read a table, a view or a query."""
         if request.action.upper() != GET:
@@ -94,12 +108,14 @@ class SqlConnection:
 
     def packet_records(self, schema: str, action: str) -> int:
         """What is fastest."""
-        return _RECORDS
+        return CALLS if action.upper() == CALL else _RECORDS
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
-        """Insert and update rows, and commit them with their receipt."""
-        if target.action.upper() != UPSERT:
-            raise _no_action(target.action, UPSERT)
+        """Insert, update or delete rows, and commit that with its receipt."""
+        if target.action.upper() == CALL:
+            return await self._caller.call(target, batch, seal)
+        if target.action.upper() not in WRITES:
+            raise _no_action(target.action, ", ".join((*WRITES, CALL)))
         return await self._writer.write(target, batch, seal)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
@@ -108,8 +124,10 @@ class SqlConnection:
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
         """What the tables hold of a batch."""
-        if target.action.upper() != UPSERT:
-            raise _no_action(target.action, UPSERT)
+        if target.action.upper() == CALL:
+            return await self._caller.present(target, batch)
+        if target.action.upper() not in WRITES:
+            raise _no_action(target.action, ", ".join((*WRITES, CALL)))
         return await self._presence.present(target, batch)
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
@@ -121,6 +139,6 @@ def _no_action(action: str, offered: str) -> ConfigurationError:
     return ConfigurationError(
         f"A database offers no action {action} here.",
         code="unknown-action",
-        remedy=f"Use the action {offered}.",
+        remedy=f"Use {offered}.",
         field="action",
     )

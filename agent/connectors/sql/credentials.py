@@ -14,29 +14,31 @@ from agent.domain.app import CredentialField, FieldKind
 from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
 
-SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+SQLITE, POSTGRESQL, MYSQL = "SQLite", "PostgreSQL", "MariaDB / MySQL"
 KIND, DATABASE, HOST, PORT, USERNAME, PASSWORD, TLS, CA_FILE = (
     "kind", "database", "host", "port", "username", "password", "tls", "ca_file",
 )  # fmt: skip
 TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED, TLS_OFF = "Preferred", "Required", "Verified", "Off"
-DEFAULT_HOST, DEFAULT_PORT = "localhost", 5432
+DEFAULT_HOST = "localhost"
+DEFAULT_PORTS = {POSTGRESQL: 5432, MYSQL: 3306}
+PORT_LIST = ", ".join(f"{kind} {port}" for kind, port in DEFAULT_PORTS.items())
 
-_SERVER = (KIND, POSTGRESQL)
+_SERVER = (KIND, *DEFAULT_PORTS)
 
 FIELDS = (
     CredentialField(
         name=KIND,
         label="Kind",
         kind=FieldKind.CHOICE,
-        help="SQLite is one file on this computer. PostgreSQL is a server.",
-        choices=(SQLITE, POSTGRESQL),
+        help="SQLite is one file on this computer. The others are servers.",
+        choices=(SQLITE, *DEFAULT_PORTS),
         default=SQLITE,
     ),
     CredentialField(
         name=DATABASE,
         label="Database",
-        help="SQLite: the full path of the file; it is made when it is not there. PostgreSQL: the database's name. "
-        "A whole URL such as postgresql://user@host/name can be pasted here.",
+        help="SQLite: the full path of the file; it is made when it is not there. Else the database's name. "
+        "A whole URL such as postgresql://user@host/name or mysql://user@host/name can be pasted here.",
         example="/var/lib/shop/orders.db",
     ),
     CredentialField(
@@ -48,7 +50,7 @@ FIELDS = (
         shown_when=_SERVER,
     ),
     CredentialField(
-        name=PORT, label="Port", required=False, help=f"{DEFAULT_PORT} when left empty.", example=str(DEFAULT_PORT),
+        name=PORT, label="Port", required=False, help=f"When left empty, the usual one: {PORT_LIST}.", example="5432",
         shown_when=_SERVER,
     ),
     CredentialField(
@@ -85,10 +87,13 @@ FIELDS = (
 _KINDS = {
     "sqlite": SQLITE, "sqlite3": SQLITE,
     "postgresql": POSTGRESQL, "postgres": POSTGRESQL, "pg": POSTGRESQL, "psql": POSTGRESQL, "pgsql": POSTGRESQL,
+    "mariadb": MYSQL, "mysql": MYSQL, "mariadb / mysql": MYSQL,
 }  # fmt: skip
 _TLS_OF_SSLMODE = {
     "disable": TLS_OFF, "allow": TLS_PREFERRED, "prefer": TLS_PREFERRED, "require": TLS_REQUIRED,
     "verify-ca": TLS_VERIFIED, "verify-full": TLS_VERIFIED,
+    "disabled": TLS_OFF, "preferred": TLS_PREFERRED, "trust": TLS_REQUIRED,
+    "verify_ca": TLS_VERIFIED, "verify_identity": TLS_VERIFIED, "required": TLS_REQUIRED,
 }  # fmt: skip
 _QUOTES = "\"'`“”„‘’«»"
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
@@ -106,9 +111,11 @@ class SqliteAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresAddress:
-    """A database on a PostgreSQL server. `host` is a folder where a local socket is meant."""
+class ServerAddress:
+    """A database on a server. `host` is where its local socket is, if it begins with a slash: the folder for
+    PostgreSQL, the file itself for MariaDB and MySQL."""
 
+    kind: str
     host: str
     port: int
     database: str
@@ -128,12 +135,14 @@ class PostgresAddress:
         return self.socket or self.host.lower() in ("localhost", "127.0.0.1", "::1")
 
 
-def address(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> SqliteAddress | PostgresAddress:
+def address(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> SqliteAddress | ServerAddress:
     """Where prepared values lead."""
-    if values.get(KIND) == POSTGRESQL:
-        return PostgresAddress(
+    kind = values.get(KIND, "")
+    if kind in DEFAULT_PORTS:
+        return ServerAddress(
+            kind=kind,
             host=values.get(HOST) or DEFAULT_HOST,
-            port=int(values.get(PORT) or DEFAULT_PORT),
+            port=int(values.get(PORT) or DEFAULT_PORTS[kind]),
             database=values.get(DATABASE, ""),
             username=values.get(USERNAME, ""),
             password=secrets.get(PASSWORD) or Secret(""),
@@ -171,7 +180,7 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
     if not draft.values.get(DATABASE):
         what = "the path of the database file" if kind == SQLITE else "the name of the database"
         raise _fault(DATABASE, "field-empty", f"Enter {what}.")
-    return _sqlite(draft) if kind == SQLITE else _postgresql(draft)
+    return _sqlite(draft) if kind == SQLITE else _server(draft, kind)
 
 
 def _take_apart(draft: _Draft) -> None:
@@ -197,9 +206,11 @@ def _take_url(draft: _Draft, name: str, text: str, scheme: str) -> None:
         draft.values |= {KIND: SQLITE, DATABASE: _path_of(path)}
         draft.notes.append("The URL was turned into a path.")
         return
-    if _KINDS.get(scheme) != POSTGRESQL:
+    kind = _KINDS.get(scheme)
+    if kind is None:
         raise _fault(name, "url-format", f"“{scheme}” is not a kind of database that the agent knows.",
-                     "Enter a path for SQLite or postgresql://user@host/name for PostgreSQL.")  # fmt: skip
+                     "Enter a path for SQLite, or a URL such as postgresql://user@host/name or "
+                     "mysql://user@host/name.")  # fmt: skip
     try:
         parts = urlsplit(text)
         port, host = parts.port, parts.hostname
@@ -212,10 +223,12 @@ def _take_url(draft: _Draft, name: str, text: str, scheme: str) -> None:
         PORT: str(port) if port is not None else query.get("port", ""),
         USERNAME: unquote(parts.username or "") or query.get("user", ""),
         DATABASE: unquote(parts.path.lstrip("/")) or query.get("dbname", ""),
-        TLS: _TLS_OF_SSLMODE.get(query.get("sslmode", ""), ""),
-        CA_FILE: query.get("sslrootcert", ""),
+        TLS: _TLS_OF_SSLMODE.get((query.get("sslmode") or query.get("ssl-mode", "")).casefold(), ""),
+        CA_FILE: query.get("sslrootcert") or query.get("ssl-ca") or query.get("ssl_ca", ""),
     }
-    _take_found(draft, name, found, unquote(parts.password or "") or query.get("password", ""), "URL")
+    _take_found(
+        draft, name, kind, found, password=unquote(parts.password or "") or query.get("password", ""), what="URL"
+    )
 
 
 def _take_pairs(draft: _Draft, name: str, text: str) -> None:
@@ -231,12 +244,12 @@ def _take_pairs(draft: _Draft, name: str, text: str) -> None:
         TLS: _TLS_OF_SSLMODE.get(pairs.get("sslmode", ""), ""),
         CA_FILE: pairs.get("sslrootcert", ""),
     }
-    _take_found(draft, name, found, pairs.get("password", ""), "connection string")
+    _take_found(draft, name, POSTGRESQL, found, password=pairs.get("password", ""), what="connection string")
 
 
-def _take_found(draft: _Draft, name: str, found: Mapping[str, str], password: str, what: str) -> None:
+def _take_found(draft: _Draft, name: str, kind: str, found: Mapping[str, str], *, password: str, what: str) -> None:
     draft.values[name] = ""
-    draft.values[KIND] = POSTGRESQL
+    draft.values[KIND] = kind
     draft.values |= {key: text for key, text in found.items() if text}
     labels = [_LABELS[key] for key in (HOST, PORT, USERNAME, DATABASE, TLS, CA_FILE) if found[key]]
     draft.notes.append(f"The {what} was taken apart: {', '.join(labels) or 'it was empty'}.")
@@ -252,7 +265,7 @@ def _kind(draft: _Draft) -> str:
         if not entered:
             raise _fault(KIND, "field-empty", "Choose the kind of database.")
         raise _fault(KIND, "kind-unknown", f"“{entered[:40]}” is not a kind of database that the agent knows.",
-                     f"Choose {SQLITE} or {POSTGRESQL}.")  # fmt: skip
+                     f"Choose {', '.join((SQLITE, *DEFAULT_PORTS))}.")  # fmt: skip
     return kind
 
 
@@ -285,23 +298,23 @@ def _sqlite(draft: _Draft) -> Prepared:
     return Prepared({KIND: SQLITE, DATABASE: text}, {}, tuple(draft.notes))
 
 
-def _postgresql(draft: _Draft) -> Prepared:
+def _server(draft: _Draft, kind: str) -> Prepared:
     values = draft.values
     host = values.get(HOST, "")
     if not host:
         host = DEFAULT_HOST
         draft.notes.append(f"No Host was entered: {DEFAULT_HOST} is used.")
     host = _host(draft, host)
-    port = _port(values.get(PORT, ""))
+    port = _port(values.get(PORT, ""), kind)
     if not values.get(USERNAME):
-        raise _fault(USERNAME, "field-empty", "Enter the Username for the PostgreSQL server.")
+        raise _fault(USERNAME, "field-empty", f"Enter the Username for the {kind} server.")
     for name in (DATABASE, USERNAME):
         if "\0" in values[name]:
             raise _fault(name, "field-format", f"The {_LABELS[name]} contains a character that it cannot have.")
     if "\0" in draft.password:
         raise _fault(PASSWORD, "field-format", "The Password contains a character that it cannot have.")
     tls = _tls(values.get(TLS, ""))
-    prepared = {KIND: POSTGRESQL, DATABASE: values[DATABASE], HOST: host, PORT: str(port),
+    prepared = {KIND: kind, DATABASE: values[DATABASE], HOST: host, PORT: str(port),
                 USERNAME: values[USERNAME], TLS: tls}  # fmt: skip
     if values.get(CA_FILE):
         if tls == TLS_VERIFIED:
@@ -333,12 +346,12 @@ def _host(draft: _Draft, host: str) -> str:
     return host
 
 
-def _port(text: str) -> int:
+def _port(text: str, kind: str) -> int:
     if not text:
-        return DEFAULT_PORT
+        return DEFAULT_PORTS[kind]
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
         raise _fault(PORT, "port-format", "The Port has to be a number from 1 to 65535.",
-                     f"PostgreSQL's usual one is {DEFAULT_PORT}.")  # fmt: skip
+                     f"The usual one of {kind} is {DEFAULT_PORTS[kind]}.")  # fmt: skip
     return int(text)
 
 

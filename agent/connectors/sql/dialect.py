@@ -1,6 +1,7 @@
 """What differs between kinds of databases, as one protocol, and the values that it speaks in.
 
-`sqlite` and `postgresql` implement it. Everything here is called in a thread that has the connection for itself.
+`sqlite`, `postgresql` and `mysql` implement it. Everything here is called in a thread that has the connection for
+itself.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class Column:
 class Table:
     """A table or view that is there. `unique` are the sets of columns by which a row can be told from all others.
 
-    `quoted` is its name for a statement. `guarded` means that the database decides row by row who may write.
+    `quoted` is its name for a statement. `alone` means that a new row can only meet another one by its key, as nothing
+    else has to be unique. `lasting` means that what is written into
+    it stays when the transaction is rolled back. `guarded` means that the database decides row by row who may write.
     """
 
     name: str
@@ -85,6 +88,17 @@ class Table:
     unique: frozenset[frozenset[str]] = frozenset()
     view: bool = False
     guarded: bool = False
+    alone: bool = False
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A stored procedure. `parameters` are what it takes, in its order; `quoted` is its name for a statement."""
+
+    name: str
+    quoted: str
+    parameters: tuple[Column, ...]
 
 
 class Fault(Enum):
@@ -115,16 +129,27 @@ class UnfitError(Exception):
         self.remedy = remedy
 
 
+class Mode(Enum):
+    """What is done with the rows of a batch."""
+
+    UPSERT = "insert the new ones, update those that are there"
+    INSERT = "insert; a row that is there is an error"
+    UPDATE = "update; a row that is not there is an error"
+    DELETE = "delete"
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """A table that rows are loaded into. `key` names the columns that identify a row; empty for a child table, whose
-    rows are removed by `roots`, the first columns of it, before new ones come."""
+    rows are removed by `roots`, the first columns of it, before new ones come. Of what is to be deleted, nothing is
+    ever loaded."""
 
     table: Table
     columns: tuple[Column, ...]
     types: tuple[DataType, ...]
     key: tuple[Column, ...] = ()
     roots: tuple[Column, ...] = ()
+    mode: Mode = Mode.UPSERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +168,13 @@ class Dialect(Protocol):
     name: str
     place: str
     patience: Patience
-    longest_name_bytes: int | None
-    types: Mapping[DataType, str]
+    longest_name: tuple[int, str] | None
+    """How long a name may be, and in what that is measured: bytes or characters. None where there is no limit; names
+    of tables then have no schema before a dot either."""
+    row_values: bool
+    """Whether rows of values can be compared as a whole, and are found by an index when they are."""
+    making_commits: bool
+    """Whether making or widening a table ends the transaction, so that another one has to begin."""
     accepted: Mapping[DataType, frozenset[Family]]
     receipts_table: str
     usual_overlap: int
@@ -194,12 +224,21 @@ class Dialect(Protocol):
         """The name of a table that is to be made, for a statement."""
         ...
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """The names of all tables and views that the user may see, as `table` takes them; without the database's own
+        and the table of receipts."""
+        ...
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         ...
 
     def query(self, connection: sa.Connection, sql: str) -> Table:
         """A SELECT that a person wrote, as something to read from."""
+        ...
+
+    def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
+        """The type of a column that is made for an attribute; of one of so many in a key, if it is in the key."""
         ...
 
     def table_options(self, *, child: bool) -> str:
@@ -219,6 +258,15 @@ class Dialect(Protocol):
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
+        ...
+
+    def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
+        """The stored procedure of that name. Raises ConfigurationError where this kind of database has none, or where
+        it cannot be told which one is meant."""
+        ...
+
+    def calling(self, procedure: Procedure, given: Sequence[Column]) -> str:
+        """A statement that calls a procedure with parameters for these of its own, in this order."""
         ...
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
@@ -241,6 +289,11 @@ class Dialect(Protocol):
 
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """JSON objects of rows of what is `selected`."""
+        ...
+
+    def ordered(self, column: Column) -> str:
+        """The column of `q` as rows are put in order by it: an order in which different values are never equal, unless
+        an index makes them unique."""
         ...
 
     def held(self, column: Column) -> str:

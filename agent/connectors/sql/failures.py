@@ -44,6 +44,8 @@ def translated(dialect: Dialect, error: Exception, *, write: bool, committing: b
 ERROR_CLASSES: Mapping[str, ErrorClass] = {
     "value-missing": ErrorClass.DATA_MISSING,
     "value-twice": ErrorClass.DUPLICATE,
+    "row-missing": ErrorClass.DEPENDENT_MISSING,
+    "row-in-use": ErrorClass.VALIDATION_FAILED,
     "reference-missing": ErrorClass.DEPENDENT_MISSING,
     "row-not-permitted": ErrorClass.ACCESS_NOT_GRANTED,
     "value-refused": ErrorClass.VALIDATION_FAILED,

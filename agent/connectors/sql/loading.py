@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agent.connectors.sql.dialect import Load, UnfitError
+from agent.connectors.sql.dialect import Load, Mode, UnfitError
 from agent.domain.packet import Value
 
 
 def on_conflict(load: Load, quote: Callable[[str], str]) -> str:
-    """What follows an INSERT so that a row that is there is updated; empty for rows that never meet others."""
-    if not load.key:
+    """What follows an INSERT so that a row that is there is updated; empty for rows that are to meet no others."""
+    if not load.key or load.mode is Mode.INSERT:
         return ""
     keys = {column.name for column in load.key}
     others = [quote(column.name) for column in load.columns if column.name not in keys]

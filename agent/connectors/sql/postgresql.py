@@ -16,14 +16,16 @@ from agent.connectors.sql import (
     postgresql_sessions,
     postgresql_values,
     postgresql_writing,
+    servers,
 )
-from agent.connectors.sql.credentials import PostgresAddress
+from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import (
     Column,
     Family,
     Fault,
     Load,
     Patience,
+    Procedure,
     Refusal,
     Stopped,
     Table,
@@ -47,8 +49,10 @@ class PostgresDialect:
     """PostgreSQL, one database of one server."""
 
     name = "PostgreSQL"
-    longest_name_bytes: int | None = 63
-    types: Mapping[DataType, str] = {
+    longest_name: tuple[int, str] | None = (63, "bytes")
+    row_values = True
+    making_commits = False
+    _types: Mapping[DataType, str] = {
         DataType.TEXT: "text",
         DataType.INTEGER: "bigint",
         DataType.DECIMAL: "numeric",
@@ -70,7 +74,7 @@ class PostgresDialect:
     )
     usual_overlap = 1000
 
-    def __init__(self, address: PostgresAddress, patience: Patience) -> None:
+    def __init__(self, address: ServerAddress, patience: Patience) -> None:
         self._address = address
         self.patience = patience
         self.place = f"the database {address.database} on {address.host}"
@@ -79,7 +83,7 @@ class PostgresDialect:
 
     async def reach(self) -> None:
         """Whether something listens at host and port."""
-        await postgresql_sessions.reach(self._address, seconds=self.patience.connect_seconds)
+        await servers.reach(self._address, seconds=self.patience.connect_seconds)
 
     def exists(self) -> bool:
         """A server makes no database by being asked for it."""
@@ -131,6 +135,10 @@ class PostgresDialect:
         """Quoted; what comes before the first dot is the schema's name."""
         return ".".join(self.quote(part) for part in name.split(".", 1))
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """Those of the search path by their plain names, others with their schema."""
+        return postgresql_catalog.tables(connection)
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         return postgresql_catalog.table(connection, name)
@@ -138,6 +146,10 @@ class PostgresDialect:
     def query(self, connection: sa.Connection, sql: str) -> Table:
         """A SELECT as something to read from."""
         return postgresql_catalog.query(connection, sql)
+
+    def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
+        """The same in keys as elsewhere."""
+        return self._types[kind]
 
     def table_options(self, *, child: bool) -> str:
         """None."""
@@ -154,6 +166,15 @@ class PostgresDialect:
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
         postgresql_writing.clear(connection, load, keys)
+
+    def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
+        """The procedure of that name, in the search path or in the schema before the dot."""
+        return postgresql_catalog.procedure(connection, name)
+
+    def calling(self, procedure: Procedure, given: Sequence[Column]) -> str:
+        """CALL, each parameter by its name."""
+        named = ", ".join(f"{self.quote(one.name)} => CAST(%s AS {one.comparable})" for one in given)
+        return f"CALL {procedure.quoted}({named})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""
@@ -176,6 +197,10 @@ class PostgresDialect:
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """The JSON as bytes."""
         return [row[0].encode() for row in rows]
+
+    def ordered(self, column: Column) -> str:
+        """The column as it is."""
+        return f"q.{self.quote(column.name)}"
 
     def held(self, column: Column) -> str:
         """The value as text."""

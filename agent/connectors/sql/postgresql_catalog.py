@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.credentials import PostgresAddress
-from agent.connectors.sql.dialect import Column, Family, Table, fetch
+from agent.connectors.sql.credentials import ServerAddress
+from agent.connectors.sql.dialect import Column, Family, Procedure, Table, fetch
+from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {
     **dict.fromkeys(("text", "varchar", "bpchar", "name", "citext"), Family.TEXT),
@@ -52,6 +53,12 @@ _FOUND = """
     SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relrowsecurity OR c.relkind <> 'r'
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {}
+"""
+_PROCEDURES = """
+    SELECT p.oid, n.nspname, p.proname, p.pronargs, p.pronargdefaults, coalesce(p.proargnames, '{{}}'),
+           p.proargtypes::oid[], p.proargmodes IS NULL OR NOT p.proargmodes && '{{o,v,t}}'
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.prokind = 'p' AND has_function_privilege(p.oid, 'EXECUTE') AND {}
 """
 _FACTS = """
     SELECT current_setting('server_version'), current_database(), current_user,
@@ -99,6 +106,20 @@ def table(connection: sa.Connection, name: str) -> Table | None:
     )  # fmt: skip
 
 
+def tables(connection: sa.Connection) -> list[str]:
+    """The tables and views that the user may read: those of the search path by their plain names."""
+    found = fetch(
+        connection,
+        "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname::text "
+        "ELSE n.nspname || '.' || c.relname END FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relname <> 'opagent_receipts' "
+        "AND n.nspname <> 'information_schema' AND left(n.nspname, 3) <> 'pg_' "
+        "AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1",
+    )
+    return [row[0] for row in found]
+
+
 def query(connection: sa.Connection, sql: str) -> Table:
     """A SELECT as something to read from."""
     escaped = sql.replace("%", "%%")
@@ -123,7 +144,39 @@ def query(connection: sa.Connection, sql: str) -> Table:
     return Table("", source, columns, view=True)
 
 
-def facts(connection: sa.Connection, address: PostgresAddress) -> tuple[list[tuple[str, str]], list[str]]:
+def procedure(connection: sa.Connection, name: str) -> Procedure | None:
+    """The procedure of that name.
+
+    Raises:
+        ConfigurationError: there are several, or its parameters have no names.
+    """
+    where, names = "p.proname = %s AND pg_catalog.pg_function_is_visible(p.oid)", (name,)
+    found = fetch(connection, _PROCEDURES.format(where), names)
+    if not found and "." in name:
+        found = fetch(connection, _PROCEDURES.format("n.nspname = %s AND p.proname = %s"), tuple(name.split(".", 1)))
+    if not found:
+        return None
+    _, schema, spelled, count, defaults, given, types, plain = found[0]
+    if len(found) > 1 or not plain or len(given) < count or not all(given[:count]):
+        why = (
+            "there are several of that name" if len(found) > 1 else "not all of its parameters are named IN parameters"
+        )
+        raise ConfigurationError(
+            f"The procedure {name} cannot be called: {why}.", code="procedure-unfit",
+            remedy="Have one made for the agent, with a name of its own and named IN parameters.", field=name,
+        )  # fmt: skip
+    described = _types(connection, types)
+    parameters = []
+    for number, (parameter, oid) in enumerate(zip(given, types, strict=False)):
+        base, comparable, _ = described[oid]
+        required = number < count - defaults
+        parameters.append(
+            _column(parameter, comparable, base, comparable, required=required, filled=False, computed=False)
+        )
+    return Procedure(spelled, f"{quoted(schema)}.{quoted(spelled)}", tuple(parameters))
+
+
+def facts(connection: sa.Connection, address: ServerAddress) -> tuple[list[tuple[str, str]], list[str]]:
     """What is in the database, and what the user may do."""
     version, database, user, temporary, create, schema, tables, read_only, encrypted = fetch(connection, _FACTS)[0]
     writes = not read_only and create and temporary

@@ -4,7 +4,6 @@ sort the error, and never shown: it could quote anything. What a trigger raised 
 from __future__ import annotations
 
 import re
-import socket
 
 import psycopg
 import sqlalchemy as sa
@@ -14,12 +13,11 @@ from agent.connectors.sql.credentials import (
     DATABASE,
     HOST,
     PASSWORD,
-    PORT,
     TLS,
     TLS_OFF,
     TLS_VERIFIED,
     USERNAME,
-    PostgresAddress,
+    ServerAddress,
 )
 from agent.connectors.sql.dialect import Column, Fault, Load, Refusal, UnfitError, cause, fetch
 from agent.connectors.sql.triggers import trigger_refusal
@@ -164,33 +162,7 @@ def _tried(connection: sa.Connection, column: Column, value: Value) -> str | Non
 # Connecting
 
 
-def unreached(error: BaseException, address: PostgresAddress, *, seconds: float) -> AgentError:
-    """Why nothing could be connected to at host and port."""
-    detail = type(error).__name__
-    where = f"{address.host}:{address.port}"
-    if isinstance(error, socket.gaierror | UnicodeError):
-        return ConfigurationError(
-            f"There is no computer called {address.host}.", code="host-unknown", detail=detail, field=HOST,
-            remedy="Correct the Host, or check this computer's network and name server.",
-        )  # fmt: skip
-    if isinstance(error, ConnectionRefusedError):
-        return TransientError(
-            f"{address.host} answers, but no database server listens on port {address.port}.",
-            code="connection-refused", detail=detail, field=PORT,
-            remedy="Correct the Port, start the server, or let it listen on more than its own computer.",
-        )  # fmt: skip
-    if isinstance(error, TimeoutError):
-        return TransientError(
-            f"{where} did not answer in {seconds:g} seconds.", code="connect-timeout", detail=detail, field=HOST,
-            remedy="Correct the Host, or check the network and the firewall in between.",
-        )  # fmt: skip
-    return TransientError(
-        f"{where} cannot be reached.", code="host-unreachable", detail=detail, field=HOST,
-        remedy="Correct the Host, or check the network and the firewall in between.",
-    )  # fmt: skip
-
-
-def unreachable(error: BaseException, address: PostgresAddress) -> AgentError:
+def unreachable(error: BaseException, address: ServerAddress) -> AgentError:
     """Why the server, once reached, refused the connection."""
     text = str(error)
     for pattern, code, field, message, remedy in _REFUSALS:

@@ -14,7 +14,7 @@ import psycopg
 import sqlalchemy as sa
 
 from agent.connectors.sql import postgresql_failures
-from agent.connectors.sql.dialect import Load
+from agent.connectors.sql.dialect import Load, Mode
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.postgresql_catalog import quoted
 from agent.domain.errors import ConfigurationError
@@ -48,7 +48,8 @@ def load(
     check_digits(load, rows)
     driver = driver_of(connection)
     names = ", ".join(quoted(column.name) for column in load.columns)
-    if not load.key and not load.table.guarded:
+    apart = not load.key or load.mode is Mode.INSERT
+    if apart and not load.table.guarded:
         copied = f"COPY {load.table.quoted} ({names}) FROM STDIN"
         _copy(driver, copied, rows)
         return copied
@@ -56,10 +57,21 @@ def load(
     if again:
         _execute(driver, f"TRUNCATE {staged}")
     _copy(driver, f"COPY {staged} ({names}) FROM STDIN", rows)
-    statement = f"INSERT INTO {load.table.quoted} ({names}) SELECT {names} FROM {staged}"  # noqa: S608 - quoted
-    statement += on_conflict(load, quoted)
+    if load.mode is Mode.UPDATE and load.key:
+        statement = _update(load, staged)
+    else:
+        statement = f"INSERT INTO {load.table.quoted} ({names}) SELECT {names} FROM {staged}"  # noqa: S608 - quoted
+        statement += on_conflict(load, quoted)
     _execute(driver, statement)
     return statement
+
+
+def _update(load: Load, staged: str) -> str:
+    """A statement that brings what is staged into the rows that are there."""
+    names = [quoted(column.name) for column in load.columns if column not in load.key] or [quoted(load.key[0].name)]
+    where = " AND ".join(f"q.{key} = s.{key}" for key in (quoted(column.name) for column in load.key))
+    change = ", ".join(f"{name} = s.{name}" for name in names)
+    return f"UPDATE {load.table.quoted} AS q SET {change} FROM {staged} AS s WHERE {where}"  # noqa: S608 - quoted names
 
 
 def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:

@@ -14,16 +14,16 @@ import sqlalchemy as sa
 
 from agent.connectors.contract import Present, WriteTarget
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, UnfitError, cause
+from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Mode, UnfitError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.forms import canonical, mark
 from agent.connectors.sql.layout import Layout, layout
 from agent.connectors.sql.loading import check_digits
-from agent.connectors.sql.schema import CHILD_TABLES_OPTION, TABLE_OPTION
+from agent.connectors.sql.schema import CHILD_TABLES_OPTION
 from agent.connectors.sql.sqlite import SqliteDialect
 from agent.connectors.sql.sqlite_catalog import new_file
 from agent.connectors.sql.standing import Standing, nothing_there, standing
-from agent.connectors.sql.writing import child_tables, extends, key_text
+from agent.connectors.sql.writing import child_tables, identified, key_text, manner, nothing_to_delete, row_missing
 from agent.domain.app import DataType
 from agent.domain.comparison import same
 from agent.domain.errors import RecordError
@@ -43,19 +43,43 @@ class Presence:
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
         """What the database holds of a batch. A SQLite file that is not there is not made."""
         tables = child_tables(target.options.get(CHILD_TABLES_OPTION, ""))
-        extend = extends(target.options.get(TABLE_OPTION, ""))
+        how, given = manner(target), batch
+        if how.mode is Mode.DELETE:
+            batch = identified(batch)
         wanted, dialect = layout(target.schema, batch.attributes, tables), self._client.dialect
         if isinstance(dialect, SqliteDialect) and not dialect.exists():
             await asyncio.to_thread(new_file, dialect.path)
-            stands = nothing_there(dialect, wanted, extend=extend)
+            stands = nothing_there(dialect, wanted, how)
             changes = [f"The database file {dialect.path} would be made.", *stands.changes()]
-            return _Comparison(batch.rows, wanted).present({}, changes)
+            return _foreseen(_Comparison(batch.rows, wanted).present({}, changes), how.mode, target.schema, given)
 
         def look(connection: sa.Connection) -> Present:
-            stands = standing(connection, dialect, wanted, extend=extend)
+            stands = standing(connection, dialect, wanted, how)
             return _Looking(connection, dialect, batch.rows, stands).present()
 
-        return await self._client.read(look)
+        return _foreseen(await self._client.read(look), how.mode, target.schema, given)
+
+
+def _foreseen(present: Present, mode: Mode, table: str, batch: Batch) -> Present:
+    """What the action makes of what is there, if it is another one than to insert and update."""
+    failures, skipped, rows = dict(present.failures), dict(present.skipped), list(present.rows)
+    changes: list[str] = []
+    there = [row is not None for row in rows]
+    for index, found in enumerate(there):
+        key = present.destination_ids[index]
+        if mode is Mode.INSERT and found:
+            failures.setdefault(index, _row_twice(table, key))
+        elif mode is Mode.UPDATE and not found:
+            failures.setdefault(index, row_missing(table, [key]))
+        elif mode is Mode.DELETE and not found:
+            skipped[index] = nothing_to_delete(table, [key])
+    if mode is Mode.DELETE:
+        # Only what identifies a row was looked at; of the others nothing is known to be different.
+        rows = [given if found else None for given, found in zip(batch.rows, there, strict=True)]
+        many = sum(there)
+        changes = [f"{many:,} row{'s' if many > 1 else ''} of the table {table} would be deleted."] if many else []
+    ids = ["" if index in failures else key for index, key in enumerate(present.destination_ids)]
+    return Present(rows, ids, present.stand_ins, failures, skipped, [*present.changes, *changes])
 
 
 class _Comparison:
@@ -293,6 +317,15 @@ def _rank(part: Value) -> tuple[int, str]:
 def _root_key(layout_: Layout, row: Sequence[Value], parts: int) -> _Key:
     places = range(parts) if layout_.inherited else layout_.key_places
     return tuple(row[place] for place in places)
+
+
+def _row_twice(table: str, key: str) -> RecordError:
+    return RecordError(
+        f"The table {table} has a row {key} already.",
+        code="value-twice",
+        remedy="Write it with the action UPSERT, or correct one of the two records.",
+        error_class=ERROR_CLASSES["value-twice"],
+    )
 
 
 def _missing_value(stands: Standing, column: Column) -> RecordError:

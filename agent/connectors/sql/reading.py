@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.contract import ReadRequest
+from agent.connectors.sql.chosen import behind
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Dialect
 from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
@@ -121,18 +122,16 @@ def _statement(
     ordered = source.key if state.empty or source.changed is None else (source.changed, *source.key)
     conditions, parameters = list(source.conditions), list(source.parameters)
     if source.changed is not None:
-        name = f"q.{dialect.quote(source.changed.name)}"
-        conditions.append(f"{name} IS {'' if state.empty else 'NOT '}NULL")
+        conditions.append(f"q.{dialect.quote(source.changed.name)} IS {'' if state.empty else 'NOT '}NULL")
         if lower is not None and not state.empty and not state.after:
-            conditions.append(f"{name} >= {dialect.given(source.changed)}")
+            conditions.append(f"{dialect.ordered(source.changed)} >= {dialect.given(source.changed)}")
             parameters.append(_recalled(lower))
     if state.after:
-        names = ", ".join(f"q.{dialect.quote(column.name)}" for column in ordered)
-        given = ", ".join(dialect.given(column) for column in ordered)
-        conditions.append(f"({names}) > ({given})")
-        parameters += state.after
+        condition, given = behind(dialect, ordered, state.after)
+        conditions.append(condition)
+        parameters += given
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = ", ".join(f"q.{dialect.quote(column.name)}" for column in ordered)
+    order = ", ".join(map(dialect.ordered, ordered))
     held = ", ".join(dialect.held(column) for column in ordered)
     selected = dialect.selected(source.table.columns)
     page = f"ORDER BY {order} LIMIT {records + 1:d}"

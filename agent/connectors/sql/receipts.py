@@ -16,10 +16,12 @@ class Receipts:
     Attributes:
         mark: How a parameter is written.
         now: The present, as an expression.
+        met: What follows an INSERT so that a receipt that is there is replaced.
     """
 
     mark: str
     now: str
+    met: str = "ON CONFLICT (ledger_key) DO UPDATE SET receipt = excluded.receipt, committed_at = excluded.committed_at"
 
     def find(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""
@@ -31,7 +33,6 @@ class Receipts:
         """Keep a receipt in place of the former."""
         connection.exec_driver_sql(
             "INSERT INTO opagent_receipts (ledger_key, receipt, committed_at) "  # noqa: S608 - no value in it
-            f"VALUES ({self.mark}, {self.mark}, {self.now}) ON CONFLICT (ledger_key) "
-            "DO UPDATE SET receipt = excluded.receipt, committed_at = excluded.committed_at",
+            f"VALUES ({self.mark}, {self.mark}, {self.now}) {self.met}",
             (ledger_key, receipt),
         )

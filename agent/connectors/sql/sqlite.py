@@ -20,7 +20,9 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Mode,
     Patience,
+    Procedure,
     Refusal,
     Stopped,
     Table,
@@ -31,7 +33,7 @@ from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.sqlite_sessions import SqliteSessions
 from agent.domain.app import DataType
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
 
 _KEYS_AT_ONCE = 500
@@ -42,8 +44,10 @@ class SqliteDialect:
     """SQLite in one file."""
 
     name = "SQLite"
-    longest_name_bytes: int | None = None
-    types: Mapping[DataType, str] = {
+    longest_name: tuple[int, str] | None = None
+    row_values = True
+    making_commits = False
+    _types: Mapping[DataType, str] = {
         DataType.TEXT: "TEXT",
         DataType.INTEGER: "INTEGER",
         # Both names have the affinity TEXT, so that SQLite does not turn the text into a number.
@@ -117,6 +121,15 @@ class SqliteDialect:
         """Quoted."""
         return self.quote(name)
 
+    def tables(self, connection: sa.Connection) -> list[str]:
+        """All but those of SQLite itself."""
+        found = fetch(
+            connection,
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+            "AND name <> 'opagent_receipts' ORDER BY name",
+        )
+        return [row[0] for row in found]
+
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
         return sqlite_catalog.table(connection, name)
@@ -124,6 +137,10 @@ class SqliteDialect:
     def query(self, connection: sa.Connection, sql: str) -> Table:
         """A SELECT as something to read from."""
         return sqlite_catalog.query(connection, sql)
+
+    def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
+        """The same in keys as elsewhere."""
+        return self._types[kind]
 
     def table_options(self, *, child: bool) -> str:
         """Child rows lie together in the order of their key: that is how they are written, removed and read."""
@@ -134,11 +151,24 @@ class SqliteDialect:
     def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Insert or update rows, with one prepared statement."""
         check_digits(load, rows)
+        if load.mode is Mode.UPDATE and load.key:
+            return self._update(connection, load, rows)
         names = [self.quote(column.name) for column in load.columns]
         marks = ", ".join("?" * len(names))
         statement = f"INSERT INTO {load.table.quoted} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - quoted names
         statement += on_conflict(load, self.quote)
         connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
+        return statement
+
+    def _update(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> str:
+        keys = [place for place, column in enumerate(load.columns) if column in load.key]
+        others = [place for place, column in enumerate(load.columns) if column not in load.key]
+        if not others:
+            return ""
+        change = ", ".join(f"{self.quote(load.columns[place].name)} = ?" for place in others)
+        where = " AND ".join(f"{self.quote(load.columns[place].name)} = ?" for place in keys)
+        statement = f"UPDATE {load.table.quoted} SET {change} WHERE {where}"  # noqa: S608 - quoted names
+        connection.exec_driver_sql(statement, [tuple(row[place] for place in (*others, *keys)) for row in rows])
         return statement
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
@@ -148,6 +178,19 @@ class SqliteDialect:
             f"DELETE FROM {load.table.quoted} WHERE {where}",  # noqa: S608 - quoted names
             list(keys),
         )
+
+    def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
+        """SQLite has none."""
+        raise ConfigurationError(
+            "SQLite has no stored procedures.",
+            code="procedures-unsupported",
+            remedy="Use another action in the POST node.",
+            field="action",
+        )
+
+    def calling(self, procedure: Procedure, given: Sequence[Column]) -> str:
+        """Never asked."""
+        raise NotImplementedError
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""
@@ -178,6 +221,10 @@ class SqliteDialect:
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """JSON objects of rows."""
         return sqlite_values.documents(columns, rows)
+
+    def ordered(self, column: Column) -> str:
+        """The column as it is."""
+        return f"q.{self.quote(column.name)}"
 
     def held(self, column: Column) -> str:
         """The value itself."""

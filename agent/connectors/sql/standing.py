@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from agent.connectors.sql.dialect import Column, Dialect, Table
 from agent.connectors.sql.layout import Layout
-from agent.connectors.sql.structure import look_at, missing_table, refuse_names, refuse_shared
+from agent.connectors.sql.structure import Manner, look_at, missing_table, refuse_names, refuse_shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +34,26 @@ class Standing:
         return said + [sentence for one in self.below for sentence in one.changes()]
 
 
-def standing(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool) -> Standing:
+def standing(connection: sa.Connection, dialect: Dialect, layout: Layout, manner: Manner) -> Standing:
     """The tables as they are.
 
     Raises:
         ConfigurationError: a table is missing or unfit, and cannot be made fit without guessing.
     """
     refuse_shared(dialect, layout)
-    return _standing(connection, dialect, layout, extend=extend)
+    return _standing(connection, dialect, layout, manner)
 
 
-def nothing_there(dialect: Dialect, layout: Layout, *, extend: bool) -> Standing:
+def nothing_there(dialect: Dialect, layout: Layout, manner: Manner) -> Standing:
     """The same where there is no database yet. Raises ConfigurationError as well."""
     refuse_shared(dialect, layout)
     refuse_names(dialect, layout)
-    if not extend:
-        raise missing_table(dialect, layout)
-    return Standing(layout, None, {}, tuple(nothing_there(dialect, one, extend=extend) for _, one in layout.children))
+    if not manner.extend:
+        raise missing_table(dialect, layout, manner)
+    return Standing(layout, None, {}, tuple(nothing_there(dialect, one, manner) for _, one in layout.children))
 
 
-def _standing(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool) -> Standing:
-    table, columns = look_at(connection, dialect, layout, extend=extend)
-    below = tuple(_standing(connection, dialect, one, extend=extend) for _, one in layout.children)
+def _standing(connection: sa.Connection, dialect: Dialect, layout: Layout, manner: Manner) -> Standing:
+    table, columns = look_at(connection, dialect, layout, manner)
+    below = tuple(_standing(connection, dialect, one, manner) for _, one in layout.children)
     return Standing(layout, table, columns, below)

@@ -10,13 +10,21 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Table, cause
+from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Mode, Table, cause
 from agent.connectors.sql.layout import Layout, Wanted
 from agent.connectors.sql.schema import EXTEND, TABLE_OPTION
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError, TransientError
 
 RECEIPTS = "opagent_receipts"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a batch is to be written: what is done with its rows, and whether tables may be made and widened for it."""
+
+    mode: Mode = Mode.UPSERT
+    extend: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +40,14 @@ class Plan:
         return [one for plan in self.below for one in (plan, *plan.descendants())]
 
 
-def plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool) -> Plan:
+def plan(connection: sa.Connection, dialect: Dialect, layout: Layout, manner: Manner) -> Plan:
     """Make the tables ready, inside the transaction of the caller, and say how to write into them.
 
     Raises:
         ConfigurationError: a table is missing or unfit, and cannot be made fit without guessing.
     """
     refuse_shared(dialect, layout)
-    return _plan(connection, dialect, layout, extend=extend, roots=len(layout.key))
+    return _plan(connection, dialect, layout, manner, roots=len(layout.key))
 
 
 def refuse_shared(dialect: Dialect, layout: Layout) -> None:
@@ -50,8 +58,8 @@ def refuse_shared(dialect: Dialect, layout: Layout) -> None:
                        "Give one of them another table with the option child_tables.")  # fmt: skip
 
 
-def _plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool, roots: int) -> Plan:
-    table, by_name = _ready(connection, dialect, layout, extend=extend)
+def _plan(connection: sa.Connection, dialect: Dialect, layout: Layout, manner: Manner, *, roots: int) -> Plan:
+    table, by_name = _ready(connection, dialect, layout, manner)
     columns = tuple(by_name[wanted.name] for wanted in layout.columns)
     child = layout.inherited > 0
     load = Load(
@@ -60,16 +68,17 @@ def _plan(connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend
         types=tuple(wanted.type for wanted in layout.columns),
         key=() if child else tuple(by_name[name] for name in layout.key),
         roots=columns[:roots] if child else (),
+        mode=manner.mode,
     )
-    below = tuple(_plan(connection, dialect, one, extend=extend, roots=roots) for _, one in layout.children)
+    below = tuple(_plan(connection, dialect, one, manner, roots=roots) for _, one in layout.children)
     return Plan(layout, load, below)
 
 
 def _ready(
-    connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool
+    connection: sa.Connection, dialect: Dialect, layout: Layout, manner: Manner
 ) -> tuple[Table, Mapping[str, Column]]:
     """The table of a layout, created or widened where need be, and its columns by the names that are wanted."""
-    table, found = look_at(connection, dialect, layout, extend=extend)
+    table, found = look_at(connection, dialect, layout, manner)
     if table is None:
         define(connection, dialect, layout.table, _creation(dialect, layout))
         return _read_again(connection, dialect, layout)
@@ -79,13 +88,13 @@ def _ready(
     for wanted in missing:
         define(
             connection, dialect, layout.table,
-            f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.types[wanted.type]}",
+            f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.declared(wanted.type)}",
         )  # fmt: skip
     return _read_again(connection, dialect, layout)
 
 
 def look_at(
-    connection: sa.Connection, dialect: Dialect, layout: Layout, *, extend: bool
+    connection: sa.Connection, dialect: Dialect, layout: Layout, manner: Manner
 ) -> tuple[Table | None, Mapping[str, Column]]:
     """The table of a layout as it is, None where it is missing, and which of the columns that are wanted it has.
 
@@ -95,18 +104,23 @@ def look_at(
     refuse_names(dialect, layout)
     table = dialect.table(connection, layout.table)
     if table is None:
-        if not extend:
-            raise missing_table(dialect, layout)
+        if not manner.extend:
+            raise missing_table(dialect, layout, manner)
         return None, {}
     if table.view:
         raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
                        "Choose a table.")  # fmt: skip
+    if table.lasting:
+        raise _refused(layout.table, "table-without-transactions",
+                       f"What is written into the table {table.name} cannot be taken back, so that after a crash "
+                       "records would be lost or be there twice.",
+                       f"Convert it: ALTER TABLE {table.name} ENGINE=InnoDB.")  # fmt: skip
     found = matched([wanted.name for wanted in layout.columns], table.columns)
-    _check_fit(dialect, layout, found, table)
+    _check_fit(dialect, layout, found, table, manner.mode)
     missing = next((wanted.name for wanted in layout.columns if wanted.name not in found), None)
-    if missing is not None and not extend:
+    if missing is not None and not manner.extend:
         raise _refused(layout.table, "column-missing", f"The table {layout.table} has no column {missing}.",
-                       f"Add it, or set the option {TABLE_OPTION} to {EXTEND}.", field=missing)  # fmt: skip
+                       f"Add it, or {_permit(manner, 'map the attribute to another one')}.", field=missing)  # fmt: skip
     return table, found
 
 
@@ -160,11 +174,16 @@ def define(connection: sa.Connection, dialect: Dialect, table: str, statement: s
                            "Give the user of the App Configuration the right to, or make it by hand: "
                            f"{statement}") from None  # fmt: skip
         raise
+    if dialect.making_commits:
+        # Nothing was written before: tables are made ready first. What comes now is committed together.
+        dialect.begin(connection, write=True, stopped=lambda: False)
 
 
 def _creation(dialect: Dialect, layout: Layout) -> str:
+    parts = len(layout.key)
     columns = [
-        f"{dialect.quote(wanted.name)} {dialect.types[wanted.type]}{' NOT NULL' if wanted.required else ''}"
+        f"{dialect.quote(wanted.name)} {dialect.declared(wanted.type, key_parts=parts if wanted.primary else 0)}"
+        f"{' NOT NULL' if wanted.required else ''}"
         for wanted in layout.columns
     ]
     key = ", ".join(dialect.quote(name) for name in layout.key)
@@ -172,23 +191,24 @@ def _creation(dialect: Dialect, layout: Layout) -> str:
     return f"CREATE TABLE {dialect.quote_table(layout.table)} ({', '.join(columns)}, PRIMARY KEY ({key})){ending}"
 
 
-def _check_fit(dialect: Dialect, layout: Layout, found: Mapping[str, Column], table: Table) -> None:
+def _check_fit(dialect: Dialect, layout: Layout, found: Mapping[str, Column], table: Table, mode: Mode) -> None:
     for wanted in layout.columns:
         column = found.get(wanted.name)
         if column is not None:
             _check_column(dialect, table, wanted, column)
-    for column in table.columns:
+    inserted = mode in (Mode.UPSERT, Mode.INSERT) or layout.inherited > 0
+    for column in table.columns if inserted and mode is not Mode.DELETE else ():
         if column.required and not column.filled and not column.computed and column not in found.values():
             raise _refused(table.name, "column-unmapped",
                            f"The table {table.name} demands a value in {column.name}, and the Mapper gives none.",
                            f"Map an attribute to {column.name}, or give the column a default.",
                            field=column.name)  # fmt: skip
     key = frozenset(found[name].name for name in layout.key if name in found)
-    if layout.inherited == 0 and (len(key) < len(layout.key) or key not in table.unique):
+    if layout.inherited == 0 and mode is not Mode.INSERT and (len(key) < len(layout.key) or key not in table.unique):
         named = ", ".join(layout.key)
         raise _refused(table.name, "key-not-unique",
                        f"The table {table.name} has no primary key or unique index on {named}, so its rows cannot be "
-                       "updated.",
+                       f"{'deleted' if mode is Mode.DELETE else 'updated'}.",
                        f"Add a unique index on {named}, or mark the table's own key in the Mapper.",
                        field=layout.key[0])  # fmt: skip
 
@@ -200,7 +220,7 @@ def _check_column(dialect: Dialect, table: Table, wanted: Wanted, column: Column
                        "Remove the attribute from the Mapper.", field=column.name)  # fmt: skip
     if column.family in dialect.accepted[wanted.type]:
         return
-    better = _FITTING.get(column.family)
+    better = FITTING.get(column.family)
     remedy = f"Set the attribute's type to {better} in the Mapper, or change the column's type in the database."
     if better is None or better is wanted.type:
         remedy = "Change the column's type in the database, or map the attribute to another column."
@@ -221,15 +241,15 @@ def refuse_names(dialect: Dialect, layout: Layout) -> None:
             raise _refused(layout.table, "column-twice",
                            f"{dialect.name} takes two of the attributes for the same column: {wanted.name}.",
                            "Rename one of them in the Mapper.", field=wanted.name)  # fmt: skip
-    names = [("table", part) for part in (layout.table.split(".", 1) if dialect.longest_name_bytes else [layout.table])]
+    names = [("table", part) for part in (layout.table.split(".", 1) if dialect.longest_name else [layout.table])]
     for what, name in (*names, *(("column", wanted.name) for wanted in layout.columns)):
-        long = dialect.longest_name_bytes
+        long, measure = dialect.longest_name or (None, "")
         if not name.strip() or "\0" in name or not _is_text(name):
             raise _refused(layout.table, "name-invalid", f"A {what} needs a name of proper characters.",
                            "Correct the name in the processflow.", field=name)  # fmt: skip
-        if long is not None and len(name.encode()) > long:
+        if long is not None and len(name.encode() if measure == "bytes" else name) > long:
             raise _refused(layout.table, "name-too-long",
-                           f"The name of the {what} {name[:40]}… is too long: {dialect.name} takes {long} bytes.",
+                           f"The name of the {what} {name[:40]}… is too long: {dialect.name} takes {long} {measure}.",
                            "Choose a shorter name in the processflow.", field=name)  # fmt: skip
 
 
@@ -237,17 +257,23 @@ def _is_text(name: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
-def missing_table(dialect: Dialect, layout: Layout) -> ConfigurationError:
+def missing_table(dialect: Dialect, layout: Layout, manner: Manner) -> ConfigurationError:
     """There is no such table, and it is not to be made."""
     return _refused(layout.table, "table-missing", f"There is no table {layout.table} in {dialect.place}.",
-                    f"Create it, or set the option {TABLE_OPTION} to {EXTEND}.")  # fmt: skip
+                    f"Create it, or {_permit(manner, 'correct the schema of the POST node')}.")  # fmt: skip
+
+
+def _permit(manner: Manner, otherwise: str) -> str:
+    """What lets a table be made fit: an option, but not of the actions that make none."""
+    offered = manner.mode in (Mode.UPSERT, Mode.INSERT)
+    return f"set the option {TABLE_OPTION} to {EXTEND}" if offered else otherwise
 
 
 def _refused(table: str, code: str, message: str, remedy: str, *, field: str | None = None) -> ConfigurationError:
     return ConfigurationError(message, code=code, remedy=remedy, field=field or table)
 
 
-_FITTING = {
+FITTING: Mapping[Family, DataType] = {
     Family.TEXT: DataType.TEXT,
     Family.INTEGER: DataType.INTEGER,
     Family.DECIMAL: DataType.DECIMAL,
@@ -258,6 +284,8 @@ _FITTING = {
     Family.JSON: DataType.JSON,
     Family.OTHER: DataType.TEXT,
 }
+"""The type of an attribute for a column, by what it holds."""
+
 _MEANT = {
     DataType.TEXT: "texts",
     DataType.INTEGER: "whole numbers",

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from agent.connectors.contract import Seal, WriteTarget
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Fault, Load, Refusal, StoppedError, cause
+from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
-from agent.connectors.sql.structure import RECEIPTS, Plan, define, plan
-from agent.domain.app import Attribute
+from agent.connectors.sql.structure import RECEIPTS, Manner, Plan, define, plan
+from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
@@ -39,10 +40,12 @@ class Writer:
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write a batch, and commit it with its receipt."""
         tables = child_tables(target.options.get(CHILD_TABLES_OPTION, ""))
-        extend = extends(target.options.get(TABLE_OPTION, ""))
+        how = manner(target)
+        if how.mode is Mode.DELETE:
+            batch = identified(batch)
         wanted = layout(target.schema, batch.attributes, tables)
         dialect = self._client.dialect
-        remembered = (target.schema, batch.attributes, repr((sorted(tables.items()), extend)))
+        remembered = (target.schema, batch.attributes, repr((sorted(tables.items()), how)))
         for attempt in range(_CHANGED_TRIES):
             try:
                 report, planned = await self._client.write(
@@ -51,7 +54,7 @@ class Writer:
                         target.ledger_key,
                         batch,
                         seal,
-                        planned=lambda: self._plans.get(remembered) or plan(connection, dialect, wanted, extend=extend),
+                        planned=lambda: self._plans.get(remembered) or plan(connection, dialect, wanted, how),
                     )
                 )
             except AgentError as error:
@@ -117,20 +120,28 @@ def child_tables(option: str) -> Mapping[str, str]:
     return tables
 
 
-def extends(option: str) -> bool:
-    """Whether tables are made and widened.
+def manner(target: WriteTarget) -> Manner:
+    """How a target is to be written. Only rows that may be new have tables made for them.
 
     Raises:
-        ConfigurationError: the option means nothing.
+        ConfigurationError: the option says nothing.
     """
-    if option.strip() not in ("", EXTEND, KEEP):
+    mode, option = Mode[target.action.upper()], target.options.get(TABLE_OPTION, "").strip()
+    if option not in ("", EXTEND, KEEP):
         raise ConfigurationError(
-            f"The option {TABLE_OPTION} is “{option.strip()[:40]}”, which means nothing.",
+            f"The option {TABLE_OPTION} is “{option[:40]}”, which means nothing.",
             code="option-format",
             remedy=f"Write {EXTEND} or {KEEP}.",
             field=TABLE_OPTION,
         )
-    return option.strip() != KEEP
+    return Manner(mode, extend=mode in (Mode.UPSERT, Mode.INSERT) and option != KEEP)
+
+
+def identified(batch: Batch) -> Batch:
+    """The same records with nothing but what identifies them, and their collections."""
+    kept = [n for n, one in enumerate(batch.attributes) if one.primary or one.type is DataType.COLLECTION]
+    rows = [tuple(row[place] for place in kept) for row in batch.rows]
+    return Batch(tuple(batch.attributes[place] for place in kept), batch.source_ids, rows)
 
 
 class _Sending:
@@ -147,7 +158,9 @@ class _Sending:
         self._client, self._dialect = client, client.dialect
         self._plan = planned
         self._rows = rows
+        self._mode = planned.load.mode
         self._refusals: dict[int, RecordError] = {}
+        self._skipped: dict[int, str] = {}
         self._again = False
         self._load: Load = planned.load
         self._sent: Sequence[tuple[Value, ...]] = ()
@@ -158,21 +171,21 @@ class _Sending:
         keys = self._plan.layout.keys(rows)
         ids = list(map(key_text, keys))
         indices: Sequence[int] = range(len(rows))
-        if len(set(keys)) < len(keys):
+        if len(set(keys)) < len(keys) and self._mode is not Mode.INSERT:
             # The same record twice: the later one counts, as if they had been written one after the other.
             indices = sorted(dict(zip(keys, range(len(keys)), strict=True)).values())
         if rows:
             self._send(indices)
         for index in self._refusals:
             ids[index] = ""
-        return WriteReport(ids, dict(sorted(self._refusals.items())))
+        return WriteReport(ids, dict(sorted(self._refusals.items())), dict(sorted(self._skipped.items())))
 
     def _send(self, indices: Sequence[int]) -> None:
         if self._client.stopped():
             raise StoppedError
         self._connection.exec_driver_sql("SAVEPOINT opagent_batch")
         try:
-            self._send_all([self._rows[index] for index in indices] if len(indices) < len(self._rows) else self._rows)
+            missing = self._send_all(indices)
         except Exception as error:
             original = cause(error)
             if not self._is_about_a_record(original):
@@ -183,6 +196,7 @@ class _Sending:
                 self._refusals[indices[0]] = self._refused(original)
         else:
             self._connection.exec_driver_sql("RELEASE SAVEPOINT opagent_batch")
+            self._tell_missing(missing)
             return
         if len(indices) > 1:
             middle = len(indices) // 2
@@ -194,9 +208,21 @@ class _Sending:
         fault = self._dialect.fault(error)
         return fault is Fault.RECORD or (fault is Fault.DENIED and self._load.table.guarded)
 
-    def _send_all(self, rows: Sequence[Row]) -> None:
-        """Records, then what is below them. What was below them before is removed first, the deepest at first."""
+    def _send_all(self, indices: Sequence[int]) -> Sequence[int]:
+        """Records, then what is below them. What was below them before is removed first, the deepest at first. Returns
+        which of those that have to be there are not."""
         layout, connection, dialect = self._plan.layout, self._connection, self._dialect
+        rows: Sequence[Row] = self._rows
+        if len(indices) < len(rows):
+            rows = [rows[index] for index in indices]
+        missing: Sequence[int] = ()
+        if self._mode in (Mode.UPDATE, Mode.DELETE):
+            rows, missing = self._parted(indices, rows)
+            if not rows:
+                return missing
+        if self._mode is Mode.DELETE:
+            self._delete(rows)
+            return missing
         self._into(self._plan.load, layout.values(rows))
         descendants = self._plan.descendants()
         if descendants:
@@ -206,6 +232,33 @@ class _Sending:
         for planned, below in _below(self._plan, rows):
             if below:
                 self._into(planned.load, planned.layout.values(below))
+        return missing
+
+    def _parted(self, indices: Sequence[int], rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[int]]:
+        """The records that the table has, and the indices of those that it does not have."""
+        load, keys = self._plan.load, self._plan.layout.keys(rows)
+        self._load, self._sent = load, self._plan.layout.values(rows)
+        found = self._dialect.beside(self._connection, load.table, load.key, load.key, keys)
+        there = {number for number, _ in found}
+        missing = [index for number, index in enumerate(indices) if number not in there]
+        return [row for number, row in enumerate(rows) if number in there], missing
+
+    def _delete(self, rows: Sequence[Row]) -> None:
+        """Delete records, and what is below them before."""
+        load, keys = self._plan.load, self._plan.layout.keys(rows)
+        begun = time.perf_counter()
+        for one in reversed(self._plan.descendants()):
+            self._dialect.clear(self._connection, one.load, keys)
+        self._dialect.clear(self._connection, replace(load, roots=load.key), keys)
+        self._client.tell("DELETE", load.table.quoted, rows=len(rows), since=begun)
+
+    def _tell_missing(self, missing: Sequence[int]) -> None:
+        table, keys = self._plan.load.table.name, self._plan.layout.keys([self._rows[index] for index in missing])
+        for index, key in zip(missing, keys, strict=True):
+            if self._mode is Mode.DELETE:
+                self._skipped[index] = nothing_to_delete(table, key)
+            else:
+                self._refusals[index] = row_missing(table, key)
 
     def _into(self, load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
         self._load, self._sent = load, rows
@@ -220,6 +273,9 @@ class _Sending:
             refusal = self._dialect.refusal(self._connection, error, load, self._sent[0])
         else:
             refusal = self._one_of_several(error)
+        if refusal.code == "reference-missing" and self._mode is Mode.DELETE:
+            refusal = Refusal("row-in-use", f"Rows of other tables refer to the row of {load.table.name}, so it cannot "
+                              "be deleted.", "Delete those first, or leave the row.")  # fmt: skip
         return RecordError(
             refusal.message, code=refusal.code, remedy=refusal.remedy, detail=self._dialect.code(error),
             field=refusal.column, error_class=ERROR_CLASSES.get(refusal.code, ErrorClass.UNKNOWN),
@@ -239,6 +295,20 @@ def _below(planned: Plan, rows: Sequence[Row]) -> Iterator[tuple[Plan, list[Row]
         below = planned.layout.below(place, child, rows)
         yield plan_below, below
         yield from _below(plan_below, below)
+
+
+def row_missing(table: str, key: Sequence[object]) -> RecordError:
+    """A record that was to be updated and has no row."""
+    return RecordError(
+        f"The table {table} has no row {key_text(key)} that could be updated.", code="row-missing",
+        remedy="Write it with the action UPSERT, or bring the row into the table first.",
+        error_class=ERROR_CLASSES["row-missing"],
+    )  # fmt: skip
+
+
+def nothing_to_delete(table: str, key: Sequence[object]) -> str:
+    """Why a record that was to be deleted is left out."""
+    return f"The table {table} has no row {key_text(key)}: there is nothing to delete."
 
 
 def key_text(key: Sequence[object]) -> str:

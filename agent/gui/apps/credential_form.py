@@ -206,8 +206,8 @@ class CredentialForm(Dialog):
         """Fields that mean nothing for what was chosen are not shown."""
         for one in self._fields:
             if one.shown_when is not None and one.name in self.rows:
-                decider, choice = one.shown_when
-                self.rows[one.name].setVisible(_read(self.rows[decider].control) == choice)
+                decider, *choices = one.shown_when
+                self.rows[one.name].setVisible(_read(self.rows[decider].control) in choices)
         self.fit_soon()
 
     def _fill(self, app: app_models.App, configuration: configuration_models.Configuration | None) -> None:

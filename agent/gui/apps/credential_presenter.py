@@ -131,7 +131,7 @@ class CredentialPresenter:
         for one in self._app.fields:
             is_secret = one.kind is FieldKind.SECRET
             given = entered.secrets.get(one.name) or kept.get(one.name) if is_secret else entered.values.get(one.name)
-            wanted = one.shown_when is None or entered.values.get(one.shown_when[0]) == one.shown_when[1]
+            wanted = one.shown_when is None or entered.values.get(one.shown_when[0]) in one.shown_when[1:]
             if one.required and wanted and not (given or "").strip():
                 missing[one.name] = f"Enter the {one.label}."
         self._view.show_field_errors(missing)

@@ -24,6 +24,12 @@ def schemas(agent: Agent, app: Name) -> list[app_models.Schema]:
     return agent.configurations.schemas(app)
 
 
+@router.get("/configurations/{configuration_id}/schemas")
+async def described(agent: Agent, configuration_id: Name) -> list[app_models.Schema]:
+    """The schemas that are there at the other end of a configuration: of a database its tables and views."""
+    return await agent.configurations.described(configuration_id)
+
+
 @router.get("/configurations")
 def configurations(agent: Agent) -> list[configuration_models.Configuration]:
     """Every App Configuration."""

@@ -8,15 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.connectors.sql.places import PostgresPlace, SqlitePlace
+from tests.connectors.sql.places import MariadbPlace, Place, PostgresPlace, SqlitePlace
+from tests.helpers.mariadb_server import MariadbServer
 from tests.helpers.postgres_server import PostgresServer
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> SqlitePlace | PostgresPlace:
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+    ]
+)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty database, once of each kind."""
     if request.param == "sqlite":
         return SqlitePlace(tmp_path / "shop.db")
+    if request.param == "mariadb":
+        mariadb = request.getfixturevalue("mariadb_server")
+        return MariadbPlace(mariadb, mariadb.emptied_database())
     server = request.getfixturevalue("postgres_server")
     return PostgresPlace(server, server.emptied_database())
 
@@ -34,6 +44,12 @@ def postgres_place(postgres_server: PostgresServer) -> PostgresPlace:
 
 
 @pytest.fixture
+def mariadb_place(mariadb_server: MariadbServer) -> MariadbPlace:
+    """An empty MariaDB database."""
+    return MariadbPlace(mariadb_server, mariadb_server.emptied_database())
+
+
+@pytest.fixture
 def other_program(sqlite_place: SqlitePlace) -> Iterator[sqlite3.Connection]:
     """Another program that has the file open."""
     connection = sqlite3.connect(sqlite_place.path, isolation_level=None, timeout=0)
@@ -46,3 +62,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+        if "mariadb_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.mariadb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -16,6 +17,7 @@ from agent.connectors.sql.connector import SqlConnection, SqlConnector
 from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch, Bookmark, Packet, Position, Row, WriteReport
 from agent.domain.secret import Secret
+from tests.helpers.mariadb_server import MariadbServer
 from tests.helpers.postgres_server import PostgresServer
 
 
@@ -63,7 +65,36 @@ class PostgresPlace:
         return self.server.rows(self.database, statement)
 
 
-Place = SqlitePlace | PostgresPlace
+@dataclass(frozen=True, slots=True)
+class MariadbPlace:
+    """A database on a MariaDB server."""
+
+    server: MariadbServer
+    database: str
+    kind: str = "mariadb"
+
+    def values(self) -> dict[str, str]:
+        return self.server.values(self.database)
+
+    def secrets(self) -> dict[str, Secret]:
+        return self.server.secrets()
+
+    def run(self, *statements: str) -> None:
+        self.server.execute(self.database, *map(_in_its_words, statements))
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.server.rows(self.database, statement)
+
+
+def _in_its_words(statement: str) -> str:
+    """A statement with moments as MariaDB takes them: without a zone, and with fractions only where it is said."""
+    statement = re.sub(r"'(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|\+00:00)?'", r"'\1 \2'", statement)
+    if statement.startswith("CREATE TABLE"):
+        return re.sub(r"\b(?:timestamp|DATETIME)\b(?!\()", "datetime(6)", statement)
+    return statement
+
+
+Place = SqlitePlace | PostgresPlace | MariadbPlace
 
 
 def opened(place: Place) -> SqlConnection:

@@ -18,7 +18,8 @@ from agent.connectors.sql.dialect import Patience
 from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch
 from agent.domain.secret import Secret
-from tests.connectors.sql.places import Place, PostgresPlace, SqlitePlace
+from tests.connectors.sql.places import MariadbPlace, Place, PostgresPlace, SqlitePlace
+from tests.helpers.mariadb_server import MariadbServer, running_mariadb
 from tests.helpers.postgres_server import NoServerError, PostgresServer, running_server
 
 HASTY = Patience(connect_seconds=0.5, busy_seconds=0.5, stop_seconds=0.2)
@@ -108,6 +109,33 @@ class TestPostgres(Conformance):
         return postgres_stand(self.server)
 
 
+@pytest.mark.mariadb
+class TestMariadb(Conformance):
+    """Another server."""
+
+    server: MariadbServer | None = None
+
+    @pytest.fixture(autouse=True)
+    def _server(self, mariadb_server: MariadbServer) -> None:
+        self.server = mariadb_server
+
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        return mariadb_stand(self.server)
+
+
+@asynccontextmanager
+async def mariadb_stand(server: MariadbServer | None) -> AsyncIterator[Stand]:
+    """The same in MariaDB."""
+    with ExitStack() as stack:
+        if server is None:
+            try:
+                server = stack.enter_context(running_mariadb())
+            except NoServerError as error:
+                raise NotOfferedError(str(error)) from error
+        place = MariadbPlace(server, server.emptied_database())
+        yield server_stand(place, (server.host, server.port), reads=b"FROM `shop`.`stock`", commits=b"\x03COMMIT")
+
+
 @asynccontextmanager
 async def postgres_stand(server: PostgresServer | None) -> AsyncIterator[Stand]:
     """A database of a server; of one that is started for it where there is none yet."""
@@ -118,26 +146,31 @@ async def postgres_stand(server: PostgresServer | None) -> AsyncIterator[Stand]:
             except NoServerError as error:
                 raise NotOfferedError(str(error)) from error
         place = PostgresPlace(server, server.emptied_database())
-        filled(place)
+        yield server_stand(place, (server.host, server.port), reads=b'FROM "public"."stock"', commits=b"COMMIT\0")
 
-        def at(address: Address, *, password: str | None = None, **changed: str) -> Credentials:
-            host, port = address
-            # The proxy has to see what is said.
-            values = {**place.values(), "host": host, "port": str(port), "tls": "Off", **changed}
-            return Credentials(values, place.secrets() if password is None else {"password": Secret(password)})
 
-        yield Stand(
-            connector=SqlConnector(HASTY),
-            medium=Medium.SOCKET,
-            address=(server.host, server.port),
-            credentials=at,
-            wrong=lambda address: {
-                "password": at(address, password="wrong-but-5ecret"),
-                "user": at(address, username="nobody_here"),
-                "database": at(address, database="no_such_shop"),
-            },
-            untrusted=lambda address: at(address, tls="Verified"),
-            patient=True,
-            readings=readings(place, b'FROM "public"."stock"'),
-            writings=(writing(place, b"COMMIT\0"),),
-        )
+def server_stand(place: PostgresPlace | MariadbPlace, address: Address, *, reads: bytes, commits: bytes) -> Stand:
+    """A database that is reached at an address, filled; by which words on the wire a read and a commit are known."""
+    filled(place)
+
+    def at(address: Address, *, password: str | None = None, **changed: str) -> Credentials:
+        host, port = address
+        # The proxy has to see what is said.
+        values = {**place.values(), "host": host, "port": str(port), "tls": "Off", **changed}
+        return Credentials(values, place.secrets() if password is None else {"password": Secret(password)})
+
+    return Stand(
+        connector=SqlConnector(HASTY),
+        medium=Medium.SOCKET,
+        address=address,
+        credentials=at,
+        wrong=lambda address: {
+            "password": at(address, password="wrong-but-5ecret"),
+            "user": at(address, username="nobody_here"),
+            "database": at(address, database="no_such_shop"),
+        },
+        untrusted=lambda address: at(address, tls="Verified"),
+        patient=True,
+        readings=readings(place, reads),
+        writings=(writing(place, commits),),
+    )

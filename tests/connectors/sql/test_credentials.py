@@ -153,7 +153,7 @@ def test_a_server_may_ask_for_no_password() -> None:
         ({"kind": ""}, "kind", "field-empty"),
         ({"kind": "Oracle"}, "kind", "kind-unknown"),
         ({"database": " "}, "database", "field-empty"),
-        ({"database": "mysql://ann@db/shop"}, "database", "url-format"),
+        ({"database": "oracle://ann@db/shop"}, "database", "url-format"),
         ({"database": "postgresql://ann@db:port/shop"}, "database", "url-format"),
         ({"username": ""}, "username", "field-empty"),
         ({"username": "a\0b"}, "username", "field-format"),

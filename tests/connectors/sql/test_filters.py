@@ -19,7 +19,10 @@ from tests.connectors.sql.places import Place, PostgresPlace, SqlitePlace, ids, 
 
 def people(place: Place) -> None:
     """Three people, one of whom left most fields empty."""
-    decimal, moment = ("numeric", "timestamptz") if place.kind == "postgresql" else ("DECIMAL_TEXT", "DATETIME")
+    decimal, moment = {
+        "sqlite": ("DECIMAL_TEXT", "DATETIME"), "postgresql": ("numeric", "timestamptz"),
+        "mariadb": ("decimal(10,2)", "DATETIME"),
+    }[place.kind]  # fmt: skip
     place.run(
         f"CREATE TABLE people (id integer PRIMARY KEY, name varchar(20), credit {decimal}, age integer, "
         f"active boolean, changed {moment})",

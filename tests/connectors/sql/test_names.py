@@ -47,6 +47,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_any_name_is_taken_for_a_table_and_a_column(place: Place, name: str) -> None:
+    if place.kind == "mariadb" and any(ord(sign) > 0xFFFF for sign in name):
+        pytest.skip("MariaDB takes no such signs in names")
     place.run("CREATE TABLE victims (id integer)")
     key = Attribute(name, DataType.INTEGER, primary=True)
     lines = Attribute(
@@ -98,7 +100,9 @@ async def test_more_columns_than_a_table_can_have_are_refused(place: Place) -> N
         with pytest.raises(ConfigurationError) as caught:
             await write(connection, "wide", attributes, [(1, *["x"] * 2_500)])
         assert caught.value.code == "table-not-made"
-        await write(connection, "wide", attributes[:500], [(1, *["x"] * 499)])
+        # A row of MariaDB has to fit into half a page, even if each of its texts takes but a few bytes of it.
+        most = 150 if place.kind == "mariadb" else 500
+        await write(connection, "wide", attributes[:most], [(1, *["x"] * (most - 1))])
 
 
 # Capital letters

@@ -44,13 +44,13 @@ async def test_rows_are_found_by_the_ids_that_they_were_read_with(place: Place, 
 
 async def test_rows_with_a_key_of_several_columns_are_found(place: Place) -> None:
     place.run(
-        "CREATE TABLE lines (code varchar(9), line integer, n integer, PRIMARY KEY (code, line))",
-        "INSERT INTO lines VALUES ('a', 1, 1), ('a', 2, 1), ('a/1', 1, 1), ('b\\', 1, 1), ('', 3, 1)",
+        "CREATE TABLE pieces (code varchar(9), line integer, n integer, PRIMARY KEY (code, line))",
+        "INSERT INTO pieces VALUES ('a', 1, 1), ('a', 2, 1), ('a/1', 1, 1), ('b\\', 1, 1), ('', 3, 1)",
     )
-    known = await every(place, "lines")
+    known = await every(place, "pieces")
     assert sorted(known) == ["/3", "a/1", "a/2", "a\\/1/1", "b\\\\/1"]
-    assert sorted(await again(place, "lines", known)) == sorted(known)
-    assert await again(place, "lines", ["a/2", "a", "a/x", "a/2/3", "c/1"]) == ["a/2"]
+    assert sorted(await again(place, "pieces", known)) == sorted(known)
+    assert await again(place, "pieces", ["a/2", "a", "a/x", "a/2/3", "c/1"]) == ["a/2"]
 
 
 async def test_an_id_that_no_row_can_have_finds_nothing(place: Place) -> None:

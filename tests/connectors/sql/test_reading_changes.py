@@ -26,7 +26,7 @@ BY_TIME = {"incremental": "changed"}
 def revised(place: Place, count: int, per_revision: int) -> None:
     """Rows of which several share a revision."""
     place.run("CREATE TABLE stock (sku integer PRIMARY KEY, revision integer)",
-              "INSERT INTO stock " + numbers(count, "n", f"n / {per_revision}"))  # fmt: skip
+              "INSERT INTO stock " + numbers(count, "n", f"(n - n % {per_revision}) / {per_revision}"))  # fmt: skip
 
 
 def timed(place: Place, *moments: str) -> None:

@@ -112,6 +112,11 @@ def refusing(place: Place, text: str, *, state: str = "P0001") -> None:
         place.run(
             f"CREATE TRIGGER no BEFORE INSERT ON things WHEN new.x = 'bad' BEGIN SELECT RAISE(ABORT, '{said}'); END"
         )
+    elif place.kind == "mariadb":
+        place.run(
+            "CREATE TRIGGER no BEFORE INSERT ON things FOR EACH ROW BEGIN IF NEW.x = 'bad' THEN "
+            f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{said}'; END IF; END"
+        )
     else:
         place.run(
             "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.x = 'bad' THEN "
@@ -135,6 +140,8 @@ async def test_a_trigger_that_refuses_a_record_says_why(place: Place) -> None:
 
 
 async def test_a_trigger_without_many_words_and_one_with_too_many(place: Place) -> None:
+    if place.kind == "mariadb":
+        pytest.skip("MariaDB lets no trigger say more than 128 characters")
     refusing(place, "no! " * 1_000)
     async with opened(place) as connection:
         report = await write(connection, "things", (ID, TEXT), [(2, "bad")])

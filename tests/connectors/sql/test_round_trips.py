@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from agent.domain.app import Attribute, DataType
@@ -70,6 +70,10 @@ def test_what_was_mapped_and_written_is_read_and_mapped_as_it_was(
     place: Place, table: tuple[list[DataType], list[Row]]
 ) -> None:
     types, rows = table
+    if place.kind == "mariadb":
+        # No column of it keeps more digits after the point; that such a record is refused is shown elsewhere.
+        assume(not any(_digits(value) > 30 for row in rows for value, kind in zip(row, [None, *types], strict=True)
+                       if kind is DataType.DECIMAL))  # fmt: skip
     place.run("DROP TABLE IF EXISTS things")
     attributes = (ID, *(Attribute(f"c{number}", kind) for number, kind in enumerate(types)))
     mapping = RecordMapping([AttributeMapping(one.name, one.name, one.type) for one in attributes])
@@ -86,6 +90,10 @@ def test_what_was_mapped_and_written_is_read_and_mapped_as_it_was(
     kinds = [DataType.INTEGER, *types]
     again = asyncio.run(there_and_back())
     assert [_meant(row, kinds) for row in again] == [_meant(row, kinds) for row in rows]
+
+
+def _digits(value: Value) -> int:
+    return len(str(value).partition(".")[2])
 
 
 def _meant(row: Row, types: list[DataType]) -> list[object]:

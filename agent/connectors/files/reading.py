@@ -1,0 +1,277 @@
+"""Reads the files that are new, one after the other, and remembers by their content which ones were read.
+
+A read goes on in the middle of a file after an interruption. What becomes of a file afterwards happens when the
+bookmark is kept that says that it was read, never before: see `Reader.settle`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from agent.connectors.contract import ReadRequest
+from agent.connectors.files import delimited, json_records, xml_records
+from agent.connectors.files.failures import malformed, told
+from agent.connectors.files.folder import Folder, Found
+from agent.connectors.files.look import Look, look_at
+from agent.connectors.files.options import Afterwards, Format, Order, ReadOptions, read_options
+from agent.connectors.files.records import Mark, Record
+from agent.domain.errors import FatalError, TransientError
+from agent.domain.packet import BY_HAND, Bookmark, JsonValue, Packet, Position
+
+_MOST_FILES = 500
+"""How many files one read takes; the next one takes the others. What was read so far is part of each position."""
+_MOST_REMEMBERED = 20_000
+_BEGINNING = Mark()
+_READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = {
+    Format.CSV: delimited.records,
+    Format.JSON_LINES: json_records.line_records,
+    Format.JSON: json_records.list_records,
+    Format.XML: xml_records.records,
+}
+
+Tell = Callable[[str, Look], None]
+
+
+class _Done(NamedTuple):
+    """A file that a read is done with, as it lay there, and its content."""
+
+    file: Found
+    content: str
+
+    def stored(self) -> JsonValue:
+        return [self.file.name, self.file.size, self.file.modified, self.content]
+
+
+@dataclass(slots=True)
+class _State:
+    """Where a read stands: which files it is done with, which one is at hand, and where it is in that."""
+
+    done: list[_Done] = field(default_factory=list)
+    begun: _Done | None = None
+    mark: Mark = _BEGINNING
+
+    def position(self) -> Position:
+        return {
+            "done": [one.stored() for one in self.done],
+            "begun": self.begun.stored() if self.begun is not None else None,
+            "mark": list(self.mark),
+        }
+
+
+class Reader:
+    """Reads from one folder.
+
+    Args:
+        folder: Which.
+        clock: Gives the present, aware and in UTC.
+        tell: Hears of each file that is begun, and how it is read.
+    """
+
+    def __init__(self, folder: Folder, clock: Callable[[], datetime], tell: Tell) -> None:
+        self._folder, self._clock, self._tell = folder, clock, tell
+
+    async def packets(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
+        """All packets of a read; the next one is made while one is being processed.
+
+        Raises:
+            ConfigurationError, TransientError: as `failures` says.
+            FatalError: the position is damaged.
+        """
+        stream = await asyncio.to_thread(self._stream, request)
+        task = asyncio.ensure_future(asyncio.to_thread(next, stream))
+        try:
+            while True:
+                packet = await task
+                if packet.bookmark is not None:
+                    yield packet
+                    return
+                task = asyncio.ensure_future(asyncio.to_thread(next, stream))
+                yield packet
+        finally:
+            await asyncio.gather(task, return_exceptions=True)  # a thread cannot be stopped; it makes one packet more
+            stream.close()
+
+    def settle(self, request: ReadRequest, bookmark: Bookmark) -> None:
+        """Archive or delete the files that the bookmark says are done, where the node wants that."""
+        options = read_options(request.schema, request.options)
+        if options.afterwards is Afterwards.KEEP:
+            return
+        for one in _remembered(bookmark):
+            if options.afterwards is Afterwards.ARCHIVE:
+                self._folder.archive(one.file, now=self._clock())
+            else:
+                self._folder.delete(one.file)
+
+    def _stream(self, request: ReadRequest) -> _Stream:
+        return _Stream(self._folder, request, self._clock, self._tell)
+
+
+class _Stream:
+    """The packets of one read, made in threads, one at a time."""
+
+    def __init__(self, folder: Folder, request: ReadRequest, clock: Callable[[], datetime], tell: Tell) -> None:
+        self._folder, self._request, self._tell = folder, request, tell
+        self._options = read_options(request.schema, request.options)
+        self._began = clock()
+        self._state = _begun(request.position)
+        self._file: BinaryIO | None = None
+        self._made = self._packets()
+
+    def __iter__(self) -> Iterator[Packet]:
+        return self
+
+    def __next__(self) -> Packet:
+        return next(self._made)
+
+    def close(self) -> None:
+        """Close the file at hand."""
+        self._made.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _packets(self) -> Generator[Packet, None, None]:
+        state, known = self._state, _remembered(self._request.bookmark)
+        if state.begun is not None:
+            state.begun = self._found_again(state.begun)
+            yield from self._of(state.begun)
+        for new in self._new(known):
+            state.begun, state.mark = new, _BEGINNING
+            yield from self._of(new)
+        yield Packet([], [], state.position(), self._bookmark(known))
+
+    def _found_again(self, begun: _Done) -> _Done:
+        """The file that a position leads into: as it was, or with the same content elsewhere in the folder."""
+        if self._folder.same(begun.file):
+            return begun
+        for file in self._folder.files(self._options.pattern):
+            if file.size == begun.file.size and self._folder.content(file.name) == begun.content:
+                return _Done(file, begun.content)
+        raise TransientError(
+            f"{begun.file.name}, which was being read, has changed or gone.",
+            code="file-gone",
+            remedy="Put it back into the folder, or cancel the run and execute the processflow again.",
+        )
+
+    def _new(self, known: Sequence[_Done]) -> Iterator[_Done]:
+        """The files to read."""
+        state = self._state
+        seen, contents = {one.file for one in (*known, *state.done)}, {one.content for one in (*known, *state.done)}
+        found = [file for file in self._folder.files(self._options.pattern) if self._is_ready(file)]
+        if self._options.order is Order.MODIFIED:
+            found.sort(key=lambda file: (file.modified, file.name))
+        moment = _since(self._request.bookmark)
+        for file in found:
+            if len(state.done) >= _MOST_FILES:
+                return
+            if file in seen or file.modified < moment:
+                continue
+            new = _Done(file, self._folder.content(file.name))
+            if new.content in contents:
+                # The same again, under another name or copied anew: it is done, and goes where the first one went.
+                state.done.append(new)
+                continue
+            contents.add(new.content)
+            yield new
+
+    def _is_ready(self, file: Found) -> bool:
+        """Whether nobody has written to it for some time. A time in the future comes from a clock that is wrong."""
+        age = time.time() - file.modified / 1e9
+        return not 0 <= age < self._options.quiet_seconds
+
+    def _of(self, new: _Done) -> Iterator[Packet]:
+        if new.file.size:
+            yield from self._records(new.file)
+        self._state.done.append(new)
+        self._state.begun, self._state.mark = None, _BEGINNING
+
+    def _records(self, file: Found) -> Iterator[Packet]:
+        look = look_at(self._folder, file.name, self._options.layout)
+        self._tell(file.name, look)
+        state, limit = self._state, self._request.packet_records
+        self._file = self._folder.open(file.name)
+        try:
+            made = _READERS[look.format](self._file, look, state.mark)
+            while True:
+                with told(f"read {file.name}", self._folder.path):
+                    records = list(islice(made, limit))
+                if not records:
+                    break
+                ids = [_id(record, file, look, self._options, state.mark.number + place)
+                       for place, record in enumerate(records, start=1)]  # fmt: skip
+                state.mark = records[-1].after
+                yield Packet(ids, [record.document for record in records], state.position())
+            if not self._folder.same(file):
+                raise TransientError(
+                    f"{file.name} was written to while it was being read.",
+                    code="file-changed",
+                    remedy="It is read again. Have it written under another name and renamed when it is whole, or set "
+                    "the option quiet_seconds of the GET node higher.",
+                )
+        finally:
+            self._file.close()
+            self._file = None
+
+    def _bookmark(self, known: Sequence[_Done]) -> Bookmark:
+        kept = [*known, *self._state.done][-_MOST_REMEMBERED:]
+        return Bookmark(moment=self._began, detail={"files": [one.stored() for one in kept]})
+
+
+def _id(record: Record, file: Found, look: Look, options: ReadOptions, number: int) -> str:
+    if not options.id:
+        return f"{file.name}:{number}"
+    value: object = msgspec.json.decode(record.document)
+    for part in options.id.split(".") if look.format is not Format.CSV else [options.id]:
+        value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise malformed(
+            look.name, record.after.line - 1 if record.after.byte else 0,
+            f"record {number} has no {options.id}, by which records are told apart",
+            "Correct the option id of the GET node, or the file.",
+        )  # fmt: skip
+    return str(value)
+
+
+def _remembered(bookmark: Bookmark | None) -> list[_Done]:
+    return _files(bookmark.detail.get("files", ())) if bookmark is not None else []
+
+
+def _since(bookmark: Bookmark | None) -> int:
+    """Where a person set the bookmark, the moment in nanoseconds from which on files are new."""
+    if bookmark is None or bookmark.moment is None or not bookmark.detail.get(BY_HAND):
+        return 0
+    return int(bookmark.moment.astimezone(UTC).timestamp() * 1e9)
+
+
+def _files(stored: JsonValue) -> list[_Done]:
+    try:
+        rows = msgspec.convert(stored, list[tuple[str, int, int, str]])
+    except msgspec.ValidationError:
+        raise _damaged() from None
+    return [_Done(Found(name, size, modified), content) for name, size, modified, content in rows]
+
+
+def _begun(position: Position | None) -> _State:
+    if position is None:
+        return _State()
+    try:
+        begun = position["begun"]
+        mark = Mark(*msgspec.convert(position["mark"], tuple[int, int, int]))
+        return _State(_files(position["done"]), _files([begun])[0] if begun is not None else None, mark)
+    except (KeyError, msgspec.ValidationError):
+        raise _damaged() from None
+
+
+def _damaged() -> FatalError:
+    return FatalError(
+        "The place where reading stopped cannot be understood.",
+        code="position-damaged",
+        remedy="Execute the processflow again; it starts from the last bookmark.",
+    )

@@ -1,0 +1,37 @@
+"""The tables and views of a database as schemas, for people who look at what there is."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from agent.connectors.sql.dialect import Dialect, Table
+from agent.connectors.sql.schema import TEMPLATE, schema
+from agent.connectors.sql.structure import FITTING
+from agent.domain.app import ActionKind, Attribute, DataType, Schema
+
+
+def described(connection: sa.Connection, dialect: Dialect) -> list[Schema]:
+    """Every table and view with its columns. Views are only read."""
+    found = []
+    for name in dialect.tables(connection):
+        table = dialect.table(connection, name)
+        if table is not None:  # else it was dropped a moment ago
+            found.append(_schema(name, table))
+    return found
+
+
+def _schema(name: str, table: Table) -> Schema:
+    attributes = tuple(
+        Attribute(
+            column.name,
+            FITTING.get(column.family, DataType.TEXT),
+            required=column.required and not column.filled and not column.computed,
+            primary=column.name in table.key,
+            description=column.declared + (", filled by the database" if column.filled or column.computed else ""),
+        )
+        for column in table.columns
+    )
+    actions = tuple(one for one in TEMPLATE.actions if one.kind is ActionKind.READ or not table.view)
+    base = schema(name)
+    return Schema(name, attributes, actions, open_attributes=not table.view and base.open_attributes,
+                  description="A view" if table.view else "A table")  # fmt: skip
