@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 from contextlib import closing
@@ -144,7 +145,10 @@ def test_the_key_can_come_from_elsewhere_and_the_secrets_stay(service: RunningSe
         return await validated(client, store_draft(shop, stored=saved, token=None))
 
     async def look_again(client: AgentClient) -> configuration_models.Validation:
-        assert (await client.state()).vault.state == "open"
+        # The service answers before it has opened the vault.
+        async with asyncio.timeout(20):
+            while (await client.state()).vault.state != "open":
+                await asyncio.sleep(0.05)
         return await validated(client, store_draft(shop, stored=saved, token=None))
 
     service.start()
