@@ -11,9 +11,7 @@ import msgspec
 
 from agent.connectors.files.failures import malformed
 from agent.connectors.files.look import Look
-from agent.connectors.files.records import LONGEST, Lines, Mark, Record
-
-csv.field_size_limit(LONGEST)
+from agent.connectors.files.records import Lines, Mark, Record
 
 
 def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
@@ -66,6 +64,8 @@ def _columns(look: Look, lines: Lines) -> list[str]:
 
 def _said(error: csv.Error) -> str:
     text = str(error)
+    if "field limit" in text:
+        return f"a value is longer than {csv.field_size_limit():,} characters"
     if "unexpected end" in text:
         return "a quote is opened and never closed"
     if "expected after" in text:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from agent.connectors.contract import SentClause, SentPart
 from agent.connectors.files import schema
 from agent.connectors.files.names import plain_name
 from agent.domain.errors import ConfigurationError
@@ -102,6 +103,22 @@ class WriteOptions:
     layout: Layout
     format: Format
     mode: Mode
+
+
+def refuse_filters(clauses: Sequence[SentPart]) -> None:
+    """Files are not asked for records: what a filter would leave out would come all the same.
+
+    Raises:
+        ConfigurationError: there is a clause.
+    """
+    for clause in clauses:
+        named = f" {clause.key}" if isinstance(clause, SentClause) else ""
+        raise ConfigurationError(
+            f"Files have no filter{named}.",
+            code="unknown-filter",
+            remedy=f"Choose the files by the option {schema.PATTERN}, and their records by a Decision.",
+            field="filter",
+        )
 
 
 def read_options(name: str, options: Mapping[str, str]) -> ReadOptions:

@@ -21,7 +21,7 @@ from agent.connectors.files import delimited, json_records, xml_records
 from agent.connectors.files.failures import malformed, told
 from agent.connectors.files.folder import Folder, Found
 from agent.connectors.files.look import Look, look_at
-from agent.connectors.files.options import Afterwards, Format, Order, ReadOptions, read_options
+from agent.connectors.files.options import Afterwards, Format, Order, ReadOptions, read_options, refuse_filters
 from agent.connectors.files.records import Mark, Record
 from agent.domain.errors import FatalError, TransientError
 from agent.domain.packet import BY_HAND, Bookmark, JsonValue, Packet, Position
@@ -119,6 +119,7 @@ class _Stream:
 
     def __init__(self, folder: Folder, request: ReadRequest, clock: Callable[[], datetime], tell: Tell) -> None:
         self._folder, self._request, self._tell = folder, request, tell
+        refuse_filters(request.clauses)
         self._options = read_options(request.schema, request.options)
         self._began = clock()
         self._state = _begun(request.position)

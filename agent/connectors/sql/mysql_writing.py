@@ -72,7 +72,7 @@ def beside(
     """The rows that have one of these keys, with its number; locked until the transaction ends, if wanted."""
     selected = ", ".join(f"q.{quoted(column.name)}" for column in columns)
     where = " AND ".join(f"q.{quoted(column.name)} = %s" for column in by)
-    one = f"(SELECT %s, {selected} FROM {table.quoted} AS q WHERE {where}{' FOR UPDATE' if lock else ''})"  # noqa: S608
+    one = f"(SELECT %s, {selected} FROM {table.quoted} AS q WHERE {where}{' FOR UPDATE' if lock else ''})"  # noqa: S608 - quoted names
     found: list[tuple[int, tuple[Any, ...]]] = []
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         some = keys[start : start + _KEYS_AT_ONCE]

@@ -82,6 +82,7 @@ async def test_xml_becomes_objects(exchange: Exchange) -> None:
         ("a.csv", "id,id\n1,2\n", "line 1: two columns are called “id”"),
         ("a.csv", "id,name\n1,Ann\n2,Bob,Cy\n", "line 3: there are 3 values, and 2 columns have a name"),
         ("a.csv", 'id,name\n1,"Ann\n2,Bob\n', "line 2: a quote is opened and never closed"),
+        ("a.csv", "id,name\n1," + "x" * 200_000, "line 2: a value is longer than 131,072 characters"),
         ("a.csv", 'id,name\n1,"Ann"x\n', "line 2: a quote ends in the middle of a value"),
         ("a.csv", b"id,name\n" + b"1,Ann\n" * 60_000 + b"2,J\xf6rg\n", "line 60002: this is not utf-8"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, "at the beginning: it"),
