@@ -97,8 +97,8 @@ class FaultProxy:
                 return
         finally:
             answers.cancel()
+            server_writer.close()  # first, as whoever waits can be cancelled
             await asyncio.gather(answers, return_exceptions=True)
-            server_writer.close()
 
 
 _Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -149,4 +149,5 @@ async def fault_proxy(host: str, port: int) -> AsyncIterator[FaultProxy]:
         yield proxy
     finally:
         server.close()
+        await asyncio.sleep(0)  # whoever was let in at the last moment begins to be served, and so is hung up on as well
         await proxy.close()
