@@ -149,5 +149,5 @@ async def fault_proxy(host: str, port: int) -> AsyncIterator[FaultProxy]:
         yield proxy
     finally:
         server.close()
-        await asyncio.sleep(0)  # whoever was let in at the last moment begins to be served, and so is hung up on as well
+        await asyncio.sleep(0)  # whoever was let in at the last moment begins to be served and is hung up on
         await proxy.close()
