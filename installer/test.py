@@ -29,6 +29,8 @@ QT_PACKAGES = ("pyside6-essentials", "shiboken6")
 SOURCES = ("agent", "installer", "tests")
 # Each worker has a PostgreSQL server, services and stores of its own: more of them would be in each other's way.
 MOST_WORKERS = 8
+# Tests wait for services that start and for delays that pass: a third of their time, in which another worker works.
+WORKERS_MORE_THAN_PROCESSORS = 1
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="opagent-", ignore_cleanup_errors=True) as scratch:
         # PostgreSQL refuses to run as root: the account that the tests start it under has to get through to its folder.
         Path(scratch).chmod(0o711)
-        suite = checks(python, python_without_qt, arguments, workers=_processors())
+        workers = min(_processors() + WORKERS_MORE_THAN_PROCESSORS, MOST_WORKERS)
+        suite = checks(python, python_without_qt, arguments, workers=workers)
         outcomes += run_checks(suite, progress, scratch=Path(scratch))
     progress.say(verdict.table([(one.name, one.passed, one.seconds) for one in outcomes]))
     if python_without_qt is None:
@@ -73,9 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str], *, workers: int) -> list[Check]:
     """The suite, cheap checks first. Whoever gives arguments gets them in one process, where a debugger can ask."""
-    parallel = ["--numprocesses", str(min(workers, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
-    if workers < 2:
-        parallel = []
+    parallel = ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     ruff = [str(python), "-m", "ruff"]
     suite = [
         Check("ruff check", [*ruff, "check", "--quiet", *SOURCES]),

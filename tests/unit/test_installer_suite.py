@@ -118,14 +118,10 @@ def test_arguments_go_to_the_tests_and_leave_the_second_run_out() -> None:
     assert [check.name for check in checks(python, python, [], workers=2)][-2:] == ["tests", "tests without PySide6"]
 
 
-@pytest.mark.parametrize(("processors", "workers"), [(1, None), (2, "2"), (64, "8")])
-def test_the_whole_suite_runs_in_as_many_processes_as_there_are_processors_within_reason(
-    processors: int, workers: str | None
-) -> None:
-    suite = checks(Path("bin/python"), Path("bin/python"), [], workers=processors)
+def test_the_whole_suite_runs_in_several_processes() -> None:
+    suite = checks(Path("bin/python"), Path("bin/python"), [], workers=3)
     for check in (one for one in suite if one.is_pytest):
-        given = dict(itertools.pairwise(check.command))
-        assert given.get("--numprocesses") == workers
+        assert ("--numprocesses", "3") in itertools.pairwise(check.command)
 
 
 def test_ci_runs_exactly_the_command_that_a_person_runs() -> None:
