@@ -31,6 +31,8 @@ SOURCES = ("agent", "installer", "tests")
 MOST_WORKERS = 8
 # Tests wait for services that start and for delays that pass: a third of their time, in which another worker works.
 WORKERS_MORE_THAN_PROCESSORS = 1
+# No test takes a third of it, on a busy machine. One that hangs ends the run, and says where it hung.
+LONGEST_TEST_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def checks(python: Path, python_without_qt: Path | None, arguments: Sequence[str], *, workers: int) -> list[Check]:
     """The suite, cheap checks first. Whoever gives arguments gets them in one process, where a debugger can ask."""
-    parallel = ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+    parallel = [
+        *("--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0"),
+        *("-o", f"faulthandler_timeout={LONGEST_TEST_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"),
+    ]
     ruff = [str(python), "-m", "ruff"]
     suite = [
         Check("ruff check", [*ruff, "check", "--quiet", *SOURCES]),
