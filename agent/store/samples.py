@@ -32,6 +32,7 @@ _LARGEST = 256 * _MEGABYTE
 _LEVEL = 3
 _PAUSE_SECONDS = 0.2
 _AGAIN_SECONDS = 30.0
+_PATIENCE_SECONDS = 5.0
 _COLUMNS = "id, run, node, kind, number, piece, records, shown, at, length(content)"
 _WRITTEN = "run, node, kind, number, piece, records, shown, at, content"
 
@@ -107,7 +108,8 @@ class Samples:
             return self._condition.wait_for(lambda: self._settled >= wanted, timeout_seconds)
 
     def rows(self, run: str) -> list[KeptRow]:
-        """What is kept of a run, the oldest first."""
+        """What is kept of a run, the oldest first; what was appended before is waited for, if it takes not too long."""
+        self.flush(_PATIENCE_SECONDS)
         found: list[KeptRow] = []
         for path in sample_files.files_in(self._folder):
             with suppress(sqlite3.Error), closing(sample_files.connect(path)) as connection:

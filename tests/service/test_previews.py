@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -455,7 +456,10 @@ def hanging(service: RunningService, shop: RunningSandbox, tmp_path: Path) -> st
     service.ask(lambda client: client.save_configuration(database_draft(tmp_path / "target.db")))
     shop.store.add_fault(Fault(FaultKind.HANG_BEFORE, count=10))
     request = PreviewRequest(document=document("orders-to-database.yaml"))
-    return service.ask(lambda client: client.previews.start(request)).id
+    preview = service.ask(lambda client: client.previews.start(request)).id
+    while shop.store.stats()["faults_struck"] == 0:  # from here on there is no progress to tell
+        time.sleep(0.02)
+    return preview
 
 
 def test_a_service_that_ends_says_so_to_who_waits_and_leaves_nothing(service: RunningService, hanging: str) -> None:

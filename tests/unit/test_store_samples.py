@@ -161,6 +161,11 @@ def test_trouble_is_told_once_and_it_goes_on_by_itself_when_there_is_room(stand:
     assert len(stand.told) == 2
 
 
+def test_what_was_just_appended_is_there_when_somebody_looks(stand: Stand) -> None:
+    stand.samples.append(Kept("run", "get", KeptKind.AFTER, 7, 0, 1, 1, NOW, b"[]"))
+    assert stand.numbers() == [7]
+
+
 def test_samples_that_come_too_fast_are_dropped_and_nobody_waits(tmp_path: Path) -> None:
     samples = Samples(tmp_path / "samples", Redactor(), clock=lambda: NOW, most_waiting_bytes=10_000)
     for number in range(100):
