@@ -96,14 +96,15 @@ class Bindings:
         if bound is None:
             raise _not_found(
                 f"the credential token “{node.credential}” is not bound to an App Configuration.",
-                f"Bind it to one: “opagent flow bind PROCESSFLOW --bind {node.credential}=NAME”.",
+                "Press Choose the connections on its card (“opagent flow bind PROCESSFLOW --bind "
+                f"{node.credential}=NAME”).",
             )
         configuration = self._configurations.find(bound)
         if configuration is None:
             raise _not_found(
                 f"the App Configuration that “{node.credential}” is bound to was removed.",
-                "Add one under App Configurations, then bind it: “opagent flow bind PROCESSFLOW --bind "
-                f"{node.credential}=NAME”.",
+                "Add one under App Configurations, then choose it with Redeploy…, or “opagent flow bind PROCESSFLOW "
+                f"--bind {node.credential}=NAME”.",
             )
         return configuration
 

@@ -40,7 +40,7 @@ def check_names(document: Document, known: Known, report: Report, *, bound: Mapp
     for name, table in {**document.flow.lookups, **(bound or {})}.items():
         if table not in known.tables:
             close = closest(table, known.tables)
-            import_it = f"mport it with “opagent lookup import {table} FILE”, or deploy with another table for it."
+            import_it = f"mport it under Lookups (“opagent lookup import {table} FILE”), or deploy with another table."
             report.add(
                 document.place("lookups", name), "unknown-lookup-table",
                 f"There is no lookup table {quoted(table)}, which the lookup {quoted(name)} needs.",

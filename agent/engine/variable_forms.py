@@ -92,7 +92,8 @@ def _long_form(name: str, fields: Fields, report: Report) -> Variable:
     if encrypted and default is not None:
         report.add(default.place, "secret-in-document",
                    f"The variable {quoted(name)} is encrypted, but its value stands in the document.",
-                   f"Remove the default, deploy, then use “opagent variable set … {name}”.")  # fmt: skip
+                   "Remove the default, deploy, then set it under Data of this processflow, or with "
+                   f"“opagent variable set … {name}”.")  # fmt: skip
     for member, needed in (("persistent", persistent), ("node", bool(node))):
         if needed and expression is None:
             report.add(fields.place, "missing-key", f"“{member}” of the variable {quoted(name)} needs an expression.",

@@ -96,7 +96,8 @@ class VariableValues:
                 raise ConfigurationError(
                     f"The variable “{name}” has no value.",
                     code="variable-unset",
-                    remedy=f"Set it with “opagent variable set {self._flow} {name}”, or give it a default.",
+                    remedy="Set it under Data of this processflow, or with "
+                    f"“opagent variable set {self._flow} {name}”; or give it a default.",
                     field=name,
                 )
 

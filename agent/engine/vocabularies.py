@@ -127,7 +127,7 @@ class Vocabularies:
                 raise ConfigurationError(
                     f"The lookup table “{table}”, to which the lookup “{name}” is bound, was removed.",
                     code="lookup-not-found",
-                    remedy=f"Import it again with “opagent lookup import {table} FILE”, or deploy with another one.",
+                    remedy=f"Import it again under Lookups (“opagent lookup import {table} FILE”), or take another.",
                 )
         return {name: Lookup(table, self._values(table, revisions[table])) for name, table in lookups.items()}
 

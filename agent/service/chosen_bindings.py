@@ -147,5 +147,5 @@ def way_out(flow: str, waits_for: Mapping[str, str]) -> str:
     token = next(iter(waits_for))
     return (
         f"Add one under App Configurations and press Validate and Save: {flow} is then bound by itself. Where there "
-        f"are several, choose one: “opagent flow bind {flow} --bind {token}=NAME”."
+        f"are several, press Choose the connections on its card (“opagent flow bind {flow} --bind {token}=NAME”)."
     )
