@@ -228,13 +228,13 @@ class AgentParts:
             return "command line"
 
     def _start(self) -> None:
+        self._open_vault()  # first: it takes a moment, the worker a second, and nobody shall see it locked meanwhile
         trouble: AgentError | None = None
         try:
             self.worker.start()
         except AgentError as error:
             trouble = error
             self._tell(error)
-        self._open_vault()
         self.environment.start(trouble)
         self.scheduler.start()
         self.alerts.start()
