@@ -352,9 +352,34 @@ class Guide:
         view.table.selectRow(0)
         self._quiet()
         self._picture("lookups")
+        self._library()
         pilot.shell.flows.presenter.undeploy(flow)
         pilot.press(pilot.dialog(ConfirmDialog), "Undeploy")
         pilot.until(lambda: pilot.shell.catalog.flow(flow) is None)
+
+    def _library(self) -> None:
+        """A package that was made here and comes back."""
+        from agent.gui.packages.dialog import LibraryDialog
+        from agent.gui.packages.export_dialog import ExportPackageDialog
+        from agent.gui.packages.import_dialog import ImportedDialog, ImportPackageDialog
+
+        pilot, file = self._pilot, HOME / "spring.zip"
+        pilot.shell.rooms.open_library()
+        library = pilot.dialog(LibraryDialog)
+        pilot.press(library, "Export a package")
+        export = pilot.dialog(ExportPackageDialog)
+        pilot.type_into(export.title, "Orders, spring")
+        export.save(file)
+        pilot.until(file.exists)
+        library.file_chosen.emit(file)
+        pilot.press(pilot.dialog(ImportPackageDialog), "Import")
+        imported = pilot.dialog(ImportedDialog)
+        imported.close()
+        pilot.gone(ImportedDialog)
+        pilot.until(lambda: library.model.rowCount() > 0)
+        self._picture("library")
+        library.close()
+        pilot.gone(LibraryDialog)
 
     def _housekeeping(self) -> None:
         from agent.gui.clear.dialog import ClearDialog

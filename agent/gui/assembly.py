@@ -102,6 +102,7 @@ class Shell(QObject):
             bridge, self.catalog, self.window, execute=self._execute, now=now,
             settings=lambda: self._show(self.settings),
             log=lambda run: self.open_log("", run),
+            deploy=lambda flow: self.deployments.open(self.window, library=flow),
         )  # fmt: skip
         self._wire()
 
@@ -204,6 +205,7 @@ class Shell(QObject):
         ways.to_room = self.open_room
         ways.to_history = self.rooms.open_history
         ways.to_past = self.rooms.open_past
+        ways.to_library = self.rooms.open_library
         ways.to_alerts = lambda: self._show(self.alerts)
         ways.to_sync_info = self.open_sync_info
         ways.to_log = self.open_log

@@ -24,6 +24,7 @@ class Ways:
     to_room: Callable[[str, Room], object] = field(default=_nowhere)
     to_history: Callable[[str, str], object] = field(default=_nowhere)
     to_past: Callable[[], object] = field(default=_nowhere)
+    to_library: Callable[[], object] = field(default=_nowhere)
     to_alerts: Callable[[], object] = field(default=_nowhere)
     to_sync_info: Callable[[str, SyncState | None], object] = field(default=_nowhere)
     to_log: Callable[[str, str], object] = field(default=_nowhere)
@@ -59,6 +60,10 @@ class Ways:
     def open_past(self) -> None:
         """Show the processflows that are not deployed any more."""
         self.to_past()
+
+    def open_library(self) -> None:
+        """Show what packages brought."""
+        self.to_library()
 
     def open_alerts(self) -> None:
         """Show Alerts."""

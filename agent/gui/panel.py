@@ -95,6 +95,9 @@ class Navigator(Protocol):
     def open_past(self) -> None:
         """Show the processflows that are not deployed any more."""
 
+    def open_library(self) -> None:
+        """Show what packages brought, with the ways to import and export them."""
+
     def open_alerts(self) -> None:
         """Show Alerts."""
 

@@ -88,6 +88,7 @@ def flows(parts: Parts) -> Panel[FlowsPage, FlowsPresenter]:
     view.log_clicked.connect(presenter.show_log)
     view.room_chosen.connect(presenter.open_room)
     view.past_clicked.connect(parts.go.open_past)
+    view.library_clicked.connect(parts.go.open_library)
     view.searched.connect(presenter.search)
     view.standing_chosen.connect(presenter.choose)
     view.more_clicked.connect(presenter.more)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from agent.api.package_models import LibraryFlowDetail
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
 from agent.gui.flow_data.dialog import open_data
+from agent.gui.packages.dialog import open_library
 from agent.gui.panel import Room
 from agent.gui.previews.opening import open_preview
 from agent.gui.real_time.dialog import open_events
@@ -22,7 +24,11 @@ from agent.gui.window import MainWindow
 
 
 class Rooms:
-    """Opens them over the window. `execute` starts a run, `settings` leads to Settings, `log` to a run in the log."""
+    """Opens them over the window.
+
+    `execute` starts a run, `settings` leads to Settings, `log` to a run in the log, `deploy` opens the Deploy dialog
+    with a processflow of the library.
+    """
 
     def __init__(
         self,
@@ -34,9 +40,10 @@ class Rooms:
         now: Callable[[], datetime],
         settings: Callable[[], object],
         log: Callable[[str], object],
+        deploy: Callable[[LibraryFlowDetail], object],
     ) -> None:
         self._bridge, self._catalog, self._window, self._execute, self._now = bridge, catalog, window, execute, now
-        self._settings, self._log = settings, log
+        self._settings, self._log, self._deploy = settings, log, deploy
 
     def open(self, name: str, room: Room) -> None:
         """Open one of them."""
@@ -75,3 +82,8 @@ class Rooms:
         """Open the list of processflows that are not deployed any more."""
         window = self._window
         open_past(self._bridge, versions=lambda name: self.open(name, Room.VERSIONS), say=window.say, parent=window)
+
+    def open_library(self) -> None:
+        """Open the library, from which processflows are deployed and packages imported and exported."""
+        window = self._window
+        open_library(self._bridge, self._catalog, deploy=self._deploy, say=window.say, parent=window)

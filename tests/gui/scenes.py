@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from agent.api import base_models, clearing_models, configuration_models
+from agent.api.package_models import Choice
 from agent.api.rerun_models import RetryPlanChange
 from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, TransientError
@@ -19,6 +20,8 @@ from agent.gui.assembly import Shell
 from agent.gui.clear.dialog import ClearDialog
 from agent.gui.flow_data.dialog import DataDialog
 from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.packages.dialog import LibraryDialog
+from agent.gui.packages.import_dialog import ImportPackageDialog
 from agent.gui.panel import Room
 from agent.gui.previews.dialog import PreviewDialog
 from agent.gui.snapshots.dialog import RunsDialog
@@ -292,6 +295,30 @@ def _data_bookmark(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]
     return [*_data(shell, fake), change]
 
 
+def _library(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_library]
+
+
+def _package(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    with NamedTemporaryFile(suffix=".zip", delete=False) as file:
+        file.write(b"clashes")
+
+    def choose() -> None:
+        shell.window.findChildren(LibraryDialog)[-1].file_chosen.emit(Path(file.name))
+
+    def rename() -> None:
+        shell.window.findChildren(ImportPackageDialog)[-1].clashes[1].choose(Choice.RENAME)
+
+    return [*_library(shell, fake), choose, rename]
+
+
+def _export(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
+    def export() -> None:
+        shell.window.findChildren(LibraryDialog)[-1].export_clicked.emit()
+
+    return [*_library(shell, fake), export]
+
+
 def _retry(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]:
     fake.retry_plans["orders-to-database"] = RetryPlanChange(kind=PlanKind.HOURS, every=2)
     return [partial(shell.open_room, "orders-to-database", Room.RETRY)]
@@ -348,6 +375,9 @@ SCENES: dict[str, Scene] = {
     "data-bookmark": Scene(_data_bookmark),
     "retry": Scene(_retry),
     "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
+    "library": Scene(_library),
+    "package": Scene(_package),
+    "package-export": Scene(_export),
     "preview": Scene(_preview),
     "once": Scene(lambda shell, _: [partial(shell.open_room, "orders-to-database", Room.ONCE)]),
     "sign-in": Scene(signed_in=False),

@@ -20,6 +20,10 @@ from agent.gui.application import connector
 from agent.gui.assembly import Shell
 from agent.gui.bridge import Bridge
 from agent.gui.clear.dialog import ClearDialog
+from agent.gui.flows.deploy_dialog import DeployDialog
+from agent.gui.packages.dialog import LibraryDialog
+from agent.gui.packages.export_dialog import ExportPackageDialog
+from agent.gui.packages.import_dialog import ImportedDialog, ImportPackageDialog
 from tests.gui.pilot import LOG, SETTINGS, SYNC_INFO, Pilot
 from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import Stage, open_stage
@@ -148,6 +152,32 @@ def test_clearing_leaves_everything_runnable(pilot: Pilot, stage: Stage, shop: S
     pilot.execute("Customers to database")
     pilot.until(lambda: pilot.last_run("customers-to-database").version == 2)
     assert pilot.last_run("customers-to-database").message == "Nothing new at the source."
+
+
+def test_a_package_goes_out_and_comes_back_into_the_library_and_is_deployed(
+    pilot: Pilot, stage: Stage, shop: Shop, tmp_path: Path
+) -> None:
+    settle_in(pilot, stage, shop)
+    pilot.deploy("Orders by country")
+    pilot.shell.rooms.open_library()
+    library = pilot.dialog(LibraryDialog)
+    pilot.press(library, "Export a package")
+    pilot.dialog(ExportPackageDialog).save(tmp_path / "spring.zip")
+    pilot.until((tmp_path / "spring.zip").exists)
+    library.file_chosen.emit(tmp_path / "spring.zip")
+    look = pilot.dialog(ImportPackageDialog)
+    found = {look.model.cells(row) for row in range(look.model.rowCount())}
+    assert ("Processflow", "orders-by-country", "new") in found
+    assert ("Lookup table", "warehouses", "the same") in found
+    pilot.press(look, "Import")
+    pilot.dialog(ImportedDialog).close()
+    pilot.until(lambda: library.model.rowCount() == 1)
+    assert library.model.cells(0)[3] == "version 1"
+    pilot.press(library, "Deploy")
+    dialog = pilot.dialog(DeployDialog)
+    pilot.until(dialog.deploy_button.isEnabled)
+    pilot.press(dialog, "Deploy")
+    pilot.until(dialog.execute_button.isVisible)
 
 
 def test_switching_the_environment_off_says_what_does_not_work(pilot: Pilot, stage: Stage, shop: Shop) -> None:

@@ -69,6 +69,7 @@ from agent.engine.schedule_times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
 from tests.helpers.fake_flow_data import FakeBookmarks, FakeVariables, bookmarks, variables
 from tests.helpers.fake_lookups import FakeLookups, lookup_tables
+from tests.helpers.fake_packages import FakePackages, library_flows
 from tests.helpers.fake_real_time import FakeRealTime
 from tests.helpers.fake_snapshots import FakeSnapshots
 from tests.helpers.fake_versions import FakeVersions
@@ -112,6 +113,7 @@ class FakeClient:
         self.receiving, self.url_number = True, 0
         self.inbox: Inbox | None = None
         self.tables = {} if empty else lookup_tables()
+        self.in_library = {} if empty else library_flows(now)
         self.bookmarked, self.variable_values = bookmarks(now), variables(now)
         self.retry_plans: dict[str, RetryPlanChange] = {}
         self.acknowledged: dict[str, str] = {}
@@ -526,6 +528,11 @@ class FakeClient:
     def snapshots(self) -> FakeSnapshots:
         """What runs did."""
         return FakeSnapshots(self)
+
+    @property
+    def packages(self) -> FakePackages:
+        """Packages and the library."""
+        return FakePackages(self)
 
     @property
     def lookups(self) -> FakeLookups:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from agent.api import app_models, configuration_models, flow_models, live_models
 from agent.api.deployment_models import DeployRequest
 from agent.api.live_models import EventKind
+from agent.api.package_models import LibraryFlowDetail
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
 from agent.gui.catalog import Catalog
@@ -77,7 +78,7 @@ class DeployPresenter:
         self._checked: flow_models.CheckResult | None = None
         self._bound: dict[str, str] = {}
         self._call: Call | None = None
-        self._given, self._note = Insistence(), ""
+        self._given, self._note, self._origin = Insistence(), "", ""
         self._deployed = ""
         catalog.listeners.append(self._on_catalog)
 
@@ -95,6 +96,12 @@ class DeployPresenter:
         """Take a file's text."""
         self._choose(document, file, file)
 
+    def choose_library(self, flow: LibraryFlowDetail) -> None:
+        """Take what a package brought."""
+        origin = f"From the package “{flow.origin}”."
+        self._choose(flow.document, flow.file, flow.title or flow.name, origin)
+        self._origin = origin
+
     def refuse_file(self, file: str, reason: str) -> None:
         """A file could not be read."""
         self._on_failed(
@@ -108,7 +115,7 @@ class DeployPresenter:
 
     def deploy(self, note: str = "") -> None:
         """Deploy; `note` says why."""
-        self._given, self._note = Insistence(), note
+        self._given, self._note = Insistence(), note or self._origin
         self._deploy()
 
     def insist(self, given: Insistence) -> None:
@@ -162,7 +169,7 @@ class DeployPresenter:
         self._calls.cancel_all()
 
     def _choose(self, document: str, file: str, title: str, description: str = "", *, redeploy: bool = False) -> None:
-        self._document, self._file, self._checked = document, file, None
+        self._document, self._file, self._checked, self._origin = document, file, None, ""
         if not redeploy:
             self._bound = {}
         self._view.show_document(title, description, redeploy=redeploy)

@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from agent.api import configuration_models
+from agent.api.package_models import LibraryFlowDetail
 from agent.gui.apps.opening import CredentialForms
 from agent.gui.bridge import Bridge
 from agent.gui.catalog import Catalog
@@ -32,8 +33,8 @@ class Deployments:
         self._bridge, self._catalog, self._forms = bridge, catalog, forms
         self._execute, self._open_settings = execute, open_settings
 
-    def open(self, parent: QWidget, redeploy: str = "") -> DeployDialog:
-        """Show the dialog over the window."""
+    def open(self, parent: QWidget, redeploy: str = "", *, library: LibraryFlowDetail | None = None) -> DeployDialog:
+        """Show the dialog over the window: for a new processflow, to redeploy one, or with one of the library."""
         dialog = DeployDialog(parent)
         scope = self._bridge.scope()
         presenter = DeployPresenter(dialog, scope, self._catalog, self._execute)
@@ -73,6 +74,8 @@ class Deployments:
         dialog.closed.connect(closed)
         self._bridge.happened.connect(presenter.on_event)
         presenter.open(redeploy)
+        if library is not None:
+            presenter.choose_library(library)
         dialog.open()
         return dialog
 

@@ -39,6 +39,7 @@ class FlowsPage(Page):
     log_clicked = Signal(str)
     room_chosen = Signal(str, object)
     past_clicked = Signal()
+    library_clicked = Signal()
     searched = Signal(str)
     standing_chosen = Signal(object)
     more_clicked = Signal()
@@ -138,6 +139,7 @@ class FlowsPage(Page):
     def _build_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.addAction("Undeployed processflows…", self.past_clicked.emit)
+        menu.addAction("Packages and library…", self.library_clicked.emit)
         return menu
 
     def _build_filters(self) -> QWidget:

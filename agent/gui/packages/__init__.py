@@ -1,0 +1,1 @@
+"""Packages and the library: export, import, and deploy what packages brought."""
