@@ -18,13 +18,16 @@ _HOST: Final = "127.0.0.1"
 _CHUNK_BYTES = 65_536
 _BROKEN_OFF = 0.6
 """How much of the first piece of an answer comes through with `Trouble.BREAK`."""
+_HEARD: Final = frozenset({Trouble.LOSE, Trouble.BREAK, Trouble.HOLD})
+_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(slots=True)
 class FaultProxy:
     """Passes everything on between clients and `upstream`, but for what the fault says.
 
-    `strikes` counts how often the fault struck since it was put; `struck` is set once it has.
+    `strikes` counts how often the fault struck since it was put; `struck` is set once it has: where the app hears the
+    word, once it has done what it was told.
     """
 
     upstream: tuple[str, int]
@@ -78,7 +81,8 @@ class FaultProxy:
         if self._passed <= fault.skip:
             return None
         self.strikes += 1
-        self.struck.set()
+        if fault.trouble not in _HEARD:
+            self.struck.set()
         return fault
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,41 +97,38 @@ class FaultProxy:
                     continue
                 answers.cancel()
                 await asyncio.gather(answers, return_exceptions=True)
-                await _go_wrong(fault, said, (reader, writer), (server_reader, server_writer))
+                await self._go_wrong(fault, said, (reader, writer), (server_reader, server_writer))
                 return
         finally:
             answers.cancel()
             server_writer.close()  # first, as whoever waits can be cancelled
             await asyncio.gather(answers, return_exceptions=True)
 
-
-_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def _go_wrong(fault: Fault, said: bytes, client: _Ends, server: _Ends) -> None:
-    """Let a fault happen; afterwards the connection ends."""
-    if fault.trouble in {Trouble.LOSE, Trouble.BREAK, Trouble.HOLD}:
-        server[1].write(said)
-        await server[1].drain()
-        # A request may come in more pieces than the one with the word.
-        rest = asyncio.create_task(_answers(client[0], server[1], close=False))
-        try:
-            # Once the server answers, it has done it.
-            answer = await server[0].read(_CHUNK_BYTES)
-        finally:
-            rest.cancel()
-            await asyncio.gather(rest, return_exceptions=True)
-        if fault.trouble is Trouble.BREAK:
-            client[1].write(answer[: int(len(answer) * _BROKEN_OFF)])
+    async def _go_wrong(self, fault: Fault, said: bytes, client: _Ends, server: _Ends) -> None:
+        """Let a fault happen; afterwards the connection ends."""
+        if fault.trouble in _HEARD:
+            server[1].write(said)
+            await server[1].drain()
+            # A request may come in more pieces than the one with the word.
+            rest = asyncio.create_task(_answers(client[0], server[1], close=False))
+            try:
+                # Once the server answers, it has done it.
+                answer = await server[0].read(_CHUNK_BYTES)
+            finally:
+                rest.cancel()
+                await asyncio.gather(rest, return_exceptions=True)
+            self.struck.set()
+            if fault.trouble is Trouble.BREAK:
+                client[1].write(answer[: int(len(answer) * _BROKEN_OFF)])
+                await client[1].drain()
+        if fault.trouble is Trouble.ANSWER:
+            client[1].write(fault.answer.encoded())
             await client[1].drain()
-    if fault.trouble is Trouble.ANSWER:
-        client[1].write(fault.answer.encoded())
-        await client[1].drain()
-        client[1].write_eof()
-    if fault.trouble in {Trouble.ANSWER, Trouble.HOLD, Trouble.SILENCE}:
-        # To hang up while the client still speaks would take the answer away from it again.
-        while await client[0].read(_CHUNK_BYTES):
-            pass
+            client[1].write_eof()
+        if fault.trouble in {Trouble.ANSWER, Trouble.HOLD, Trouble.SILENCE}:
+            # To hang up while the client still speaks would take the answer away from it again.
+            while await client[0].read(_CHUNK_BYTES):
+                pass
 
 
 async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, close: bool = True) -> None:
