@@ -17,6 +17,7 @@ _CLASSES = {
     "bigcommerce": ("agent.connectors.bigcommerce", "BigCommerceConnector"),
     "files": ("agent.connectors.files", "FilesConnector"),
     "sql": ("agent.connectors.sql", "SqlConnector"),
+    "tryton": ("agent.connectors.tryton", "TrytonConnector"),
 }
 
 

@@ -1,8 +1,8 @@
 """A real Tryton server for tests: in an environment of its own, on PostgreSQL, on a free port of loopback.
 
-Tryton is GPL-3 and no part of the agent: it is installed apart from it, from `tests/tryton_server/requirements.txt`, and only
-ever talked to over the network. The environment and the filled database are made once on a computer (about a minute) and
-kept in the user's cache; each session gets a copy of the database.
+Tryton is GPL-3 and no part of the agent: it is installed apart, from `tests/tryton_server/requirements.txt`, and
+only ever talked to over the network. The environment and the filled database are made once on a computer, which takes
+about a minute, and kept in the user's cache; each session gets a copy of the database.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from agent.domain.secret import Secret
 from tests.helpers.postgres_server import ADMINISTRATOR, NoServerError, PostgresServer, free_port, running_server
 
 USER, GUEST = "agent", "guest"
-USER_PASSWORD = "a-pass9Word-for-tests"  # noqa: S105 - of a database that lives as long as a test session
+USER_PASSWORD = "a-pass9Word-for-tests"
 _HERE = Path(__file__).resolve().parents[1] / "tryton_server"
 _START_SECONDS = 60.0
 _SET_UP_SECONDS = 600.0
@@ -149,11 +149,13 @@ def running_tryton() -> Iterator[TrytonServer]:
 
 def _cache() -> Path:
     """The folder for what is made once: another one whenever anything of what goes into it has changed."""
-    digest = hashlib.sha256(sys.version.encode())
-    for name in ("requirements.txt", "setup.py"):
-        digest.update((_HERE / name).read_bytes())
+    digest = _digest("requirements.txt", sys.version)
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home, "opagent-tests", f"tryton-{digest.hexdigest()[:16]}")
+    return Path(home, "opagent-tests", f"tryton-{digest}")
+
+
+def _digest(name: str, more: str = "") -> str:
+    return hashlib.sha256((_HERE / name).read_bytes() + more.encode()).hexdigest()[:16]
 
 
 def _environment(made: Path) -> Path:
@@ -172,7 +174,7 @@ def _environment(made: Path) -> Path:
 
 def _restored(postgres: PostgresServer, made: Path, python: Path) -> None:
     """Give the server the database `shop`, from the copy that is kept; make that first where there is none."""
-    dump = made / "template.dump"
+    dump = made / f"{_digest('setup.py')}.dump"
     with _alone(made):
         if not dump.exists():
             with tempfile.TemporaryDirectory(prefix="opagent-tryton-") as name:

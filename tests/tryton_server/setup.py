@@ -1,8 +1,8 @@
 """Makes the database that every test with Tryton starts from. Runs with the Python of Tryton's own environment.
 
 `python setup.py FOLDER`: FOLDER has a `trytond.conf` that leads to an empty database `template`. It gets a company with
-accounts, a warehouse, nine customers, ten products with some in stock, a user `agent` who may do what the connector needs,
-and a user `guest` who may do little.
+accounts, a warehouse, nine customers, ten products with some in stock, a user `agent` who may do what the connector
+needs, and a user `guest` who may do little.
 """
 
 # mypy: ignore-errors
@@ -10,7 +10,7 @@ and a user `guest` who may do little.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import sys
 from decimal import Decimal
@@ -28,7 +28,7 @@ def make_database(folder: Path) -> None:
     from trytond.model import ModelStorage
 
     # The modules' own data is good: checking each of its records takes half the time.
-    checked = ModelStorage._validate
+    checked = ModelStorage.__dict__["_validate"]
     ModelStorage._validate = classmethod(lambda cls, records, field_names=None: None)
     password = folder / "administrator"
     password.write_text(PASSWORD, "utf-8")
@@ -36,10 +36,19 @@ def make_database(folder: Path) -> None:
 
     run(
         SimpleNamespace(
-            database_names=[DATABASE], update=MODULES, languages=[], email="shop@example.com", password=False,
-            reset_password=False, test_email=None, hostname=None, activatedeps=True, update_modules_list=False,
-            validate=None, indexes=None,
-        )  # fmt: skip
+            database_names=[DATABASE],
+            update=MODULES,
+            languages=[],
+            email="shop@example.com",
+            password=False,
+            reset_password=False,
+            test_email=None,
+            hostname=None,
+            activatedeps=True,
+            update_modules_list=False,
+            validate=None,
+            indexes=None,
+        )
     )
     ModelStorage._validate = checked
 
@@ -54,27 +63,27 @@ def fill(folder: Path) -> None:
         return Model.get(name)
 
     currency = model("currency.currency")(name="US Dollar", code="USD", symbol="$", rounding=Decimal("0.01"))
-    currency.rates.new(date=datetime.date(2020, 1, 1), rate=Decimal(1))
+    currency.rates.new(date=dt.date(2020, 1, 1), rate=Decimal(1))
     currency.save()
     owner = model("party.party")(name="Cups & Books Ltd", code="OWNER")
     owner.save()
     company = model("company.company")(party=owner, currency=currency)
     company.save()
-    User = model("res.user")
-    administrator = User(1)
+    users = model("res.user")
+    administrator = users(1)
     administrator.companies.append(type(company)(company.id))
     administrator.company = type(company)(company.id)
     administrator.save()
-    settings._context = User.get_preferences(True, {})
+    settings._context = users.get_preferences(True, {})
 
     chart = Wizard("account.create_chart")
     chart.execute("account")
     chart.form.account_template = model("account.account.template").find([("parent", "=", None)])[0]
     chart.form.company = company
     chart.execute("create_account")
-    Account = model("account.account")
-    chart.form.account_receivable = Account.find([("type.receivable", "=", True)])[0]
-    chart.form.account_payable = Account.find([("type.payable", "=", True)])[0]
+    accounts = model("account.account")
+    chart.form.account_receivable = accounts.find([("type.receivable", "=", True)])[0]
+    chart.form.account_payable = accounts.find([("type.payable", "=", True)])[0]
     chart.execute("create_properties")
 
     country = model("country.country")
@@ -87,52 +96,60 @@ def fill(folder: Path) -> None:
         party.contact_mechanisms.new(type="email", value=f"c{number}@shop.test")
         party.save()
 
-    Unit = model("product.uom")
-    unit = Unit.find([("name", "=", "Unit")])[0]
+    units = model("product.uom")
+    unit = units.find([("name", "=", "Unit")])[0]
     category = model("product.category")(name="Goods", accounting=True)
-    category.account_revenue = Account.find([("type.revenue", "=", True)])[0]
-    category.account_expense = Account.find([("type.expense", "=", True)])[0]
+    category.account_revenue = accounts.find([("type.revenue", "=", True)])[0]
+    category.account_expense = accounts.find([("type.expense", "=", True)])[0]
     category.save()
     products = []
     for number in range(1, 11):
         template = model("product.template")(
-            name=f"Cup {number}", default_uom=unit, type="goods", salable=True, list_price=Decimal("12.50"),
-        )  # fmt: skip
+            name=f"Cup {number}",
+            default_uom=unit,
+            type="goods",
+            salable=True,
+            list_price=Decimal("12.50"),
+        )
         template.account_category = category
         template.products[0].suffix_code = f"CUP-{number}"
         template.save()
         products.append(template.products[0])
 
-    Location = model("stock.location")
-    warehouse = Location.find([("type", "=", "warehouse")])[0]
+    locations = model("stock.location")
+    warehouse = locations.find([("type", "=", "warehouse")])[0]
     warehouse.name, warehouse.code = "Main warehouse", "WH"
     warehouse.save()
-    supplier = Location.find([("code", "=", "SUP")])[0]
+    supplier = locations.find([("code", "=", "SUP")])[0]
     moves = [
         model("stock.move")(
-            product=product, quantity=number * 5.0, unit=unit, from_location=supplier,
-            to_location=warehouse.storage_location, unit_price=Decimal(4), currency=currency,
-        )  # fmt: skip
+            product=product,
+            quantity=number * 5.0,
+            unit=unit,
+            from_location=supplier,
+            to_location=warehouse.storage_location,
+            unit_price=Decimal(4),
+            currency=currency,
+        )
         for number, product in enumerate(products, 1)
     ]
     for move in moves:
         move.save()
         move.click("do")
 
-    Group = model("res.group")
+    groups = model("res.group")
     names = ["Sales", "Sales Administrator", "Stock", "Party Administration", "Product Administration"]
-    agent = User(name="Agent", login="agent", password=PASSWORD)
-    for group in Group.find([("name", "in", [*names, "Stock Administration", "Administration"])]):
+    agent = users(name="Agent", login="agent", password=PASSWORD)
+    for group in groups.find([("name", "in", [*names, "Stock Administration", "Administration"])]):
         if group.name != "Administration":
             agent.groups.append(group)
     agent.companies.append(type(company)(company.id))
     agent.company = type(company)(company.id)
     agent.save()
-    guest = User(name="Guest", login="guest", password=PASSWORD)
+    guest = users(name="Guest", login="guest", password=PASSWORD)
     guest.companies.append(type(company)(company.id))
     guest.company = type(company)(company.id)
     guest.save()
-    print(sorted(group.name for group in agent.groups))
 
 
 if __name__ == "__main__":
@@ -140,5 +157,7 @@ if __name__ == "__main__":
     from trytond.config import config as trytond_config
 
     trytond_config.update_etc(str(place / "trytond.conf"))
-    make_database(place)
-    fill(place)
+    if sys.argv[2:] != ["fill"]:
+        make_database(place)
+    if sys.argv[2:] != ["make"]:
+        fill(place)

@@ -75,6 +75,7 @@ class Client:
         self._username, self._password = values[USERNAME], password
         self._session: _Session | None = None
         self._context: dict[str, Any] | None = None
+        self._fields: dict[str, frozenset[str]] = {}
         self._signing_in = asyncio.Lock()
         self.host = httpx.URL(values[ADDRESS]).host
 
@@ -128,12 +129,23 @@ class Client:
         context: Mapping[str, object] | None = None,
     ) -> list[dict[str, Any]]:
         """The records of a model that a domain selects, with these fields; `id` is always among them."""
-        said = await self.call(
-            f"{model}.search_read", list(domain), 0, most, order, ["id", *names], context=context
-        )
+        said = await self.call(f"{model}.search_read", list(domain), 0, most, order, ["id", *names], context=context)
         if not isinstance(said, list) or not all(isinstance(one, dict) and "id" in one for one in said):
             raise nonsense(host=self.host, writing=False)
         return said
+
+    async def fields(self, model: str) -> frozenset[str]:
+        """The names of a model's fields, of which there are more or fewer by version and modules.
+
+        Raises:
+            ConfigurationError: There is no such model.
+        """
+        if model not in self._fields:
+            said = await self.call(f"{model}.fields_get", [])
+            if not isinstance(said, dict):
+                raise nonsense(host=self.host, writing=False)
+            self._fields[model] = frozenset(said)
+        return self._fields[model]
 
     async def _called(self, method: str, parameters: Sequence[object], *, writing: bool) -> Any:
         async def once() -> Any:

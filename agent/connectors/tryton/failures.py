@@ -1,7 +1,7 @@
 """What Tryton's refusals mean: who has to act, and what about a single record is wrong.
 
-An answer is about the request (a status), or has an `error`: a UserError or UserWarning is Tryton's own word to a person,
-anything else is the text of an exception of the server, which is never shown.
+An answer is about the request (a status), or has an `error`: a UserError or UserWarning is Tryton's own word to a
+person, anything else is the text of an exception of the server, which is never shown.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def rpc_failure(error: Any, *, host: str, method: str, writing: bool) -> AgentEr
 
 def missing_model(model: str) -> ConfigurationError:
     """The database has no such model, as a module is not activated."""
-    module = MODULES.get(model, model.split(".")[0])
+    module = MODULES.get(model, model.split(".", maxsplit=1)[0])
     return ConfigurationError(
         f"The database has no {model}: Tryton's module {module} is not activated.",
         code="module-missing",

@@ -48,16 +48,19 @@ _ADDRESS_MEMBERS = (
     Attribute("delivery", DataType.BOOLEAN, description="Whether goods go there."),
 )
 _CONTACT_MEMBERS = (
+    Attribute("id", DataType.INTEGER, description="Given by Tryton."),
     Attribute("type", description="email, phone, mobile, fax, website or other."),
     Attribute("value", required=True),
 )
 _PARTY_ATTRIBUTES = (
     _ID,
-    Attribute("code", required=True, description="Unique. Of what the agent makes: the key by which it finds it again."),
+    Attribute(
+        "code", required=True, description="Unique. Of what the agent makes: the key by which it finds it again."
+    ),
     Attribute("name"),
     Attribute("active", DataType.BOOLEAN),
-    Attribute("email", description="The first e-mail address among the contacts. Only read."),
-    Attribute("phone", description="The first phone number among the contacts. Only read."),
+    Attribute("email", description="The first e-mail address among the contacts."),
+    Attribute("phone", description="The first phone number among the contacts."),
     Attribute("addresses", DataType.COLLECTION, members=_ADDRESS_MEMBERS),
     Attribute("contacts", DataType.COLLECTION, members=_CONTACT_MEMBERS, description="Contact mechanisms."),
     _CHANGED,

@@ -58,26 +58,25 @@ def _written(value: object) -> Any:
         return {str(name): _written(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_written(one) for one in value]
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC)
-        return {_CLASS: "datetime", **_parts(moment, "year month day hour minute second microsecond")}
-    if isinstance(value, date):
-        return {_CLASS: "date", **_parts(value, "year month day")}
-    if isinstance(value, time):
-        return {_CLASS: "time", **_parts(value, "hour minute second microsecond")}
-    if isinstance(value, timedelta):
-        return {_CLASS: "timedelta", "seconds": value.total_seconds()}
-    if isinstance(value, Decimal):
-        return {_CLASS: "Decimal", "decimal": str(value)}
-    if isinstance(value, bytes):
-        return {_CLASS: "bytes", "base64": base64.b64encode(value).decode()}
-    return value
+    writer = _WRITERS.get(type(value))
+    return value if writer is None else writer(value)
 
 
 def _parts(value: object, names: str) -> dict[str, int]:
     return {name: getattr(value, name) for name in names.split()}
 
 
+_WRITERS: Mapping[type, Callable[[Any], dict[str, object]]] = {
+    datetime: lambda one: {
+        _CLASS: "datetime",
+        **_parts(one.astimezone(UTC), "year month day hour minute second microsecond"),
+    },
+    date: lambda one: {_CLASS: "date", **_parts(one, "year month day")},
+    time: lambda one: {_CLASS: "time", **_parts(one, "hour minute second microsecond")},
+    timedelta: lambda one: {_CLASS: "timedelta", "seconds": one.total_seconds()},
+    Decimal: lambda one: {_CLASS: "Decimal", "decimal": str(one)},
+    bytes: lambda one: {_CLASS: "bytes", "base64": base64.b64encode(one).decode()},
+}
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "datetime": lambda one: datetime(
         one["year"], one["month"], one["day"], one["hour"], one["minute"], one["second"], one["microsecond"], tzinfo=UTC
