@@ -200,7 +200,7 @@ class Client:
                 url,
                 content=encode({"id": 0, "method": method, "params": list(parameters)}),
                 headers={"Accept": "application/json", "Content-Type": "application/json"},
-                auth=_SessionAuth(session) if session is not None else None,
+                auth=_SessionAuth(session) if session is not None else httpx.USE_CLIENT_DEFAULT,
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Nothing that holds the request goes along: the one that signs in has the password.

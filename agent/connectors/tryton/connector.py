@@ -107,13 +107,13 @@ class TrytonConnection:
     async def __aenter__(self) -> Self:
         loopback = is_loopback(httpx.URL(self._values[ADDRESS]).host)
         self._opened = AsyncExitStack()
-        watched, unwatched = (
+        clients = [
             await self._opened.enter_async_context(
                 http_client(loopback=loopback, read_seconds=self._read_seconds, observer=observer)
             )
             for observer in (self._observer, None)
-        )
-        self._clients = (watched, unwatched)
+        ]
+        self._clients = (clients[0], clients[1])
         self._client = self._client_with(self._policy or RetryPolicy())
         return self
 

@@ -114,7 +114,7 @@ class PartyWriter:
 
     def _values(self, changes: Record) -> Record:
         """Changes as Tryton takes them: what belongs to a party is made and changed along with it, in one go."""
-        values = {name: changes[name] for name in _PLAIN if name in changes}
+        values: Record = {name: changes[name] for name in _PLAIN if name in changes}
         addresses = [(number, self._address(one)) for number, one in changes.get("addresses", ())]
         contacts = changes.get("contacts", ())
         for name, parts in (("addresses", addresses), ("contact_mechanisms", contacts)):

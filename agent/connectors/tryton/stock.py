@@ -94,7 +94,7 @@ async def _locations(client: Client, domain: Sequence[object]) -> list[dict[str,
     return await client.search_read("stock.location", domain, ["code", "name"], order=[["id", "ASC"]])
 
 
-def _location_domain(domain: Sequence[object], selecting: Sequence[SentClause]) -> list[object]:
+def _location_domain(domain: Sequence[Any], selecting: Sequence[SentClause]) -> list[object]:
     """Which locations: those that clauses name by id, code or name, else all warehouses."""
     if not selecting:
         return [["type", "=", "warehouse"]]
