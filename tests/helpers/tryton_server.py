@@ -7,6 +7,7 @@ about a minute, and kept in the user's cache; each session gets a copy of the da
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import shutil
@@ -205,13 +206,17 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _configure(folder: Path, postgres: PostgresServer, port: int) -> None:
+    (folder / "passlib.ini").write_text(
+        "[passlib]\nschemes = pbkdf2_sha512\npbkdf2_sha512__default_rounds = 1\n", "utf-8"
+    )
     file = folder / "trytond.conf"
     file.touch(0o600)
     file.write_text(
         "[database]\n"
         f"uri = postgresql://{ADMINISTRATOR}:{postgres.password}@{postgres.host}:{postgres.port}/\n"
         f"[web]\nlisten = 127.0.0.1:{port}\n"
-        "[session]\nauthentications = password\n",
+        # Passwords of tests need no protection, and each connection signs in.
+        f"[password]\npasslib = {folder / 'passlib.ini'}\n",
         "utf-8",
     )
 
@@ -246,8 +251,6 @@ def logged_in(server: TrytonServer, user: str = "admin") -> httpx.Client:
     client = httpx.Client(base_url=f"http://{server.host}:{server.port}/{server.database}/", timeout=30.0)
     answer = client.post("", json={"id": 0, "method": "common.db.login", "params": [user, {"password": USER_PASSWORD}]})
     user_id, session = answer.json()["result"][:2]
-    import base64
-
     token = base64.b64encode(f"{user}:{user_id}:{session}".encode()).decode()
     client.headers["Authorization"] = f"Session {token}"
     return client

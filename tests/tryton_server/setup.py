@@ -2,7 +2,7 @@
 
 `python setup.py FOLDER`: FOLDER has a `trytond.conf` that leads to an empty database `template`. It gets a company with
 accounts, a warehouse, nine customers, ten products with some in stock, a user `agent` who may do what the connector
-needs, and a user `guest` who may do little.
+needs, and a user `guest` who may do little. Passwords are hashed as `trytond.conf` says.
 """
 
 # mypy: ignore-errors

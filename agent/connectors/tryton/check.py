@@ -74,7 +74,7 @@ async def _lacks(client: Client, models: Sequence[str], rights: Sequence[str] = 
     """What is missing first of all, in words; nothing where all is there."""
     for model in models:
         try:
-            await client.fields(model)
+            await client.fields(model, ["id"])
         except ConfigurationError as error:
             if error.code != "module-missing":
                 raise

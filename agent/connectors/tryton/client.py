@@ -75,7 +75,7 @@ class Client:
         self._username, self._password = values[USERNAME], password
         self._session: _Session | None = None
         self._context: dict[str, Any] | None = None
-        self._fields: dict[str, frozenset[str]] = {}
+        self._fields: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
         self._signing_in = asyncio.Lock()
         self.host = httpx.URL(values[ADDRESS]).host
 
@@ -134,18 +134,19 @@ class Client:
             raise nonsense(host=self.host, writing=False)
         return said
 
-    async def fields(self, model: str) -> frozenset[str]:
-        """The names of a model's fields, of which there are more or fewer by version and modules.
+    async def fields(self, model: str, names: Sequence[str]) -> frozenset[str]:
+        """Those of the fields that a model has: by version and modules there are more or fewer.
 
         Raises:
             ConfigurationError: There is no such model.
         """
-        if model not in self._fields:
-            said = await self.call(f"{model}.fields_get", [])
+        key = (model, tuple(names))
+        if key not in self._fields:
+            said = await self.call(f"{model}.fields_get", list(names))
             if not isinstance(said, dict):
                 raise nonsense(host=self.host, writing=False)
-            self._fields[model] = frozenset(said)
-        return self._fields[model]
+            self._fields[key] = frozenset(said)
+        return self._fields[key]
 
     async def _called(self, method: str, parameters: Sequence[object], *, writing: bool) -> Any:
         async def once() -> Any:

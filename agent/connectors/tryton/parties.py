@@ -22,6 +22,7 @@ WRITABLE: Final[Mapping[str, frozenset[str]]] = {
     "addresses.": frozenset({"id", "name", "street", "postal_code", "city", "country", "invoice", "delivery"}),
     "contacts.": frozenset({"id", "type", "value"}),
 }
+ADDRESS_FIELDS: Final = ("party_name", "street", "postal_code", "city", "country", "invoice", "delivery")
 _MODEL: Final = "party.party"
 _PLAIN: Final = ("name", "active")
 _PLACE: Final = ("street", "postal_code", "city")
@@ -63,7 +64,7 @@ class PartyWriter:
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """Look up what the records refer to."""
-        self._address_fields = await self._client.fields("party.address")
+        self._address_fields = await self._client.fields("party.address", ADDRESS_FIELDS)
         codes = {str(one["country"]).upper() for record in records for one in record.get("addresses", ())
                  if one.get("country")}  # fmt: skip
         if codes:

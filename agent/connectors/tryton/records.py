@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from agent.connectors.tryton.changes import changed_at
 from agent.connectors.tryton.client import Client
-from agent.connectors.tryton.failures import missing_model
 from agent.connectors.tryton.schema import PARTIES, PRODUCTS, SALES, SHIPMENTS
 from agent.domain.errors import ConfigurationError
 
@@ -163,7 +162,7 @@ class Shipments(Source):
     async def _tracking(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, str]:
         """The first package's tracking number by shipment; nothing without Tryton's module for packages."""
         try:
-            names = await client.fields("stock.package")
+            names = await client.fields("stock.package", ["shipment", "shipping_reference"])
         except ConfigurationError as error:
             if error.code != _MISSING:
                 raise
@@ -195,10 +194,9 @@ SOURCES: Mapping[str, Source] = {
 
 async def known(client: Client, model: str, names: Iterable[str]) -> list[str]:
     """Those of the fields that this Tryton has."""
-    there = await client.fields(model)
-    if not there:
-        raise missing_model(model)
-    return [name for name in names if name.partition(".")[0] in there]
+    wanted = list(names)
+    there = await client.fields(model, [name.partition(".")[0] for name in wanted])
+    return [name for name in wanted if name.partition(".")[0] in there]
 
 
 async def _belonging(
