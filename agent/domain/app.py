@@ -117,6 +117,8 @@ class FieldKind(StrEnum):
     SECRET = "secret"  # noqa: S105 - the kind of a field, not a secret
     CHOICE = "choice"
     FILE = "file"
+    DOCUMENT = "document"
+    """A text of many lines, which may come from a file."""
 
 
 @dataclass(frozen=True, slots=True)
