@@ -7,10 +7,10 @@ docs/guide/connectors/rest.md is written from what is said here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from string import Formatter
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -26,7 +26,6 @@ DESCRIPTION = "description"
 
 MOST_CHARACTERS = 400_000
 _MOST_NESTING = 40
-_OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -80,13 +79,15 @@ class Filter(_Part):
 class Request(_Part):
     """A request: its path below the base URL, with `{attribute}` for values of a record."""
 
-    path: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^/[^\x00-\x20\x7f?#\\]*$")]
+    path: Text
     query: dict[Name, Text] = Field(default_factory=dict, max_length=50)
     headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
 
     @field_validator("path")
     @classmethod
     def _stays_below(cls, path: str) -> str:
+        if not re.fullmatch(r"/[^\s?#\\]*", path):
+            raise ValueError("a path begins with / and has no spaces; what comes after ? belongs into query")
         if any(part in {".", ".."} for part in path.split("/")):
             raise ValueError("a path must not lead upwards")
         names_in(path)
@@ -213,7 +214,7 @@ class SchemaPart(_Part):
     def _which(cls, given: object) -> object:
         if not isinstance(given, dict):
             return given
-        return {name: _reading_or_writing(one) for name, one in given.items()}
+        return {name: _reading_or_writing(name, one) for name, one in given.items()}
 
 
 class Description(_Part):
@@ -260,26 +261,16 @@ def parse(text: str) -> Description:
     return found
 
 
-def _reading_or_writing(given: object) -> object:
-    """Which of the two an action is, so that a mistake in it is told of that one alone."""
+def _reading_or_writing(name: object, given: object) -> object:
+    """Which of the two an action is, so that a mistake in it is told of that one alone, with its place."""
     if not isinstance(given, Mapping):
         return given
-    kind = Writing if given.keys() & {"create", "update", "delete"} else Reading
-    return _Checked(kind, given).made()
-
-
-class _Checked:
-    """Validates one action, with the place of a mistake below it."""
-
-    def __init__(self, kind: type[Reading | Writing], given: Mapping[Any, Any]) -> None:
-        self._kind, self._given = kind, given
-
-    def made(self) -> Reading | Writing:
-        try:
-            return self._kind.model_validate(self._given)
-        except ValidationError as error:
-            place, why = _first(error.errors(include_url=False))
-            raise ValueError(f"{place}: {why}" if place else why) from None
+    kind: type[Reading | Writing] = Writing if given.keys() & {"create", "update", "delete"} else Reading
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        place, why = _first(error.errors(include_url=False))
+        raise ValueError(f"{name}{f' → {place}' if place else ''}: {why}") from None
 
 
 def _tree(text: str) -> object:
@@ -327,15 +318,3 @@ def _wrong(place: str, why: str) -> ConfigurationError:
         remedy="Correct it there; the guide page “REST services” shows what a description looks like.",
         field=DESCRIPTION,
     )
-
-
-def requests(description: Description) -> Iterator[Request]:
-    """Every request that a description has."""
-    for schema in description.schemas.values():
-        for action in schema.actions.values():
-            if isinstance(action, Reading):
-                yield action
-                if action.by_id is not None:
-                    yield action.by_id
-            else:
-                yield from (one for one in (action.create, action.update, action.delete, action.find) if one)

@@ -158,6 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
             found = [one for one in customers.values() if one["reference"] == query.get("reference")]
             self._json(200, found)
             return
+        if number and not number.isdecimal():
+            self._json(404, {})
+            return
         if self.command == "DELETE":
             self._json(204 if customers.pop(int(number), None) else 404, {})
             return
@@ -250,7 +253,7 @@ schemas:
         filters: [since]
   customers:
     key: id
-    attributes: {id: integer, reference: text, name: text, credit: decimal}
+    attributes: {reference: text, name: text, credit: decimal}
     actions:
       POST:
         create: {method: POST, path: /customers, wrap: customer, id: customer.id}
