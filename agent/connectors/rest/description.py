@@ -18,13 +18,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
-from agent.domain.app import DataType
+from agent.domain.app import MOST_DOCUMENT_CHARACTERS, DataType
 from agent.domain.errors import ConfigurationError
 
 DESCRIPTION = "description"
 """The field of the credential form that it stands in."""
 
-MOST_CHARACTERS = 400_000
 _MOST_NESTING = 40
 _HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
@@ -252,8 +251,8 @@ def parse(text: str) -> Description:
     Raises:
         ConfigurationError: code `description`, with the place; its field is that of the description.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise _wrong("", f"it is longer than {MOST_CHARACTERS:,} characters")
+    if len(text) > MOST_DOCUMENT_CHARACTERS:
+        raise _wrong("", f"it is longer than {MOST_DOCUMENT_CHARACTERS:,} characters")
     try:
         found = Description.model_validate(_tree(text))
     except ValidationError as error:

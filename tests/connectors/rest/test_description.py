@@ -8,7 +8,8 @@ import time
 import pytest
 from ruamel.yaml import YAML
 
-from agent.connectors.rest.description import MOST_CHARACTERS, Description, parse
+from agent.connectors.rest.description import Description, parse
+from agent.domain.app import MOST_DOCUMENT_CHARACTERS
 from agent.domain.errors import ConfigurationError
 from tests.connectors.rest.shop import DESCRIPTION
 
@@ -67,7 +68,7 @@ def test_what_is_wrong_is_told_with_its_place(old: str, new: str, said: str) -> 
         "- a\n- b",
         "[" * 100_000,
         "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]",
-        "x" * (MOST_CHARACTERS + 1),
+        "x" * (MOST_DOCUMENT_CHARACTERS + 1),
         "!!python/object/apply:os.system [ls]",
         "service: 1\nschemas: !!python/name:os.system",
     ],
