@@ -17,7 +17,7 @@ from tests.connectors.files.exchange import Exchange, documents, ids, last
 def workbook(*lines: tuple[Any, ...], title: str = "Stock", more: str = "") -> bytes:
     """A file as a spreadsheet program saves it."""
     book = openpyxl.Workbook()
-    sheet = book.active
+    sheet: Any = book.active
     sheet.title = title
     for line in lines:
         sheet.append(line)
@@ -129,7 +129,7 @@ async def test_records_become_a_sheet_without_formulas(exchange: Exchange) -> No
     report = await exchange.write(rows, file="orders-{number}.xlsx")
     assert {row: error.message for row, error in report.failures.items()} == {2: "name holds a control character."}
     (file,) = [one for one in exchange.path.iterdir() if one.suffix == ".xlsx"]
-    sheet = openpyxl.load_workbook(file).active
+    sheet: Any = openpyxl.load_workbook(file).active
     assert [[cell.value for cell in line] for line in sheet.iter_rows()] == [
         ["id", "name", "total"], [1, "=SUM(A1:A9)", 12.5], [2, "Zoë", 0.1], [4, None, "12345678901234567890.12"],
     ]  # fmt: skip
