@@ -10,10 +10,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from agent.domain.app import MOST_DOCUMENT_CHARACTERS
+
 # No control characters, and none that turn the direction of a text: names stand in log lines and questions.
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE)]
 ShortText = Annotated[str, StringConstraints(max_length=1_000)]
+DocumentText = Annotated[str, StringConstraints(max_length=MOST_DOCUMENT_CHARACTERS)]
+"""The value of a credential field, of which one may be a whole document."""
 
 
 class Model(BaseModel):

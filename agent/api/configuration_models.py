@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field, SecretStr
 
-from agent.api.base_models import Model, Name, Problem, Request, ShortText
+from agent.api.base_models import DocumentText, Model, Name, Problem, Request
 
 
 class ConfigurationState(StrEnum):
@@ -57,7 +57,7 @@ class ConfigurationDraft(Request):
     id: str | None = None
     app: Name
     name: Name
-    values: dict[str, ShortText] = Field(default_factory=dict)
+    values: dict[str, DocumentText] = Field(default_factory=dict)
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
 
 

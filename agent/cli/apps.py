@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,9 @@ _LOOK_SECONDS = 1.0
 app = typer.Typer(no_args_is_help=True, help="App Configurations: list, validate, save, remove.")
 
 NameOption = Annotated[str, typer.Option("--name", "-n", help="The configuration's name.")]
-ValuesOption = Annotated[list[str] | None, typer.Option("--set", "-s", help="A plain field, as field=value.")]
+ValuesOption = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="A plain field, as field=value; a document as field=@FILE.")
+]
 StdinOption = Annotated[bool, typer.Option("--secrets-stdin", help="Read secrets as field=value lines from stdin.")]
 DescriptorOption = Annotated[int | None, typer.Option("--secrets-fd", help="Read secrets from this file descriptor.")]
 
@@ -220,12 +223,20 @@ def _draft(
     try:
         values = {**(stored.values if stored is not None else {}), **read_values(pairs, fields_)}
         kept = frozenset(stored.secrets) if stored is not None else frozenset[str]()
-        secrets = read_secrets(fields_, from_stdin=from_stdin, descriptor=fd, kept=kept)
+        chosen = {one.name: one.default for one in fields_} | values
+        secrets = read_secrets(
+            [one for one in fields_ if _counts(one, chosen)], from_stdin=from_stdin, descriptor=fd, kept=kept
+        )
     except AgentError as error:
         fail(error)
     return configuration_models.ConfigurationDraft(
         id=stored.id if stored is not None else None, app=app_id, name=name, values=values, secrets=secrets
     )
+
+
+def _counts(field: app_models.CredentialField, values: Mapping[str, str]) -> bool:
+    """Whether a field means anything beside these plain values."""
+    return field.shown_when is None or values.get(field.shown_when[0]) in field.shown_when[1:]
 
 
 def _no_configuration(app_id: str, name: str) -> NotFoundError:

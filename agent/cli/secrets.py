@@ -7,12 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from pydantic import SecretStr
 
 from agent.api import app_models
+from agent.cli.files import read_text
 from agent.cli.questions import has_terminal, hidden, hidden_twice
-from agent.domain.app import FieldKind
+from agent.domain.app import MOST_DOCUMENT_CHARACTERS, FieldKind
 from agent.domain.errors import ConfigurationError
 
 _LIMIT_BYTES = 1_000_000
@@ -98,7 +100,7 @@ def read_password_change(*, from_stdin: bool, descriptor: int | None) -> tuple[s
 
 
 def read_values(pairs: Sequence[str], fields: Sequence[app_models.CredentialField]) -> dict[str, str]:
-    """Plain values from `field=value` arguments.
+    """Plain values from `field=value` arguments; `field=@FILE` takes a document from a file.
 
     Raises:
         ConfigurationError: code `value-invalid` for an unknown field, or for a secret given as an argument.
@@ -124,8 +126,17 @@ def read_values(pairs: Sequence[str], fields: Sequence[app_models.CredentialFiel
                 remedy="Leave it out and type it when asked, or use --secrets-stdin or --secrets-fd.",
                 field=name,
             )
-        values[name] = value
+        values[name] = _document(value) if field.kind is FieldKind.DOCUMENT else value
     return values
+
+
+def _document(value: str) -> str:
+    """A text, or with @ before it that of a file. Raises ConfigurationError."""
+    if not value.startswith("@"):
+        return value
+    return read_text(
+        Path(value[1:]), most_bytes=MOST_DOCUMENT_CHARACTERS * 4, too_large="Leave out what is not needed."
+    )
 
 
 def _given(descriptor: int | None) -> str:

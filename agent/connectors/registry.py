@@ -16,6 +16,7 @@ from agent.connectors.foreign import Unloadable, foreign_connectors, unloadable
 _CLASSES = {
     "bigcommerce": ("agent.connectors.bigcommerce", "BigCommerceConnector"),
     "files": ("agent.connectors.files", "FilesConnector"),
+    "rest": ("agent.connectors.rest", "RestConnector"),
     "sql": ("agent.connectors.sql", "SqlConnector"),
     "tryton": ("agent.connectors.tryton", "TrytonConnector"),
 }

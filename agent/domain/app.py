@@ -117,6 +117,12 @@ class FieldKind(StrEnum):
     SECRET = "secret"  # noqa: S105 - the kind of a field, not a secret
     CHOICE = "choice"
     FILE = "file"
+    DOCUMENT = "document"
+    """A text of many lines, which may come from a file."""
+
+
+MOST_DOCUMENT_CHARACTERS = 400_000
+"""The longest value of a credential field, of which one may be a whole document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,10 @@ class CredentialField:
     choices: tuple[str, ...] = ()
     default: str = ""
     shown_when: tuple[str, ...] | None = None
+
+    def counts_with(self, values: Mapping[str, str]) -> bool:
+        """Whether this field means anything beside these plain values."""
+        return self.shown_when is None or values.get(self.shown_when[0]) in self.shown_when[1:]
 
 
 @dataclass(frozen=True, slots=True)

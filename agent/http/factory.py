@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Callable
 from functools import partial
 
 import httpcore
 import httpx
 import truststore
+from httpcore import AsyncNetworkBackend
 
 from agent import __version__
 from agent.domain.sent import Observer
+from agent.http.guarded import GuardedTransport
 from agent.http.told import ToldClient
 
 USER_AGENT = f"OP-Agent/{__version__}"
@@ -31,6 +34,8 @@ def http_client(
     auth: httpx.Auth | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     observer: Observer | None = None,
+    guard: AsyncNetworkBackend | None = None,
+    inside: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None = None,
 ) -> httpx.AsyncClient:
     """A client that follows no redirect: a token must never travel to a host that nobody chose.
 
@@ -41,19 +46,33 @@ def http_client(
         auth: Adds the credentials to each request.
         transport: Takes the place of the network, in tests.
         observer: Told of every request, without the credentials.
+        guard: Opens the connections, in the place of whoever opens all of them; no proxy is used then.
+        inside: Stands between the client, which logs and tells of addresses, and each of its ways to the network.
     """
+    # The system's own certificate store: companies add their proxy's authority there.
+    trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0)
+    if guard is not None:
+        transport = GuardedTransport(guard, trust=trust, limits=limits)
     make = httpx.AsyncClient if observer is None else partial(ToldClient, observer)
-    return make(
+    client = make(
         auth=auth,
-        # The system's own certificate store: companies add their proxy's authority there.
-        verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        verify=trust,
         timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0),
+        limits=limits,
         follow_redirects=False,
         trust_env=not loopback,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity" if loopback else "gzip"},
         transport=transport,
     )
+    if inside is not None:
+        # httpx makes one transport for each proxy by itself, and has no other way to what it has made.
+        client._transport = inside(client._transport)  # noqa: SLF001 - see above
+        client._mounts = {  # noqa: SLF001 - see above
+            pattern: None if one is None else inside(one)
+            for pattern, one in client._mounts.items()  # noqa: SLF001 - see above
+        }
+    return client
 
 
 def is_loopback(host: str) -> bool:

@@ -168,11 +168,11 @@ class Configurations:
                 if kept is not None:
                     secrets[name] = kept
         self._secrets.know(secrets.values())
+        values = {field.name: field.default for field in known.values() if field.default} | dict(draft.values)
         for field in known.values():
             given = bool(secrets.get(field.name)) if field.kind is FieldKind.SECRET else draft.values.get(field.name)
-            if field.required and not given and not field.default:
+            if field.required and field.counts_with(values) and not given and not field.default:
                 raise ConfigurationError(f"Enter the {field.label}.", code="field-empty", field=field.name)
-        values = {field.name: field.default for field in known.values() if field.default} | dict(draft.values)
         prepared = connector.prepare(values, secrets)
         self._secrets.know(prepared.secrets.values())
         return prepared

@@ -10,25 +10,20 @@ import csv
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, TypeAlias
 
 from agent.domain.errors import ConfigurationError
+from agent.formats.workbooks import UnsafeWorkbookError, inspect
 from agent.service.formulas import guarded, unguarded
 
 Line: TypeAlias = "tuple[int, Sequence[str | BadCell]]"
 """A line number, counted from 1, and the cells."""
 _MOST_UNPACKED_BYTES: Final = 100_000_000
-_MOST_PARTS: Final = 1_000
 _MOST_COLUMNS: Final = 50
 # As many as a sheet can have. A line may say that it is any; those before it are made up.
 _MOST_LINES: Final = 1_048_576
-_WIDE_XML: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"\x00\x00")
-"""How XML begins whose characters have two or four bytes."""
-_PLAIN_ENCODINGS: Final = frozenset({b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
-_ENCODING: Final = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"'>]*)["']""")
 _DELIMITERS: Final = ";,\t"
 
 
@@ -73,7 +68,10 @@ def read_xlsx(content: bytes) -> Iterator[Line]:
     Raises:
         ConfigurationError: code `file-unreadable`.
     """
-    _inspect(content)
+    try:
+        inspect(io.BytesIO(content), most_unpacked_bytes=_MOST_UNPACKED_BYTES)
+    except UnsafeWorkbookError as error:
+        raise _unreadable(str(error), error.remedy) from error
     import openpyxl  # imported here: it takes a while, and most of the time nobody needs it
 
     try:
@@ -138,30 +136,6 @@ def _decoded(content: bytes) -> str:
         raise _unreadable(
             f"it is not encoded in UTF-8 (line {line})", "In Excel choose “CSV UTF-8” when saving."
         ) from error
-
-
-def _inspect(content: bytes) -> None:
-    """Refuse archives that unpack to something enormous, and XML that defines entities."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED_BYTES:
-                raise _unreadable("it is too large when it is unpacked", "Keep only the sheet with the rows.")
-            for part in parts:
-                _inspect_part(archive.read(part))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise _unreadable("it is not an xlsx file", "Save it as xlsx, without a password.") from error
-
-
-def _inspect_part(part: bytes) -> None:
-    """Refuse XML that could define entities. A part may have any name: a workbook says itself where its parts are."""
-    start = part[:1_000].removeprefix(b"\xef\xbb\xbf").lstrip()
-    # In another encoding than one that has ASCII in it the words could hide. Spreadsheet programs write none.
-    hidden = start.startswith(_WIDE_XML)
-    if start.startswith(b"<?xml") and (told := _ENCODING.match(start)) is not None:
-        hidden = told[1].lower() not in _PLAIN_ENCODINGS
-    if hidden or (start.startswith(b"<") and (b"<!DOCTYPE" in part or b"<!ENTITY" in part)):
-        raise _unreadable("it holds what no spreadsheet program writes", "Save it as xlsx again.")
 
 
 def _cell_text(cell: Any) -> str:

@@ -1,95 +1,144 @@
 """How fully three processflows and two services use one store's quota, how fairly they share it, and what is refused.
 
-    python -m tests.benchmarks.bench_quota --windows 4
+    python -m tests.benchmarks.bench_quota --windows 6
 
-The services are processes of their own that know nothing of each other, as on two machines: one reads orders and sets
-stock, the other one reads customers. Nothing but the quota holds them back.
+Two whole agents with data folders of their own, that know nothing of each other, as on two machines: one reads orders
+into its database and sets stock from it, the other one reads customers. Nothing but the quota holds them back. With
+`--others 25` another app of the store uses 25 % of the quota, spread evenly, and the agents leave it as much.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import subprocess
+import sqlite3
 import sys
+import threading
 import time
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import httpx
+from agent.api.client import AgentClient
+from agent.api.run_models import Run
+from tests.helpers.shop import Shop, open_shop
+from tests.helpers.stage import SAMPLES, Stage, open_stage
 
-from agent.connectors.bigcommerce.connector import BigCommerceConnector
-from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
-from agent.domain.app import Attribute, DataType
-from agent.domain.packet import Batch
-from agent.domain.secret import Secret
-from agent.domain.sent import Sent
-
-SERVICES = (("orders", "stock"), ("customers",))
-STOCK = (Attribute("sku"), Attribute("inventory_level", DataType.INTEGER))
-
-
-async def flow(name: str, connector: BigCommerceConnector, api_path: str, token: str, ends: float) -> Counter[str]:
-    """Do one processflow's work again and again, and count what it sends."""
-    counts: Counter[str] = Counter()
-
-    def told(sent: Sent) -> None:
-        counts["requests"] += 1
-        counts["refused"] += sent.status == 429
-
-    prepared = connector.prepare({"api_path": api_path}, {"api_token": Secret(token)})
-    connection = connector.open(prepared.values, prepared.secrets)
-    connection.tell(told)
-    async with connection:
-        while time.time() < ends:
-            if name == "stock":
-                rows = [(f"SKU-{number:06}", number % 90) for number in range(1, 11)]
-                batch = Batch(STOCK, [sku for sku, _ in rows], rows)
-                await connection.write(WriteTarget("products", "PUT", {"location_id": "1"}, "x"), batch, lambda _: b"")
-                continue
-            clauses = [SentClause("max_id", "=", "20000")] if name == "orders" else []
-            async for _ in connection.read(ReadRequest(name, "GET", clauses, {}, None, None, 250)):
-                if time.time() >= ends:
-                    break
-    return counts
+ORDERS, CUSTOMERS, PRODUCTS = 200_000, 200_000, 20_000
+SKUS_PER_WRITE = 10
+STARTING_SECONDS = 60
+OWNERS = {"orders": ("/orders",), "customers": ("/customers",), "stock": ("/inventory", "/catalog")}
+"""Which processflow asks below which paths."""
 
 
-async def service(names: list[str], api_path: str, token: str, ends: float) -> dict[str, Counter[str]]:
-    """One process with its processflows."""
-    connector = BigCommerceConnector()
-    found = await asyncio.gather(*(flow(name, connector, api_path, token, ends) for name in names))
-    return dict(zip(names, found, strict=True))
+def measured(windows: int, quota: int, window_ms: int, percent: int) -> None:
+    """Run store and agents, and print what became of it."""
+    options = ("--orders", ORDERS, "--customers", CUSTOMERS, "--products", PRODUCTS, "--quota", quota,
+               "--window-ms", window_ms)  # fmt: skip
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        shop = stack.enter_context(open_shop(folder, *map(str, options)))
+        left = f"{percent} %"
+        first = _agent(stack.enter_context(open_stage(folder / "first")), shop, left)
+        _fill_stock(first)
+        for name in ("orders-to-database", "stock-to-store"):
+            first.deploy(name, document=_document(name))
+        second = _agent(stack.enter_context(open_stage(folder / "second")), shop, left)
+        second.deploy("customers-to-database")
+        stack.enter_context(_other_app(shop, quota * percent // 100, window_ms / 1000))
+        runs = [(first, first.execute("orders-to-database")), (first, first.execute("stock-to-store")),
+                (second, second.execute("customers-to-database"))]  # fmt: skip
+        _wait_until_all_ask(shop)
+        before = shop.control("GET", "stats")
+        time.sleep(windows * window_ms / 1000)
+        after = shop.control("GET", "stats")
+        for stage, run in runs:
+            assert not stage.ask(partial(_run, run.id)).state.ended, f"{run.flow} ended too early"
+        _tell(f"{windows} windows of {quota} requests in {window_ms / 1000:g} s, {percent} % of them for another app")
+        _report(before, after, windows * quota)
 
 
-def measured(windows: int, quota: int, window_ms: int) -> None:
-    """Run store and services, and print what became of it."""
-    with TemporaryDirectory() as folder:
-        announcement = Path(folder) / "store.json"
-        command = [sys.executable, "-m", "agent.sandbox", "--orders", "60000", "--customers", "20000", "--products",
-                   "200", "--quota", str(quota), "--window-ms", str(window_ms), "--announce",
-                   str(announcement)]  # fmt: skip
-        store = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            while not announcement.exists() or not announcement.read_text():
-                time.sleep(0.05)
-            told = json.loads(announcement.read_text())
-            ends = time.time() + windows * window_ms / 1000
-            command = [sys.executable, "-m", "tests.benchmarks.bench_quota", "--ends", str(ends), "--api-path",
-                       told["api_path"], "--token", told["token"], "--flows"]  # fmt: skip
-            running = [subprocess.Popen([*command, *names], stdout=subprocess.PIPE, text=True) for names in SERVICES]
-            flows = {name: counts for one in running for name, counts in json.loads(one.communicate()[0]).items()}
-            origin = told["api_path"].partition("/stores/")[0]
-            stats = httpx.get(f"{origin}/_sandbox/stats", headers={"X-Auth-Token": told["token"]}).json()
-        finally:
-            store.terminate()
-            store.wait()
-    served = sum(one["requests"] - one["refused"] for one in flows.values())
-    _tell(f"{windows} windows of {quota} requests in {window_ms / 1000:g} s")
-    _tell(f"  share of the quota used: {served / (windows * quota):.1%}, refused: {stats['rate_limited']}")
-    for name, one in flows.items():
-        _tell(f"  {name}: {one['requests']} requests, {one['requests'] / served:.0%} of all")
+async def _run(run_id: str, client: AgentClient) -> Run:
+    return await client.run(run_id)
+
+
+def _agent(stage: Stage, shop: Shop, left: str) -> Stage:
+    stage.open_vault()
+    stage.setting("enable_environment", "true")
+    values = {"api_path": shop.api_path, "username": shop.username, "reserve": left}
+    stage.configure("bigcommerce", "Store", values, {"api_token": shop.token})
+    stage.configure("sql", "Database", {"kind": "SQLite", "database": str(stage.database)}, {})
+    return stage
+
+
+def _document(name: str) -> str:
+    """A sample whose packets are so small that the processflow asks for as much as it may."""
+    text = (SAMPLES / f"{name}.yaml").read_text("utf-8")
+    if name == "stock-to-store":
+        text = text.replace("  map-stock:", f"  small: {{type: splitter, size: {SKUS_PER_WRITE}}}\n\n  map-stock:")
+        text = text.replace("[start, get-stock, map-stock", "[start, get-stock, small, map-stock")
+    return text
+
+
+def _fill_stock(stage: Stage) -> None:
+    with closing(sqlite3.connect(stage.database)) as connection, connection:
+        connection.execute("CREATE TABLE stock (sku TEXT PRIMARY KEY, inventory_level INTEGER NOT NULL)")
+        rows = ((f"SKU-{number:06}", number % 90) for number in range(1, PRODUCTS + 1))
+        connection.executemany("INSERT INTO stock VALUES (?, ?)", rows)
+
+
+@contextmanager
+def _other_app(shop: Shop, requests: int, window_seconds: float) -> Iterator[None]:
+    """Another app of the store, that asks so often in each window."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(window_seconds / requests):
+            shop.get("/v2/time")
+
+    thread = threading.Thread(target=ask, daemon=True)
+    if requests:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if requests:
+            thread.join()
+
+
+def _wait_until_all_ask(shop: Shop) -> None:
+    end = time.monotonic() + STARTING_SECONDS
+    while not all(_by_owner(shop.control("GET", "stats")["by_route"])[owner] for owner in OWNERS):
+        assert time.monotonic() < end, "not every processflow has begun"
+        time.sleep(0.1)
+
+
+def _by_owner(routes: Mapping[str, int]) -> dict[str, int]:
+    return {
+        owner: sum(count for route, count in routes.items() if any(part in route for part in parts))
+        for owner, parts in OWNERS.items()
+    }
+
+
+def _report(before: Mapping[str, object], after: Mapping[str, object], allowed: int) -> None:
+    def grown(name: str) -> int:
+        first, last = before[name], after[name]
+        assert isinstance(first, int)
+        assert isinstance(last, int)
+        return last - first
+
+    refused = grown("rate_limited")
+    served = grown("requests") - refused
+    _tell(f"  share of the quota used: {served / allowed:.1%}, refused: {refused}")
+    routes = before["by_route"], after["by_route"]
+    assert isinstance(routes[0], dict)
+    assert isinstance(routes[1], dict)
+    then, now = _by_owner(routes[0]), _by_owner(routes[1])
+    for owner in OWNERS:
+        asked = now[owner] - then[owner]
+        _tell(f"  {owner}: {asked} requests, {asked / served:.0%} of all")
 
 
 def _tell(text: str) -> None:
@@ -99,16 +148,9 @@ def _tell(text: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--windows", type=int, default=4)
+    parser.add_argument("--windows", type=int, default=6)
     parser.add_argument("--quota", type=int, default=150)
     parser.add_argument("--window-ms", type=int, default=30_000)
-    parser.add_argument("--ends", type=float)
-    parser.add_argument("--api-path")
-    parser.add_argument("--token")
-    parser.add_argument("--flows", nargs="*")
+    parser.add_argument("--others", type=int, default=0, choices=(0, 10, 25, 50), help="per cent for another app")
     given = parser.parse_args()
-    if given.flows:
-        counted = asyncio.run(service(given.flows, given.api_path, given.token, given.ends))
-        _tell(json.dumps(counted))
-    else:
-        measured(given.windows, given.quota, given.window_ms)
+    measured(given.windows, given.quota, given.window_ms, given.others)

@@ -9,10 +9,11 @@ from urllib.parse import quote
 import msgspec
 
 from agent.connectors.bigcommerce.client import Query, StoreClient
-from agent.connectors.bigcommerce.record_bodies import Body, agrees, decoded_record
+from agent.connectors.bigcommerce.record_bodies import Body
 from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded, split, split_v3
 from agent.connectors.bigcommerce.write_actions import POST, Search, WriteAction
 from agent.domain.errors import NotFoundError
+from agent.http.json_values import agrees, decoded_record
 
 _LISTED = 40
 _MOST_PAGES = 1_000

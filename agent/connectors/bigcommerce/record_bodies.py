@@ -5,9 +5,8 @@ The types are those of the schema, whatever a mapping made of a value: V3 takes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from string import Formatter
 from typing import Any
 
@@ -18,6 +17,7 @@ from agent.domain.app import Attribute, DataType, Schema
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value
+from agent.http.json_values import agrees, amount, parsed
 
 ID = "id"
 _ALSO_ID = "product_id"
@@ -26,7 +26,6 @@ _SINGULAR = {
     "shipments": "shipment", "products": "product", "variants": "variant", "brands": "brand",
     "categories": "category", "webhooks": "webhook",
 }  # fmt: skip
-_FLOATS = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(slots=True)
@@ -94,75 +93,9 @@ def named_attributes(schema: Schema, action: WriteAction) -> frozenset[str]:
     return frozenset(in_path | searched | matched) & {attribute.name for attribute in schema.attributes}
 
 
-def agrees(sent: object, held: object) -> bool:
-    """Whether a store holds a value as it was sent: amounts by their value, objects by the members that it tells."""
-    if isinstance(sent, Mapping):
-        return isinstance(held, Mapping) and all(
-            agrees(value, held[name]) for name, value in sent.items() if name in held
-        )
-    if isinstance(sent, list):
-        return isinstance(held, list) and len(held) == len(sent) and _all_among(sent, held)
-    if sent in (None, "") and held in (None, ""):
-        return True
-    if isinstance(sent, bool) or isinstance(held, bool):
-        return sent is held
-    if (one := _amount(sent)) is not None and (other := _amount(held)) is not None:
-        return one == other
-    return isinstance(sent, str) and isinstance(held, str) and sent.strip() == held.strip()
-
-
 def is_held(body: Body, held: Mapping[str, Any]) -> bool:
     """Whether a record of the store has all that was to be written. What the store does not tell does not count."""
     return all(agrees(value, held[name]) for name, value in body.fields.items() if name in held)
-
-
-def decoded_record(text: bytes | msgspec.Raw) -> dict[str, Any]:
-    """A record of the store, its numbers exact."""
-    found = _FLOATS.decode(text)
-    return found if isinstance(found, dict) else {}
-
-
-def encoded(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields as they are encoded: exact numbers as they are written."""
-    return {name: _plain(value) for name, value in fields.items()}
-
-
-def held_value(attribute: Attribute, given: Value, sent: object, held: object) -> Value:
-    """What a store holds, in the form of a packet. What agrees is given back as it was sent."""
-    if agrees(sent, held):
-        return given
-    if held is None:
-        return None
-    if attribute.type is DataType.COLLECTION:
-        return (
-            [
-                tuple(held_value(member, None, object(), one.get(member.name)) for member in attribute.members)
-                for one in held
-                if isinstance(one, dict)
-            ]
-            if isinstance(held, list)
-            else []
-        )
-    if attribute.type is DataType.BOOLEAN and isinstance(held, bool):
-        return held
-    if attribute.type is DataType.INTEGER and isinstance(held, int) and not isinstance(held, bool):
-        return held
-    if isinstance(held, str) and attribute.type is not DataType.JSON:
-        return held
-    if isinstance(held, Decimal):
-        return format(held, "f")
-    return msgspec.json.encode(_plain(held)).decode() if isinstance(held, dict | list) else str(held)
-
-
-def _all_among(sent: Sequence[Any], held: Sequence[Any]) -> bool:
-    """Whether each value is among those held, in any order: the store sorts lists as it likes."""
-    left = list(held)
-    for value in sent:
-        place = next((index for index, other in enumerate(left) if agrees(value, other)), None)
-        if place is None:
-            return False
-        del left[place]
-    return True
 
 
 def _renamed(name: str, schema: Schema) -> str:
@@ -201,7 +134,7 @@ def _json(wanted: Attribute, value: Value, given: Attribute, *, text_amounts: bo
     if kind is DataType.BOOLEAN:
         return _truth(value, wanted)
     if kind in (DataType.INTEGER, DataType.DECIMAL):
-        number = _amount(value)
+        number = amount(value)
         if number is None or (kind is DataType.INTEGER and number != number.to_integral_value()):
             raise _unfit(wanted, value, "a whole number" if kind is DataType.INTEGER else "a number")
         if kind is DataType.INTEGER:
@@ -223,7 +156,7 @@ def _parsed(value: Value, wanted: Attribute) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return _FLOATS.decode(value)
+        return parsed(value)
     except msgspec.MsgspecError as error:
         raise _unfit(wanted, value, "JSON") from error
 
@@ -233,24 +166,6 @@ def _truth(value: Value, wanted: Attribute) -> bool:
     if text not in {"true", "false", "1", "0"}:
         raise _unfit(wanted, value, "true or false")
     return text in {"true", "1"}
-
-
-def _amount(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal) or len(str(value)) > 60:
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return msgspec.Raw(format(value, "f").encode())
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def _unfit(wanted: Attribute, value: Value, expected: str) -> RecordError:

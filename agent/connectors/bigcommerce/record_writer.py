@@ -16,7 +16,7 @@ import msgspec
 from agent.connectors.bigcommerce.client import Answer, StoreClient
 from agent.connectors.bigcommerce.failures import complaint
 from agent.connectors.bigcommerce.held_records import HeldRecords, Record, filled, matched
-from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, decoded_record, encoded, held_value, is_held
+from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, is_held
 from agent.connectors.bigcommerce.record_refusals import exists_already, not_there, partly_written, refused
 from agent.connectors.bigcommerce.records import decoded
 from agent.connectors.bigcommerce.shipments import completed, with_line_ids
@@ -25,6 +25,7 @@ from agent.connectors.contract import LookUp, Present, WriteTarget
 from agent.domain.app import Schema
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Row, WriteReport
+from agent.http.json_values import decoded_record, encoded, held_value
 
 _PARTLY = 207
 _TOO_MANY = 413

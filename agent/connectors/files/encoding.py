@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
 from agent.connectors.files.options import Format, WriteOptions
+from agent.connectors.files.workbooks import encoded_line, workbook
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
@@ -61,8 +62,15 @@ class Encoder:
                 return "[\n".encode(self.encoding)
             case Format.XML:
                 return f'<?xml version="1.0" encoding={quoteattr(self.encoding)}?>\n<records>\n'.encode(self.encoding)
-            case Format.JSON_LINES:
+            case Format.JSON_LINES | Format.XLSX:
                 return b""
+
+    def whole(self, pieces: Iterable[bytes]) -> bytes:
+        """A whole file of these records."""
+        if self._options.format is Format.XLSX:
+            return workbook(pieces, self._attributes, header=self._options.layout.header,
+                            sheet=self._options.layout.records)  # fmt: skip
+        return self.begin() + self.between().join(pieces) + self.end()
 
     def between(self) -> bytes:
         """What comes between two records."""
@@ -75,16 +83,11 @@ class Encoder:
 
     def _made(self) -> Callable[[Row], str]:
         match self._options.format:
+            case Format.XLSX:
+                self._refuse_collections()
+                return lambda row: encoded_line(self._attributes, row)
             case Format.CSV:
-                collections = [one.name for one in self._attributes if one.type is DataType.COLLECTION]
-                if collections:
-                    raise ConfigurationError(
-                        f"A line of a CSV file has no place for the records of {collections[0]}.",
-                        code="format-flat",
-                        remedy="Set the option format of the POST node to jsonl, json or xml, or leave the collection "
-                        "out of the mapping.",
-                        field="format",
-                    )
+                self._refuse_collections()
                 return lambda row: self._line([_plain(value) for value in row])
             case Format.XML:
                 _check_names(self._attributes)
@@ -94,6 +97,19 @@ class Encoder:
                 return lambda row: _json(self._attributes, row)
             case Format.JSON_LINES:
                 return lambda row: _json(self._attributes, row) + "\n"
+
+    def _refuse_collections(self) -> None:
+        """Raise ConfigurationError where an attribute is a list of records, for which a line has no place."""
+        collections = [one.name for one in self._attributes if one.type is DataType.COLLECTION]
+        if collections:
+            raise ConfigurationError(
+                f"A line of a {'workbook' if self._options.format is Format.XLSX else 'CSV file'} has no place for the "
+                f"records of {collections[0]}.",
+                code="format-flat",
+                remedy="Set the option format of the POST node to jsonl, json or xml, or leave the collection out of "
+                "the mapping.",
+                field="format",
+            )
 
     def _line(self, values: Sequence[str]) -> str:
         text = io.StringIO()

@@ -43,6 +43,8 @@ class Look:
 
     def words(self) -> str:
         """For people: what was found."""
+        if self.format is Format.XLSX:
+            return f"Excel, the sheet “{self.records}”" if self.records else "Excel, the first sheet"
         if self.format is Format.CSV:
             return f"CSV in {self.encoding}, values separated by {_NAMES.get(self.delimiter, self.delimiter)}"
         return f"{self.format.value} in {self.encoding}"
@@ -55,6 +57,8 @@ def look_at(folder: Folder, name: str, layout: Layout) -> Look:
         ConfigurationError: the format is not known, or it is no text.
     """
     found = layout.format_of(name)
+    if found is Format.XLSX:
+        return Look(name, found, "utf-8", given=True, delimiter="", header=layout.header, records=layout.records)
     with folder.open(name) as file:
         sample = file.read(_SAMPLE)
     marked = next((encoding for mark, encoding in _MARKS if sample.startswith(mark)), "")

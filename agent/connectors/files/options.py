@@ -22,6 +22,7 @@ class Format(StrEnum):
     JSON_LINES = "jsonl"
     JSON = "json"
     XML = "xml"
+    XLSX = "xlsx"
 
 
 class Afterwards(StrEnum):
@@ -48,7 +49,7 @@ class Mode(StrEnum):
 
 _ENDINGS = {
     "csv": Format.CSV, "txt": Format.CSV, "tsv": Format.CSV, "tab": Format.CSV, "jsonl": Format.JSON_LINES,
-    "ndjson": Format.JSON_LINES, "json": Format.JSON, "xml": Format.XML,
+    "ndjson": Format.JSON_LINES, "json": Format.JSON, "xml": Format.XML, "xlsx": Format.XLSX, "xlsm": Format.XLSX,
 }  # fmt: skip
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "\t": "\t", ",": ",", ";": ";", "|": "|"}
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -77,7 +78,7 @@ class Layout:
             raise ConfigurationError(
                 f"It is not known how the records lie in {name}.",
                 code="format-unknown",
-                remedy=f"Set the option {schema.FORMAT} of the node to csv, jsonl, json or xml.",
+                remedy=f"Set the option {schema.FORMAT} of the node to csv, jsonl, json, xml or xlsx.",
                 field=schema.FORMAT,
             )
         return found
@@ -178,7 +179,7 @@ def write_options(name: str, options: Mapping[str, str]) -> WriteOptions:
 def _layout(options: Mapping[str, str]) -> Layout:
     written = options.get(schema.FORMAT, "").strip().casefold()
     if written and written not in set(Format):
-        raise _not_understood(schema.FORMAT, written, "Write csv, jsonl, json or xml.")
+        raise _not_understood(schema.FORMAT, written, "Write csv, jsonl, json, xml or xlsx.")
     delimiter = options.get(schema.DELIMITER, "")
     delimiter = delimiter.strip().casefold() or delimiter[:1]
     if delimiter and delimiter not in _DELIMITERS:

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from agent.connectors.contract import ReadRequest
-from agent.connectors.files import delimited, json_records, xml_records
+from agent.connectors.files import delimited, json_records, workbooks, xml_records
 from agent.connectors.files.failures import malformed, told
 from agent.connectors.files.folder import Folder, Found
 from agent.connectors.files.look import Look, look_at
@@ -35,6 +35,7 @@ _READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = 
     Format.JSON_LINES: json_records.line_records,
     Format.JSON: json_records.list_records,
     Format.XML: xml_records.records,
+    Format.XLSX: workbooks.records,
 }
 
 Tell = Callable[[str, Look], None]

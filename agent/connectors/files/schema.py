@@ -14,13 +14,14 @@ RECORDS, ID, ORDER, AFTERWARDS, QUIET = "records", "id", "order", "afterwards", 
 FILE, MODE = "file", "mode"
 
 _SHARED = {
-    FORMAT: "csv, jsonl, json or xml. Without it, the ending of the file's name tells.",
+    FORMAT: "csv, jsonl, json, xml or xlsx. Without it, the ending of the file's name tells.",
     ENCODING: "Such as utf-8 or windows-1252. Reading: detected where it is left out. Writing: utf-8.",
     DELIMITER: "What separates the values of a CSV file: , or ; or | or tab. Reading: detected. Writing: a comma.",
     HEADER: "yes or no: whether the first line of a CSV file names the columns (yes). Without names, they are called "
     "column_1, column_2 and so on.",
-    RECORDS: "JSON: where the list of records is, such as data.orders. XML: the name of a record's element. Reading: "
-    "without it, the outermost list, or the elements inside the outermost one.",
+    RECORDS: "JSON: where the list of records is, such as data.orders. XML: the name of a record's element. Excel: the "
+    "name of the sheet. Reading: without it, the outermost list, the elements inside the outermost one, or the first "
+    "sheet.",
 }
 
 _ACTIONS = (
@@ -61,7 +62,7 @@ APP = App(
     id="files",
     name="Files",
     version="1",
-    description="Reads and writes CSV, JSON, JSON Lines and XML files in a folder.",
+    description="Reads and writes CSV, Excel, JSON, JSON Lines and XML files in a folder.",
     fields=FIELDS,
     open_schemas=True,
     template=TEMPLATE,

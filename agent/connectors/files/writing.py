@@ -57,11 +57,10 @@ class Writer:
                 report = WriteReport([""] * len(batch), failures)
                 self._receipts.commit(target.ledger_key, Entry(seal(report), before.number, before.file, rows=rows))
                 return report
-            content = encoder.between().join(pieces.values())
             if options.mode is Mode.PACKET:
-                content = encoder.begin() + content + encoder.end()
-            elif not size:
-                content = encoder.begin() + content
+                content = encoder.whole(pieces.values())
+            else:
+                content = (b"" if size else encoder.begin()) + encoder.between().join(pieces.values())
             hidden = self._receipts.prepare(target.ledger_key, content)
             self._at("prepared")
             places = {index: f"{name}:{rows + place}" for place, index in enumerate(pieces, start=1)}

@@ -7,7 +7,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from agent.api import app_models, configuration_models
-from agent.domain.app import FieldKind
+from agent.domain.app import MOST_DOCUMENT_CHARACTERS, FieldKind
 from agent.gui.apps.credential_presenter import NAME, Entered
 from agent.gui.tones import Tone
 from agent.gui.vault.line import VaultLine
@@ -15,7 +15,7 @@ from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.buttons import button
 from agent.gui.widgets.dialog import Dialog
 from agent.gui.widgets.field_row import FieldRow
-from agent.gui.widgets.inputs import ChoiceInput, PathInput, SecretInput
+from agent.gui.widgets.inputs import ChoiceInput, DocumentInput, PathInput, SecretInput
 from agent.gui.widgets.text import Text
 
 
@@ -178,6 +178,9 @@ class CredentialForm(Dialog):
             control = SecretInput(one.label)
         elif one.kind is FieldKind.FILE:
             control = PathInput(one.label)
+        elif one.kind is FieldKind.DOCUMENT:
+            control = DocumentInput(one.label, most_characters=MOST_DOCUMENT_CHARACTERS)
+            control.unreadable.connect(lambda why, name=one.name: self.rows[name].show_error(why))
         elif one.kind is FieldKind.CHOICE:
             control = ChoiceInput()
             control.addItems(one.choices)
@@ -197,7 +200,7 @@ class CredentialForm(Dialog):
         elif isinstance(control, ChoiceInput):
             control.activated.connect(lambda _: self.edited.emit())
             control.currentTextChanged.connect(lambda _: self._show_wanted())
-        elif isinstance(control, SecretInput | PathInput):
+        elif isinstance(control, SecretInput | PathInput | DocumentInput):
             control.edited.connect(self.edited)
         self.rows[name] = row
         self.body.addWidget(row)
@@ -253,6 +256,8 @@ class CredentialForm(Dialog):
 def _read(control: QWidget) -> str:
     if isinstance(control, ChoiceInput):
         return control.currentText()
+    if isinstance(control, DocumentInput):
+        return control.field.toPlainText().strip()
     field = control.field if isinstance(control, PathInput) else control
     return field.text().strip() if isinstance(field, QLineEdit) else ""
 
@@ -262,5 +267,7 @@ def _write(control: QWidget, text: str) -> None:
         control.setCurrentText(text)
     elif isinstance(control, PathInput):
         control.field.setText(text)
+    elif isinstance(control, DocumentInput):
+        control.field.setPlainText(text)
     elif isinstance(control, QLineEdit):
         control.setText(text)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from agent.gui.icons import icon
 from agent.gui.widgets.buttons import button, icon_button
 
 _DEBOUNCE_MILLISECONDS = 250
+_DOCUMENT_HEIGHT = 190
 _POPUP_MARGIN, _WIDEST_POPUP = 34, 560
 
 
@@ -79,6 +91,46 @@ class PathInput(QWidget):
         dialog = QFileDialog(self, "Choose a file", self.field.text())
         dialog.setFileMode(QFileDialog.FileMode.AnyFile)
         dialog.fileSelected.connect(self.field.setText)
+        dialog.open()
+
+
+class DocumentInput(QWidget):
+    """A text of many lines, typed, pasted or taken from a file."""
+
+    edited = Signal()
+    unreadable = Signal(str)
+
+    def __init__(self, name: str, *, most_characters: int) -> None:
+        super().__init__()
+        self._most_characters = most_characters
+        self.field = QPlainTextEdit()
+        self.field.setProperty("role", "mono")
+        self.field.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.field.setTabChangesFocus(True)
+        self.field.setFixedHeight(_DOCUMENT_HEIGHT)
+        self.field.textChanged.connect(self.edited)
+        self.browse = button("Take it from a file…", self._on_browse, picture="folder", name=f"Take {name} from a file")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.field)
+        column.addWidget(self.browse, 0, Qt.AlignmentFlag.AlignLeft)
+        self.setFocusProxy(self.field)
+
+    def take_file(self, path: Path) -> None:
+        """Replace the text by that of a file; what cannot be read is told."""
+        try:
+            if path.stat().st_size > self._most_characters * 4:
+                self.unreadable.emit(f"{path.name} is too large.")
+                return
+            self.field.setPlainText(path.read_text("utf-8-sig"))
+        except (OSError, ValueError):
+            self.unreadable.emit(f"{path.name} cannot be read as text.")
+
+    def _on_browse(self) -> None:
+        dialog = QFileDialog(self, "Choose a file", str(Path.home()), "YAML or JSON (*.yaml *.yml *.json)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda file: self.take_file(Path(file)))
         dialog.open()
 
 

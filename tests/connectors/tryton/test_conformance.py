@@ -15,7 +15,7 @@ from agent.connectors.contract import SentClause, WriteTarget
 from agent.connectors.tryton.connector import TrytonConnector
 from agent.connectors.tryton.credentials import ADDRESS, DATABASE, PASSWORD, USERNAME
 from agent.domain.app import Attribute, DataType
-from agent.domain.packet import Batch
+from agent.domain.packet import Batch, Row
 from agent.domain.secret import Secret
 from agent.http.retry import RetryPolicy
 from tests.helpers.tryton_server import USER_PASSWORD, TrytonServer
@@ -111,7 +111,7 @@ def new_parties(server: TrytonServer, action: str) -> Writing:
         rows = await asyncio.to_thread(server.rows, f"SELECT count(*) FROM party_party WHERE code LIKE '{prefix}-%'")
         return int(rows[0][0])
 
-    def row(name: str, country: str = "GB") -> tuple[str, str, str, list[tuple[str, str]]]:
+    def row(name: str, country: str = "GB") -> Row:
         return f"{prefix}-{name}", name, f"{name}@shop.test", [("Leeds", country)]
 
     attributes = (Attribute("code"), Attribute("name"), Attribute("email"), ADDRESSES)
@@ -129,15 +129,19 @@ def new_sales(server: TrytonServer) -> Writing:
     prefix = server.unique("S")
 
     async def held() -> int:
-        statement = f"SELECT count(*) FROM sale_sale WHERE reference LIKE '{prefix}-%' AND id IN (SELECT sale FROM sale_line)"
+        statement = (
+            f"SELECT count(*) FROM sale_sale WHERE reference LIKE '{prefix}-%' AND id IN (SELECT sale FROM sale_line)"
+        )
         return int((await asyncio.to_thread(server.rows, statement))[0][0])
 
-    def row(name: str, product: str = "CUP-1") -> tuple[str, str, list[tuple[str, str, str]]]:
+    def row(name: str, product: str = "CUP-1") -> Row:
         return f"{prefix}-{name}", "C1", [("CUP-2", "2", "9.99"), (product, "1", "12.50")]
 
     return Writing(
         WriteTarget("sales", "POST", {}, ledger_key=prefix),
-        Batch((Attribute("reference"), Attribute("party_code"), LINES), ["a", "b", "c"], [row("1"), row("2"), row("3")]),
+        Batch(
+            (Attribute("reference"), Attribute("party_code"), LINES), ["a", "b", "c"], [row("1"), row("2"), row("3")]
+        ),
         held,
         word=b"model.sale.sale.create",
         refused=row("4", "NO-SUCH-CUP"),

@@ -1,0 +1,1 @@
+"""Any REST service as an app, as a description of it says."""

@@ -1,0 +1,200 @@
+"""The connector's front: what the engine and the service see of a REST service. The work is done by its neighbours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import urllib.request
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import httpx
+import msgspec
+
+from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.rest.check import check
+from agent.connectors.rest.client import Client
+from agent.connectors.rest.credentials import ALLOW, BASE_URL, PRIVATE, authentication_of, prepare, secret_field
+from agent.connectors.rest.description import DESCRIPTION, Reading, SchemaPart, Writing, parse
+from agent.connectors.rest.reading import Reader
+from agent.connectors.rest.schema import APP, schema_of, schemas_of, template
+from agent.connectors.rest.signing import QueryAuth, Tokens, signed_in
+from agent.connectors.rest.writing import Writer, unknown_action
+from agent.domain.app import App, Schema
+from agent.domain.errors import TransientError
+from agent.domain.packet import Batch, Packet, WriteReport
+from agent.domain.secret import Secret
+from agent.domain.sent import Observer
+from agent.http.factory import READ_SECONDS, http_client, is_loopback
+from agent.http.guarded import GuardedBackend
+from agent.http.retry import Retry, RetryPolicy
+
+_log = logging.getLogger(__name__)
+_RECORDS_READ, _RECORDS_WRITTEN = 250, 50
+
+
+class RestConnector:
+    """Any REST service.
+
+    Args:
+        policy: How often and how long what fails for the moment is tried again.
+        read_seconds: How long to wait for an answer.
+    """
+
+    app: App = APP
+
+    def __init__(self, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS) -> None:
+        self._policy, self._read_seconds = policy or RetryPolicy(), read_seconds
+        self._tokens = Tokens()
+
+    def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
+        """Tidy what people paste."""
+        return prepare(values, secrets)
+
+    def schema(self, name: str, values: Mapping[str, str] | None) -> Schema | None:
+        """The schema as the service description has it."""
+        return template(name) if values is None else schema_of(name, values.get(DESCRIPTION, ""))
+
+    def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> RestConnection:
+        """A connection for prepared values."""
+        return RestConnection(values, secrets, self._tokens, self._policy, self._read_seconds)
+
+
+class RestConnection:
+    """A connection to one service."""
+
+    keeps_receipts = False
+
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        secrets: Mapping[str, Secret],
+        tokens: Tokens,
+        policy: RetryPolicy,
+        read_seconds: float,
+    ) -> None:
+        self._values, self._secrets, self._tokens = values, secrets, tokens
+        self._policy, self._read_seconds = policy, read_seconds
+        self._description = parse(values[DESCRIPTION])
+        self._observer: Observer | None = None
+        self._http: httpx.AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<RestConnection {self._values[BASE_URL]}>"
+
+    def tell(self, observer: Observer) -> None:
+        """Tell of every request, from now on."""
+        self._observer = observer
+
+    async def __aenter__(self) -> Self:
+        auth = signed_in(self._values, self._secrets, self._tokens, lambda: self._made(None, None))
+        self._http = self._made(auth, self._observer)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+
+    async def check(self, progress: Callable[[str], None]) -> CheckReport:
+        """Prove the credentials."""
+        client = self._client()
+        try:
+            return await check(client, self._description, self._values[BASE_URL], progress)
+        except msgspec.MsgspecError:
+            raise client.nonsense() from None
+
+    async def schemas(self) -> Sequence[Schema]:
+        """What the description has."""
+        return list(schemas_of(self._values[DESCRIPTION]).values())
+
+    async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
+        """Read with an action of the description."""
+        schema, action = self._found(request.schema, request.action)
+        if not isinstance(action, Reading):
+            raise unknown_action(request.schema, f"{request.action} that reads", self._known(Reading))
+        stream = Reader(self._client(), schema, action, now=datetime.now(UTC)).packets(request)
+        try:
+            async for packet in stream:
+                yield packet
+        finally:
+            await stream.aclose()
+
+    def packet_records(self, schema: str, action: str) -> int:
+        """How many records go together."""
+        part = self._description.schemas.get(schema)
+        found = part.actions.get(action) if part is not None else None
+        return _RECORDS_WRITTEN if isinstance(found, Writing) else _RECORDS_READ
+
+    async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
+        """Write with an action of the description."""
+        return await self._writer(target).write(target, batch)
+
+    async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
+        """Find out what of an unanswered write is there."""
+        return await self._writer(target).look_up(batch)
+
+    async def present(self, target: WriteTarget, batch: Batch) -> Present:
+        """Find out what there is now."""
+        return await self._writer(target).present(batch)
+
+    async def receipt(self, target: WriteTarget) -> bytes | None:
+        """There are none."""
+        return None
+
+    def _writer(self, target: WriteTarget) -> Writer:
+        schema, action = self._found(target.schema, target.action)
+        if not isinstance(action, Writing):
+            raise unknown_action(target.schema, f"{target.action} that writes", self._known(Writing))
+        return Writer(self._client(), schema, action)
+
+    def _found(self, schema: str, action: str) -> tuple[SchemaPart, Reading | Writing | None]:
+        part = self._description.schemas.get(schema)
+        if part is None:
+            raise unknown_action(schema, action, self._known(Reading) + self._known(Writing))
+        name = next((one for one in part.actions if one.casefold() == action.casefold()), "")
+        return part, part.actions.get(name)
+
+    def _known(self, kind: type[Reading | Writing]) -> list[str]:
+        return [
+            f"{name} {one}"
+            for name, part in self._description.schemas.items()
+            for one, action in part.actions.items()
+            if isinstance(action, kind)
+        ]
+
+    def _client(self) -> Client:
+        if self._http is None:
+            raise RuntimeError("The connection has not been entered.")
+        retry = Retry(policy=self._policy, sleep=asyncio.sleep, random=random.random, on_failure=_log_retry)
+        return Client(
+            http=self._http, base=self._values[BASE_URL], headers=self._description.headers,
+            secret_field=secret_field(authentication_of(self._values)), retry=retry,
+        )  # fmt: skip
+
+    def _made(self, auth: httpx.Auth | None, observer: Observer | None) -> httpx.AsyncClient:
+        host = httpx.URL(self._values[BASE_URL]).host
+        allowed = self._values.get(PRIVATE) == ALLOW or _through_proxy(self._values[BASE_URL])
+        return http_client(
+            loopback=is_loopback(host),
+            read_seconds=self._read_seconds,
+            auth=auth,
+            observer=observer,
+            guard=None if allowed else GuardedBackend(PRIVATE),
+            inside=auth.inside if isinstance(auth, QueryAuth) else None,
+        )
+
+
+def _through_proxy(address: str) -> bool:
+    """Whether a proxy of this computer resolves the name, so that nobody here can look at its addresses."""
+    url = httpx.URL(address)
+    return url.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(url.host)
+
+
+def _log_retry(error: TransientError, wait: float) -> None:
+    _log.info("%s Trying again in %.1f s. %s", error.message, wait, error.detail)

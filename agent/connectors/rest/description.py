@@ -1,0 +1,319 @@
+"""The service description: which schemas a REST service has, and which requests read and write them.
+
+It is YAML or JSON text, kept with the App Configuration. It is parsed here, once, into something that cannot be wrong;
+docs/guide/connectors/rest.md is written from what is said here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from string import Formatter
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from agent.domain.app import MOST_DOCUMENT_CHARACTERS, DataType
+from agent.domain.errors import ConfigurationError
+
+DESCRIPTION = "description"
+"""The field of the credential form that it stands in."""
+
+_MOST_NESTING = 40
+_HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_ONE_LINE)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
+HeaderName = Annotated[str, StringConstraints(pattern=_HEADER_NAME)]
+Place = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Where something lies in an answer: names with dots between them, such as `data.orders`; empty for the whole."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paging(_Part):
+    """How the pages of a list follow each other.
+
+    `page` and `offset` count, until a page has fewer than `size` records; `cursor` sends what lies at `next` in an
+    answer; `next-url` and `link` go to the address that the answer names, at `next` or in its header `Link`.
+    """
+
+    style: Literal["none", "page", "offset", "cursor", "next-url", "link"] = "none"
+    parameter: Text = ""
+    first: Annotated[int, Field(ge=0, le=1_000_000)] = 1
+    size_parameter: Text = ""
+    size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    next: Place = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.style in {"page", "offset", "cursor"} and not self.parameter:
+            raise ValueError(f"paging by {self.style} needs “parameter”: the query parameter that it is sent in")
+        if self.style in {"cursor", "next-url"} and not self.next:
+            raise ValueError(f"paging by {self.style} needs “next”: where it lies in the answer")
+        return self
+
+
+class Filter(_Part):
+    """A filter of an action: the query parameter that it is sent in, and the operator that it stands for."""
+
+    parameter: Name
+    operator: Literal["=", "!=", "<", "<=", ">", ">="] | None = None
+    until: Name | None = None
+    """The filter that selects by a latest moment, where this one selects by a least moment."""
+
+    def takes(self, operator: str) -> bool:
+        """Whether it can be sent with this operator."""
+        return operator == self.operator if self.operator else operator in {"=", ">="}
+
+
+class Request(_Part):
+    """A request: its path below the base URL, with `{attribute}` for values of a record."""
+
+    path: Text
+    query: dict[Name, Text] = Field(default_factory=dict, max_length=50)
+    headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, path: str) -> str:
+        if not re.fullmatch(r"/[^\s?#\\]*", path):
+            raise ValueError("a path begins with / and has no spaces; what comes after ? belongs into query")
+        if any(part in {".", ".."} for part in path.split("/")):
+            raise ValueError("a path must not lead upwards")
+        names_in(path)
+        return path
+
+    @field_validator("query")
+    @classmethod
+    def _has_names(cls, query: dict[str, str]) -> dict[str, str]:
+        for text in query.values():
+            names_in(text)
+        return query
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The attributes whose values it needs."""
+        return frozenset(name for text in (self.path, *self.query.values()) for name in names_in(text))
+
+
+class ById(Request):
+    """How one record is read by its id, `{id}`; `record` is where it lies in the answer."""
+
+    record: Place = ""
+
+
+class Reading(Request):
+    """An action that reads records, which lie at `records` in an answer."""
+
+    records: Place = ""
+    paging: Paging = Paging()
+    filters: dict[Name, Filter] = Field(default_factory=dict, max_length=100)
+    by_id: ById | None = None
+    text: Text = ""
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _short_forms(cls, given: object) -> object:
+        if isinstance(given, list):
+            given = {name: name for name in given if isinstance(name, str)}
+        if not isinstance(given, dict):
+            return given
+        return {name: {"parameter": one} if isinstance(one, str) else one for name, one in given.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.names:
+            raise ValueError(f"a list is read without a record, so that {{{min(self.names)}}} has no value")
+        for name, one in self.filters.items():
+            if one.until is not None and one.until not in self.filters:
+                raise ValueError(f"the filter “{name}” names “{one.until}”, which is no filter of it")
+        if self.by_id is not None and self.by_id.names != {"id"}:
+            raise ValueError("by_id needs {id} in its path or query, and no other value")
+        return self
+
+
+class Find(Request):
+    """How records are found again before one is written a second time, by values that name it."""
+
+    records: Place = ""
+    single: bool = False
+    """The answer is one record, or 404."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.names:
+            raise ValueError("find needs a value of the record, such as {reference}, in its path or query")
+        return self
+
+
+class Sending(Request):
+    """A request that writes one record; `method` is the HTTP method."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE"]
+    wrap: Place = ""
+    """Under which names the record stands in what is sent, such as `order`."""
+    id: Place = ""
+    """Where the record's id lies in the answer."""
+
+
+class Writing(_Part):
+    """An action that writes: it creates, updates, both (then it finds out which), or deletes."""
+
+    create: Sending | None = None
+    update: Sending | None = None
+    delete: Sending | None = None
+    find: Find | None = None
+    asks_first: bool = True
+    """Whether a record is looked for before it is created. Not needed where the service itself refuses a second one."""
+    reason: Place = ""
+    """Where, in an answer that refuses a record, the reason lies."""
+    refused: Place = ""
+    """Where something lies in an answer of success that means that the record was refused all the same."""
+    text: Text = ""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.delete is not None and (self.create or self.update):
+            raise ValueError("an action that deletes does nothing else")
+        if not (self.create or self.update or self.delete):
+            raise ValueError("needs create, update or delete")
+        if self.create is not None and self.find is None:
+            raise ValueError(
+                "an action that creates needs find: where an answer is lost, it is looked up, not repeated"
+            )
+        return self
+
+
+class SchemaPart(_Part):
+    """A schema: the attribute that identifies its records, what else they have, and the actions."""
+
+    key: Place
+    attributes: dict[Name, DataType] = Field(default_factory=dict, max_length=2_000)
+    actions: dict[Name, Reading | Writing] = Field(min_length=1, max_length=50)
+    text: Text = ""
+
+    @field_validator("key")
+    @classmethod
+    def _not_empty(cls, key: str) -> str:
+        if not key.strip("."):
+            raise ValueError("names no attribute")
+        return key
+
+    @field_validator("actions", mode="before")
+    @classmethod
+    def _which(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {name: _reading_or_writing(name, one) for name, one in given.items()}
+
+
+class Description(_Part):
+    """A whole service."""
+
+    service: Literal[1]
+    title: Text = ""
+    check: Request | None = None
+    """What Validate asks for; without it, the first list."""
+    headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
+    schemas: dict[Name, SchemaPart] = Field(min_length=1, max_length=500)
+
+    @field_validator("check", mode="before")
+    @classmethod
+    def _short_check(cls, given: object) -> object:
+        return {"path": given} if isinstance(given, str) else given
+
+
+def names_in(text: str) -> list[str]:
+    """The names in braces. Raises ValueError where a brace stands alone, or more than a name in it."""
+    names = []
+    for _, name, form, conversion in Formatter().parse(text):
+        if name is None:
+            continue
+        if form or conversion or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+            raise ValueError(f"{{{name}}} is no name of an attribute")
+        names.append(name)
+    return names
+
+
+@lru_cache(maxsize=32)
+def parse(text: str) -> Description:
+    """A description.
+
+    Raises:
+        ConfigurationError: code `description`, with the place; its field is that of the description.
+    """
+    if len(text) > MOST_DOCUMENT_CHARACTERS:
+        raise _wrong("", f"it is longer than {MOST_DOCUMENT_CHARACTERS:,} characters")
+    try:
+        found = Description.model_validate(_tree(text))
+    except ValidationError as error:
+        raise _wrong(*_first(error.errors(include_url=False))) from None
+    return found
+
+
+def _reading_or_writing(name: object, given: object) -> object:
+    """Which of the two an action is, so that a mistake in it is told of that one alone, with its place."""
+    if not isinstance(given, Mapping):
+        return given
+    kind: type[Reading | Writing] = Writing if given.keys() & {"create", "update", "delete"} else Reading
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        place, why = _first(error.errors(include_url=False))
+        raise ValueError(f"{name}{f' → {place}' if place else ''}: {why}") from None
+
+
+def _tree(text: str) -> object:
+    if "\t" in text and text.lstrip()[:1] in "{[":
+        text = text.replace("\t", " ")  # JSON may be indented so, YAML not
+    loader = YAML(typ="safe", pure=True)
+    loader.allow_duplicate_keys = False
+    try:
+        depth = 0
+        for event in YAML(typ="safe", pure=True).parse(text):
+            if isinstance(event, AliasEvent):
+                raise _wrong(f"line {event.start_mark.line + 1}", "aliases (*) are not allowed")
+            depth += type(event).__name__.endswith(("MappingStartEvent", "SequenceStartEvent"))
+            depth -= type(event).__name__.endswith(("MappingEndEvent", "SequenceEndEvent"))
+            if depth > _MOST_NESTING:
+                raise _wrong(f"line {event.start_mark.line + 1}", "it is nested too deeply")
+        found: object = loader.load(text)
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+        raise _wrong(line, f"it is neither YAML nor JSON ({error.problem or 'it cannot be read'})") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise _wrong("", f"it is neither YAML nor JSON ({type(error).__name__})") from None
+    if not isinstance(found, dict):
+        raise _wrong("", "it has no “service: 1” and “schemas:”")
+    return found
+
+
+def _first(errors: list[ErrorDetails]) -> tuple[str, str]:
+    """Place and reason of the first mistake."""
+    error = errors[0]
+    place = " → ".join(str(part) for part in error["loc"] if part not in {"[key]", "function-before", "function-after"})
+    why = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        why = "there is no such key"
+    if error["type"] == "missing":
+        why = "it is missing"
+    return place, why
+
+
+def _wrong(place: str, why: str) -> ConfigurationError:
+    where = f" at {place}" if place else ""
+    return ConfigurationError(
+        f"The service description is wrong{where}: {why}.",
+        code="description",
+        remedy="Correct it there; the guide page “REST services” shows what a description looks like.",
+        field=DESCRIPTION,
+    )

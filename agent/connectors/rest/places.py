@@ -1,0 +1,61 @@
+"""Finds what lies at a place of an answer, and leaves its text as it is: amounts keep the digits that were written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_ANY = msgspec.json.Decoder()
+
+
+def at(content: bytes | msgspec.Raw, place: str) -> msgspec.Raw | None:
+    """The JSON text at a place, such as `data.orders` or `errors.0.message`; None where there is nothing, or null.
+
+    Raises:
+        msgspec.MsgspecError: it is no JSON.
+    """
+    found = msgspec.Raw(content)
+    for name in place.split(".") if place else ():
+        text = bytes(found).lstrip()[:1]
+        inner: msgspec.Raw | None = None
+        if text == b"{":
+            inner = _OBJECT.decode(found).get(name)
+        elif text == b"[" and name.isascii() and name.isdecimal() and len(name) < 7:
+            items = _LIST.decode(found)
+            inner = items[int(name)] if int(name) < len(items) else None
+        if inner is None:
+            return None
+        found = inner
+    return None if bytes(found).strip() in {b"", b"null"} else found
+
+
+def records_at(content: bytes, place: str) -> Sequence[msgspec.Raw] | None:
+    """The records at a place; None where there is no list. Nothing at all stands for an empty list.
+
+    Raises:
+        msgspec.MsgspecError: it is no JSON.
+    """
+    if not content.strip():
+        return ()
+    _ANY.decode(content)  # all of it, not only the way to the place
+    found = at(content, place)
+    if found is None:
+        return () if place else None
+    if bytes(found).lstrip()[:1] != b"[":
+        return None
+    return _LIST.decode(found)
+
+
+def word(raw: msgspec.Raw | None) -> str:
+    """A text or a number as an id or a cursor has it; empty for anything else."""
+    if raw is None:
+        return ""
+    text = bytes(raw).strip()
+    if text[:1] == b'"':
+        found: Any = msgspec.json.decode(text)
+        return str(found)
+    return "" if text[:1] in b"{[" or text in {b"true", b"false"} else text.decode("ascii", "replace")

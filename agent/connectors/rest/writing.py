@@ -1,0 +1,223 @@
+"""Writes records one request each, and finds them again before one whose answer was lost is sent a second time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agent.connectors.contract import LookUp, Present, WriteTarget
+from agent.connectors.rest.bodies import Body, bodies_of
+from agent.connectors.rest.client import RECORD_STATUSES, Answer, Client
+from agent.connectors.rest.description import SchemaPart, Sending, Writing
+from agent.connectors.rest.filling import filled_path, filled_query
+from agent.connectors.rest.places import at, records_at, word
+from agent.domain.error_classes import ErrorClass
+from agent.domain.errors import ConfigurationError, RecordError
+from agent.domain.packet import Batch, Row, Value, WriteReport
+from agent.http.json_values import agrees, decoded_record, held_value
+
+_CLASSES = {404: ErrorClass.DEPENDENT_MISSING, 409: ErrorClass.DUPLICATE, 410: ErrorClass.DEPENDENT_MISSING}
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A record as the service has it."""
+
+    id: str
+    record: dict[str, Any]
+
+
+class Writer:
+    """Writes with one action of a schema."""
+
+    def __init__(self, client: Client, schema: SchemaPart, action: Writing) -> None:
+        self._client, self._schema, self._action = client, schema, action
+
+    async def write(self, target: WriteTarget, batch: Batch) -> WriteReport:
+        """Write a batch.
+
+        Raises:
+            AmbiguousWriteError: one may have been written; the agent then looks the whole batch up.
+        """
+        bodies, failures = bodies_of(batch, self._schema.attributes)
+        ids = [""] * len(batch)
+        for body in bodies:
+            try:
+                ids[body.row] = await self._written(body) or batch.source_ids[body.row]
+            except RecordError as error:
+                failures[body.row] = error
+        return WriteReport(ids, failures)
+
+    async def look_up(self, batch: Batch) -> LookUp:
+        """The records that are there as they were to be."""
+        written: dict[int, str] = {}
+        for body in bodies_of(batch, self._schema.attributes)[0]:
+            try:
+                held = await self._found(body)
+            except RecordError:
+                continue
+            if self._action.delete is not None:
+                if held is None and self._action.find is not None:
+                    written[body.row] = self._id_of(body) or batch.source_ids[body.row]
+            elif held is not None and self._as_intended(body, held):
+                written[body.row] = held.id
+        return LookUp(written)
+
+    async def present(self, batch: Batch) -> Present:
+        """What is there now of a batch."""
+        bodies, failures = bodies_of(batch, self._schema.attributes)
+        rows: list[Row | None] = [None] * len(batch)
+        ids = [""] * len(batch)
+        new: set[int] = set()
+        for body in bodies:
+            try:
+                held = await self._found(body)
+                self._needs(body, held)
+            except RecordError as error:
+                failures[body.row] = error
+                continue
+            if held is None:
+                ids[body.row] = self._id_of(body) or batch.source_ids[body.row]
+                if self._action.create is not None:
+                    new.add(body.row)
+                continue
+            ids[body.row] = held.id
+            rows[body.row] = tuple(
+                held_value(attribute, given, _in(body.fields, attribute.name), _in(held.record, attribute.name))
+                for attribute, given in zip(batch.attributes, batch.rows[body.row], strict=True)
+            )
+        return Present(rows, ids, frozenset(new), failures)
+
+    # -- one record ----------------------------------------------------------------------------------------------
+
+    async def _written(self, body: Body) -> str:
+        action = self._action
+        if action.delete is not None:
+            return await self._sent(action.delete, body, self._id_of(body))
+        if action.create is None:
+            assert action.update is not None
+            known = self._id_of(body)
+            if not known and action.find is not None:
+                held = await self._found(body)
+                if held is None:
+                    raise self._not_there()
+                known = held.id
+            return await self._sent(action.update, body, known)
+        if action.update is None:
+            held = await self._found(body) if action.asks_first else None
+            return held.id if held is not None else await self._sent(action.create, body, "")
+        held = await self._found(body)
+        if held is None:
+            return await self._sent(action.create, body, "")
+        return await self._sent(action.update, body, held.id)
+
+    async def _sent(self, sending: Sending, body: Body, known: str) -> str:
+        values = {**body.values, "id": known or body.values.get("id", "")}
+        content = None if sending.method == "DELETE" else body.content(sending.wrap)
+        answer = await self._client.send(
+            sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
+        )
+        if sending.method == "DELETE" and answer.status in {404, 410}:
+            return known  # it was to be gone
+        try:
+            self._raise(answer)
+            return (word(at(answer.content, sending.id)) if sending.id and answer.content.strip() else "") or known
+        except msgspec.MsgspecError:
+            raise self._client.nonsense(writing=True) from None
+
+    def _raise(self, answer: Answer) -> None:
+        """Raise where an answer refuses the record: by its status, or by what it says."""
+        refused = answer.status in RECORD_STATUSES
+        said = ""
+        if refused:
+            try:
+                said = word(at(answer.content, self._action.reason)) if self._action.reason else ""
+            except msgspec.MsgspecError:
+                said = ""
+        elif self._action.refused and answer.content.strip():
+            found = at(answer.content, self._action.refused)
+            refused = found is not None and bytes(found).strip() not in {b"false", b"[]", b"{}", b'""'}
+            said = word(found) or (word(at(answer.content, self._action.reason)) if self._action.reason else "")
+        if refused:
+            why = said.strip()[:_LONGEST_REASON].rstrip(".") or f"status {answer.status}"
+            raise RecordError(
+                f"{self._client.host} refuses the record: {why}.", code="refused",
+                remedy="Correct the record in the source app, or the mapping.",
+                detail=f"{self._client.host} → {answer.status}",
+                error_class=_CLASSES.get(answer.status, ErrorClass.VALIDATION_FAILED),
+            )  # fmt: skip
+
+    async def _found(self, body: Body) -> _Held | None:
+        """The record at the service; None where there is none, or no way to find it."""
+        find = self._action.find
+        if find is None:
+            return None
+        answer = await self._client.get(
+            self._client.address(filled_path(find, body.values)), filled_query(find, body.values),
+            headers=find.headers, missing=True,
+        )  # fmt: skip
+        if answer is None:
+            return None
+        try:
+            if find.single:
+                one = at(answer.content, find.records)
+                records = [] if one is None else [one]
+            else:
+                listed = records_at(answer.content, find.records)
+                if listed is None:
+                    raise self._client.nonsense()
+                records = list(listed)
+            for raw in records:
+                record = decoded_record(raw)
+                if all(_agree(record, name, body) for name in find.names):
+                    return _Held(word(at(raw, self._schema.key)), record)
+        except msgspec.MsgspecError:
+            raise self._client.nonsense() from None
+        return None
+
+    def _as_intended(self, body: Body, held: _Held) -> bool:
+        """Whether it is there as it was to be. What was made has the values that name it: a service may put the others
+        into forms of its own."""
+        if self._action.update is None:
+            return True
+        return all(agrees(value, held.record[name]) for name, value in body.fields.items() if name in held.record)
+
+    def _needs(self, body: Body, held: _Held | None) -> None:
+        for sending in (self._action.create, self._action.update, self._action.delete):
+            if sending is not None:
+                filled_path(sending, {**dict.fromkeys(sending.names, "x"), **body.values})
+        if held is None and self._action.create is None and self._action.find is not None:
+            raise self._not_there()
+
+    def _not_there(self) -> RecordError:
+        return RecordError(
+            f"{self._client.host} has no such record.", code="not-there", remedy="Make it there first.",
+            error_class=ErrorClass.DEPENDENT_MISSING,
+        )  # fmt: skip
+
+    def _id_of(self, body: Body) -> str:
+        return body.values.get(self._schema.key, "") or body.values.get("id", "")
+
+
+def _agree(record: dict[str, Any], name: str, body: Body) -> bool:
+    """Whether a record has the value by which it was searched; a service that does not tell it is believed."""
+    held: Value | Any = _in(record, name)
+    return held is None or agrees(body.values.get(name, ""), str(held) if isinstance(held, int) else held)
+
+
+def _in(fields: dict[str, Any], name: str) -> Any:
+    found: Any = fields
+    for one in name.split("."):
+        found = found.get(one) if isinstance(found, dict) else None
+    return found
+
+
+def unknown_action(schema: str, action: str, known: list[str]) -> ConfigurationError:
+    """The error for an action that the description does not have."""
+    return ConfigurationError(
+        f"The service description has no {schema} {action}.", code="unknown-action",
+        remedy=f"It has: {', '.join(known) or 'nothing'}.", field="action",
+    )  # fmt: skip

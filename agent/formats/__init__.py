@@ -1,0 +1,1 @@
+"""Files of other programs that have to be looked at before they are opened."""

@@ -1,0 +1,273 @@
+"""A small real REST service for the tests: orders and customers, in every style of paging and of signing in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+SECRET = "a-secret-that-nobody-guesses"
+USER, CLIENT = "op-agent", "client-7"
+_PAST = datetime.now(UTC) - timedelta(days=2)
+
+
+class Service(ThreadingHTTPServer):
+    """Ten orders, whose totals have digits that a float would lose.
+
+    `tokens` counts the access tokens that were given out; `revoked` makes them invalid; `asked` are the targets of all
+    requests; `answer` answers in the place of everything else, where it is set.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, *, orders: int = 10, page: int = 3) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.lock = threading.RLock()
+        self.page = page
+        self.tokens, self.revoked = 0, 0
+        self.asked: list[str] = []
+        self.elsewhere = ""
+        self.answer: tuple[int, dict[str, str], bytes] | None = None
+        self.orders: dict[int, dict[str, Any]] = {}
+        self.customers: dict[int, dict[str, Any]] = {}
+        for number in range(1, orders + 1):
+            self.orders[number] = {"id": number, "total": f"{number}.10", "changed": _PAST.isoformat()}
+
+    @property
+    def base(self) -> str:
+        """Its base URL."""
+        return f"http://127.0.0.1:{self.server_port}/api"
+
+    def change(self, number: int) -> None:
+        """Change an order now."""
+        with self.lock:
+            self.orders[number]["changed"] = datetime.now(UTC).isoformat()
+
+    def named(self, reference: str) -> list[dict[str, Any]]:
+        """The customers with that reference."""
+        with self.lock:
+            return [one for one in self.customers.values() if one["reference"] == reference]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Service
+
+    def do_GET(self) -> None:
+        """Read."""
+        self._do()
+
+    def do_POST(self) -> None:
+        """Write, or give a token."""
+        self._do()
+
+    def do_PUT(self) -> None:
+        """Write."""
+        self._do()
+
+    def do_DELETE(self) -> None:
+        """Delete."""
+        self._do()
+
+    def _do(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urlsplit(self.path)
+        query = {name: texts[-1] for name, texts in parse_qs(url.query).items()}
+        with self.server.lock:
+            self.server.asked.append(f"{self.command} {self.path}")
+            if self.server.answer is not None:
+                status, headers, content = self.server.answer
+                self._say(status, content, headers)
+            elif url.path == "/token":
+                self._token(body)
+            elif not self._may(query):
+                self._json(401, {"error": "who are you?"})
+            elif url.path == "/api/redirect":
+                self._say(302, b"", {"Location": "http://127.0.0.1:1/elsewhere"})
+            elif url.path.startswith("/api/orders"):
+                self._orders(url.path, query)
+            elif url.path.startswith("/api/customers"):
+                self._customers(url.path, query, json.loads(body) if body else {})
+            else:
+                self._json(404, {})
+
+    def _token(self, body: bytes) -> None:
+        form = {name: texts[-1] for name, texts in parse_qs(body.decode()).items()}
+        if form.get("grant_type") != "client_credentials" or self._basic() != f"{CLIENT}:{SECRET}":
+            self._json(401, {"error": "invalid_client"})
+            return
+        self.server.tokens += 1
+        token = f"{SECRET}-{self.server.tokens}"
+        self._json(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+
+    def _may(self, query: dict[str, str]) -> bool:
+        given = self.headers.get("Authorization", "")
+        bearer = given.removeprefix("Bearer ")
+        number = bearer.removeprefix(f"{SECRET}-")
+        fetched = number.isdecimal() and self.server.revoked < int(number) <= self.server.tokens
+        return (
+            self._basic() == f"{USER}:{SECRET}"
+            or self.headers.get("X-API-Key") == SECRET
+            or query.get("key") == SECRET
+            or bearer == SECRET
+            or fetched
+        )
+
+    def _basic(self) -> str:
+        given = self.headers.get("Authorization", "")
+        return base64.b64decode(given[6:]).decode() if given.startswith("Basic ") else ""
+
+    def _orders(self, path: str, query: dict[str, str]) -> None:
+        *_, style = path.split("/")
+        if style.isdecimal():
+            found = self.server.orders.get(int(style))
+            self._json(200 if found else 404, {"data": found} if found else {})
+            return
+        records = [one for _, one in sorted(self.server.orders.items())]
+        if since := query.get("since"):
+            records = [one for one in records if one["changed"] >= since]
+        size = int(query.get("size", self.server.page))
+        first = {
+            "paged": (int(query.get("page", "1")) - 1) * size,
+            "offset": int(query.get("offset", "0")),
+            "cursor": int(query.get("cursor", "0")),
+            "linked": int(query.get("from", "0")),
+            "named": int(query.get("from", "0")),
+        }.get(style, 0)
+        piece = records if style == "all" else records[first : first + size]
+        more = style != "all" and first + size < len(records)
+        following = {name: value for name, value in query.items() if name not in {"from", "key"}} | {
+            "from": first + size
+        }
+        named = f"{self.server.elsewhere}{path}?{urlencode(following)}"
+        headers = {"Link": f'<{named}>; rel="next", <{path}>; rel="first"'} if style == "linked" and more else {}
+        answer = {"data": {"orders": _exact(piece)}, "cursor": str(first + size) if more else None,
+                  "next": named if more else None}  # fmt: skip
+        self._say(200, _encoded(answer), {"Content-Type": "application/json", **headers})
+
+    def _customers(self, path: str, query: dict[str, str], body: Any) -> None:
+        number = path.removeprefix("/api/customers").strip("/")
+        customers = self.server.customers
+        if self.command == "GET":
+            found = [one for one in customers.values() if one["reference"] == query.get("reference")]
+            self._json(200, found)
+            return
+        if number and not number.isdecimal():
+            self._json(404, {})
+            return
+        if self.command == "DELETE":
+            self._json(204 if customers.pop(int(number), None) else 404, {})
+            return
+        record = body.get("customer", body)
+        if record.get("name") == "silently refused":
+            self._json(200, {"errors": [{"message": "no such name"}]})
+        elif not record.get("name") and self.command == "POST":
+            self._json(422, {"errors": [{"message": "a customer needs a name"}]})
+        elif self.command == "PUT" and int(number) not in customers:
+            self._json(404, {})
+        else:
+            one = int(number) if number else len(customers) + 1
+            customers[one] = {**customers.get(one, {}), **record, "id": one}
+            self._json(201, {"customer": {"id": one}})
+
+    def _json(self, status: int, body: object) -> None:
+        self._say(status, b"" if status == 204 else json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def _say(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        """Say nothing."""
+
+
+def _exact(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**one, "total": f"‹{one['total']}›"} for one in orders]
+
+
+def _encoded(answer: object) -> bytes:
+    """Totals as numbers with all their digits."""
+    return json.dumps(answer, ensure_ascii=False).replace('"‹', "").replace('›"', "").encode()
+
+
+@contextmanager
+def running_service(**options: Any) -> Iterator[Service]:
+    """The service, for the length of a block."""
+    service = Service(**options)
+    thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield service
+    finally:
+        service.shutdown()
+        service.server_close()
+        thread.join()
+
+
+DESCRIPTION = """
+service: 1
+title: The shop of the tests
+schemas:
+  orders:
+    key: id
+    attributes: {id: integer, total: decimal, changed: datetime}
+    actions:
+      GET: &paged
+        path: /orders/paged
+        records: data.orders
+        filters: {since: {parameter: since, operator: ">="}}
+        paging: {style: page, parameter: page, size_parameter: size, size: 3}
+        by_id: {path: "/orders/{id}", record: data}
+      OFFSET:
+        path: /orders/offset
+        records: data.orders
+        filters: [since]
+        paging: {style: offset, parameter: offset, size_parameter: size, size: 3}
+      CURSOR:
+        path: /orders/cursor
+        records: data.orders
+        filters: [since]
+        paging: {style: cursor, parameter: cursor, next: cursor, size_parameter: size, size: 3}
+      LINK:
+        path: /orders/linked
+        records: data.orders
+        filters: [since]
+        paging: {style: link, size_parameter: size, size: 3}
+      NEXT:
+        path: /orders/named
+        records: data.orders
+        filters: [since]
+        paging: {style: next-url, next: next, size_parameter: size, size: 3}
+      ALL:
+        path: /orders/all
+        records: data.orders
+        filters: [since]
+  customers:
+    key: id
+    attributes: {reference: text, name: text, credit: decimal}
+    actions:
+      POST:
+        create: {method: POST, path: /customers, wrap: customer, id: customer.id}
+        find: {path: /customers, query: {reference: "{reference}"}}
+        reason: errors.0.message
+        refused: errors
+      UPSERT:
+        create: {method: POST, path: /customers, id: customer.id}
+        update: {method: PUT, path: "/customers/{id}"}
+        find: {path: /customers, query: {reference: "{reference}"}}
+        reason: errors.0.message
+      PUT:
+        update: {method: PUT, path: "/customers/{id}"}
+        find: {path: /customers, query: {reference: "{reference}"}}
+      DELETE:
+        delete: {method: DELETE, path: "/customers/{id}"}
+""".replace("GET: &paged", "GET:")

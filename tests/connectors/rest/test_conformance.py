@@ -1,0 +1,106 @@
+"""What every connector has to show, of REST services: several ways of paging and of signing in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from agent.connectors.conformance import Address, Answer, Conformance, Credentials, Medium, Reading, Stand, Writing
+from agent.connectors.contract import SentClause, WriteTarget
+from agent.connectors.rest.connector import RestConnector
+from agent.connectors.rest.credentials import Authentication
+from agent.domain.app import Attribute, DataType
+from agent.domain.packet import Batch, Value
+from agent.domain.secret import Secret
+from agent.http.retry import RetryPolicy
+from tests.connectors.rest.shop import CLIENT, DESCRIPTION, SECRET, USER, Service, running_service
+
+WRONG = "some-other-secret"
+ATTRIBUTES = (Attribute("reference"), Attribute("name"), Attribute("credit", DataType.DECIMAL))
+
+
+class TestBasicAndPages(Conformance):
+    """User name and password; numbered pages; records that are made."""
+
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        return service_stand(Authentication.BASIC, "GET", "POST")
+
+
+class TestKeyInTheQueryAndCursors(Conformance):
+    """A key in the query, which no log may show; cursors; records that are made or changed."""
+
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        return service_stand(Authentication.KEY, "CURSOR", "UPSERT")
+
+
+class TestOAuthAndLinks(Conformance):
+    """Access tokens; pages that headers name; no writing, which is as above."""
+
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        return service_stand(Authentication.OAUTH2, "LINK", None)
+
+
+@asynccontextmanager
+async def service_stand(kind: Authentication, reads: str, writes: str | None) -> AsyncIterator[Stand]:
+    with running_service() as service:
+        policy = RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.1)
+        yield Stand(
+            connector=RestConnector(policy, read_seconds=0.5),
+            medium=Medium.HTTP,
+            address=("127.0.0.1", service.server_port),
+            credentials=lambda address: entered(kind, address),
+            wrong=lambda address: {"secret": entered(kind, address, secret=WRONG)},
+            untrusted=lambda address: entered(kind, address, scheme="https"),
+            readings=(orders(service, reads),),
+            writings=() if writes is None else (customers(service, writes),),
+            rate_limited=Answer(429, {"Retry-After": "1"}, b"{}"),
+        )
+
+
+def entered(kind: Authentication, address: Address, *, secret: str = SECRET, scheme: str = "http") -> Credentials:
+    """What an operator enters."""
+    origin = f"{scheme}://{address[0]}:{address[1]}"
+    values = {"base_url": f"{origin}/api", "authentication": kind.value, "private": "Allow", "description": DESCRIPTION}
+    match kind:
+        case Authentication.BASIC:
+            return Credentials(values | {"username": USER}, {"password": Secret(secret)})
+        case Authentication.KEY:
+            place = {"key_place": "Query parameter", "key_name": "key"}
+            return Credentials(values | place, {"api_key": Secret(secret)})
+        case Authentication.OAUTH2:
+            return Credentials(
+                values | {"token_url": f"{origin}/token", "client_id": CLIENT}, {"client_secret": Secret(secret)}
+            )
+        case _:
+            return Credentials(values | {"authentication": kind.value}, {"token": Secret(secret)})
+
+
+def orders(service: Service, action: str) -> Reading:
+    """The orders, and how one changes."""
+
+    async def change() -> str:
+        service.change(4)
+        return "4"
+
+    def since(moment: datetime) -> SentClause:
+        return SentClause("since", ">=", moment.isoformat())
+
+    ids = [str(number) for number in service.orders]
+    return Reading("orders", ids, action=action, word=b"GET /api/orders", since=since, change=change)
+
+
+def customers(service: Service, action: str) -> Writing:
+    """Three customers that are not there yet."""
+    rows: Sequence[tuple[Value, ...]] = [(f"R{number}", f"Customer {number}", "12.50") for number in range(3)]
+
+    async def held() -> int:
+        return sum(len(service.named(str(reference))) for reference, _, _ in rows)
+
+    return Writing(
+        WriteTarget("customers", action, {}, "flow/post"),
+        Batch(ATTRIBUTES, ["a", "b", "c"], rows),
+        held,
+        b"POST /api/customers",
+        refused=("R9", None, "1"),
+    )
