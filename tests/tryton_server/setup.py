@@ -5,17 +5,16 @@ accounts, a warehouse, nine customers, ten products with some in stock, a user `
 needs, and a user `guest` who may do little. Passwords are hashed as `trytond.conf` says.
 """
 
-# mypy: ignore-errors
-# Tryton is installed in an environment of its own, where nobody checks types.
-
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import os
 import sys
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 MODULES = ["sale", "stock_package_shipping"]
 PASSWORD = os.environ["TRYTON_TEST_PASSWORD"]
@@ -24,12 +23,13 @@ DATABASE = "template"
 
 def make_database(folder: Path) -> None:
     """All tables and what the modules bring."""
-    from trytond.admin import run
-    from trytond.model import ModelStorage
+    # Tryton is installed in this program's own environment, and not where types are checked.
+    run = importlib.import_module("trytond.admin").run
+    storage: Any = importlib.import_module("trytond.model").ModelStorage
 
     # The modules' own data is good: checking each of its records takes half the time.
-    checked = ModelStorage.__dict__["_validate"]
-    ModelStorage._validate = classmethod(lambda cls, records, field_names=None: None)
+    checked = storage.__dict__["_validate"]
+    storage._validate = classmethod(lambda _cls, _records, field_names=None: None)
     password = folder / "administrator"
     password.write_text(PASSWORD, "utf-8")
     os.environ["TRYTONPASSFILE"] = str(password)
@@ -50,17 +50,18 @@ def make_database(folder: Path) -> None:
             indexes=None,
         )
     )
-    ModelStorage._validate = checked
+    storage._validate = checked
 
 
 def fill(folder: Path) -> None:
     """A shop that trades."""
-    from proteus import Model, Wizard, config
+    proteus: Any = importlib.import_module("proteus")
+    wizard = proteus.Wizard
 
-    settings = config.set_trytond(DATABASE, user="admin", config_file=str(folder / "trytond.conf"))
+    settings = proteus.config.set_trytond(DATABASE, user="admin", config_file=str(folder / "trytond.conf"))
 
-    def model(name):
-        return Model.get(name)
+    def model(name: str) -> Any:
+        return proteus.Model.get(name)
 
     currency = model("currency.currency")(name="US Dollar", code="USD", symbol="$", rounding=Decimal("0.01"))
     currency.rates.new(date=dt.date(2020, 1, 1), rate=Decimal(1))
@@ -76,7 +77,7 @@ def fill(folder: Path) -> None:
     administrator.save()
     settings._context = users.get_preferences(True, {})
 
-    chart = Wizard("account.create_chart")
+    chart = wizard("account.create_chart")
     chart.execute("account")
     chart.form.account_template = model("account.account.template").find([("parent", "=", None)])[0]
     chart.form.company = company
@@ -154,9 +155,7 @@ def fill(folder: Path) -> None:
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])
-    from trytond.config import config as trytond_config
-
-    trytond_config.update_etc(str(place / "trytond.conf"))
+    importlib.import_module("trytond.config").config.update_etc(str(place / "trytond.conf"))
     if sys.argv[2:] != ["fill"]:
         make_database(place)
     if sys.argv[2:] != ["make"]:
