@@ -26,6 +26,7 @@ FOR_TESTS: Mapping[str, str] = {
     "dbus": "dbus-run-session",
     "postgresql": "postgres",
     "mariadb-server": "mariadb-install-db",
+    "openssh-server": "sshd",
 }
 VENV = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 

@@ -15,7 +15,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONFIGURATION = PROJECT / "pyproject.toml"
-ROOMS = ("api", "cli", "connectors", "domain", "engine", "gui", "http", "sandbox", "service", "store")
+ROOMS = ("api", "cli", "connectors", "domain", "engine", "formats", "gui", "http", "sandbox", "service", "store")
 EMPTY_MODULES = (
     "__init__",
     "__main__",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 
 from agent.connectors.contract import CheckReport
@@ -22,9 +20,9 @@ def check(folder: Folder, progress: Callable[[str], None]) -> CheckReport:
     Raises:
         ConfigurationError, TransientError: as `failures` says.
     """
-    progress(f"Looking into {folder.path} …")
+    progress(f"Looking into {folder.place} …")
     found = folder.files("*")
-    facts = [("Folder", str(folder.path)), ("Files", f"{len(found):,}")]
+    facts = [("Folder", str(folder.place)), ("Files", f"{len(found):,}")]
     warnings: list[str] = []
     for file in sorted(found, key=lambda one: -one.modified)[:_SHOWN]:
         try:
@@ -33,12 +31,13 @@ def check(folder: Folder, progress: Callable[[str], None]) -> CheckReport:
             facts.append((file.name, error.message))
     progress("Trying to write …")
     try:
-        with tempfile.NamedTemporaryFile(dir=folder.path, prefix=".opagent-", suffix=".tmp"):
-            pass
+        folder.place.try_to_write()
+        free = folder.place.free_bytes()
     except OSError:
         warnings.append(
             "The agent may read in this folder, but not write. Files cannot be written, archived or deleted there."
         )
     else:
-        facts.append(("Free space", f"{shutil.disk_usage(folder.path).free / 1e9:,.1f} GB"))
+        if free is not None:
+            facts.append(("Free space", f"{free / 1e9:,.1f} GB"))
     return CheckReport(tuple(facts), tuple(warnings))

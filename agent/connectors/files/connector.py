@@ -12,9 +12,10 @@ from typing import Self
 
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.files.check import check
-from agent.connectors.files.credentials import folder_of, prepare
+from agent.connectors.files.credentials import FOLDER, HOST, PLACE, PORT, SFTP, USER, prepare
 from agent.connectors.files.folder import Folder
 from agent.connectors.files.look import Look
+from agent.connectors.files.places import LocalPlace, Place
 from agent.connectors.files.reading import Reader
 from agent.connectors.files.schema import APP, GET, POST, schema
 from agent.connectors.files.writing import Writer
@@ -38,7 +39,7 @@ class FilesConnector:
 
     def __init__(self, clock: Callable[[], datetime] = _now) -> None:
         self._clock = clock
-        self._locks: dict[Path, threading.Lock] = {}
+        self._locks: dict[tuple[str, ...], threading.Lock] = {}
 
     def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
         """Tidy what people paste."""
@@ -50,8 +51,19 @@ class FilesConnector:
 
     def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> FilesConnection:
         """A connection for prepared values."""
-        folder = folder_of(values)
-        return FilesConnection(folder, self._clock, self._locks.setdefault(folder, threading.Lock()))
+        identity = tuple(values.get(name, "") for name in (PLACE, HOST, PORT, USER, FOLDER))
+        return FilesConnection(
+            place_of(values, secrets), self._clock, self._locks.setdefault(identity, threading.Lock())
+        )
+
+
+def place_of(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Place:
+    """The folder of prepared values, wherever it lies."""
+    if values.get(PLACE) == SFTP:
+        from agent.connectors.files.sftp import SftpPlace  # paramiko takes a while, and most need it never
+
+        return SftpPlace(values, secrets)
+    return LocalPlace(Path(values[FOLDER]))
 
 
 class FilesConnection:
@@ -59,14 +71,14 @@ class FilesConnection:
 
     keeps_receipts = True
 
-    def __init__(self, folder: Path, clock: Callable[[], datetime], lock: threading.Lock) -> None:
-        self._folder = Folder(folder)
+    def __init__(self, place: Place, clock: Callable[[], datetime], lock: threading.Lock) -> None:
+        self._folder = Folder(place)
         self._reader = Reader(self._folder, clock, self._told)
-        self._writer = Writer(folder, clock, lock)
+        self._writer = Writer(place, clock, lock)
         self._observer: Observer | None = None
 
     def __repr__(self) -> str:
-        return f"<FilesConnection {self._folder.path}>"
+        return f"<FilesConnection {self._folder.place}>"
 
     def tell(self, observer: Observer) -> None:
         """Tell of every file that is read, from now on."""
@@ -78,7 +90,7 @@ class FilesConnection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        await asyncio.to_thread(self._folder.place.close)
 
     async def check(self, progress: Callable[[str], None]) -> CheckReport:
         """Look into the folder."""
@@ -127,7 +139,7 @@ class FilesConnection:
 
     def _told(self, name: str, look: Look) -> None:
         if self._observer is not None:
-            self._observer(Sent("READ", str(self._folder.path / name), body=look.words().encode()))
+            self._observer(Sent("READ", f"{name} in {self._folder.place}", body=look.words().encode()))
 
 
 def _no_action(action: str, offered: str) -> ConfigurationError:

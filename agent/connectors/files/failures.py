@@ -5,16 +5,16 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from agent.connectors.files.credentials import FOLDER
+from agent.connectors.files.places import Place
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
 
 @contextmanager
-def told(what: str, place: Path) -> Iterator[None]:
+def told(what: str, place: Place) -> Iterator[None]:
     """Turn what the system raises while `what` is done ("read orders.csv") into an error of ours.
 
     Raises:
@@ -26,7 +26,7 @@ def told(what: str, place: Path) -> Iterator[None]:
     except AgentError:
         raise
     except (FileNotFoundError, NotADirectoryError) as error:
-        if place.is_dir():
+        if _is_there(place):
             raise TransientError(
                 f"The agent could not {what}: the file has gone meanwhile.",
                 code="file-gone",
@@ -43,6 +43,13 @@ def told(what: str, place: Path) -> Iterator[None]:
             detail=str(error),
             field=FOLDER,
         ) from error
+    except (EOFError, TimeoutError) as error:
+        raise TransientError(
+            f"The agent could not {what}: the connection was lost.",
+            code="connection-lost",
+            remedy="Nothing has to be done if it passes; the agent tries again.",
+            detail=type(error).__name__,
+        ) from error
     except OSError as error:
         full = error.errno in _FULL
         raise TransientError(
@@ -55,7 +62,14 @@ def told(what: str, place: Path) -> Iterator[None]:
         ) from error
 
 
-def missing(folder: Path) -> ConfigurationError:
+def _is_there(place: Place) -> bool:
+    try:
+        return place.is_there()
+    except OSError:
+        return False
+
+
+def missing(folder: Place) -> ConfigurationError:
     """The folder is not there."""
     return ConfigurationError(
         f"The folder {folder} is not there.",

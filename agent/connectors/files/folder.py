@@ -7,18 +7,16 @@ content, so that files that stay in the folder are not read through each time.
 from __future__ import annotations
 
 import logging
-import os
-import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import BinaryIO
 
 import xxhash
 
 from agent.connectors.files.failures import missing, told
 from agent.connectors.files.names import left_alone
+from agent.connectors.files.places import Place
 
 ARCHIVE = "archive"
 _BLOCK = 1 << 20
@@ -35,10 +33,10 @@ class Found:
 
 
 class Folder:
-    """A folder on this computer or on a share that the system has connected."""
+    """A folder, wherever it lies."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
     def files(self, pattern: str) -> list[Found]:
         """The files whose names match, compared without case, in the order of their names.
@@ -49,59 +47,52 @@ class Folder:
             ConfigurationError, TransientError: as `failures.told` says.
         """
         wanted, found = pattern.casefold(), []
-        with told(f"look into {self.path}", self.path):
-            if not self.path.is_dir():
-                raise missing(self.path)
-            inside = self.path.resolve()
-            for entry in os.scandir(self.path):
+        with told(f"look into {self.place}", self.place):
+            if not self.place.is_there():
+                raise missing(self.place)
+            for entry in self.place.entries():
                 if left_alone(entry.name) or not fnmatchcase(entry.name.casefold(), wanted):
                     continue
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-                    _log.warning("The link %s leads out of the folder and was left alone.", entry.path)
+                if entry.outside:
+                    _log.warning("The link %s leads out of the folder and was left alone.", entry.name)
                     continue
-                status = entry.stat()
-                if stat.S_ISREG(status.st_mode):
-                    found.append(Found(entry.name, status.st_size, status.st_mtime_ns))
+                found.append(Found(entry.name, entry.size, entry.modified))
         return sorted(found, key=lambda one: one.name)
 
     def open(self, name: str) -> BinaryIO:
         """The file, for reading."""
-        with told(f"open {name}", self.path):
-            return (self.path / name).open("rb")
+        with told(f"open {name}", self.place):
+            return self.place.open(name)
 
     def content(self, name: str) -> str:
         """What tells the file's content from any other: 32 hexadecimal digits."""
         digest = xxhash.xxh3_128()
-        with told(f"read {name}", self.path), (self.path / name).open("rb") as file:
+        with told(f"read {name}", self.place), self.place.open(name) as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
         return digest.hexdigest()
 
     def same(self, file: Found) -> bool:
         """Whether the file is there as it was found."""
-        try:
-            status = (self.path / file.name).stat()
-        except OSError:
-            return False
-        return (status.st_size, status.st_mtime_ns) == (file.size, file.modified)
+        with told(f"look at {file.name}", self.place):
+            return self.place.status(file.name) == (file.size, file.modified)
 
     def archive(self, file: Found, *, now: datetime) -> None:
         """Move a file aside, if it is there as it was found. Never over another one."""
         if not self.same(file):
             return
-        aside = self.path / ARCHIVE
-        with told(f"move {file.name} into the folder {ARCHIVE}", self.path):
-            aside.mkdir(exist_ok=True)
-            target, count = aside / file.name, 0
-            while target.exists():
+        with told(f"move {file.name} into the folder {ARCHIVE}", self.place):
+            self.place.make_folder(ARCHIVE)
+            target, count = file.name, 0
+            while self.place.status(f"{ARCHIVE}/{target}") is not None:
                 count += 1
                 stem, dot, ending = file.name.rpartition(".")
                 marked = f"{stem or ending}.{now.astimezone(UTC):%Y%m%dT%H%M%S}{f'-{count}' if count > 1 else ''}"
-                target = aside / (f"{marked}{dot}{ending}" if stem else marked)
-            (self.path / file.name).rename(target)
+                target = f"{marked}{dot}{ending}" if stem else marked
+            self.place.move(file.name, f"{ARCHIVE}/{target}")
 
     def delete(self, file: Found) -> None:
         """Delete a file, if it is there as it was found."""
         if self.same(file):
-            with told(f"delete {file.name}", self.path):
-                (self.path / file.name).unlink(missing_ok=True)
+            with told(f"delete {file.name}", self.place):
+                self.place.remove(file.name)

@@ -202,7 +202,7 @@ class _Stream:
         try:
             made = _READERS[look.format](self._file, look, state.mark)
             while True:
-                with told(f"read {file.name}", self._folder.path):
+                with told(f"read {file.name}", self._folder.place):
                     records = list(islice(made, limit))
                 if not records:
                     break

@@ -8,13 +8,12 @@ agent dies in between, the entry says what is left to do, and doing it twice cha
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
+from agent.connectors.files.places import Place
 from agent.domain.errors import FatalError
 
 FOLDER = ".opagent"
@@ -47,8 +46,8 @@ class Entry(msgspec.Struct, frozen=True):
 class Receipts:
     """The entries in one folder. Use it under the folder's lock."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._own = folder, folder / FOLDER
+    def __init__(self, place: Place) -> None:
+        self._place = place
 
     def entry(self, key: str) -> Entry | None:
         """The entry of the POST node with that ledger key, None before its first packet.
@@ -56,16 +55,15 @@ class Receipts:
         Raises:
             FatalError: it was damaged.
         """
-        path = self._path(key)
-        try:
-            packed = path.read_bytes()
-        except FileNotFoundError:
+        name = f"{FOLDER}/{_stem(key)}.json"
+        packed = self._place.read(name)
+        if packed is None:
             return None
         try:
             return msgspec.json.decode(packed, type=Entry)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise FatalError(
-                f"The agent's note {path} of what it has written is damaged.",
+                f"The agent's note {name} in {self._place} of what it has written is damaged.",
                 code="receipt-damaged",
                 remedy="See whether the last packet has arrived, then delete the note and execute the processflow "
                 "again.",
@@ -77,22 +75,22 @@ class Receipts:
 
         Hidden files that were never committed go: call it when the one before is finished.
         """
-        self._own.mkdir(exist_ok=True)
-        stem = self._stem(key)
-        for left in self._own.glob(f"{stem}.*.packet"):
-            left.unlink(missing_ok=True)
+        self._place.make_folder(FOLDER)
+        stem = _stem(key)
+        for left in self._place.names(FOLDER):
+            if left.startswith(f"{stem}.") and left.endswith(".packet"):
+                self._place.remove(f"{FOLDER}/{left}")
         name = f"{stem}.{uuid.uuid4().hex}.packet"
-        written(self._own / name, content)
+        self._place.write(f"{FOLDER}/{name}", content)
         return name
 
     def commit(self, key: str, entry: Entry) -> None:
         """Replace the entry: from now on the packet counts as written."""
-        self._own.mkdir(exist_ok=True)
-        path = self._path(key)
-        fresh = path.with_suffix(".new")
-        written(fresh, msgspec.json.encode(entry))
-        fresh.replace(path)
-        settled(self._own)
+        self._place.make_folder(FOLDER)
+        stem = f"{FOLDER}/{_stem(key)}"
+        self._place.write(f"{stem}.new", msgspec.json.encode(entry))
+        self._place.replace(f"{stem}.new", f"{stem}.json")
+        self._place.settle(FOLDER)
 
     def finish(self, entry: Entry, *, at: Callable[[str], None] = lambda _step: None) -> None:
         """Bring a committed packet to its place, if it is not there yet.
@@ -100,71 +98,42 @@ class Receipts:
         Raises:
             FatalError: somebody else has changed the file at this very place.
         """
-        hidden = self._own / entry.hidden
-        if not entry.hidden or not hidden.exists():
+        hidden = f"{FOLDER}/{entry.hidden}"
+        if not entry.hidden or self._place.status(hidden) is None:
             return
-        target = self._folder / entry.file
         if entry.appends:
-            _append(target, hidden.read_bytes(), entry)
+            self._append(entry, self._place.read(hidden) or b"")
             at("appended")
-            hidden.unlink()
-        elif target.exists():
+            self._place.remove(hidden)
+        elif self._place.status(entry.file) is not None:
             raise FatalError(
-                f"Somebody else has made {target.name} in the moment in which the agent was to.",
+                f"Somebody else has made {entry.file} in the moment in which the agent was to.",
                 code="file-taken",
                 remedy="Move that file away and execute the processflow again: the agent then puts its own there.",
             )
         else:
-            hidden.rename(target)
-        settled(self._folder)
+            self._place.move(hidden, entry.file)
+        self._place.settle()
 
-    def _path(self, key: str) -> Path:
-        return self._own / f"{self._stem(key)}.json"
-
-    @staticmethod
-    def _stem(key: str) -> str:
-        return hashlib.sha256(key.encode()).hexdigest()[:24]
-
-
-def _append(target: Path, content: bytes, entry: Entry) -> None:
-    size = target.stat().st_size if target.exists() else 0
-    if size < entry.offset or not size:
-        # Whoever takes the records out of the folder has taken the file meanwhile; a new one begins.
-        written(target, entry.begin + content)
-        return
-    with target.open("r+b") as file:
-        file.seek(entry.offset)
-        there = file.read(len(content))
+    def _append(self, entry: Entry, content: bytes) -> None:
+        status = self._place.status(entry.file)
+        size = status[0] if status is not None else 0
+        if size < entry.offset or not size:
+            # Whoever takes the records out of the folder has taken the file meanwhile; a new one begins.
+            self._place.write(entry.file, entry.begin + content)
+            return
+        there = self._place.read(entry.file, entry.offset, len(content)) or b""
         if there == content:
             return
         if not content.startswith(there):
             raise FatalError(
-                f"{target.name} was changed by somebody else while the agent was writing to it.",
+                f"{entry.file} was changed by somebody else while the agent was writing to it.",
                 code="file-changed",
                 remedy="Let nobody else write to this file. Rename it and execute the processflow again: a new one is "
                 "then begun.",
             )
-        file.seek(entry.offset)
-        file.truncate()
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        self._place.write_from(entry.file, entry.offset, content)
 
 
-def written(path: Path, content: bytes) -> None:
-    """Write a file so that it outlives a power cut."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def settled(folder: Path) -> None:
-    """Make renames in a folder outlive a power cut. Windows does so by itself and opens no folders."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _stem(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:24]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from agent.connectors.contract import Present, Seal, WriteTarget
 from agent.connectors.files.encoding import Encoder
 from agent.connectors.files.failures import missing, told
 from agent.connectors.files.options import Mode, WriteOptions, write_options
+from agent.connectors.files.places import Place
 from agent.connectors.files.receipts import Entry, Receipts
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, WriteReport
@@ -20,7 +20,7 @@ class Writer:
     """Writes into one folder.
 
     Args:
-        folder: Which.
+        place: Which folder.
         clock: Gives the present, aware and in UTC.
         lock: Held while something is written: shared by all that write into this folder.
         at: Hears of each step that was done, before the next.
@@ -28,13 +28,13 @@ class Writer:
 
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         clock: Callable[[], datetime],
         lock: threading.Lock,
         at: Callable[[str], None] = lambda _step: None,
     ) -> None:
-        self._folder, self._clock, self._lock, self._at = folder, clock, lock, at
-        self._receipts = Receipts(folder)
+        self._place, self._clock, self._lock, self._at = place, clock, lock, at
+        self._receipts = Receipts(place)
 
     def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write a batch and its receipt.
@@ -46,9 +46,9 @@ class Writer:
         options = write_options(target.schema, target.options)
         encoder = Encoder(options, batch.attributes)
         pieces, failures = _encoded(encoder, batch)
-        with self._lock, told(f"write into {self._folder}", self._folder):
-            if not self._folder.is_dir():
-                raise missing(self._folder)
+        with self._lock, told(f"write into {self._place}", self._place):
+            if not self._place.is_there():
+                raise missing(self._place)
             before = self._finished(target.ledger_key) or Entry(b"", 0)
             name, number = self._named(options, before.number)
             size = self._size(name) if options.mode is Mode.APPEND else 0
@@ -77,17 +77,17 @@ class Writer:
 
     def receipt(self, target: WriteTarget) -> bytes | None:
         """The last receipt that was committed; what was left to do for it is done."""
-        with self._lock, told(f"look into {self._folder}", self._folder):
-            entry = self._finished(target.ledger_key) if self._folder.is_dir() else None
+        with self._lock, told(f"look into {self._place}", self._place):
+            entry = self._finished(target.ledger_key) if self._place.is_there() else None
         return entry.receipt if entry is not None else None
 
     def present(self, target: WriteTarget, batch: Batch) -> Present:
         """What a write would do: every record goes into a file that does not hold it yet."""
         options = write_options(target.schema, target.options)
         pieces, failures = _encoded(Encoder(options, batch.attributes), batch)
-        with told(f"look into {self._folder}", self._folder):
-            if not self._folder.is_dir():
-                raise missing(self._folder)
+        with told(f"look into {self._place}", self._place):
+            if not self._place.is_there():
+                raise missing(self._place)
             entry = self._receipts.entry(target.ledger_key) or Entry(b"", 0)
             name, _ = self._named(options, entry.number)
         places = {index: f"{name}:{place}" for place, index in enumerate(pieces, start=1)}
@@ -114,14 +114,14 @@ class Writer:
                 ("{date}", f"{now:%Y-%m-%d}"), ("{time}", f"{now:%H%M%S%f}"), ("{number}", f"{number:06}"),
             ):  # fmt: skip
                 name = name.replace(mark, text)
-            if options.mode is Mode.APPEND or not (self._folder / name).exists():
+            if options.mode is Mode.APPEND or self._place.status(name) is None:
                 return name, number
             if "{number}" not in options.file:
                 now = self._clock().astimezone(UTC)
 
     def _size(self, name: str) -> int:
-        path = self._folder / name
-        return path.stat().st_size if path.exists() else 0
+        status = self._place.status(name)
+        return status[0] if status is not None else 0
 
 
 def _encoded(encoder: Encoder, batch: Batch) -> tuple[Mapping[int, bytes], Mapping[int, RecordError]]:

@@ -6,15 +6,19 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from agent.connectors.conformance import Conformance, Credentials, Medium, Reading, Stand, Writing
 from agent.connectors.contract import WriteTarget
 from agent.connectors.files.connector import FilesConnector
 from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch
+from agent.domain.secret import Secret
+from tests.helpers.ssh_server import PASSPHRASE, SshServer
 
 ATTRIBUTES = (Attribute("id", DataType.INTEGER, primary=True), Attribute("name"))
 ORDERS = Batch(ATTRIBUTES, ["a", "b", "c"], [(number, f"Order {number}") for number in (1, 2, 3)])
@@ -34,33 +38,49 @@ def _orders(folder: Path, pattern: str) -> int:
 class TestFolder(Conformance):
     """A folder with a CSV file that is read, and one that grows."""
 
-    @asynccontextmanager
-    async def stand(self) -> AsyncIterator[Stand]:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-            folder = Path(name)
-            _put(folder, "stock.csv", "id,level\n" + "".join(f"{number},{number}\n" for number in range(1, 11)))
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        return folder_stand(lambda folder: Credentials({"folder": str(folder)}))
 
-            async def change() -> str:
-                await asyncio.to_thread(_put, folder, "stock-more.csv", "id,level\n4,11\n")
-                return "4"
 
-            def writing(form: str, mode: str) -> Writing:
-                async def held() -> int:
-                    return await asyncio.to_thread(_orders, folder, f"orders-{mode}*.{form}")
+class TestSftp(Conformance):
+    """The same over SFTP, on a real OpenSSH server."""
 
-                options = {
-                    "format": form, "mode": mode, "encoding": "windows-1252",
-                    "file": f"orders-{mode}.{form}" if mode == "append" else f"orders-{mode}-{{number}}.{form}",
-                }  # fmt: skip
-                target = WriteTarget("orders", "POST", options, ledger_key=f"flow/{mode}-{form}")
-                return Writing(target, ORDERS, held, refused=(4, "Łukasz"), adds=True)
+    @pytest.fixture(autouse=True)
+    def _server(self, ssh_server: SshServer) -> None:
+        self.server = ssh_server
 
-            yield Stand(
-                connector=FilesConnector(),
-                medium=Medium.FILES,
-                credentials=lambda _: Credentials({"folder": str(folder)}),
-                wrong=lambda _: {"no such folder": Credentials({"folder": str(folder / "no")})},
-                readings=(Reading("stock*.csv", [*map(str, range(1, 11))], options={"id": "id"}, change=change),),
-                writings=(writing("csv", "append"), writing("csv", "packet"), writing("jsonl", "append"),
-                          writing("xml", "packet")),
-            )  # fmt: skip
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        secrets = {"passphrase": Secret(PASSPHRASE)}
+        return folder_stand(lambda folder: Credentials(self.server.values(folder), secrets))
+
+
+@asynccontextmanager
+async def folder_stand(credentials: Callable[[Path], Credentials]) -> AsyncIterator[Stand]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        _put(folder, "stock.csv", "id,level\n" + "".join(f"{number},{number}\n" for number in range(1, 11)))
+
+        async def change() -> str:
+            await asyncio.to_thread(_put, folder, "stock-more.csv", "id,level\n4,11\n")
+            return "4"
+
+        def writing(form: str, mode: str) -> Writing:
+            async def held() -> int:
+                return await asyncio.to_thread(_orders, folder, f"orders-{mode}*.{form}")
+
+            options = {
+                "format": form, "mode": mode, "encoding": "windows-1252",
+                "file": f"orders-{mode}.{form}" if mode == "append" else f"orders-{mode}-{{number}}.{form}",
+            }  # fmt: skip
+            target = WriteTarget("orders", "POST", options, ledger_key=f"flow/{mode}-{form}")
+            return Writing(target, ORDERS, held, refused=(4, "Łukasz"), adds=True)
+
+        yield Stand(
+            connector=FilesConnector(),
+            medium=Medium.FILES,
+            credentials=lambda _: credentials(folder),
+            wrong=lambda _: {"no such folder": credentials(folder / "no")},
+            readings=(Reading("stock*.csv", [*map(str, range(1, 11))], options={"id": "id"}, change=change),),
+            writings=(writing("csv", "append"), writing("csv", "packet"), writing("jsonl", "append"),
+                      writing("xml", "packet")),
+        )  # fmt: skip

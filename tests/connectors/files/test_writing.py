@@ -9,6 +9,7 @@ import pytest
 
 from agent.connectors.contract import Seal
 from agent.connectors.files.connector import FilesConnector
+from agent.connectors.files.places import LocalPlace
 from agent.connectors.files.writing import Writer
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError, FatalError
@@ -129,7 +130,7 @@ async def test_killed_at_any_step_a_packet_is_there_once(exchange: Exchange, mod
             raise Died
 
     def write(seal: Seal, at: object = None) -> WriteReport:
-        writer = Writer(exchange.path, lambda: NOON, threading.Lock(), die if at else lambda _: None)
+        writer = Writer(LocalPlace(exchange.path), lambda: NOON, threading.Lock(), die if at else lambda _: None)
         return writer.write(target("orders", mode=mode), Batch(ORDER, ["c"], [(3, "Cy", "1")]), seal)
 
     with pytest.raises(Died):
@@ -152,7 +153,7 @@ async def test_an_append_that_was_cut_in_the_middle_is_completed(exchange: Excha
             raise Died
 
     with pytest.raises(Died):
-        Writer(exchange.path, lambda: NOON, threading.Lock(), die).write(
+        Writer(LocalPlace(exchange.path), lambda: NOON, threading.Lock(), die).write(
             target("orders", mode="append"), Batch(ORDER, ["c"], [(3, "Cy", "1")]), lambda _: b"two"
         )
     with (exchange.path / "orders.csv").open("ab") as file:
@@ -170,7 +171,7 @@ async def test_what_somebody_else_has_appended_is_not_written_over(exchange: Exc
             raise Died
 
     with pytest.raises(Died):
-        Writer(exchange.path, lambda: NOON, threading.Lock(), die).write(
+        Writer(LocalPlace(exchange.path), lambda: NOON, threading.Lock(), die).write(
             target("orders", mode="append"), Batch(ORDER, ["c"], [(3, "Cy", "1")]), lambda _: b"two"
         )
     with (exchange.path / "orders.csv").open("ab") as file:

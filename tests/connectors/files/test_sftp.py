@@ -1,0 +1,164 @@
+"""Folders on an SFTP server: nobody signs in at a server that was not confirmed, and what was written is there once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.connectors.contract import ReadRequest
+from agent.connectors.files.connector import FilesConnection, FilesConnector
+from agent.connectors.files.credentials import prepare
+from agent.connectors.files.sftp import SftpPlace
+from agent.connectors.files.writing import Writer
+from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
+from agent.domain.packet import Batch
+from agent.domain.secret import Secret
+from tests.connectors.files.exchange import ORDER, Exchange, ids, target
+from tests.helpers.ssh_server import PASSPHRASE, SshServer, running_ssh_server
+
+SECRETS = {"passphrase": Secret(PASSPHRASE)}
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def opened(server: SshServer, folder: Path, **changed: str) -> FilesConnection:
+    connector = FilesConnector()
+    prepared = connector.prepare({**server.values(folder), **changed}, SECRETS)
+    return connector.open(prepared.values, prepared.secrets)
+
+
+async def refusal(connection: FilesConnection) -> AgentError:
+    with pytest.raises(AgentError) as raised:
+        async with connection:
+            await connection.check(lambda _: None)
+    assert raised.value.remedy
+    return raised.value
+
+
+async def test_validate_shows_the_fingerprint_and_signs_in_once_it_is_confirmed(
+    ssh_server: SshServer, exchange: Exchange
+) -> None:
+    error = await refusal(opened(ssh_server, exchange.path, host_key=""))
+    assert (error.code, error.field) == ("host-key-unknown", "host_key")
+    assert ssh_server.fingerprint in error.message
+    async with opened(ssh_server, exchange.path) as connection:
+        report = await connection.check(lambda _: None)
+    assert ("Folder", f"{exchange.path} on 127.0.0.1") in report.facts
+    assert report.warnings == ()
+
+
+async def test_a_server_with_another_key_is_told_nothing(ssh_server: SshServer, exchange: Exchange) -> None:
+    other = "SHA256:" + "A" * 43
+    error = await refusal(opened(ssh_server, exchange.path, host_key=other))
+    assert (error.code, error.field) == ("host-key-changed", "host_key")
+    assert "Nobody has signed in" in error.message
+
+
+async def test_a_key_that_the_server_does_not_know_is_refused(ssh_server: SshServer, exchange: Exchange) -> None:
+    error = await refusal(opened(ssh_server, exchange.path, key_file=str(ssh_server.stranger)))
+    assert isinstance(error, CredentialsError)
+    assert error.field == "key_file"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "field"), [({}, "passphrase"), ({"passphrase": Secret("another one")}, "key_file")]
+)
+async def test_a_key_that_cannot_be_opened_is_told(
+    ssh_server: SshServer, exchange: Exchange, secrets: Mapping[str, Secret], field: str
+) -> None:
+    prepared = prepare(ssh_server.values(exchange.path), secrets)
+    error = await refusal(FilesConnector().open(prepared.values, prepared.secrets))
+    assert (error.code, error.field) == ("private-key", field)
+
+
+async def test_a_key_file_that_is_not_there_is_told(ssh_server: SshServer, exchange: Exchange) -> None:
+    error = await refusal(opened(ssh_server, exchange.path, key_file=str(exchange.path / "gone")))
+    assert (error.code, error.field) == ("private-key", "key_file")
+
+
+async def test_links_that_lead_out_of_the_folder_are_left_alone(ssh_server: SshServer, exchange: Exchange) -> None:
+    secret = exchange.path.parent / "secret.csv"
+    secret.write_text("id\n666\n", "utf-8")
+    exchange.put("orders.csv", "id\n1\n")
+    (exchange.path / "outside.csv").symlink_to(secret)
+    (exchange.path / "nowhere.csv").symlink_to(exchange.path / "gone.csv")
+    async with opened(ssh_server, exchange.path) as connection:
+        request = ReadRequest("*.csv", "GET", (), {"id": "id"}, None, None, 100)
+        packets = [packet async for packet in connection.read(request)]
+    assert ids(packets) == ["1"]
+
+
+async def test_a_lost_connection_passes_and_the_next_one_goes_on(exchange: Exchange) -> None:
+    exchange.put("orders.csv", "id\n" + "".join(f"{number}\n" for number in range(1, 11)))
+    request = ReadRequest("*.csv", "GET", (), {"id": "id"}, None, None, 3)
+    with running_ssh_server() as server:
+        connection = opened(server, exchange.path)
+        async with connection:
+            assert (await connection.check(lambda _: None)).facts
+    async with connection:
+        with pytest.raises(TransientError):
+            await anext(connection.read(request))
+
+
+class _Died(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("step", ["prepared", "committed", "appended", "finished"])
+@pytest.mark.parametrize("mode", ["append", "packet"])
+def test_a_write_that_is_broken_off_anywhere_is_there_once(
+    ssh_server: SshServer, exchange: Exchange, step: str, mode: str
+) -> None:
+    if (mode, step) == ("packet", "appended"):
+        step = "committed"
+    prepared = prepare(ssh_server.values(exchange.path), SECRETS)
+    name = "orders.csv" if mode == "append" else "orders-{number}.csv"
+    wanted = target("orders", mode=mode, file=name)
+
+    def die(at: str) -> None:
+        if at == step:
+            raise _Died
+
+    def batch(*numbers: int) -> Batch:
+        return Batch(ORDER, [str(one) for one in numbers], [(one, f"Order {one}", "1.00") for one in numbers])
+
+    first = SftpPlace(prepared.values, prepared.secrets)
+    Writer(first, lambda: NOON, threading.Lock()).write(wanted, batch(1, 2), lambda _: b"one")
+    with pytest.raises(_Died):
+        Writer(first, lambda: NOON, threading.Lock(), die).write(wanted, batch(3, 4), lambda _: b"two")
+    first.close()
+
+    second = SftpPlace(prepared.values, prepared.secrets)
+    writer = Writer(second, lambda: NOON, threading.Lock())
+    if writer.receipt(wanted) != b"two":
+        writer.write(wanted, batch(3, 4), lambda _: b"two")
+    second.close()
+    lines = [line for text in exchange.texts().values() for line in text.splitlines() if line[:1].isdecimal()]
+    assert sorted(lines) == [f"{number},Order {number},1.00" for number in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"host": "two words"}, "host"), ({"host": ""}, "host"), ({"port": "0"}, "port"), ({"port": "ssh"}, "port"),
+        ({"user": ""}, "user"), ({"folder": "orders"}, "folder"), ({"folder": "/srv/../etc"}, "folder"),
+        ({"host_key": "MD5:aa:bb"}, "host_key"), ({"place": "The moon"}, "place"), ({"key_file": ""}, "password"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_right_is_refused_at_its_field(changed: dict[str, str], field: str) -> None:
+    values = {"place": "SFTP server", "host": "sftp.test", "user": "op", "key_file": "/k", "folder": "/srv"}
+    with pytest.raises(ConfigurationError) as raised:
+        prepare({**values, **changed}, {})
+    assert raised.value.field == field
+
+
+def test_what_people_paste_is_tidied() -> None:
+    given = {"place": "SFTP server", "host": " sftp://sftp.test/ ", "user": "op", "port": "", "folder": "/srv/orders/"}
+    prepared = prepare(given, {"password": Secret("a password")})
+    assert {name: prepared.values[name] for name in ("host", "port", "folder")} == {
+        "host": "sftp.test", "port": "22", "folder": "/srv/orders"
+    }  # fmt: skip
+    assert prepare(prepared.values, prepared.secrets).values == prepared.values
