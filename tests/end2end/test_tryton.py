@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from agent.domain.run import RunState
 from tests.helpers.postgres_server import NoServerError
 from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import Stage
-from tests.helpers.tryton_server import USER_PASSWORD, TrytonServer, running_tryton
+from tests.helpers.tryton_server import USER, USER_PASSWORD, TrytonServer, logged_in, running_tryton
 
 pytestmark = [pytest.mark.slow, pytest.mark.tryton]
 _ORDERS = 60
@@ -86,3 +87,43 @@ def _until_more(tryton: TrytonServer, count: int, stage: Stage, run_id: str) -> 
     while tryton.rows("SELECT count(*) FROM sale_sale")[0][0] < count:
         if stage.ask(lambda client: client.run(run_id)).state.ended:
             return
+
+
+def test_stock_and_shipments_go_to_the_store(ready: Stage, shop: Shop, tryton: TrytonServer) -> None:
+    run = ready.run("tryton-stock-to-store")
+    assert (run.state, run.counts.written) == (RunState.SUCCESS, 10), run.message
+    levels = {one["sku"]: one["inventory_level"] for one in shop.get("/v3/catalog/products?limit=50")["data"]}
+    assert {sku: level for sku, level in levels.items() if sku.startswith("SKU-")} == {
+        f"SKU-{number:06}": number * 5 for number in range(1, 11)
+    }
+
+    ready.run("customers-to-tryton")
+    ready.run("orders-to-tryton")
+    order = next(one["id"] for one in shop.orders() if one["status_id"] == 11)
+    (sale,) = (one for (one,) in tryton.rows(f"SELECT id FROM sale_sale WHERE reference = 'BC-{order}'"))
+    shipped(tryton, sale, "TRACK-1")
+    run = ready.run("tryton-shipments-to-store")
+    assert run.counts.failed == 0, run.message
+    made = shop.get(f"/v2/orders/{order}/shipments") or []
+    assert "TRACK-1" in [one["tracking_number"] for one in made]
+    assert ready.run("tryton-shipments-to-store").counts.written == 0, "a shipment was made twice"
+
+
+def shipped(server: TrytonServer, sale: int, tracking: str) -> None:
+    """Have Tryton confirm a sale and ship it."""
+    with logged_in(server, USER) as client:
+
+        def call(method: str, *parameters: object) -> Any:
+            said = client.post("", json={"id": 0, "method": method, "params": [*parameters, context]}).json()
+            assert "error" not in said, said["error"]
+            return said["result"]
+
+        context: dict[str, object] = {}
+        context = {"company": call("model.res.user.get_preferences", True)["company"]}
+        for step in ("quote", "confirm", "process"):
+            call(f"model.sale.sale.{step}", [sale])
+        found = call("model.stock.shipment.out.search_read", [["state", "=", "waiting"]], 0, None, None, ["id"])
+        numbers = [one["id"] for one in found]
+        call("model.stock.shipment.out.write", numbers, {"reference": tracking})
+        for step in ("assign_force", "pick", "pack", "done"):
+            call(f"model.stock.shipment.out.{step}", numbers)
