@@ -12,8 +12,9 @@ from tests.helpers import agent_database
 from tests.helpers.mariadb_server import mariadb_server
 from tests.helpers.postgres_server import postgres_server
 from tests.helpers.ssh_server import ssh_server
+from tests.helpers.tryton_server import tryton_server
 
-__all__ = ["mariadb_server", "postgres_server", "ssh_server"]
+__all__ = ["mariadb_server", "postgres_server", "ssh_server", "tryton_server"]
 
 
 def pytest_configure() -> None:

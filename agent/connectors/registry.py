@@ -18,6 +18,7 @@ _CLASSES = {
     "files": ("agent.connectors.files", "FilesConnector"),
     "rest": ("agent.connectors.rest", "RestConnector"),
     "sql": ("agent.connectors.sql", "SqlConnector"),
+    "tryton": ("agent.connectors.tryton", "TrytonConnector"),
 }
 
 

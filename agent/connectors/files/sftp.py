@@ -297,7 +297,7 @@ class _Raw(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override] # any buffer comes
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # any buffer comes
         content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
@@ -318,7 +318,7 @@ class _Raw(io.RawIOBase):
 
 def _loaded(path: str, passphrase: Secret | None) -> paramiko.PKey:
     words = passphrase.reveal().encode() if passphrase else None
-    return paramiko.PKey.from_path(Path(path), words)  # type: ignore[arg-type] # bytes, whatever its types say
+    return paramiko.PKey.from_path(Path(path), words)  # type: ignore[arg-type]  # bytes, whatever its types say
 
 
 def fingerprint(key: paramiko.PKey) -> str:

@@ -1,0 +1,186 @@
+"""Writes parties with their addresses and contact mechanisms, and finds them again by code.
+
+Tryton keeps codes unique. Addresses and contacts are added and changed, never taken away: an address is known by its
+id, or by its street, postal code and city; a contact by its type and value. `email` and `phone` are the first contact
+of that type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from agent.connectors.tryton.client import Client
+from agent.connectors.tryton.failures import RefusedError, record_error
+from agent.connectors.tryton.records import Parties, known
+from agent.connectors.tryton.rows import Record, missing, not_there, same
+from agent.connectors.tryton.schema import POST, PUT
+from agent.domain.errors import RecordError
+
+WRITABLE: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset({"id", "code", "name", "active", "email", "phone", "addresses", "contacts"}),
+    "addresses.": frozenset({"id", "name", "street", "postal_code", "city", "country", "invoice", "delivery"}),
+    "contacts.": frozenset({"id", "type", "value"}),
+}
+ADDRESS_FIELDS: Final = ("party_name", "street", "postal_code", "city", "country", "invoice", "delivery")
+_MODEL: Final = "party.party"
+_PLAIN: Final = ("name", "active")
+_PLACE: Final = ("street", "postal_code", "city")
+_EMPTY: Final[Record] = {"addresses": [], "contacts": []}
+
+
+class PartyWriter:
+    """Writes the parties of one batch.
+
+    Args:
+        client: The client.
+        action: POST makes, PUT changes, UPSERT does both.
+    """
+
+    def __init__(self, client: Client, action: str) -> None:
+        self._client, self._action = client, action
+        self._countries: dict[str, int] = {}
+        self._address_fields: frozenset[str] = frozenset()
+
+    async def held(self, records: Sequence[Record]) -> list[Record | None]:
+        """What Tryton has of these records: by id where one is given, else by code."""
+        codes = sorted({str(one["code"]) for one in records if one.get("code")})
+        ids = sorted({number for one in records if (number := _number(one.get("id"))) is not None})
+        if not codes and not ids:
+            return [None for _ in records]
+        source = Parties()
+        names = await known(self._client, _MODEL, (*source.names, "create_date", "write_date"))
+        rows = await self._client.search_read(
+            _MODEL, ["OR", ["code", "in", codes], ["id", "in", ids]], names, context={"active_test": False}
+        )
+        composed = await source.composed(self._client, rows)
+        by_id = {one["id"]: one for one in composed}
+        by_code = {one["code"]: one for one in composed}
+        return [by_id.get(_number(one.get("id"))) or by_code.get(str(one.get("code"))) for one in records]
+
+    def intended(self, wanted: Record, held: Record) -> bool:
+        """Whether a party is there as a write leaves it."""
+        return self._action == POST or not _changes(wanted, held)
+
+    async def prepare(self, records: Sequence[Record]) -> None:
+        """Look up what the records refer to."""
+        self._address_fields = await self._client.fields("party.address", ADDRESS_FIELDS)
+        codes = {str(one["country"]).upper() for record in records for one in record.get("addresses", ())
+                 if one.get("country")}  # fmt: skip
+        if codes:
+            rows = await self._client.search_read("country.country", [["code", "in", sorted(codes)]], ["code"])
+            self._countries = {str(row["code"]): int(row["id"]) for row in rows}
+
+    def refusal(self, wanted: Record, held: Record | None) -> RecordError | None:
+        """Why a record can certainly not be written; None where it may be."""
+        if held is None and self._action == PUT:
+            return not_there("party", wanted.get("code") or wanted.get("id") or "without a code", "code")
+        if not wanted.get("code") and held is None:
+            # Without a code of ours, nothing would keep a party from being made twice.
+            return missing("code")
+        for address in wanted.get("addresses", ()):
+            country = address.get("country")
+            if country and str(country).upper() not in self._countries:
+                return not_there("country", country, "addresses.country")
+        return next((missing("contacts.value") for one in wanted.get("contacts", ()) if not one.get("value")), None)
+
+    async def write(self, wanted: Record, held: Record | None) -> str:
+        """Make or change a party; gives its id.
+
+        Raises:
+            RecordError: Tryton refuses it.
+            AmbiguousWriteError: It may have been written.
+        """
+        if held is not None:
+            return await self._change(wanted, held)
+        values = self._values(_changes(wanted, _EMPTY))
+        try:
+            made = await self._client.call(f"{_MODEL}.create", [{**values, "code": str(wanted["code"])}], writing=True)
+        except RefusedError as error:
+            # Somebody may have made it since we looked, perhaps we ourselves with a request that was slow to arrive.
+            (there,) = await self.held([wanted])
+            if there is None:
+                raise record_error(error) from error
+            return await self._change(wanted, there)
+        return str(made[0])
+
+    async def _change(self, wanted: Record, held: Record) -> str:
+        changes = {} if self._action == POST else _changes(wanted, held)
+        if changes:
+            try:
+                await self._client.call(f"{_MODEL}.write", [held["id"]], self._values(changes), writing=True)
+            except RefusedError as error:
+                raise record_error(error) from error
+        return str(held["id"])
+
+    def _values(self, changes: Record) -> Record:
+        """Changes as Tryton takes them: what belongs to a party is made and changed along with it, in one go."""
+        values: Record = {name: changes[name] for name in _PLAIN if name in changes}
+        addresses = [(number, self._address(one)) for number, one in changes.get("addresses", ())]
+        contacts = changes.get("contacts", ())
+        for name, parts in (("addresses", addresses), ("contact_mechanisms", contacts)):
+            new = [one for number, one in parts if number is None]
+            actions: list[list[Any]] = [["write", [number], one] for number, one in parts if number is not None]
+            if new:
+                actions.append(["create", new])
+            if actions:
+                values[name] = actions
+        return values
+
+    def _address(self, address: Record) -> Record:
+        values = {name: value for name, value in address.items() if name not in {"id", "name", "country"}}
+        if "name" in address:
+            values["party_name"] = address["name"]
+        if address.get("country"):
+            values["country"] = self._countries[str(address["country"]).upper()]
+        return {name: value for name, value in values.items() if name in self._address_fields}
+
+
+def _changes(wanted: Record, held: Record) -> Record:
+    """What a write has to change: plain values, and addresses and contacts as pairs of an id (None: new) and values."""
+    changes: Record = {}
+    for name in _PLAIN:
+        if name in wanted and not same(wanted[name], held.get(name)):
+            changes[name] = wanted[name]
+    addresses = [*_changed_addresses(wanted.get("addresses", ()), held["addresses"])]
+    contacts = [*_changed_contacts(wanted, held["contacts"])]
+    return changes | ({"addresses": addresses} if addresses else {}) | ({"contacts": contacts} if contacts else {})
+
+
+def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
+    for address in wanted:
+        number = _number(address.get("id"))
+        there = next(
+            (one for one in held if one["id"] == number or (number is None and _place(one) == _place(address))), None
+        )
+        values = {name: value for name, value in address.items() if name != "id"}
+        if there is None:
+            yield None, values
+            continue
+        changed = {name: value for name, value in values.items() if not same(value, there.get(name))}
+        if changed:
+            yield there["id"], changed
+
+
+def _changed_contacts(wanted: Record, held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
+    there = {(one["type"], one["value"]) for one in held}
+    for kind, name in (("email", "email"), ("phone", "phone")):
+        value = wanted.get(name)
+        if not value or (kind, value) in there:
+            continue
+        first = next((one for one in held if one["type"] == kind), None)
+        there.add((kind, value))
+        yield (None, {"type": kind, "value": value}) if first is None else (first["id"], {"value": value})
+    for contact in wanted.get("contacts", ()):
+        key = (contact.get("type") or "other", contact.get("value"))
+        if key not in there:
+            there.add(key)
+            yield None, {"type": key[0], "value": key[1]}
+
+
+def _place(address: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(" ".join(str(address.get(name) or "").casefold().split()) for name in _PLACE)
+
+
+def _number(value: object) -> int | None:
+    return int(str(value)) if value is not None and str(value).isdecimal() else None
