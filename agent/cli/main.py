@@ -27,6 +27,7 @@ from agent.cli import (
     previews,
     records,
     reruns,
+    rest,
     retries,
     runs,
     schedules,
@@ -91,6 +92,7 @@ for name, commands in (
 app.command("clear", rich_help_panel=_UPKEEP)(upkeep.clear)
 app.add_typer(sandbox, name="sandbox", rich_help_panel=_TRYING)
 app.add_typer(connectors.connector, name="connector", rich_help_panel=_TRYING)
+app.add_typer(rest.rest, name="rest", rich_help_panel=_TRYING)
 records.record.command("runs")(snapshots.runs_of_record)
 
 

@@ -1,0 +1,178 @@
+"""Service descriptions out of OpenAPI documents and samples: they can be used, and what is left out is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.connectors.rest.describe import main, sampled
+from agent.connectors.rest.description import Reading, Writing, parse
+from agent.connectors.rest.openapi import described
+from agent.domain.errors import ConfigurationError
+
+OFFICIAL = Path(__file__).resolve().parents[4] / "shared" / "bigcommerce" / "openapi"
+
+PET, WRAPPED = {"$ref": "#/components/schemas/Pet"}, {"$ref": "#/components/schemas/Wrapped"}
+
+
+def answer(schema: object) -> dict[str, Any]:
+    """A body in JSON."""
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def many(**properties: object) -> dict[str, Any]:
+    """A list of objects."""
+    return {"type": "array", "items": {"properties": properties}}
+
+
+def query(name: str, kind: str = "string", **more: int) -> dict[str, Any]:
+    """A parameter of the query."""
+    return {"name": name, "in": "query", "schema": {"type": kind, **more}}
+
+
+TEXT = {"type": "string"}
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.0.3",
+    "info": {"title": "Pet  shop"},
+    "servers": [{"url": "https://{region}.pets.test/v1", "variables": {"region": {"default": "eu"}}}],
+    "paths": {
+        "/pets": {
+            "parameters": [query("limit", "integer", maximum=50)],
+            "get": {
+                "parameters": [query("page", "integer"), query("sku"), query("updated_min"), query("sort")],
+                "responses": {"200": {"$ref": "#/components/responses/Pets"}},
+            },
+            "post": {"requestBody": answer(WRAPPED), "responses": {"201": answer(WRAPPED)}},
+        },
+        "/pets/{pet_id}": {
+            "get": {"responses": {"200": answer(WRAPPED)}},
+            "put": {"requestBody": answer(PET), "responses": {"200": {}}},
+            "delete": {"responses": {"204": {}}},
+        },
+        "/owners": {
+            "get": {
+                "parameters": [query("cursor"), query("limit")],
+                "responses": {
+                    "200": answer(
+                        {"properties": {"meta": {"properties": {"next_cursor": TEXT}}, "results": many(uuid=TEXT)}}
+                    )
+                },
+            },
+            "post": {"requestBody": answer({"properties": {"name": {}}}), "responses": {}},
+        },
+        "/pets/{pet_id}/visits": {"get": {"responses": {}}},
+        "/words": {"get": {"responses": {"200": answer({"type": "array", "items": TEXT})}}},
+        "/nameless": {"get": {"responses": {"200": answer(many(text=TEXT))}}},
+    },
+    "components": {
+        "responses": {"Pets": answer({"type": "object", "properties": {"data": {"type": "array", "items": PET}}})},
+        "schemas": {
+            "Wrapped": {"properties": {"pet": PET}},
+            "Pet": {
+                "allOf": [
+                    {"$ref": "#/components/schemas/Base"},
+                    {"properties": {"price": {"type": "number"}, "parent": PET, "sku": TEXT}},
+                ]
+            },
+            "Base": {"properties": {"id": {"type": "integer"}, "born": {"type": "string", "format": "date-time"}}},
+        },
+    },
+}
+
+
+def test_lists_types_paging_and_writes_are_found() -> None:
+    found = described(DOCUMENT)
+    service = parse(found.text)
+    assert (service.title, found.base_url) == ("Pet shop", "https://eu.pets.test/v1")
+    pets = service.schemas["pets"]
+    assert pets.key == "id"
+    assert {name: kind.value for name, kind in pets.attributes.items()} == {
+        "id": "integer", "born": "datetime", "price": "decimal", "parent": "json", "sku": "text"
+    }  # fmt: skip
+    reading = pets.actions["GET"]
+    assert isinstance(reading, Reading)
+    paging = reading.paging
+    assert (reading.records, paging.style, paging.parameter, paging.size) == ("data", "page", "page", 50)
+    assert set(reading.filters) == {"sku", "updated_min"}
+    assert reading.filters["updated_min"].operator == ">="
+    assert reading.by_id is not None
+    assert (reading.by_id.path, reading.by_id.record) == ("/pets/{id}", "pet")
+    upsert = pets.actions["UPSERT"]
+    assert isinstance(upsert, Writing)
+    assert upsert.create is not None
+    assert upsert.find is not None
+    assert (upsert.create.wrap, upsert.create.id, upsert.find.query) == ("pet", "pet.id", {"sku": "{sku}"})
+    assert set(pets.actions) == {"GET", "POST", "UPSERT", "PUT", "DELETE"}
+
+
+def test_cursors_are_found_where_the_answer_names_the_next_page() -> None:
+    owners = parse(described(DOCUMENT).text).schemas["owners"]
+    reading = owners.actions["GET"]
+    assert isinstance(reading, Reading)
+    assert (reading.paging.style, reading.paging.parameter, reading.paging.next) == (
+        "cursor",
+        "cursor",
+        "meta.next_cursor",
+    )
+    assert owners.key == "uuid"
+
+
+def test_what_is_left_out_is_told() -> None:
+    told = "\n".join(described(DOCUMENT).left_out)
+    assert "POST /owners: no filter of the list finds a record again" in told
+    assert "/pets/{pet_id}/visits: a list inside another record is left out." in told
+    assert "/nameless: its records have no id" in told
+
+
+@pytest.mark.parametrize("document", [{}, {"paths": {}}, {"openapi": "3.0.0", "paths": {"/x": {"get": {}}}}])
+def test_what_is_no_openapi_document_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        described(document)
+    assert raised.value.code == "openapi"
+
+
+def test_circles_and_wrong_references_cost_nothing() -> None:
+    circle = {"$ref": "#/components/schemas/C"}
+    schemas = {
+        "A": {"$ref": "#/components/schemas/B"},
+        "B": {"$ref": "#/components/schemas/A"},
+        "C": {
+            "allOf": [circle],
+            "properties": {"id": {"$ref": "file:///etc/passwd"}, "a": {"$ref": "#/components/schemas/A"}},
+        },
+    }
+    paths = {"/c": {"get": {"responses": {"200": answer({"type": "array", "items": circle})}}}}
+    found = described({"openapi": "3.1.0", "paths": paths, "components": {"schemas": schemas}})
+    assert parse(found.text).schemas["c"].key == "id"
+
+
+def test_a_sample_gives_the_attributes_of_its_records() -> None:
+    given = {"meta": {}, "data": {"orders": [{"number": 1, "total": 1}, {"number": 2, "total": 2.5, "paid": True}]}}
+    orders = parse(sampled(given, "/v1/orders")).schemas["orders"]
+    assert orders.key == "number"
+    assert {name: kind.value for name, kind in orders.attributes.items()} == {
+        "number": "integer", "total": "decimal", "paid": "boolean"
+    }  # fmt: skip
+    reading = orders.actions["GET"]
+    assert isinstance(reading, Reading)
+    assert (reading.path, reading.records) == ("/v1/orders", "data.orders")
+
+
+def test_the_command_writes_a_file_and_tells_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pets.json").write_text(json.dumps(DOCUMENT), "utf-8")
+    assert main(["--openapi", str(tmp_path / "pets.json"), "-o", str(tmp_path / "pets.yaml")]) == 0
+    assert parse((tmp_path / "pets.yaml").read_text("utf-8")).schemas.keys() == {"pets", "owners"}
+    assert "Base URL: https://eu.pets.test/v1" in capsys.readouterr().err
+    (tmp_path / "broken.yaml").write_text("openapi: [", "utf-8")
+    assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
+    assert "neither JSON nor YAML" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not OFFICIAL.exists(), reason="the official OpenAPI files are not beside the project")
+@pytest.mark.parametrize("name", ["customers.v3.yml", "webhooks.v3.yml"])
+def test_official_documents_become_descriptions(name: str, tmp_path: Path) -> None:
+    assert main(["--openapi", str(OFFICIAL / name), "-o", str(tmp_path / "made.yaml")]) == 0
+    assert parse((tmp_path / "made.yaml").read_text("utf-8")).schemas
