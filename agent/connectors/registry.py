@@ -17,6 +17,7 @@ _CLASSES = {
     "bigcommerce": ("agent.connectors.bigcommerce", "BigCommerceConnector"),
     "files": ("agent.connectors.files", "FilesConnector"),
     "rest": ("agent.connectors.rest", "RestConnector"),
+    "sap-business-one": ("agent.connectors.rest.sap", "SapConnector"),
     "sql": ("agent.connectors.sql", "SqlConnector"),
     "tryton": ("agent.connectors.tryton", "TrytonConnector"),
 }

@@ -7,6 +7,7 @@ import logging
 import random
 import urllib.request
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -60,7 +61,37 @@ class RestConnector:
 
     def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> RestConnection:
         """A connection for prepared values."""
-        return RestConnection(values, secrets, self._tokens, self._policy, self._read_seconds)
+        service = Service(
+            base=values[BASE_URL],
+            text=values[DESCRIPTION],
+            private=values.get(PRIVATE) == ALLOW,
+            sign_in=lambda http: signed_in(values, secrets, self._tokens, http),
+            secret_field=secret_field(authentication_of(values)),
+        )
+        return RestConnection(service, self._policy, self._read_seconds)
+
+
+SignIn = Callable[[Callable[[], httpx.AsyncClient]], httpx.Auth | None]
+"""What signs requests in, given what makes a client that signs in with nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service as a configuration has it.
+
+    Args:
+        base: The base URL.
+        text: Its description.
+        private: Whether it may lie in a private network.
+        sign_in: What signs in.
+        secret_field: The field of the form at fault where the credentials are refused.
+    """
+
+    base: str
+    text: str
+    private: bool
+    sign_in: SignIn
+    secret_field: str
 
 
 class RestConnection:
@@ -68,29 +99,21 @@ class RestConnection:
 
     keeps_receipts = False
 
-    def __init__(
-        self,
-        values: Mapping[str, str],
-        secrets: Mapping[str, Secret],
-        tokens: Tokens,
-        policy: RetryPolicy,
-        read_seconds: float,
-    ) -> None:
-        self._values, self._secrets, self._tokens = values, secrets, tokens
-        self._policy, self._read_seconds = policy, read_seconds
-        self._description = parse(values[DESCRIPTION])
+    def __init__(self, service: Service, policy: RetryPolicy, read_seconds: float) -> None:
+        self._service, self._policy, self._read_seconds = service, policy, read_seconds
+        self._description = parse(service.text)
         self._observer: Observer | None = None
         self._http: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
-        return f"<RestConnection {self._values[BASE_URL]}>"
+        return f"<RestConnection {self._service.base}>"
 
     def tell(self, observer: Observer) -> None:
         """Tell of every request, from now on."""
         self._observer = observer
 
     async def __aenter__(self) -> Self:
-        auth = signed_in(self._values, self._secrets, self._tokens, lambda: self._made(None, None))
+        auth = self._service.sign_in(lambda: self._made(None, None))
         self._http = self._made(auth, self._observer)
         return self
 
@@ -105,13 +128,13 @@ class RestConnection:
         """Prove the credentials."""
         client = self._client()
         try:
-            return await check(client, self._description, self._values[BASE_URL], progress)
+            return await check(client, self._description, self._service.base, progress)
         except msgspec.MsgspecError:
             raise client.nonsense() from None
 
     async def schemas(self) -> Sequence[Schema]:
         """What the description has."""
-        return list(schemas_of(self._values[DESCRIPTION]).values())
+        return list(schemas_of(self._service.text).values())
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """Read with an action of the description."""
@@ -173,13 +196,13 @@ class RestConnection:
             raise RuntimeError("The connection has not been entered.")
         retry = Retry(policy=self._policy, sleep=asyncio.sleep, random=random.random, on_failure=_log_retry)
         return Client(
-            http=self._http, base=self._values[BASE_URL], headers=self._description.headers,
-            secret_field=secret_field(authentication_of(self._values)), retry=retry,
+            http=self._http, base=self._service.base, headers=self._description.headers,
+            secret_field=self._service.secret_field, retry=retry,
         )  # fmt: skip
 
     def _made(self, auth: httpx.Auth | None, observer: Observer | None) -> httpx.AsyncClient:
-        host = httpx.URL(self._values[BASE_URL]).host
-        allowed = self._values.get(PRIVATE) == ALLOW or _through_proxy(self._values[BASE_URL])
+        host = httpx.URL(self._service.base).host
+        allowed = self._service.private or _through_proxy(self._service.base)
         return http_client(
             loopback=is_loopback(host),
             read_seconds=self._read_seconds,

@@ -113,7 +113,7 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
     """
     notes: list[str] = []
     tidy = {name: text.translate(_INVISIBLE).strip() for name, text in values.items() if name != DESCRIPTION}
-    base = _address(tidy.get(BASE_URL, ""), BASE_URL)
+    base = address_of(tidy.get(BASE_URL, ""), BASE_URL, _LABELS[BASE_URL])
     if base != tidy.get(BASE_URL):
         notes.append(f"The base URL is {base}.")
     kind = authentication_of(tidy)
@@ -124,7 +124,7 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
         text = tidy.get(name) or next((one.default for one in FIELDS if one.name == name), "")
         if not text and name != SCOPE:
             raise _empty(name)
-        prepared[name] = _address(text, name) if name == TOKEN_URL else text
+        prepared[name] = address_of(text, name, _LABELS[name]) if name == TOKEN_URL else text
     if kind is Authentication.KEY and not _is_name(prepared[KEY_NAME]):
         raise ConfigurationError(
             "This is no name of a header or parameter.", code="field-format",
@@ -164,24 +164,25 @@ def secret_field(kind: Authentication) -> str:
     return _SECRETS.get(kind, (AUTHENTICATION,))[0]
 
 
-def _address(text: str, field: str) -> str:
+def address_of(text: str, field: str, label: str) -> str:
+    """An address of a web server, tidied. Raises ConfigurationError, which calls it by its label."""
     if not text:
-        raise _empty(field)
+        raise ConfigurationError(f"{label} is missing.", code="field-empty", remedy="Enter it.", field=field)
     if "://" not in text:
         text = f"https://{text}"
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise _no_address(field, "is no address of a web server") from None
+        raise _no_address(field, label, "is no address of a web server") from None
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname or " " in text or port == 0:
-        raise _no_address(field, "is no address of a web server")
+        raise _no_address(field, label, "is no address of a web server")
     if parts.username or parts.password:
-        raise _no_address(field, "holds a user name or a password, which belong into their own fields")
+        raise _no_address(field, label, "holds a user name or a password, which belong into their own fields")
     if parts.query or parts.fragment:
-        raise _no_address(field, "has a part after ? or #, which belongs into the service description")
+        raise _no_address(field, label, "has a part after ? or #, which belongs into the service description")
     if any(part in {".", ".."} for part in parts.path.split("/")):
-        raise _no_address(field, "leads upwards")
+        raise _no_address(field, label, "leads upwards")
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
 
 
@@ -201,7 +202,7 @@ def _empty(field: str) -> ConfigurationError:
     )
 
 
-def _no_address(field: str, why: str) -> ConfigurationError:
+def _no_address(field: str, label: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{_LABELS[field]} {why}.", code="field-format", remedy="Write it like https://api.example.com/v1.", field=field
+        f"{label} {why}.", code="field-format", remedy="Write it like https://api.example.com/v1.", field=field
     )

@@ -32,7 +32,8 @@ Text = Annotated[str, StringConstraints(max_length=2_000, pattern=_ONE_LINE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
 HeaderName = Annotated[str, StringConstraints(pattern=_HEADER_NAME)]
 Place = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""Where something lies in an answer: names with dots between them, such as `data.orders`; empty for the whole."""
+"""Where something lies in an answer: names with dots between them, such as `data.orders`; empty for the whole. A dot
+that belongs to a name has a backslash before it: `@odata\\.nextLink`."""
 
 
 class _Part(BaseModel):
@@ -67,8 +68,18 @@ class Filter(_Part):
 
     parameter: Name
     operator: Literal["=", "!=", "<", "<=", ">", ">="] | None = None
+    expression: Text = ""
+    """What is sent, with `{value}` for the value, in which single quotes are doubled: `UpdateDate ge '{value}'`.
+    Several of the same parameter are joined by “and”, as OData has it."""
     until: Name | None = None
     """The filter that selects by a latest moment, where this one selects by a least moment."""
+
+    @field_validator("expression")
+    @classmethod
+    def _has_value(cls, expression: str) -> str:
+        if expression and names_in(expression) != ["value"]:
+            raise ValueError("an expression needs {value} once, and no other name")
+        return expression
 
     def takes(self, operator: str) -> bool:
         """Whether it can be sent with this operator."""
@@ -81,6 +92,8 @@ class Request(_Part):
     path: Text
     query: dict[Name, Text] = Field(default_factory=dict, max_length=50)
     headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
+    quoted: bool = False
+    """Whether values stand between single quotes, as in OData: a quote in one is doubled."""
 
     @field_validator("path")
     @classmethod

@@ -19,15 +19,21 @@ def filled_path(request: Request, values: Mapping[str, str]) -> str:
     for name in names_in(request.path):
         if needed(values, name) in {".", ".."}:
             raise _unfit(name)
-    return request.path.format_map({name: quote(needed(values, name), safe="") for name in names_in(request.path)})
+    return request.path.format_map(
+        {name: quote(_doubled(request, needed(values, name)), safe="") for name in names_in(request.path)}
+    )
 
 
 def filled_query(request: Request, values: Mapping[str, str]) -> list[tuple[str, str]]:
     """The query with the values in it. Raises RecordError where one is missing."""
     return [
-        (name, text.format_map({one: needed(values, one) for one in names_in(text)}))
+        (name, text.format_map({one: _doubled(request, needed(values, one)) for one in names_in(text)}))
         for name, text in request.query.items()
     ]
+
+
+def _doubled(request: Request, value: str) -> str:
+    return value.replace("'", "''") if request.quoted else value
 
 
 def needed(values: Mapping[str, str], name: str) -> str:

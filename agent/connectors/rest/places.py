@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+_DOT = re.compile(r"(?<!\\)\.")
+"""Between two names; a dot that belongs to a name has a backslash before it."""
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
@@ -19,7 +22,7 @@ def at(content: bytes | msgspec.Raw, place: str) -> msgspec.Raw | None:
         msgspec.MsgspecError: it is no JSON.
     """
     found = msgspec.Raw(content)
-    for name in place.split(".") if place else ():
+    for name in _names(place):
         text = bytes(found).lstrip()[:1]
         inner: msgspec.Raw | None = None
         if text == b"{":
@@ -48,6 +51,10 @@ def records_at(content: bytes, place: str) -> Sequence[msgspec.Raw] | None:
     if bytes(found).lstrip()[:1] != b"[":
         return None
     return _LIST.decode(found)
+
+
+def _names(place: str) -> list[str]:
+    return [name.replace("\\.", ".") for name in _DOT.split(place)] if place else []
 
 
 def word(raw: msgspec.Raw | None) -> str:

@@ -175,6 +175,7 @@ def sent_filters(request: ReadRequest, filters: Mapping[str, Filter]) -> tuple[l
     """The clauses as query parameters and headers. Raises ConfigurationError for what the action does not have."""
     query: list[tuple[str, str]] = []
     headers: dict[str, str] = {}
+    expressions: dict[str, list[str]] = {}
     for clause in request.clauses:
         if isinstance(clause, SentClause) and clause.place is FilterPlace.HEADER:
             headers[clause.key] = clause.value
@@ -188,7 +189,13 @@ def sent_filters(request: ReadRequest, filters: Mapping[str, Filter]) -> tuple[l
                 remedy=f"It has: {known}.",
                 field=clause.key if isinstance(clause, SentClause) else None,
             )
-        query.append((one.parameter, clause.value))
+        if one.expression:
+            expressions.setdefault(one.parameter, []).append(
+                one.expression.format(value=clause.value.replace("'", "''"))
+            )
+        else:
+            query.append((one.parameter, clause.value))
+    query += [(parameter, " and ".join(parts)) for parameter, parts in expressions.items()]
     return query, headers
 
 

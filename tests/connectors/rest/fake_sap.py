@@ -1,0 +1,162 @@
+"""A fake of SAP Business One's Service Layer, made by us from its documentation: it stands in for a server that cannot
+be had, and proves nothing about a real one."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+PASSWORD, USER, COMPANY = "a-password-that-nobody-guesses", "manager", "SBOTEST"
+_ROOT = "/b1s/v1"
+_ENTITY = re.compile(r"/(\w+)\((?:'((?:[^']|'')*)'|(\d+))\)")
+_EQUALS = re.compile(r"(\w+) (eq|ge) '((?:[^']|'')*)'")
+_KEYS = {"BusinessPartners": "CardCode", "Items": "ItemCode", "Orders": "DocEntry", "DeliveryNotes": "DocEntry"}
+
+
+class FakeSap(ThreadingHTTPServer):
+    """Ten business partners, and what is written. `sessions` are open; `logins` counts how many were opened."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.lock = threading.RLock()
+        self.sessions: set[str] = set()
+        self.logins = 0
+        self.most_page = 3
+        self.tables: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in _KEYS}
+        for number in range(1, 11):
+            self.put("BusinessPartners", {"CardCode": f"C{number:02}", "CardName": f"O'Brien {number}"}, "2026-01-01")
+
+    def put(self, table: str, values: dict[str, Any], day: str = "") -> dict[str, Any]:
+        """Make or change a record."""
+        with self.lock:
+            key = _KEYS[table]
+            identity = str(values.get(key) or len(self.tables[table]) + 1)
+            day = day or f"{datetime.now(UTC):%Y-%m-%d}"
+            record = {**self.tables[table].get(identity, {}), **values, "UpdateDate": day}
+            record[key] = int(identity) if key == "DocEntry" else identity
+            self.tables[table][identity] = record
+            return record
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FakeSap
+
+    def do_GET(self) -> None:
+        """Read."""
+        self._do()
+
+    def do_POST(self) -> None:
+        """Sign in, or make."""
+        self._do()
+
+    def do_PATCH(self) -> None:
+        """Change."""
+        self._do()
+
+    def _do(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.loads(content) if content else {}
+        url = urlsplit(self.path)
+        path = unquote(url.path).removeprefix(_ROOT)
+        query = {name: texts[-1] for name, texts in parse_qs(url.query).items()}
+        with self.server.lock:
+            if path == "/Login":
+                self._login(body)
+            elif self._session() not in self.server.sessions:
+                self._fail(401, 301, "Invalid session.")
+            elif path == "/CompanyService_GetCompanyInfo":
+                self._say(200, {"CompanyName": "Test"})
+            elif (found := _ENTITY.fullmatch(path)) is not None:
+                self._one(found[1], found[3] or found[2].replace("''", "'"), body)
+            elif path[1:] in _KEYS:
+                self._many(path[1:], query, body)
+            else:
+                self._fail(404, -1, "Unrecognized resource path.")
+
+    def _login(self, body: dict[str, str]) -> None:
+        if body != {"CompanyDB": COMPANY, "UserName": USER, "Password": PASSWORD}:
+            self._fail(401, -304, "Fail to get DB Credentials from SLD.")
+            return
+        self.server.logins += 1
+        session = f"session-{self.server.logins}"
+        self.server.sessions.add(session)
+        cookies = [f"B1SESSION={session}; HttpOnly; Path={_ROOT}", "ROUTEID=.node1; Path=/"]
+        self._say(200, {"SessionId": session, "SessionTimeout": 30}, cookies=cookies)
+
+    def _session(self) -> str:
+        pairs = (pair.strip().partition("=") for pair in self.headers.get("Cookie", "").split(";"))
+        return {name: value for name, _, value in pairs}.get("B1SESSION", "")
+
+    def _one(self, table: str, identity: str, body: dict[str, Any]) -> None:
+        found = self.server.tables.get(table, {}).get(identity)
+        if found is None:
+            self._fail(404, -2028, "No matching records found (ODBC -2028)")
+        elif self.command == "PATCH":
+            self.server.put(table, {**body, _KEYS[table]: identity})
+            self._say(204, None)
+        else:
+            self._say(200, found)
+
+    def _many(self, table: str, query: dict[str, str], body: dict[str, Any]) -> None:
+        if self.command == "POST":
+            if table == "BusinessPartners" and not body.get("CardName"):
+                self._fail(400, -10, "Enter the name")
+            elif table == "BusinessPartners" and body.get("CardCode") in self.server.tables[table]:
+                self._fail(400, -10, "This entry already exists")
+            else:
+                self._say(201, self.server.put(table, body))
+            return
+        records = [one for _, one in sorted(self.server.tables[table].items())]
+        for name, operator, quoted in _EQUALS.findall(query.get("$filter", "")):
+            value = quoted.replace("''", "'")
+            records = [
+                one for one in records
+                if (one.get(name) == value if operator == "eq" else str(one.get(name)) >= value[:10])
+            ]  # fmt: skip
+        size = min(int(re.sub(r"\D", "", self.headers.get("Prefer", "")) or 20), self.server.most_page)
+        skip = int(query.get("$skip", 0))
+        answer: dict[str, Any] = {"value": records[skip : skip + size]}
+        if skip + size < len(records):
+            kept = "&".join(f"{name}={value}" for name, value in query.items() if name != "$skip")
+            answer["odata.nextLink"] = f"{table}?{kept}{'&' if kept else ''}$skip={skip + size}".replace(" ", "%20")
+        self._say(200, answer)
+
+    def _fail(self, status: int, code: int, text: str) -> None:
+        self._say(status, {"error": {"code": code, "message": {"lang": "en-us", "value": text}}})
+
+    def _say(self, status: int, body: object, *, cookies: list[str] | None = None) -> None:
+        content = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        for cookie in cookies or ():
+            self.send_header("Set-Cookie", cookie)
+        self.send_header("Content-Type", "application/json;odata=minimalmetadata;charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        """Say nothing."""
+
+
+@contextmanager
+def running_sap() -> Iterator[FakeSap]:
+    """The fake, for the length of a block."""
+    sap = FakeSap()
+    thread = threading.Thread(target=sap.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield sap
+    finally:
+        sap.shutdown()
+        sap.server_close()
+        thread.join()

@@ -1,0 +1,168 @@
+"""SAP Business One against a fake of ours: what every connector has to show, sessions, orders that are made once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from agent.connectors.conformance import Address, Answer, Conformance, Credentials, Medium, Reading, Stand, Writing
+from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
+from agent.connectors.rest.connector import RestConnection
+from agent.connectors.rest.sap.connector import SapConnector
+from agent.domain.app import Attribute, DataType
+from agent.domain.errors import ConfigurationError, CredentialsError
+from agent.domain.packet import Batch, Value, WriteReport
+from agent.domain.secret import Secret
+from agent.http.retry import RetryPolicy
+from tests.connectors.rest.fake_sap import COMPANY, PASSWORD, USER, FakeSap, running_sap
+
+ORDER = (Attribute("CardCode"), Attribute("NumAtCard"), Attribute("DocumentLines", DataType.JSON))
+
+
+def entered(address: Address, *, password: str = PASSWORD, scheme: str = "http", company: str = COMPANY) -> Credentials:
+    """What an operator enters."""
+    values = {"base_url": f"{scheme}://{address[0]}:{address[1]}/b1s/v1", "company": company, "user": USER,
+              "private": "Allow"}  # fmt: skip
+    return Credentials(values, {"password": Secret(password)})
+
+
+class TestSap(Conformance):
+    """Business partners are read, orders are made."""
+
+    @asynccontextmanager
+    async def stand(self) -> AsyncIterator[Stand]:
+        with running_sap() as sap:
+            rows: list[tuple[Value, ...]] = [("C01", f"Store's {number}", "[]") for number in range(3)]
+
+            async def change() -> str:
+                sap.put("BusinessPartners", {"CardCode": "C04", "CardName": "Renamed"})
+                return "C04"
+
+            async def held() -> int:
+                wanted = {row[1] for row in rows}
+                return sum(one["NumAtCard"] in wanted for one in sap.tables["Orders"].values())
+
+            def since(moment: datetime) -> SentClause:
+                return SentClause("updated_since", ">=", f"{moment:%Y-%m-%d}")
+
+            yield Stand(
+                connector=SapConnector(RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.1), 0.5),
+                medium=Medium.HTTP,
+                address=("127.0.0.1", sap.server_port),
+                credentials=entered,
+                wrong=lambda address: {
+                    "password": entered(address, password="another-password"),
+                    "company": entered(address, company="NOBODY"),
+                },
+                untrusted=lambda address: entered(address, scheme="https"),
+                readings=(
+                    Reading(
+                        "business_partners", sorted(sap.tables["BusinessPartners"]), word=b"/BusinessPartners",
+                        since=since, change=change, missing="C99",
+                    ),
+                ),
+                writings=(
+                    Writing(WriteTarget("orders", "POST", {}, "flow/post"), Batch(ORDER, ["a", "b", "c"], rows), held,
+                            b"POST /b1s/v1/Orders", refused=("C01", None, "[]")),
+                ),
+                rate_limited=Answer(429, {"Retry-After": "1"}, b"{}"),
+            )  # fmt: skip
+
+
+@pytest.fixture
+def sap() -> Iterator[FakeSap]:
+    with running_sap() as running:
+        yield running
+
+
+def opened(sap: FakeSap, connector: SapConnector | None = None) -> RestConnection:
+    given = entered(("127.0.0.1", sap.server_port))
+    connector = connector or SapConnector()
+    prepared = connector.prepare(given.values, given.secrets)
+    return connector.open(prepared.values, prepared.secrets)
+
+
+async def read(connection: RestConnection, schema: str = "business_partners", *clauses: SentClause) -> list[str]:
+    request = ReadRequest(schema, "GET", clauses, {}, None, None, 100)
+    async with connection:
+        return [one async for packet in connection.read(request) for one in packet.source_ids]
+
+
+async def write(sap: FakeSap, schema: str, action: str, batch: Batch) -> WriteReport:
+    async with opened(sap) as connection:
+        return await connection.write(WriteTarget(schema, action, {}, "x"), batch, lambda _: b"")
+
+
+async def test_one_session_serves_many_connections_and_is_opened_anew_when_it_expires(sap: FakeSap) -> None:
+    connector = SapConnector()
+    for _ in range(3):
+        assert len(await read(opened(sap, connector))) == 10
+    assert sap.logins == 1
+    sap.sessions.clear()
+    assert len(await read(opened(sap, connector))) == 10
+    assert sap.logins == 2
+
+
+async def test_what_sap_says_of_wrong_credentials_is_told(sap: FakeSap) -> None:
+    given = entered(("127.0.0.1", sap.server_port), password="wrong-password")
+    with pytest.raises(CredentialsError) as raised:
+        await read(SapConnector().open(given.values, given.secrets))
+    assert "Fail to get DB Credentials from SLD" in raised.value.message
+    assert raised.value.field == "password"
+
+
+async def test_filters_are_joined_and_quotes_in_values_stay_values(sap: FakeSap) -> None:
+    sap.put("Orders", {"CardCode": "O'Brien", "NumAtCard": "1"})
+    sap.put("Orders", {"CardCode": "C02", "NumAtCard": "2"}, "2020-01-01")
+    since, owner = SentClause("updated_since", ">=", "2026-01-01"), SentClause("CardCode", "=", "O'Brien")
+    assert await read(opened(sap), "orders", since, owner) == ["1"]
+    assert await read(opened(sap), "orders", SentClause("CardCode", "=", "x' or CardCode eq 'C02")) == []
+
+
+async def test_the_same_order_never_becomes_two(sap: FakeSap) -> None:
+    lines = '[{"ItemCode": "CUP", "Quantity": 2, "UnitPrice": 12.50}]'
+    batch = Batch(ORDER, ["a"], [("C01", "Store's 4711", lines)])
+    first = await write(sap, "orders", "POST", batch)
+    again = await write(sap, "orders", "POST", batch)
+    assert list(first.destination_ids) == list(again.destination_ids) == ["1"]
+    assert [one["DocumentLines"] for one in sap.tables["Orders"].values()] == [
+        [{"ItemCode": "CUP", "Quantity": 2, "UnitPrice": 12.5}]
+    ]
+
+
+async def test_partners_are_changed_or_made_and_a_refusal_is_told_in_saps_words(sap: FakeSap) -> None:
+    partner = (Attribute("CardCode"), Attribute("CardName"))
+    batch = Batch(partner, ["a", "b", "c"], [("C01", "New name"), ("N'1", "Made"), ("N2", None)])
+    report = await write(sap, "business_partners", "UPSERT", batch)
+    assert sap.tables["BusinessPartners"]["C01"]["CardName"] == "New name"
+    assert sap.tables["BusinessPartners"]["N'1"]["CardName"] == "Made"
+    assert {row: error.message for row, error in report.failures.items()} == {
+        2: "127.0.0.1 refuses the record: Enter the name."
+    }
+
+
+@pytest.mark.parametrize("typed", ["sap.test:50000", "https://SAP.test:50000/b1s", "https://sap.test:50000/b1s/v1/"])
+def test_the_address_is_completed(typed: str) -> None:
+    values: dict[str, Any] = {"base_url": typed, "company": " SBO ", "user": "manager"}
+    prepared = SapConnector().prepare(values, {"password": Secret("p")})
+    assert prepared.values["base_url"] == "https://sap.test:50000/b1s/v1"
+    assert prepared.values["company"] == "SBO"
+    assert SapConnector().prepare(prepared.values, prepared.secrets).values == prepared.values
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"base_url": ""}, "base_url"), ({"company": ""}, "company"), ({"user": " "}, "user"),
+        ({"base_url": "https://sap.test/b1s/v2"}, "base_url"), ({"private": "Perhaps"}, "private"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_right_is_refused_at_its_field(changed: dict[str, str], field: str) -> None:
+    values = {"base_url": "https://sap.test", "company": "SBO", "user": "manager"}
+    with pytest.raises(ConfigurationError) as raised:
+        SapConnector().prepare({**values, **changed}, {"password": Secret("p")})
+    assert raised.value.field == field
