@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from agent.connectors.rest.description import parse
 from agent.connectors.rest.openapi import described
@@ -20,6 +21,7 @@ from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 
 _MOST_JSON, _MOST_YAML = 50_000_000, 3_000_000
+_MOST_NESTING = 100
 _MOST_SEEN = 200
 
 
@@ -35,10 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.openapi is not None:
             found = described(_document(given.openapi))
-            text, notes = found.text, found.left_out
-            notes = [f"Base URL: {found.base_url}", *notes] if found.base_url else notes
+            text = found.text
+            base = [f"Base URL: {found.base_url}"] if found.base_url else []
+            notes = [*base, *([found.sign_in] if found.sign_in else []), *found.left_out]
         else:
-            text, notes = sampled(_document(given.sample, sample=True), given.path), []
+            text = sampled(_document(given.sample, sample=True), given.path)
+            notes = [_guessed(text), "Paging, filters and writing cannot be told from a sample: add them yourself."]
         if given.output is not None:
             given.output.write_text(text, "utf-8")
             notes = [f"Written into {given.output}", *notes]
@@ -84,6 +88,12 @@ def sampled(answer: Any, path: str) -> str:
     return text
 
 
+def _guessed(text: str) -> str:
+    """What the key is, which is guessed."""
+    key = next(iter(parse(text).schemas.values())).key
+    return f"The key is taken to be “{key}”: it has to be different in every record. Correct it if it is another."
+
+
 def _list_in(answer: Any, depth: int = 0) -> tuple[str, list[Mapping[str, Any]]]:
     if isinstance(answer, list):
         return "", [one for one in answer if isinstance(one, dict)]
@@ -112,7 +122,9 @@ def _document(path: Path, *, sample: bool = False) -> Any:
     try:
         if is_json or sample:
             return msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"))
-        found = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        _refuse_tangles(path, text)
+        found = YAML(typ="safe", pure=True).load(text)
     except (msgspec.MsgspecError, YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ConfigurationError(
             f"{path.name} is neither JSON nor YAML ({type(error).__name__}).",
@@ -120,6 +132,21 @@ def _document(path: Path, *, sample: bool = False) -> Any:
             remedy="Choose another file.",
         ) from error
     return found if isinstance(found, Mapping) else {}
+
+
+def _refuse_tangles(path: Path, text: str) -> None:
+    """Refuse what makes a short text long: aliases, which merging multiplies, and nesting."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += type(event).__name__.endswith(("MappingStartEvent", "SequenceStartEvent"))
+        depth -= type(event).__name__.endswith(("MappingEndEvent", "SequenceEndEvent"))
+        wrong = "aliases (*) are not allowed" if isinstance(event, AliasEvent) else ""
+        wrong = "it is nested too deeply" if depth > _MOST_NESTING else wrong
+        if wrong:
+            raise ConfigurationError(
+                f"{path.name}, line {event.start_mark.line + 1}: {wrong}.", code="openapi",
+                remedy="Save the document as JSON.",
+            )  # fmt: skip
 
 
 if __name__ == "__main__":
