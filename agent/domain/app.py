@@ -59,8 +59,9 @@ class Action:
 
     `by_id` means that chosen records can be read by their ids, many at once: see `ReadRequest.ids`. `shaping` names the
     filters that say what comes with a record, not which records come. Filters that
-    begin with `parameter_prefix` give values to what the action itself names, so it asks for nothing without them. `upper_bounds` leads from a filter that selects
-    by a least moment to the one that selects by a latest moment of the same kind. `windowed_by` is the option that
+    begin with `parameter_prefix` give values to what the node's options name, so that nothing can be read without them.
+    `upper_bounds` leads from a filter that selects by a least moment to the one that selects by a latest moment of the
+    same kind. `windowed_by` is the option that
     names the column by which the action itself finds what changed in a window: see `ReadRequest.window`.
     """
 

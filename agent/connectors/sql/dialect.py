@@ -77,9 +77,9 @@ class Column:
 class Table:
     """A table or view that is there. `unique` are the sets of columns by which a row can be told from all others.
 
-    `quoted` is its name for a statement, or a query, with marks for `parameters`. `alone` means that a new row can only meet another one by its key, as nothing
-    else has to be unique. `lasting` means that what is written into
-    it stays when the transaction is rolled back. `guarded` means that the database decides row by row who may write.
+    `quoted` is its name for a statement, or a query with marks for `parameters`. `alone` means that a new row can only
+    meet another one by its key, as nothing else has to be unique. `lasting` means that what is written into it stays when
+    the transaction is rolled back. `guarded` means that the database decides row by row who may write.
     """
 
     name: str
@@ -236,8 +236,9 @@ class Dialect(Protocol):
         ...
 
     def query(self, connection: sa.Connection, asked: Query) -> Table:
-        """A SELECT that a person wrote, as something to read from. Raises ConfigurationError where its parameters have no
-        values, or values no parameters."""
+        """A SELECT that a person wrote, as something to read from.
+
+        Raises ConfigurationError where its parameters have no values, or values no parameters."""
         ...
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:

@@ -31,8 +31,8 @@ from agent.connectors.sql.dialect import (
     Table,
     fetch,
 )
-from agent.connectors.sql.postgresql_writing import driver_of
 from agent.connectors.sql.parameters import Query
+from agent.connectors.sql.postgresql_writing import driver_of
 from agent.connectors.sql.receipts import Receipts
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError

@@ -69,7 +69,7 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
     changed = _column(table, changed_name, INCREMENTAL_OPTION) if changed_name else None
     conditions: list[str] = []
     parameters: list[Any] = list(table.parameters)
-    for clause in (one for one in request.clauses if not is_parameter(one)):
+    for clause in (one for one in request.clauses if query is None or not is_parameter(one)):
         condition, given = _part(connection, dialect, table, clause)
         conditions.append(condition)
         parameters += given

@@ -248,6 +248,7 @@ class SqliteDialect:
         sample = fetch(
             connection,
             f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT 1",  # noqa: S608 - quoted names
+            table.parameters,
         )
         return sqlite_values.condition(name, column, operator, values, sample[0][0] if sample else None)
 
