@@ -83,7 +83,7 @@ def ask(
     window = None
     match plan:
         case RuntimeFilter(filters=filters):
-            parts = (*filters[get.id], *_kept(get, filters[get.id]))
+            parts: tuple[FilterPart, ...] = (*filters[get.id], *_kept(get, filters[get.id]))
             rendered = joined(
                 _rendered(parts, get, variables, bookmark), _parameters(get, variables, but=filters[get.id])
             )

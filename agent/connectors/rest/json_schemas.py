@@ -12,8 +12,8 @@ from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 
 _MOST_STEPS = 30
-_MOST_WORK = 2_000_000
-"""How many schemas and properties are looked at for one document, about; large ones of real services need a tenth."""
+_MOST_WORK = 500_000
+"""How many schemas and properties are looked at for one document, about; large real ones need less than half."""
 _LIST_NAMES = ("data", "items", "results", "records", "value", "values", "entries", "content", "rows", "list")
 
 

@@ -171,7 +171,7 @@ HOSTILE = {
 }  # fmt: skip
 WITHIN_SECONDS = """
 import sys, threading, os
-timer = threading.Timer(20, os._exit, (9,)); timer.daemon = True; timer.start()
+timer = threading.Timer(240, os._exit, (9,)); timer.daemon = True; timer.start()
 from agent.connectors.rest.describe import main
 sys.exit(main(sys.argv[1:]))
 """
