@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from agent.connectors.rest.description import parse
@@ -23,6 +24,25 @@ from agent.domain.errors import AgentError, ConfigurationError
 _MOST_JSON, _MOST_YAML = 50_000_000, 3_000_000
 _MOST_NESTING = 100
 _MOST_SEEN = 200
+
+
+class _Composer(Composer):
+    """Refuses what makes a short text long: aliases, which merging multiplies, and nesting."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """ruamel.yaml calls this for every node."""
+        event = self.parser.peek_event()
+        wrong = "aliases (*) are not allowed" if isinstance(event, AliasEvent) else ""
+        wrong = "it is nested too deeply" if self._depth >= _MOST_NESTING else wrong
+        if wrong:
+            raise MarkedYAMLError(problem=wrong, problem_mark=event.start_mark)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,8 +143,16 @@ def _document(path: Path, *, sample: bool = False) -> Any:
         if is_json or sample:
             return msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"))
         text = content.decode("utf-8-sig")
-        _refuse_tangles(path, text)
-        found = YAML(typ="safe", pure=True).load(text)
+        loader = YAML(typ="safe", pure=True)
+        loader.Composer = _Composer
+        found = loader.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise ConfigurationError(
+            f"{path.name}{line}: {error.problem or error.context or 'it is no YAML'}.", code="openapi",
+            remedy="Correct it there, or save the document as JSON.",
+        ) from None  # fmt: skip
     except (msgspec.MsgspecError, YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ConfigurationError(
             f"{path.name} is neither JSON nor YAML ({type(error).__name__}).",
@@ -132,21 +160,6 @@ def _document(path: Path, *, sample: bool = False) -> Any:
             remedy="Choose another file.",
         ) from error
     return found if isinstance(found, Mapping) else {}
-
-
-def _refuse_tangles(path: Path, text: str) -> None:
-    """Refuse what makes a short text long: aliases, which merging multiplies, and nesting."""
-    depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        depth += type(event).__name__.endswith(("MappingStartEvent", "SequenceStartEvent"))
-        depth -= type(event).__name__.endswith(("MappingEndEvent", "SequenceEndEvent"))
-        wrong = "aliases (*) are not allowed" if isinstance(event, AliasEvent) else ""
-        wrong = "it is nested too deeply" if depth > _MOST_NESTING else wrong
-        if wrong:
-            raise ConfigurationError(
-                f"{path.name}, line {event.start_mark.line + 1}: {wrong}.", code="openapi",
-                remedy="Save the document as JSON.",
-            )  # fmt: skip
 
 
 if __name__ == "__main__":

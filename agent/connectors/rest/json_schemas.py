@@ -12,8 +12,8 @@ from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 
 _MOST_STEPS = 30
-_MOST_WORK = 500_000
-"""How many schemas and properties are looked at for one document, about; large real ones need less than half."""
+_MOST_WORK = 200_000
+"""How many schemas and properties are looked at for one document, about. Those of 400 kB that were tried need 1,500."""
 _LIST_NAMES = ("data", "items", "results", "records", "value", "values", "entries", "content", "rows", "list")
 
 
@@ -53,25 +53,34 @@ class Schemas:
         schema = self.resolved(schema)
         found = self._known.get(id(schema))  # all of them are parts of the document, which stays
         if found is None and schema:
-            found = self._known[id(schema)] = self._gathered(schema, frozenset())
+            found = self._known[id(schema)] = self._gathered(schema, frozenset())[0]
         self.spend(len(found or {}))
         return found or {}
 
-    def _gathered(self, schema: Mapping[str, Any], outer: frozenset[int]) -> dict[str, Any]:
-        """The properties of a schema inside these others, in which it is not looked at again."""
+    def _gathered(self, schema: Mapping[str, Any], outer: frozenset[int]) -> tuple[dict[str, Any], bool]:
+        """The properties of a schema inside these others, in which it is not looked at again; and whether they are all
+        that it has, so that they need not be gathered again."""
+        if id(schema) in self._known:
+            return self._known[id(schema)], True
         if id(schema) in outer or len(outer) > _MOST_STEPS:
-            return {}
+            return {}, False
         outer |= {id(schema)}
         found: dict[str, Any] = {}
+        whole = True
         for word in ("allOf", "oneOf", "anyOf"):
             parts = schema.get(word)
             for part in parts[:_MOST_STEPS] if isinstance(parts, list) else ():
-                found = {**self._gathered(self.resolved(part), outer), **found}
+                resolved = self.resolved(part)
+                gathered, complete = self._gathered(resolved, outer)
+                found, whole = {**gathered, **found}, whole and complete
                 self.spend(len(found))
                 if word != "allOf" and found:
                     break  # one of several: the first one that says something
         own = schema.get("properties")
-        return {**found, **(own if isinstance(own, Mapping) else {})}
+        found = {**found, **(own if isinstance(own, Mapping) else {})}
+        if whole and schema:
+            self._known[id(schema)] = found
+        return found, whole
 
     def items(self, schema: Any) -> Mapping[str, Any] | None:
         """The schema of a list's entries; None where it is no list."""

@@ -199,7 +199,7 @@ def sent_filters(request: ReadRequest, filters: Mapping[str, Filter]) -> tuple[l
 
 
 def _day_before(clause: SentClause) -> str:
-    """The day before a moment: whichever time zone the service has, it is less than a day away from UTC."""
+    """The day before a moment: no time zone, whichever the service keeps its days in, is a day away from UTC."""
     try:
         moment = datetime.fromisoformat(clause.value.strip())
         moment = moment.astimezone(UTC) if moment.tzinfo is not None else moment

@@ -267,7 +267,10 @@ def test_the_command_writes_a_file_and_tells_the_rest(tmp_path: Path, capsys: py
     assert "Base URL: https://eu.pets.test/v1" in capsys.readouterr().err
     (tmp_path / "broken.yaml").write_text("openapi: [", "utf-8")
     assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
-    assert "neither JSON nor YAML" in capsys.readouterr().err
+    assert "broken.yaml, line 1: " in capsys.readouterr().err
+    (tmp_path / "broken.yaml").write_text("openapi: 3.0.0\nx: |\n  \n    y\n", "utf-8")
+    assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
+    assert "broken.yaml, line 4: " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not OFFICIAL.exists(), reason="the official OpenAPI files are not beside the project")

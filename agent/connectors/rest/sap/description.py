@@ -3,8 +3,8 @@ below `/b1s/v1`). Names of schemas are ours, those of attributes are SAP's.
 
 Source: SAP's “Working with SAP Business One Service Layer”: entities by key in parentheses, `$filter`, `Prefer:
 odata.maxpagesize`, `odata.nextLink`, errors as `error.message.value`. Functions such as CompanyService_GetCompanyInfo
-are called by POST, so that Validate reads a business partner instead. SAP keeps the days of changes, without time of
-day, in the server's time zone, and none of a change for what was only made.
+are called by POST, so that Validate reads a business partner instead. As public clients have it: SAP keeps the days of
+changes, without a time of day, in the server's time zone, and may keep none for what was made and never changed.
 """
 
 from __future__ import annotations
