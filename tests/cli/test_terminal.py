@@ -29,7 +29,7 @@ service start, service status, service stop, settings get, settings set, sync-in
 vault set-up, vault status, vault unlock, version
 """
 # They hand the terminal over to another program.
-WITHOUT_JSON = {"service run", "sandbox serve", "connector new"}
+WITHOUT_JSON = {"service run", "sandbox serve", "connector new", "rest describe"}
 
 
 def commands(group: TyperGroup, *before: str) -> Iterator[tuple[str, list[str]]]:
