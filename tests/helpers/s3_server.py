@@ -44,7 +44,7 @@ MotoRequestHandler.protocol_version = "HTTP/1.1"  # 1.0 has no answer to Expect:
 run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=True,
            request_handler=MotoRequestHandler)
 """
-IMPATIENT = Patience(connect_seconds=2.0, answer_seconds=0.7, attempts=1)
+IMPATIENT = Patience(connect_seconds=2.0, answer_seconds=0.5, attempts=1)
 
 
 def impatient_place(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> S3Place:

@@ -10,9 +10,11 @@ import logging
 import os
 import re
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -70,32 +72,32 @@ class Patience:
 
 
 PATIENT = Patience()
+_making = threading.Lock()  # a session makes one client at a time
 
 
 def s3_client(values: Mapping[str, str], secrets: Mapping[str, Secret], patience: Patience) -> S3Client:
     """A client for prepared values. It opens no connection yet."""
-    session = botocore.session.Session()
-    for name in ("config_file", "credentials_file"):
-        session.set_config_variable(name, os.devnull)
-    client: S3Client = boto3.session.Session(botocore_session=session).client(
-        "s3",
-        endpoint_url=values[ENDPOINT] or None,
-        region_name=values[REGION],
-        aws_access_key_id=values[ACCESS_KEY],
-        aws_secret_access_key=secrets[SECRET_KEY].reveal(),
-        config=Config(
-            signature_version="s3v4",
-            ignore_configured_endpoint_urls=True,
-            # The newer checksums are unknown to many servers. The signature covers the content instead.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            s3={
-                "addressing_style": "path" if values[PATH_STYLE] == YES else "virtual",
-                "payload_signing_enabled": True,
-            },
-            retries={"mode": "standard", "total_max_attempts": patience.attempts},
-        ),
+    config = Config(
+        signature_version="s3v4",
+        ignore_configured_endpoint_urls=True,
+        # The newer checksums are unknown to many servers. The signature covers the content instead.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={
+            "addressing_style": "path" if values[PATH_STYLE] == YES else "virtual",
+            "payload_signing_enabled": True,
+        },
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
     )
+    with _making:
+        client: S3Client = _session().client(
+            "s3",
+            endpoint_url=values[ENDPOINT] or None,
+            region_name=values[REGION],
+            aws_access_key_id=values[ACCESS_KEY],
+            aws_secret_access_key=secrets[SECRET_KEY].reveal(),
+            config=config,
+        )
     address = client.meta.endpoint_url
     wire = _Wire(
         proxies=get_environ_proxies(address),
@@ -109,6 +111,15 @@ def s3_client(values: Mapping[str, str], secrets: Mapping[str, Secret], patience
     # What boto3 offers for sending a request by other means than its own; only these take the system's certificates.
     client.meta.events.register("before-send.s3", send)
     return client
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """What clients are made from: it holds descriptions alone, which take long to load, and no credentials."""
+    session = botocore.session.Session()
+    for name in ("config_file", "credentials_file"):
+        session.set_config_variable(name, os.devnull)
+    return boto3.session.Session(botocore_session=session)
 
 
 class _Wire(URLLib3Session):

@@ -114,7 +114,7 @@ async def bucket_stand(server: S3Server) -> AsyncIterator[Stand]:
             Reading("stock*.csv", [*map(str, range(1, 11))], options={"id": "id", "quiet_seconds": "0"}, change=change,
                     word=f"GET /{bucket.name}".encode()),
         ),
-        writings=(writing("csv"), writing("xml")),
+        writings=(writing("csv"),),
         rate_limited=Answer(503, {"Content-Type": "application/xml", "Retry-After": "1"},
                             b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"),
     )  # fmt: skip
