@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from boto3.s3.transfer import TransferConfig
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _BLOCK = 4 << 20
+_PAGE_KEYS = 1_000
 _NANOSECONDS = 1_000_000_000
 # A server copies at most 5 GiB at once. No threads: whoever copies waits for it.
 _COPY = TransferConfig(multipart_threshold=4 << 30, multipart_chunksize=512 << 20, use_threads=False)
@@ -37,9 +38,14 @@ class S3Place:
     grows = False
 
     def __init__(
-        self, values: Mapping[str, str], secrets: Mapping[str, Secret], *, patience: Patience = PATIENT
+        self,
+        values: Mapping[str, str],
+        secrets: Mapping[str, Secret],
+        *,
+        patience: Patience = PATIENT,
+        page_keys: int = _PAGE_KEYS,
     ) -> None:
-        self._values, self._secrets, self._patience = values, secrets, patience
+        self._values, self._secrets, self._patience, self._page_keys = values, secrets, patience, page_keys
         self._bucket = values[BUCKET]
         folder = values[FOLDER].strip("/")
         self._prefix = f"{folder}/" if folder else ""
@@ -192,15 +198,12 @@ class S3Place:
         return found["ContentLength"], _whole_seconds(found["LastModified"]), found["ETag"]
 
     def _objects(self, prefix: str) -> Iterator[Entry]:
-        after = ""
+        after: dict[Literal["ContinuationToken"], str] = {}
         while True:
             with answered(self._values):
-                if after:
-                    page = self._client().list_objects_v2(
-                        Bucket=self._bucket, Prefix=prefix, Delimiter="/", ContinuationToken=after
-                    )
-                else:
-                    page = self._client().list_objects_v2(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
+                page = self._client().list_objects_v2(
+                    Bucket=self._bucket, Prefix=prefix, Delimiter="/", MaxKeys=self._page_keys, **after
+                )
             self._listed(page)
             for found in page.get("Contents", ()):
                 name = found["Key"].removeprefix(prefix)
@@ -208,9 +211,9 @@ class S3Place:
                     yield Entry(name, found["Size"], _whole_seconds(found["LastModified"]))
             if not page["IsTruncated"]:
                 return
-            if page.get("NextContinuationToken", after) == after:
+            if not page.get("NextContinuationToken"):
                 raise unreadable(self._values, "a list goes on, and nothing says where")
-            after = page["NextContinuationToken"]
+            after = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _listed(self, page: Mapping[str, object]) -> None:
         """Make sure that an answer is a list: one that says nothing would be taken for an empty folder."""

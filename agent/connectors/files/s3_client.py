@@ -23,6 +23,7 @@ import botocore.session
 import truststore
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -116,10 +117,12 @@ def s3_client(values: Mapping[str, str], secrets: Mapping[str, Secret], patience
 @cache
 def _session() -> boto3.session.Session:
     """What clients are made from: it holds descriptions alone, which take long to load, and no credentials."""
-    session = botocore.session.Session()
-    for name in ("config_file", "credentials_file"):
-        session.set_config_variable(name, os.devnull)
-    return boto3.session.Session(botocore_session=session)
+    # For each setting the default alone: no name in a file, no name of an environment variable.
+    settings = {
+        name: (None, None, os.devnull if name in {"config_file", "credentials_file"} else default, made)
+        for name, (_, _, default, made) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    return boto3.session.Session(botocore_session=botocore.session.Session(session_vars=settings))
 
 
 class _Wire(URLLib3Session):
