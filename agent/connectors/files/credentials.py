@@ -156,7 +156,9 @@ def _in_bucket(tidy: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepar
     if not _REGION.fullmatch(region):
         raise _wrong(REGION, "This is no region.", "Write it like eu-central-1.")
     if not _BUCKET.fullmatch(bucket):
-        raise _wrong(BUCKET, "This is no name of a bucket.", "Write the name alone, without s3:// and without a folder.")
+        raise _wrong(
+            BUCKET, "This is no name of a bucket.", "Write the name alone, without s3:// and without a folder."
+        )
     if not _ACCESS_KEY.fullmatch(key):
         raise _wrong(ACCESS_KEY, "This is no access key.", "It is a short row of letters and digits.")
     if not secrets.get(SECRET_KEY):

@@ -26,8 +26,8 @@ class Entry:
 class Place(Protocol):
     """A folder. Names are relative to it, with / between them, and were looked at before: none leads out of it.
 
-    Methods block, and raise OSError as Python's own file functions do; from several threads, one at a time. `grows` says
-    whether `write_from` is there.
+    Methods block, and raise OSError as Python's own file functions do; from several threads, one at a time. `grows`
+    says whether `write_from` is there.
     """
 
     grows: bool

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from boto3.s3.transfer import TransferConfig
 
@@ -198,26 +198,25 @@ class S3Place:
         return found["ContentLength"], _whole_seconds(found["LastModified"]), found["ETag"]
 
     def _objects(self, prefix: str) -> Iterator[Entry]:
-        after: dict[Literal["ContinuationToken"], str] = {}
+        pages = iter(
+            self._client()
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": self._page_keys})
+        )
         while True:
             with answered(self._values):
-                page = self._client().list_objects_v2(
-                    Bucket=self._bucket, Prefix=prefix, Delimiter="/", MaxKeys=self._page_keys, **after
-                )
+                page = next(pages, None)
+            if page is None:
+                return
             self._listed(page)
             for found in page.get("Contents", ()):
                 name = found["Key"].removeprefix(prefix)
                 if name:  # some programs make an empty object for the folder itself
                     yield Entry(name, found["Size"], _whole_seconds(found["LastModified"]))
-            if not page["IsTruncated"]:
-                return
-            if not page.get("NextContinuationToken"):
-                raise unreadable(self._values, "a list goes on, and nothing says where")
-            after = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _listed(self, page: Mapping[str, object]) -> None:
         """Make sure that an answer is a list: one that says nothing would be taken for an empty folder."""
-        if "IsTruncated" not in page:
+        if "IsTruncated" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
             raise unreadable(self._values, "a list says too little")
 
 

@@ -80,7 +80,6 @@ def s3_client(values: Mapping[str, str], secrets: Mapping[str, Secret], patience
     """A client for prepared values. It opens no connection yet."""
     config = Config(
         signature_version="s3v4",
-        ignore_configured_endpoint_urls=True,
         # The newer checksums are unknown to many servers. The signature covers the content instead.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -102,11 +101,11 @@ def s3_client(values: Mapping[str, str], secrets: Mapping[str, Secret], patience
     address = client.meta.endpoint_url
     wire = _Wire(
         proxies=get_environ_proxies(address),
-        timeout=(patience.connect_seconds, patience.answer_seconds),
+        timeout=(patience.connect_seconds, patience.answer_seconds),  # type: ignore[arg-type]  # as botocore itself does
         max_pool_connections=_CONNECTIONS,
     )
 
-    def send(request: Any, **_: object) -> object:
+    def send(request: Any, **_: object) -> Any:
         return wire.send(request)
 
     # What boto3 offers for sending a request by other means than its own; only these take the system's certificates.
@@ -118,8 +117,9 @@ def s3_client(values: Mapping[str, str], secrets: Mapping[str, Secret], patience
 def _session() -> boto3.session.Session:
     """What clients are made from: it holds descriptions alone, which take long to load, and no credentials."""
     # For each setting the default alone: no name in a file, no name of an environment variable.
+    ours = {"config_file": os.devnull, "credentials_file": os.devnull, "ignore_configured_endpoint_urls": True}
     settings = {
-        name: (None, None, os.devnull if name in {"config_file", "credentials_file"} else default, made)
+        name: (None, None, ours.get(name, default), made)
         for name, (_, _, default, made) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
     }
     return boto3.session.Session(botocore_session=botocore.session.Session(session_vars=settings))
@@ -202,14 +202,16 @@ def _refused(error: ClientError, values: Mapping[str, str]) -> AgentError | OSEr
         )  # fmt: skip
     if code in _GONE:
         return FileNotFoundError(code)
+    if code in _NOT_ALLOWED:
+        return PermissionError(code)
+    if code in _BUSY | _FAILED | _CHANGED or status == 429 or status >= 500:
+        return _passing(code, status, host, answer.get("HTTPHeaders", {}).get("retry-after", ""))
     if code in _WRONG_KEY | _WRONG_SECRET:
         return CredentialsError(
             f"{host} does not know this access key." if code in _WRONG_KEY else f"{host} refuses the secret key.",
             code="credentials-rejected", detail=code, field=ACCESS_KEY if code in _WRONG_KEY else SECRET_KEY,
             remedy="Enter the access key and its secret key again; both are shown where the key was made.",
         )  # fmt: skip
-    if code in _NOT_ALLOWED:
-        return PermissionError(code)
     if code == "RequestTimeTooSkewed":
         return ConfigurationError(
             f"The clocks of this computer and of {host} differ too much.", code="clock-wrong", detail=code,
@@ -220,22 +222,24 @@ def _refused(error: ClientError, values: Mapping[str, str]) -> AgentError | OSEr
             f"The bucket {values[BUCKET]} is in another region or at another address.", code="region-wrong",
             remedy="Correct the region and the endpoint.", detail=code, field=REGION,
         )  # fmt: skip
+    return ConfigurationError(
+        f"{host} refused a request: {code}.", code="s3-refused", detail=f"{status} {code}", field=FOLDER,
+        remedy="Check the App Configuration. What the word means is in the manual of the server.",
+    )  # fmt: skip
+
+
+def _passing(code: str, status: int, host: str, retry_after: str) -> TransientError:
     if code in _CHANGED:
         return TransientError(
             "A file was replaced while it was being read.", code="file-changed", detail=code,
             remedy="Nothing has to be done: it is read again.",
         )  # fmt: skip
-    if code in _BUSY | _FAILED or status == 429 or status >= 500:
-        busy = code in _BUSY or status in (429, 503)
-        return TransientError(
-            f"{host} is {'too busy' if busy else 'unable'} to answer just now.",
-            code="busy" if busy else "server-error", detail=f"{status} {code}",
-            remedy="Nothing has to be done if it passes; the agent tries again.",
-            retry_after_seconds=_seconds(answer.get("HTTPHeaders", {}).get("retry-after", "")),
-        )  # fmt: skip
-    return ConfigurationError(
-        f"{host} refused a request: {code}.", code="s3-refused", detail=f"{status} {code}", field=FOLDER,
-        remedy="Check the App Configuration. What the word means is in the manual of the server.",
+    busy = code in _BUSY or status in (429, 503)
+    return TransientError(
+        f"{host} is {'too busy' if busy else 'unable'} to answer just now.",
+        code="busy" if busy else "server-error", detail=f"{status} {code}",
+        remedy="Nothing has to be done if it passes; the agent tries again.",
+        retry_after_seconds=_seconds(retry_after),
     )  # fmt: skip
 
 

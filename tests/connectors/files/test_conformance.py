@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from agent.connectors.conformance import (
@@ -28,6 +29,7 @@ from agent.connectors.files.receipts import entry_name
 from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch
 from agent.domain.secret import Secret
+from tests.connectors.files.test_workbooks import workbook
 from tests.helpers.s3_server import Bucket, S3Server, impatient_place
 from tests.helpers.ssh_server import PASSPHRASE, SshServer
 
@@ -35,9 +37,9 @@ ATTRIBUTES = (Attribute("id", DataType.INTEGER, primary=True), Attribute("name")
 ORDERS = Batch(ATTRIBUTES, ["a", "b", "c"], [(number, f"Order {number}") for number in (1, 2, 3)])
 
 
-def _put(folder: Path, name: str, content: str) -> None:
+def _put(folder: Path, name: str, content: str | bytes) -> None:
     file = folder / name
-    file.write_text(content, "utf-8")
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
     moment = time.time() - 60
     os.utime(file, (moment, moment))
 
@@ -51,6 +53,13 @@ class TestFolder(Conformance):
 
     def stand(self) -> AbstractAsyncContextManager[Stand]:
         return folder_stand(lambda folder: Credentials({"folder": str(folder)}))
+
+
+class TestWorkbooks(Conformance):
+    """A folder with Excel workbooks."""
+
+    def stand(self) -> AbstractAsyncContextManager[Stand]:
+        return workbook_stand()
 
 
 class TestSftp(Conformance):
@@ -74,6 +83,39 @@ class TestS3(Conformance):
 
     def stand(self) -> AbstractAsyncContextManager[Stand]:
         return bucket_stand(self.server)
+
+
+@asynccontextmanager
+async def workbook_stand() -> AsyncIterator[Stand]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        _put(folder, "stock.xlsx", workbook(("id", "level"), *((number, number) for number in range(1, 11))))
+
+        async def change() -> str:
+            await asyncio.to_thread(_put, folder, "stock-more.xlsx", workbook(("id", "level"), (4, 11)))
+            return "4"
+
+        async def held() -> int:
+            return await asyncio.to_thread(_orders_in_sheets, folder)
+
+        target = WriteTarget("orders", "POST", {"format": "xlsx", "file": "orders-{number}.xlsx"}, "flow/xlsx")
+        yield Stand(
+            connector=FilesConnector(),
+            medium=Medium.FILES,
+            credentials=lambda _: Credentials({"folder": str(folder)}),
+            wrong=lambda _: {"no such folder": Credentials({"folder": str(folder / "no")})},
+            readings=(Reading("stock*.xlsx", [*map(str, range(1, 11))], options={"id": "id"}, change=change),),
+            writings=(Writing(target, ORDERS, held, refused=(4, "\x01"), adds=True),),
+        )
+
+
+def _orders_in_sheets(folder: Path) -> int:
+    books = [openpyxl.load_workbook(file, read_only=True) for file in folder.glob("orders-*.xlsx")]
+    try:
+        return sum(str(line[1]).startswith("Order ") for book in books for line in book.worksheets[0].values)
+    finally:
+        for book in books:
+            book.close()
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from agent.connectors.files.connector import FilesConnection, FilesConnector
 from agent.connectors.files.credentials import prepare
 from agent.connectors.files.receipts import entry_name
 from agent.connectors.files.s3 import S3Place
+from agent.connectors.files.s3_client import PATIENT, s3_client
 from agent.connectors.files.writing import Writer
 from agent.domain.errors import AmbiguousWriteError, ConfigurationError, FatalError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet
@@ -216,6 +217,9 @@ async def test_only_the_app_configuration_counts(
         monkeypatch.setenv(name, text)
     async with opened(s3_server, bucket) as connection:
         assert (await connection.check(lambda _: None)).warnings == ()
+    amazons = s3_client({**VALUES, "endpoint": ""}, {"secret_key": Secret("a secret key")}, PATIENT)
+    assert amazons.meta.endpoint_url == "https://s3.eu-central-1.amazonaws.com"
+    amazons.close()
 
 
 VALUES: Mapping[str, str] = {
