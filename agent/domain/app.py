@@ -58,8 +58,10 @@ class Action:
     `options` are the names of extra keys that a processflow node may carry for this action, with a help text each.
 
     `by_id` means that chosen records can be read by their ids, many at once: see `ReadRequest.ids`. `shaping` names the
-    filters that say what comes with a record, not which records come. `upper_bounds` leads from a filter that selects
-    by a least moment to the one that selects by a latest moment of the same kind. `windowed_by` is the option that
+    filters that say what comes with a record, not which records come. Filters that
+    begin with `parameter_prefix` give values to what the node's options name, so that nothing can be read without them.
+    `upper_bounds` leads from a filter that selects by a least moment to the one that selects by a latest moment of the
+    same kind. `windowed_by` is the option that
     names the column by which the action itself finds what changed in a window: see `ReadRequest.window`.
     """
 
@@ -75,6 +77,7 @@ class Action:
     options: Mapping[str, str] = field(default_factory=dict)
     by_id: bool = False
     shaping: frozenset[str] = frozenset()
+    parameter_prefix: str = ""
     upper_bounds: Mapping[str, str] = field(default_factory=dict)
     windowed_by: str = ""
 

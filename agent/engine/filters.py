@@ -69,6 +69,15 @@ def render(
     return Rendered(tuple(one.sent for one in sent), " ".join(text.split()))
 
 
+def joined(first: Rendered, second: Rendered) -> Rendered:
+    """Two filters of which both have to hold, as one."""
+    if not second.clauses:
+        return first
+    if not first.clauses:
+        return second
+    return Rendered((*first.clauses, *second.clauses), f"{first.text}{_SIGNS[Join.ALL]}{second.text}")
+
+
 class _Rendering:
     """Renders one filter. `left_out` collects the keys of what is not sent, by the reason."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from agent.connectors.contract import ReadRequest
 from agent.domain.app import Action
@@ -17,11 +18,12 @@ from agent.domain.packet import Bookmark, Position
 from agent.domain.processflow import GetNode, Processflow, Stage
 from agent.domain.run_plan import Normal, Replay, Resend, Retry, RunPlan, RuntimeFilter
 from agent.engine.filter_functions import UPPER_LIMIT
-from agent.engine.filters import Rendered, render
+from agent.engine.filters import Rendered, joined, render
 from agent.engine.placeholders import functions_in
 from agent.engine.variable_values import FilterTexts
 
 _LOWER = (">", ">=")
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,17 @@ def ask(
     window = None
     match plan:
         case RuntimeFilter(filters=filters):
-            rendered = _rendered((*filters[get.id], *_kept(get, filters[get.id])), get, variables, bookmark)
+            parts: tuple[FilterPart, ...] = (*filters[get.id], *_kept(get, filters[get.id]))
+            rendered = joined(
+                _rendered(parts, get, variables, bookmark), _parameters(get, variables, but=filters[get.id])
+            )
         case Replay(since=since, until=until):
             parts = (*get.filters, *_upper_bounds(get))
             rendered = render(parts, moment=None, start_from=since, until=until, variables=variables.texts,
                               secret_variables=variables.secret)  # fmt: skip
             window = (since, until) if _windowed(get) else None
         case Retry() | Resend():
-            rendered = _rendered(_kept(get, ()), get, variables, bookmark)
+            rendered = joined(_rendered(_kept(get, ()), get, variables, bookmark), _parameters(get, variables))
         case Normal():
             rendered = _rendered(get.filters, get, variables, bookmark)
     request = ReadRequest(
@@ -153,6 +158,21 @@ def _kept(get: GetNode, given: Iterable[Clause]) -> tuple[Clause, ...]:
         if isinstance(clause, Clause)
         and (clause.place is FilterPlace.HEADER or clause.key in shaping)
         and clause.key not in named
+    )
+
+
+def _parameters(get: GetNode, variables: FilterTexts, *, but: Iterable[Clause] = ()) -> Rendered:
+    """The clauses without which the action can ask for nothing, unless they are given anew. Where they name a moment,
+    it is the earliest: what is asked for may have been changed at any time."""
+    named = {clause.key for clause in but}
+    prefix = get.offered.parameter_prefix if get.offered is not None else ""
+    parts = [
+        clause
+        for clause in get.filters
+        if isinstance(clause, Clause) and prefix and clause.key.startswith(prefix) and clause.key not in named
+    ]
+    return render(
+        parts, moment=None, start_from=_EARLIEST, variables=variables.texts, secret_variables=variables.secret
     )
 
 

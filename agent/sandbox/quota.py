@@ -8,12 +8,16 @@ from datetime import datetime
 
 _HOUR_SECONDS = 3600.0
 _UNLIMITED = 1_000_000_000
+_MOST_WINDOWS = 1_000
 
 Headers = tuple[tuple[str, str], ...]
 
 
 class WindowQuota:
-    """A number of requests per window. A window begins with the first request after the last one ended."""
+    """A number of requests per window. A window begins with the first request after the last one ended.
+
+    `windows` says how many requests each of the last windows let through; the present one is the last.
+    """
 
     def __init__(self, *, quota: int | None, window_ms: int, clock: Callable[[], datetime]) -> None:
         self.quota = quota
@@ -22,6 +26,7 @@ class WindowQuota:
         self._ends_ms = 0.0
         self._left = 0
         self.refused = 0
+        self.windows: deque[int] = deque(maxlen=_MOST_WINDOWS)
 
     def take(self) -> tuple[bool, Headers]:
         """Take one request out of the window, if one is left, and give the headers that tell."""
@@ -30,10 +35,12 @@ class WindowQuota:
         if now_ms >= self._ends_ms or self._ends_ms - now_ms > self._window_ms:
             self._ends_ms = now_ms + self._window_ms
             self._left = quota
+            self.windows.append(0)
         allowed = self._left > 0
         reset_ms = max(1, round(self._ends_ms - now_ms))
         if allowed:
             self._left -= 1
+            self.windows[-1] += 1
         else:
             self.refused += 1
         headers: Headers = (

@@ -150,6 +150,7 @@ class Store:
         with self.lock:
             return {
                 **self.statistics.as_values(),
+                "quota_windows": list(self.quota.windows),
                 "most_items_per_inventory_request": self.inventory.most_items_per_request,
                 "applied_adjustments": self.inventory.applied_adjustments,
                 "writes": dict(self.inventory.writes),

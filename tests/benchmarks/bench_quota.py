@@ -50,13 +50,15 @@ def measured(windows: int, quota: int, window_ms: int, percent: int) -> None:
         runs = [(first, first.execute("orders-to-database")), (first, first.execute("stock-to-store")),
                 (second, second.execute("customers-to-database"))]  # fmt: skip
         _wait_until_all_ask(shop)
-        before = shop.control("GET", "stats")
-        time.sleep(windows * window_ms / 1000)
-        after = shop.control("GET", "stats")
+        before = _at_next_window(shop, 1, window_ms / 1000)
+        began = time.monotonic()
+        after = _at_next_window(shop, windows, window_ms / 1000)
+        lasted = time.monotonic() - began
         for stage, run in runs:
             assert not stage.ask(partial(_run, run.id)).state.ended, f"{run.flow} ended too early"
         _tell(f"{windows} windows of {quota} requests in {window_ms / 1000:g} s, {percent} % of them for another app")
-        _report(before, after, windows * quota)
+        _tell(f"  whole windows, {lasted:.1f} s")
+        _report(before, after, quota)
 
 
 async def _run(run_id: str, client: AgentClient) -> Run:
@@ -115,6 +117,28 @@ def _wait_until_all_ask(shop: Shop) -> None:
         time.sleep(0.1)
 
 
+def _at_next_window(shop: Shop, windows: int, window_seconds: float) -> Mapping[str, object]:
+    """What the store has counted when so many windows more have begun, to a twentieth of a second."""
+    stats: Mapping[str, object] = shop.control("GET", "stats")
+    wanted = _begun(stats) + windows
+    end = time.monotonic() + windows * window_seconds * 2
+    while _begun(stats) < wanted:
+        assert time.monotonic() < end, "a window has not begun: nobody asks"
+        time.sleep(0.05)
+        stats = shop.control("GET", "stats")
+    return stats
+
+
+def _begun(stats: Mapping[str, object]) -> int:
+    return len(_windows(stats))
+
+
+def _windows(stats: Mapping[str, object]) -> list[int]:
+    found = stats["quota_windows"]
+    assert isinstance(found, list)
+    return found
+
+
 def _by_owner(routes: Mapping[str, int]) -> dict[str, int]:
     return {
         owner: sum(count for route, count in routes.items() if any(part in route for part in parts))
@@ -122,7 +146,7 @@ def _by_owner(routes: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _report(before: Mapping[str, object], after: Mapping[str, object], allowed: int) -> None:
+def _report(before: Mapping[str, object], after: Mapping[str, object], quota: int) -> None:
     def grown(name: str) -> int:
         first, last = before[name], after[name]
         assert isinstance(first, int)
@@ -131,7 +155,8 @@ def _report(before: Mapping[str, object], after: Mapping[str, object], allowed: 
 
     refused = grown("rate_limited")
     served = grown("requests") - refused
-    _tell(f"  share of the quota used: {served / allowed:.1%}, refused: {refused}")
+    whole = _windows(after)[_begun(before) - 1 : -1]  # the one that had just begun, and all that have ended since
+    _tell(f"  share of the quota used: {sum(whole) / (len(whole) * quota):.1%} ({whole}), refused: {refused}")
     routes = before["by_route"], after["by_route"]
     assert isinstance(routes[0], dict)
     assert isinstance(routes[1], dict)
@@ -139,6 +164,7 @@ def _report(before: Mapping[str, object], after: Mapping[str, object], allowed: 
     for owner in OWNERS:
         asked = now[owner] - then[owner]
         _tell(f"  {owner}: {asked} requests, {asked / served:.0%} of all")
+    _tell(f"  another app: {served - sum(now[owner] - then[owner] for owner in OWNERS)} requests")
 
 
 def _tell(text: str) -> None:

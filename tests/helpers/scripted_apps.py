@@ -345,10 +345,11 @@ _TEMPLATE = Schema(
         Action(
             "GET",
             ActionKind.READ,
-            filters=frozenset({"since", "until", "id", "shape"}),
+            filters=frozenset({"since", "until", "id", "shape", ":from", ":kind"}),
             options={"sort": "Order"},
             by_id=True,
             shaping=frozenset({"shape"}),
+            parameter_prefix=":",
             upper_bounds={"since": "until"},
         ),
         Action("LIST", ActionKind.READ, filters=frozenset({"id"})),

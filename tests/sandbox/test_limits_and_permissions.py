@@ -98,6 +98,7 @@ def test_the_quota_runs_out_and_comes_back_with_the_next_window(store_of: Make) 
     clock.forward(20)
     assert client.v3("/customers").headers["x-rate-limit-requests-left"] == "2"
     assert client.sandbox.store.stats()["rate_limited"] == 1
+    assert client.sandbox.store.stats()["quota_windows"] == [3, 1]
 
 
 def test_a_wrong_token_costs_no_quota(store_of: Make) -> None:

@@ -88,8 +88,8 @@ def fill(folder: Path) -> None:
     chart.execute("create_properties")
 
     country = model("country.country")
-    for name, code in (("United States", "US"), ("United Kingdom", "GB"), ("Norway", "NO")):
-        country(name=name, code=code).save()
+    for code in ("AU", "CA", "DE", "FR", "GB", "NO", "US"):
+        country(name=code, code=code).save()
 
     for number in range(1, 10):
         party = model("party.party")(name=f"Customer {number}", code=f"C{number}")

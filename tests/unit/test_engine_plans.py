@@ -125,6 +125,29 @@ def test_a_filter_takes_the_place_of_what_selects_and_leaves_the_rest(database: 
     assert rig.execute().counts == Counts(read=1, unchanged=1), "the next run reads on as if nothing had been"
 
 
+def test_parameters_stay_whatever_is_read_and_hide_nothing_that_changed_before(database: Database) -> None:
+    parameters = '{key: ":from", value: "~{CreatedDate}~"}, {key: ":kind", value: web}'
+    rig = Rig(database, document=SHAPED.replace("{key: shape", f"{parameters}, {{key: shape"))
+    rig.source.fill(5)
+    rig.execute()
+    rig.execute()
+    assert values_of(rig)[":from"] == values_of(rig)["since"] != EPOCH
+    rig.execute(rig.queue_plan(RuntimeFilter({"get": (Clause("id", "=", "r3"),)})))
+    assert values_of(rig) == {"id": "r3", "shape": "wide", "X-Shop": "EU", ":from": EPOCH, ":kind": "web"}
+    rig.execute(rig.queue_plan(RuntimeFilter({"get": (Clause("id", "=", "r3"), Clause(":kind", "=", "till"))})))
+    assert (values_of(rig)[":kind"], values_of(rig)[":from"]) == ("till", EPOCH)
+    rig.execute(rig.queue_plan(Replay(SINCE, UNTIL, ("get",))))
+    assert values_of(rig)[":from"] == values_of(rig)["since"] != EPOCH
+
+
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+def values_of(rig: Rig) -> dict[str, str]:
+    """The clauses of the last read."""
+    return {clause.key: clause.value for clause in rig.source.reads[-1].clauses}  # type: ignore[union-attr]  # no groups
+
+
 def test_a_filter_may_name_the_bookmark(database: Database) -> None:
     rig = Rig(database)
     rig.source.fill(3)

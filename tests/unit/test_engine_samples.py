@@ -106,8 +106,10 @@ def test_the_sample_for_orders_maps_the_lines_of_all_consignments() -> None:
 def test_a_sample_fits_the_store(sample: Path) -> None:
     store = pytest.importorskip("agent.connectors.bigcommerce.schema").APP
     files = pytest.importorskip("agent.connectors.files.schema").APP
+    tryton = pytest.importorskip("agent.connectors.tryton.schema").APP
     document = parse(sample.read_bytes(), file=sample.name)
-    assert [str(problem) for problem in check(document, {**APPS, "bigcommerce": store, "files": files})] == []
+    apps = {**APPS, "bigcommerce": store, "files": files, "tryton": tryton}
+    assert [str(problem) for problem in check(document, apps)] == []
 
 
 def test_loading_gives_types_and_refuses_a_broken_document() -> None:

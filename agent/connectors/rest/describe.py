@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from agent.connectors.rest.description import parse
 from agent.connectors.rest.openapi import described
@@ -20,7 +22,27 @@ from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 
 _MOST_JSON, _MOST_YAML = 50_000_000, 3_000_000
+_MOST_NESTING = 100
 _MOST_SEEN = 200
+
+
+class _Composer(Composer):
+    """Refuses what makes a short text long: aliases, which merging multiplies, and nesting."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """ruamel.yaml calls this for every node."""
+        event = self.parser.peek_event()
+        wrong = "aliases (*) are not allowed" if isinstance(event, AliasEvent) else ""
+        wrong = "it is nested too deeply" if self._depth >= _MOST_NESTING else wrong
+        if wrong:
+            raise MarkedYAMLError(problem=wrong, problem_mark=event.start_mark)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,10 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.openapi is not None:
             found = described(_document(given.openapi))
-            text, notes = found.text, found.left_out
-            notes = [f"Base URL: {found.base_url}", *notes] if found.base_url else notes
+            text = found.text
+            base = [f"Base URL: {found.base_url}"] if found.base_url else []
+            notes = [*base, *([found.sign_in] if found.sign_in else []), *found.left_out]
         else:
-            text, notes = sampled(_document(given.sample, sample=True), given.path), []
+            text = sampled(_document(given.sample, sample=True), given.path)
+            notes = [_guessed(text), "Paging, filters and writing cannot be told from a sample: add them yourself."]
         if given.output is not None:
             given.output.write_text(text, "utf-8")
             notes = [f"Written into {given.output}", *notes]
@@ -84,6 +108,12 @@ def sampled(answer: Any, path: str) -> str:
     return text
 
 
+def _guessed(text: str) -> str:
+    """What the key is, which is guessed."""
+    key = next(iter(parse(text).schemas.values())).key
+    return f"The key is taken to be “{key}”: it has to be different in every record. Correct it if it is another."
+
+
 def _list_in(answer: Any, depth: int = 0) -> tuple[str, list[Mapping[str, Any]]]:
     if isinstance(answer, list):
         return "", [one for one in answer if isinstance(one, dict)]
@@ -112,7 +142,17 @@ def _document(path: Path, *, sample: bool = False) -> Any:
     try:
         if is_json or sample:
             return msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"))
-        found = YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        loader = YAML(typ="safe", pure=True)
+        loader.Composer = _Composer
+        found = loader.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise ConfigurationError(
+            f"{path.name}{line}: {error.problem or error.context or 'it is no YAML'}.", code="openapi",
+            remedy="Correct it there, or save the document as JSON.",
+        ) from None  # fmt: skip
     except (msgspec.MsgspecError, YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ConfigurationError(
             f"{path.name} is neither JSON nor YAML ({type(error).__name__}).",

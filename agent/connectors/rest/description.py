@@ -71,14 +71,17 @@ class Filter(_Part):
     expression: Text = ""
     """What is sent, with `{value}` for the value, in which single quotes are doubled: `UpdateDate ge '{value}'`.
     Several of the same parameter are joined by “and”, as OData has it."""
+    form: Literal["as-is", "day-before"] = "as-is"
+    """In which form the value is sent. `day-before` is for services that keep the day of a change, in their own time
+    zone: of a moment, the day before it in UTC is sent, so that no change is missed wherever the service is."""
     until: Name | None = None
     """The filter that selects by a latest moment, where this one selects by a least moment."""
 
     @field_validator("expression")
     @classmethod
     def _has_value(cls, expression: str) -> str:
-        if expression and names_in(expression) != ["value"]:
-            raise ValueError("an expression needs {value} once, and no other name")
+        if expression and set(names_in(expression)) != {"value"}:
+            raise ValueError("an expression needs {value}, and no other name")
         return expression
 
     def takes(self, operator: str) -> bool:

@@ -9,20 +9,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.domain.app import DataType
+from agent.domain.errors import ConfigurationError
 
 _MOST_STEPS = 30
+_MOST_WORK = 200_000
+"""How many schemas and properties are looked at for one document, about. Those of 400 kB that were tried need 1,500."""
 _LIST_NAMES = ("data", "items", "results", "records", "value", "values", "entries", "content", "rows", "list")
 
 
 class Schemas:
-    """The schemas of one document."""
+    """The schemas of one document.
+
+    Every method raises ConfigurationError, code `openapi`, once a document has cost more than a bound.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = document
+        self._document, self._work = document, 0
+        self._known: dict[int, dict[str, Any]] = {}
+
+    def spend(self, work: int) -> None:
+        """Count what was looked at. Raises ConfigurationError when it comes to too much."""
+        self._work += work
+        if self._work > _MOST_WORK:
+            raise ConfigurationError(
+                "The schemas of this document refer to each other without end, or there are too many.", code="openapi",
+                remedy="Take out of the document what is not needed, or write the description by hand.",
+            )  # fmt: skip
 
     def resolved(self, found: Any) -> Mapping[str, Any]:
         """What a reference leads to; an empty schema where that is nothing, or a circle."""
         for _ in range(_MOST_STEPS):
+            self.spend(1)
             if not isinstance(found, Mapping):
                 return {}
             reference = found.get("$ref")
@@ -31,20 +48,39 @@ class Schemas:
             found = self._at(reference)
         return {}
 
-    def properties(self, schema: Any, depth: int = 0) -> dict[str, Any]:
+    def properties(self, schema: Any) -> Mapping[str, Any]:
         """The properties of an object, those of the schemas that it is made of too."""
         schema = self.resolved(schema)
-        if depth > _MOST_STEPS:
-            return {}
+        found = self._known.get(id(schema))  # all of them are parts of the document, which stays
+        if found is None and schema:
+            found = self._known[id(schema)] = self._gathered(schema, frozenset())[0]
+        self.spend(len(found or {}))
+        return found or {}
+
+    def _gathered(self, schema: Mapping[str, Any], outer: frozenset[int]) -> tuple[dict[str, Any], bool]:
+        """The properties of a schema inside these others, in which it is not looked at again; and whether they are all
+        that it has, so that they need not be gathered again."""
+        if id(schema) in self._known:
+            return self._known[id(schema)], True
+        if id(schema) in outer or len(outer) > _MOST_STEPS:
+            return {}, False
+        outer |= {id(schema)}
         found: dict[str, Any] = {}
+        whole = True
         for word in ("allOf", "oneOf", "anyOf"):
             parts = schema.get(word)
             for part in parts[:_MOST_STEPS] if isinstance(parts, list) else ():
-                found = {**self.properties(part, depth + 1), **found}
+                resolved = self.resolved(part)
+                gathered, complete = self._gathered(resolved, outer)
+                found, whole = {**gathered, **found}, whole and complete
+                self.spend(len(found))
                 if word != "allOf" and found:
                     break  # one of several: the first one that says something
         own = schema.get("properties")
-        return {**found, **(own if isinstance(own, Mapping) else {})}
+        found = {**found, **(own if isinstance(own, Mapping) else {})}
+        if whole and schema:
+            self._known[id(schema)] = found
+        return found, whole
 
     def items(self, schema: Any) -> Mapping[str, Any] | None:
         """The schema of a list's entries; None where it is no list."""

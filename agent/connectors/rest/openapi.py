@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.connectors.rest.description import parse
 from agent.connectors.rest.json_schemas import Schemas
+from agent.connectors.rest.openapi_security import sign_in_of
 from agent.connectors.rest.writing_down import written
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
@@ -42,10 +43,12 @@ _CONTENT = "application/json"
 
 @dataclass(slots=True)
 class Described:
-    """A description as text, the base URL where the document names one, and what was left out, in sentences."""
+    """A description as text, the base URL where the document names one, how it is signed in to, in a sentence, and what
+    was left out, in sentences."""
 
     text: str
     base_url: str
+    sign_in: str = ""
     left_out: list[str] = field(default_factory=list)
 
 
@@ -64,15 +67,16 @@ def described(document: Mapping[str, Any]) -> Described:
     """The description that a document leads to.
 
     Raises:
-        ConfigurationError: code `openapi`: it is no OpenAPI document, or nothing in it is a list of records.
+        ConfigurationError: code `openapi`: it is no OpenAPI document, nothing in it is a list of records, or it would
+            take too long.
     """
     paths = document.get("paths")
     if not isinstance(paths, Mapping) or not (document.get("openapi") or document.get("swagger")):
         raise _unfit("This is no OpenAPI document: it has no “openapi” and no “paths”.")
     made = _Maker(document, paths)
     schemas: dict[str, Any] = {}
-    for found in made.lists():
-        if len(schemas) >= _MOST_SCHEMAS:
+    for number, found in enumerate(made.lists()):
+        if number >= _MOST_SCHEMAS:
             made.left_out.append(f"More than {_MOST_SCHEMAS} lists: {found.path} and others are left out.")
             break
         schema = made.schema(found)
@@ -90,7 +94,7 @@ def described(document: Mapping[str, Any]) -> Described:
     info = document.get("info")
     title = str(info.get("title", "")) if isinstance(info, Mapping) else ""
     text = written({"service": 1, "title": re.sub(r"\s+", " ", title)[:200], "schemas": schemas})
-    return Described(text, made.base_url(), made.left_out)
+    return Described(text, made.base_url(), made.sign_in(), made.left_out)
 
 
 class _Maker:
@@ -110,6 +114,10 @@ class _Maker:
             return url
         host = self._document.get("host")
         return f"https://{host}{self._document.get('basePath', '')}" if isinstance(host, str) else ""
+
+    def sign_in(self) -> str:
+        """How the service is signed in to."""
+        return sign_in_of(self._document, self._schemas)
 
     def lists(self) -> Iterator[_List]:
         """The paths without a place for a value whose GET gives a list of objects."""
@@ -219,6 +227,7 @@ class _Maker:
     ) -> None:  # fmt: skip
         """What can be done with one record: read it by its id, make, change and delete it."""
         pattern = re.compile(re.escape(found.path.rstrip("/")) + r"/\{[^/{}]+\}/?")
+        self._schemas.spend(len(self._paths) // 10)
         one = next(((path, item) for path, item in self._paths.items() if pattern.fullmatch(str(path))), None)
         place = re.sub(r"\{[^{}]+\}", "{id}", str(one[0])) if one is not None else ""
         if one is not None and (get := self._operation(*one, "get")) is not None:

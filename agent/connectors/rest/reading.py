@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx
@@ -189,14 +189,26 @@ def sent_filters(request: ReadRequest, filters: Mapping[str, Filter]) -> tuple[l
                 remedy=f"It has: {known}.",
                 field=clause.key if isinstance(clause, SentClause) else None,
             )
+        value = _day_before(clause) if one.form == "day-before" else clause.value
         if one.expression:
-            expressions.setdefault(one.parameter, []).append(
-                one.expression.format(value=clause.value.replace("'", "''"))
-            )
+            expressions.setdefault(one.parameter, []).append(one.expression.format(value=value.replace("'", "''")))
         else:
-            query.append((one.parameter, clause.value))
+            query.append((one.parameter, value))
     query += [(parameter, " and ".join(parts)) for parameter, parts in expressions.items()]
     return query, headers
+
+
+def _day_before(clause: SentClause) -> str:
+    """The day before a moment: no time zone, whichever the service keeps its days in, is a day away from UTC."""
+    try:
+        moment = datetime.fromisoformat(clause.value.strip())
+        moment = moment.astimezone(UTC) if moment.tzinfo is not None else moment
+        return f"{moment - timedelta(days=1):%Y-%m-%d}"
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"“{clause.value[:40]}” is no day and no moment.", code="filter-value",
+            remedy="Write it as 2026-11-27 or 2026-11-27T13:05:00Z.", field=clause.key,
+        ) from None  # fmt: skip
 
 
 def _linked(answer: Answer) -> str:

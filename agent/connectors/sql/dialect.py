@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from agent.connectors.sql.parameters import Query
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -76,9 +77,9 @@ class Column:
 class Table:
     """A table or view that is there. `unique` are the sets of columns by which a row can be told from all others.
 
-    `quoted` is its name for a statement. `alone` means that a new row can only meet another one by its key, as nothing
-    else has to be unique. `lasting` means that what is written into
-    it stays when the transaction is rolled back. `guarded` means that the database decides row by row who may write.
+    `quoted` is its name for a statement, or a query with marks for `parameters`. `alone` means that a new row can only
+    meet another one by its key, as nothing else has to be unique. `lasting` means that what is written into it stays
+    when the transaction is rolled back. `guarded` means that the database decides row by row who may write.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Table:
     guarded: bool = False
     alone: bool = False
     lasting: bool = False
+    parameters: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +235,10 @@ class Dialect(Protocol):
         """The table or view of that name."""
         ...
 
-    def query(self, connection: sa.Connection, sql: str) -> Table:
-        """A SELECT that a person wrote, as something to read from."""
+    def query(self, connection: sa.Connection, asked: Query) -> Table:
+        """A SELECT that a person wrote, as something to read from.
+
+        Raises ConfigurationError where its parameters have no values, or values no parameters."""
         ...
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:

@@ -30,6 +30,7 @@ from agent.connectors.sql.dialect import (
     Table,
     fetch,
 )
+from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
@@ -145,9 +146,9 @@ class MysqlDialect:
         """The table or view of that name."""
         return mysql_catalog.table(connection, name, mariadb=self._mariadb)
 
-    def query(self, connection: sa.Connection, sql: str) -> Table:
+    def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return mysql_catalog.query(connection, sql)
+        return mysql_catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """Texts are compared by their very characters, blanks at the end included. In keys they have to be short."""

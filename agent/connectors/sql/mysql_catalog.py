@@ -8,8 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from pymysql.constants import ER, FIELD_TYPE, FLAG
 
+from agent.connectors.sql import mysql_values
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
+from agent.connectors.sql.parameters import Lexis, Query
 from agent.connectors.sql.schema import QUERY_OPTION
 from agent.domain.errors import ConfigurationError
 
@@ -42,6 +44,9 @@ _TYPES = {
     **dict.fromkeys((FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE), "date"),
     FIELD_TYPE.TIME: "time", FIELD_TYPE.JSON: "json", FIELD_TYPE.BIT: "bit",
 }  # fmt: skip
+_LEXIS = Lexis({"'": "'", '"': '"', "`": "`"}, escapes="'\"", hash_comments=True, spaced_dashes=True)
+"""With the modes that `mysql_sessions` sets. The driver writes values into statements, so it has to be exact."""
+_ZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)").fullmatch
 _COLUMNS = """
     SELECT column_name, data_type, column_type, is_nullable = 'NO', column_default, extra
     FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
@@ -81,6 +86,15 @@ _GRANTED = """
 _NEEDED = frozenset({"CREATE", "ALTER", "INSERT", "UPDATE", "DELETE"})
 
 
+def _escaped(sql: str) -> str:
+    return sql.replace("%", "%%")
+
+
+def _given(value: str) -> str:
+    """A value for a parameter. Of a moment that says its zone the server would leave the zone out."""
+    return mysql_values.sent_moment(value) if _ZONED(value) else value
+
+
 def quoted(name: str) -> str:
     """A name for a statement; statements are always run with parameters, which gives % a meaning."""
     escaped = name.replace("`", "``").replace("%", "%%")
@@ -117,12 +131,12 @@ def table(connection: sa.Connection, name: str, *, mariadb: bool) -> Table | Non
     )
 
 
-def query(connection: sa.Connection, sql: str) -> Table:
+def query(connection: sa.Connection, asked: Query) -> Table:
     """A SELECT as something to read from."""
-    escaped = sql.replace("%", "%%")
-    source = f"(\n{escaped}\n)"
+    sql, given = asked.bound(_LEXIS, "%s", plain=_escaped, given=_given)
+    source = f"(\n{sql}\n)"
     try:
-        result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0", ())  # noqa: S608 - the operator's
+        result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0", given)  # noqa: S608 - the operator's
     except sa.exc.DBAPIError as error:
         twin = _TWIN.search(str(cause(error).args[-1]))
         if cause(error).args[0] != ER.DUP_FIELDNAME or twin is None:
@@ -134,7 +148,7 @@ def query(connection: sa.Connection, sql: str) -> Table:
     cursor: Any = result.cursor
     columns = tuple(_described(one) for one in cursor._result.fields)  # noqa: SLF001 - `description` lacks the character set
     result.close()
-    return Table("", source, columns, view=True)
+    return Table("", source, columns, view=True, parameters=given)
 
 
 def procedure(connection: sa.Connection, name: str) -> Procedure | None:

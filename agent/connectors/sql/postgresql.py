@@ -31,6 +31,7 @@ from agent.connectors.sql.dialect import (
     Table,
     fetch,
 )
+from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.postgresql_writing import driver_of
 from agent.connectors.sql.receipts import Receipts
 from agent.domain.app import DataType
@@ -143,9 +144,9 @@ class PostgresDialect:
         """The table or view of that name."""
         return postgresql_catalog.table(connection, name)
 
-    def query(self, connection: sa.Connection, sql: str) -> Table:
+    def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return postgresql_catalog.query(connection, sql)
+        return postgresql_catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """The same in keys as elsewhere."""

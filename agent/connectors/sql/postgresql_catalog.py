@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Column, Family, Procedure, Table, fetch
+from agent.connectors.sql.parameters import Lexis, Query
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {
@@ -26,6 +27,7 @@ _DIGITS = {"float4": 6, "float8": 15}
 # Without a length or scale: a parameter must not be cut or rounded before it is compared.
 _COMPARABLE = {"text": "text", "varchar": "text", "bpchar": "bpchar", "numeric": "numeric"}
 
+_LEXIS = Lexis({"'": "'", '"': '"'}, prefixed_escapes=True, dollars=True, nested=True)
 _TYPES = """
     WITH RECURSIVE base AS (
         SELECT oid AS of, oid, typtype, typbasetype, typnotnull FROM pg_catalog.pg_type WHERE oid = ANY(%s::oid[])
@@ -70,6 +72,10 @@ _FACTS = """
            pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
            (SELECT CASE WHEN ssl THEN version ELSE '' END FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid())
 """
+
+
+def _escaped(sql: str) -> str:
+    return sql.replace("%", "%%")
 
 
 def quoted(name: str) -> str:
@@ -120,11 +126,11 @@ def tables(connection: sa.Connection) -> list[str]:
     return [row[0] for row in found]
 
 
-def query(connection: sa.Connection, sql: str) -> Table:
+def query(connection: sa.Connection, asked: Query) -> Table:
     """A SELECT as something to read from."""
-    escaped = sql.replace("%", "%%")
-    source = f"(\n{escaped}\n)"
-    result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0")  # noqa: S608 - the operator's query
+    sql, given = asked.bound(_LEXIS, "%s", plain=_escaped)
+    source = f"(\n{sql}\n)"
+    result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0", given)  # noqa: S608 - the operator's query
     cursor: Any = result.cursor
     described = [
         (one.name, one.type_code, cursor.pgresult.fmod(number)) for number, one in enumerate(cursor.description)
@@ -141,7 +147,7 @@ def query(connection: sa.Connection, sql: str) -> Table:
         _column(name, text, *types[oid][:2], required=False, filled=False, computed=True)
         for (name, oid, _), (text,) in zip(described, declared, strict=True)
     )
-    return Table("", source, columns, view=True)
+    return Table("", source, columns, view=True, parameters=given)
 
 
 def procedure(connection: sa.Connection, name: str) -> Procedure | None:

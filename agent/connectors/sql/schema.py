@@ -13,6 +13,8 @@ WRITES = (UPSERT, INSERT, UPDATE, DELETE)
 KEY_OPTION, QUERY_OPTION, INCREMENTAL_OPTION, OVERLAP_OPTION = "key", "query", "incremental", "overlap"
 TABLE_OPTION, KEEP, EXTEND = "table", "keep", "extend"
 CHILD_TABLES_OPTION = "child_tables"
+PARAMETER = ":"
+"""What the key of a clause begins with that gives a parameter of a query its value."""
 
 _TABLE = f"{EXTEND}: missing tables and columns are made (usual). {KEEP}: they are an error."
 _CHILD_TABLES = (
@@ -30,9 +32,11 @@ _ACTIONS = (
         windowed_by=INCREMENTAL_OPTION,
         combining=Combining.TREE,
         header_filters=False,
+        parameter_prefix=PARAMETER,
         options={
             KEY_OPTION: "The columns that identify a row, separated by commas. Without it, the table's primary key.",
-            QUERY_OPTION: "A SELECT to read instead of a table. Needs key.",
+            QUERY_OPTION: "A SELECT to read instead of a table. Needs key. A clause of the filter with the key "
+            ":name gives the parameter :name in it a value.",
             INCREMENTAL_OPTION: "A column that grows with every change, such as updated_at. Only what changed since "
             "the last run is then read. Rows without a value in it are read each time.",
             OVERLAP_OPTION: "How far before the last run's end reading begins again, for changes that were committed "

@@ -15,12 +15,14 @@ import sqlalchemy as sa
 from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
 from agent.connectors.sql.chosen import with_ids
 from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Table, cause, fetch
+from agent.connectors.sql.parameters import Query, is_parameter, query_of
 from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, QUERY_OPTION
 from agent.connectors.sql.structure import matched
 from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import BY_HAND, Bookmark
 
+_TYPES_HINT = " Look at the values of its parameters too: CAST(:name AS …) says of what type one is."
 _LISTS = ("in", "not_in")
 _NUMBERS = (Family.INTEGER, Family.FLOAT, Family.DECIMAL)
 
@@ -44,8 +46,8 @@ class Source:
 
 def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -> Source:
     """Look at what is there. Raises ConfigurationError where it is not what the processflow says."""
-    query = request.options.get(QUERY_OPTION, "").strip().rstrip(";").strip()
-    table = _query(connection, dialect, query) if query else dialect.table(connection, request.schema)
+    query = query_of(request)
+    table = _query(connection, dialect, query) if query is not None else dialect.table(connection, request.schema)
     if table is None:
         raise ConfigurationError(
             f"There is no table or view {request.schema} in {dialect.place}.",
@@ -66,8 +68,8 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
     changed_name = request.options.get(INCREMENTAL_OPTION, "").strip()
     changed = _column(table, changed_name, INCREMENTAL_OPTION) if changed_name else None
     conditions: list[str] = []
-    parameters: list[Any] = []
-    for clause in request.clauses:
+    parameters: list[Any] = list(table.parameters)
+    for clause in (one for one in request.clauses if query is None or not is_parameter(one)):
         condition, given = _part(connection, dialect, table, clause)
         conditions.append(condition)
         parameters += given
@@ -89,9 +91,9 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
     return source
 
 
-def _query(connection: sa.Connection, dialect: Dialect, sql: str) -> Table:
+def _query(connection: sa.Connection, dialect: Dialect, query: Query) -> Table:
     try:
-        return dialect.query(connection, sql)
+        return dialect.query(connection, query)
     except (sa.exc.DBAPIError, UnicodeError) as error:
         original = cause(error)
         if dialect.fault(original) in (Fault.LOST, Fault.BUSY, Fault.STOPPED):
@@ -99,7 +101,8 @@ def _query(connection: sa.Connection, dialect: Dialect, sql: str) -> Table:
         raise ConfigurationError(
             f"The query is refused by {dialect.place}.",
             code="query-refused",
-            remedy="Try it in a program of the database, and correct the option query. It has to be one SELECT.",
+            remedy="Try it in a program of the database, and correct the option query. It has to be one SELECT."
+            + (_TYPES_HINT if query.values else ""),
             detail=dialect.code(original),
             field=QUERY_OPTION,
         ) from None

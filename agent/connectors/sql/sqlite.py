@@ -30,6 +30,7 @@ from agent.connectors.sql.dialect import (
     fetch,
 )
 from agent.connectors.sql.loading import check_digits, on_conflict
+from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.sqlite_sessions import SqliteSessions
 from agent.domain.app import DataType
@@ -134,9 +135,9 @@ class SqliteDialect:
         """The table or view of that name."""
         return sqlite_catalog.table(connection, name)
 
-    def query(self, connection: sa.Connection, sql: str) -> Table:
+    def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return sqlite_catalog.query(connection, sql)
+        return sqlite_catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """The same in keys as elsewhere."""
@@ -247,6 +248,7 @@ class SqliteDialect:
         sample = fetch(
             connection,
             f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT 1",  # noqa: S608 - quoted names
+            table.parameters,
         )
         return sqlite_values.condition(name, column, operator, values, sample[0][0] if sample else None)
 

@@ -10,7 +10,10 @@ import sqlalchemy as sa
 
 from agent.connectors.sql import sqlite_failures, sqlite_values
 from agent.connectors.sql.dialect import Table, fetch
+from agent.connectors.sql.parameters import Lexis, Query
 from agent.domain.errors import ConfigurationError
+
+_LEXIS = Lexis({"'": "'", '"': '"', "`": "`", "[": "]"})
 
 
 def quoted(name: str) -> str:
@@ -48,14 +51,15 @@ def table(connection: sa.Connection, name: str) -> Table | None:
     return Table(spelled, shown, columns, key, _unique(connection, shown, key), view=kind == "view")
 
 
-def query(connection: sa.Connection, sql: str) -> Table:
+def query(connection: sa.Connection, asked: Query) -> Table:
     """A SELECT as something to read from. SQLite does not tell the types of its columns."""
+    sql, given = asked.bound(_LEXIS, "?")
     source = f"(\n{sql}\n)"
-    result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0")  # noqa: S608 - the operator's
+    result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0", given)  # noqa: S608 - the operator's
     assert result.cursor is not None
     names = [one[0] for one in result.cursor.description]
     result.close()
-    return Table("", source, tuple(sqlite_values.column(name, "") for name in names), view=True)
+    return Table("", source, tuple(sqlite_values.column(name, "") for name in names), view=True, parameters=given)
 
 
 def facts(connection: sa.Connection, path: Path) -> tuple[list[tuple[str, str]], list[str]]:

@@ -24,7 +24,7 @@ from agent.domain.packet import Batch, Row, WriteReport
 
 BATCH_RECORDS: Final = 50
 """So many records take Tryton a few seconds; more would only make a batch in doubt larger."""
-LATE_SECONDS: Final = 30.0
+LATE_SECONDS: Final = 10.0
 """How long a sale may be on its way to Tryton after whoever sent it gave up or died."""
 _LOOK_SECONDS: Final = 1.0
 _NEW: Final = "new"

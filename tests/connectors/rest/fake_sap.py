@@ -16,7 +16,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 PASSWORD, USER, COMPANY = "a-password-that-nobody-guesses", "manager", "SBOTEST"
 _ROOT = "/b1s/v1"
 _ENTITY = re.compile(r"/(\w+)\((?:'((?:[^']|'')*)'|(\d+))\)")
-_EQUALS = re.compile(r"(\w+) (eq|ge) '((?:[^']|'')*)'")
+_EITHER = re.compile(r"\(([^()]*)\)|(\w+ (?:eq|ge) '(?:[^']|'')*')")
+_CLAUSE = re.compile(r"(\w+) (eq|ge) '((?:[^']|'')*)'")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MADE = {"BusinessPartners": "CreateDate", "Items": "CreateDate", "Orders": "CreationDate",
+         "DeliveryNotes": "CreationDate"}  # fmt: skip
 _KEYS = {"BusinessPartners": "CardCode", "Items": "ItemCode", "Orders": "DocEntry", "DeliveryNotes": "DocEntry"}
 
 
@@ -36,12 +40,14 @@ class FakeSap(ThreadingHTTPServer):
             self.put("BusinessPartners", {"CardCode": f"C{number:02}", "CardName": f"O'Brien {number}"}, "2026-01-01")
 
     def put(self, table: str, values: dict[str, Any], day: str = "") -> dict[str, Any]:
-        """Make or change a record."""
+        """Make or change a record. SAP keeps days, and no day of a change for what was only made."""
         with self.lock:
             key = _KEYS[table]
             identity = str(values.get(key) or len(self.tables[table]) + 1)
             day = day or f"{datetime.now(UTC):%Y-%m-%d}"
-            record = {**self.tables[table].get(identity, {}), **values, "UpdateDate": day}
+            held = self.tables[table].get(identity)
+            days = {_MADE[table]: day, "UpdateDate": None} if held is None else {"UpdateDate": day}
+            record = {**(held or {}), **values, **days}
             record[key] = int(identity) if key == "DocEntry" else identity
             self.tables[table][identity] = record
             return record
@@ -75,7 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
             elif self._session() not in self.server.sessions:
                 self._fail(401, 301, "Invalid session.")
             elif path == "/CompanyService_GetCompanyInfo":
-                self._say(200, {"CompanyName": "Test"})
+                # A function of a service: those are called by POST.
+                if self.command == "POST":
+                    self._say(200, {"CompanyName": "Test"})
+                else:
+                    self._fail(405, -1, "Method not allowed.")
             elif (found := _ENTITY.fullmatch(path)) is not None:
                 self._one(found[1], found[3] or found[2].replace("''", "'"), body)
             elif path[1:] in _KEYS:
@@ -117,12 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(201, self.server.put(table, body))
             return
         records = [one for _, one in sorted(self.server.tables[table].items())]
-        for name, operator, quoted in _EQUALS.findall(query.get("$filter", "")):
-            value = quoted.replace("''", "'")
-            records = [
-                one for one in records
-                if (one.get(name) == value if operator == "eq" else str(one.get(name)) >= value[:10])
-            ]  # fmt: skip
+        for several, single in _EITHER.findall(query.get("$filter", "")):
+            clauses = _CLAUSE.findall(several or single)
+            if any(operator == "ge" and not _DAY.fullmatch(value) for _, operator, value in clauses):
+                self._fail(400, -1, "A day was expected.")  # stricter than SAP, which compares a moment with midnight
+                return
+            records = [one for one in records if any(_holds(one, *clause) for clause in clauses)]
+        if "$top" in query:
+            records = records[: int(query["$top"])]
         size = min(int(re.sub(r"\D", "", self.headers.get("Prefer", "")) or 20), self.server.most_page)
         skip = int(query.get("$skip", 0))
         answer: dict[str, Any] = {"value": records[skip : skip + size]}
@@ -146,6 +158,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
         """Say nothing."""
+
+
+def _holds(record: dict[str, Any], name: str, operator: str, quoted: str) -> bool:
+    value, held = quoted.replace("''", "'"), record.get(name)
+    return held is not None and (held == value if operator == "eq" else str(held) >= value)
 
 
 @contextmanager

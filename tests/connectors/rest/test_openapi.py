@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,103 @@ def test_circles_and_wrong_references_cost_nothing() -> None:
     assert parse(found.text).schemas["c"].key == "id"
 
 
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+IDENTIFIED = {"properties": {"id": {"type": "integer"}}}
+HOSTILE = {
+    "a circle that branches": {"S0": {"allOf": [_ref("S0")] * 9, **IDENTIFIED}},
+    "twice the same, thirty deep": {
+        **{f"S{one}": {"allOf": [_ref(f"S{one + 1}")] * 2} for one in range(29)}, "S29": IDENTIFIED,
+    },
+    "two that hold each other": {
+        "S0": {"oneOf": [_ref("S1")] * 9, **IDENTIFIED}, "S1": {"allOf": [_ref("S0")] * 9},
+    },
+    "wide and shared": {
+        "S0": {"properties": {"id": {"type": "integer"}, **{f"a{one}": _ref("S1") for one in range(3_000)}}},
+        "S1": {"properties": {f"b{one}": _ref("S0") for one in range(3_000)}},
+    },
+}  # fmt: skip
+WITHIN_SECONDS = """
+import sys, threading, os
+timer = threading.Timer(240, os._exit, (9,)); timer.daemon = True; timer.start()
+from agent.connectors.rest.describe import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def _described_apart(file: Path) -> tuple[int, str]:
+    """In a process of its own, that ends where a document would cost without end."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHIN_SECONDS, "--openapi", str(file)], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_document_costs_no_more_than_a_bound(name: str, tmp_path: Path) -> None:
+    listed = {"/s": {"get": {"responses": {"200": answer({"type": "array", "items": _ref("S0")})}}}}
+    document = {"openapi": "3.0.0", "paths": listed, "components": {"schemas": HOSTILE[name]}}
+    (tmp_path / "hostile.json").write_text(json.dumps(document), "utf-8")
+    code, told = _described_apart(tmp_path / "hostile.json")
+    assert code in {0, 1}
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a0: &a0 {x: 1}\n" + "\n".join(f"a{n}: &a{n} {{<<: [{f'*a{n - 1},' * 9}]}}" for n in range(1, 12)), "line 2"),
+        ("openapi: 3.0.0\npaths: " + "[" * 2_000, "nested too deeply"),
+    ],
+)
+def test_what_yaml_can_do_to_a_reader_is_refused_with_its_line(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "hostile.yaml").write_text(text, "utf-8")
+    code, said = _described_apart(tmp_path / "hostile.yaml")
+    assert code == 1
+    assert told in said
+
+
+def test_variants_that_refer_to_their_whole_keep_all_properties() -> None:
+    schemas = {
+        "Animal": {"oneOf": [_ref("Cat")], "properties": {"id": {"type": "integer"}}},
+        "Cat": {"allOf": [_ref("Animal"), {"properties": {"claws": {"type": "integer"}}}]},
+    }
+    paths = {
+        f"/{name}": {"get": {"responses": {"200": answer({"type": "array", "items": _ref(name)})}}} for name in schemas
+    }
+    service = parse(described({"openapi": "3.0.0", "paths": paths, "components": {"schemas": schemas}}).text)
+    assert {name: set(one.attributes) for name, one in service.schemas.items()} == {
+        "Animal": {"id", "claws"}, "Cat": {"id", "claws"}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("security", "told"),
+    [
+        ({"type": "http", "scheme": "basic"}, "User name and password"),
+        ({"type": "http", "scheme": "bearer"}, "Bearer token"),
+        ({"type": "apiKey", "in": "query", "name": "key"}, "API key, in the query parameter “key”"),
+        ({"type": "apiKey", "in": "header", "name": "X-Key"}, "API key, in the header “X-Key”"),
+        (
+            {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "https://pets.test/token"}}},
+            "OAuth 2.0 client credentials, token URL https://pets.test/token",
+        ),
+        ({"type": "oauth2", "flows": {"implicit": {}}}, "none that the agent can do"),
+    ],
+)
+def test_how_to_sign_in_is_told_in_the_words_of_the_form(security: dict[str, Any], told: str) -> None:
+    document = {**DOCUMENT, "components": {**DOCUMENT["components"], "securitySchemes": {"one": security}}}
+    assert told in described(document).sign_in
+
+
+def test_a_key_that_was_guessed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "answer.json").write_text('[{"colour": "red", "size": 1}]', "utf-8")
+    assert main(["--sample", str(tmp_path / "answer.json"), "-o", str(tmp_path / "made.yaml")]) == 0
+    assert "“colour”" in capsys.readouterr().err
+
+
 def test_a_sample_gives_the_attributes_of_its_records() -> None:
     given = {"meta": {}, "data": {"orders": [{"number": 1, "total": 1}, {"number": 2, "total": 2.5, "paid": True}]}}
     orders = parse(sampled(given, "/v1/orders")).schemas["orders"]
@@ -168,7 +267,10 @@ def test_the_command_writes_a_file_and_tells_the_rest(tmp_path: Path, capsys: py
     assert "Base URL: https://eu.pets.test/v1" in capsys.readouterr().err
     (tmp_path / "broken.yaml").write_text("openapi: [", "utf-8")
     assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
-    assert "neither JSON nor YAML" in capsys.readouterr().err
+    assert "broken.yaml, line 1: " in capsys.readouterr().err
+    (tmp_path / "broken.yaml").write_text("openapi: 3.0.0\nx: |\n  \n    y\n", "utf-8")
+    assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
+    assert "broken.yaml, line 4: " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not OFFICIAL.exists(), reason="the official OpenAPI files are not beside the project")

@@ -47,7 +47,7 @@ class TestSap(Conformance):
                 return sum(one["NumAtCard"] in wanted for one in sap.tables["Orders"].values())
 
             def since(moment: datetime) -> SentClause:
-                return SentClause("updated_since", ">=", f"{moment:%Y-%m-%d}")
+                return SentClause("updated_since", ">=", f"{moment:%Y-%m-%dT%H:%M:%SZ}")
 
             yield Stand(
                 connector=SapConnector(RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.1), 0.5),
@@ -121,6 +121,30 @@ async def test_filters_are_joined_and_quotes_in_values_stay_values(sap: FakeSap)
     since, owner = SentClause("updated_since", ">=", "2026-01-01"), SentClause("CardCode", "=", "O'Brien")
     assert await read(opened(sap), "orders", since, owner) == ["1"]
     assert await read(opened(sap), "orders", SentClause("CardCode", "=", "x' or CardCode eq 'C02")) == []
+
+
+@pytest.mark.parametrize("since", ["2026-11-27T03:00:00Z", "2026-11-27", "2026-11-27 04:00:00+01:00"])
+async def test_changes_of_the_same_day_are_read_in_whatever_time_zone_the_server_is(sap: FakeSap, since: str) -> None:
+    sap.put("Items", {"ItemCode": "NEW"}, "2026-11-27")
+    sap.put("Items", {"ItemCode": "OLD"}, "2020-01-01")
+    sap.put("Items", {"ItemCode": "RENAMED"}, "2020-01-01")
+    sap.put("Items", {"ItemCode": "RENAMED"}, "2026-11-26")  # it is still the evening before, where the server is
+    sap.put("Orders", {"NumAtCard": "1"}, "2026-11-26")
+    clause = SentClause("updated_since", ">=", since)
+    assert await read(opened(sap), "items", clause) == ["NEW", "RENAMED"]
+    assert await read(opened(sap), "orders", clause) == ["1"]
+
+
+async def test_a_filter_that_is_no_moment_is_told_by_its_name(sap: FakeSap) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        await read(opened(sap), "items", SentClause("updated_since", ">=", "yesterday"))
+    assert (raised.value.code, raised.value.field) == ("filter-value", "updated_since")
+
+
+async def test_validate_asks_for_something_that_every_server_answers(sap: FakeSap) -> None:
+    async with opened(sap) as connection:
+        report = await connection.check(lambda _: None)
+    assert ("Service", "SAP Business One") in report.facts
 
 
 async def test_the_same_order_never_becomes_two(sap: FakeSap) -> None:

@@ -2,7 +2,9 @@
 below `/b1s/v1`). Names of schemas are ours, those of attributes are SAP's.
 
 Source: SAP's “Working with SAP Business One Service Layer”: entities by key in parentheses, `$filter`, `Prefer:
-odata.maxpagesize`, `odata.nextLink`, errors as `error.message.value`.
+odata.maxpagesize`, `odata.nextLink`, errors as `error.message.value`. Functions such as CompanyService_GetCompanyInfo
+are called by POST, so that Validate reads a business partner instead. As public clients have it: SAP keeps the days of
+changes, without a time of day, in the server's time zone, and may keep none for what was made and never changed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ PAGE_SIZE: Final = 100
 TEXT: Final = f"""
 service: 1
 title: SAP Business One
-check: {{path: /CompanyService_GetCompanyInfo}}
+check: {{path: /BusinessPartners, query: {{$select: CardCode, $top: "1"}}}}
 headers: {{Prefer: odata.maxpagesize={PAGE_SIZE}}}
 schemas:
   business_partners:
@@ -29,7 +31,8 @@ schemas:
         records: value
         paging: {{style: next-url, next: 'odata\\.nextLink'}}
         filters:
-          updated_since: {{parameter: $filter, operator: ">=", expression: "UpdateDate ge '{{value}}'"}}
+          updated_since: {{parameter: $filter, operator: ">=", form: day-before,
+            expression: "(CreateDate ge '{{value}}' or UpdateDate ge '{{value}}')"}}
           CardType: {{parameter: $filter, operator: "=", expression: "CardType eq '{{value}}'"}}
         by_id: {{path: "/BusinessPartners('{{id}}')", quoted: true}}
       POST:
@@ -57,7 +60,8 @@ schemas:
         records: value
         paging: {{style: next-url, next: 'odata\\.nextLink'}}
         filters:
-          updated_since: {{parameter: $filter, operator: ">=", expression: "UpdateDate ge '{{value}}'"}}
+          updated_since: {{parameter: $filter, operator: ">=", form: day-before,
+            expression: "(CreateDate ge '{{value}}' or UpdateDate ge '{{value}}')"}}
         by_id: {{path: "/Items('{{id}}')", quoted: true}}
   stock:
     key: ItemCode
@@ -85,7 +89,8 @@ schemas:
         records: value
         paging: {{style: next-url, next: 'odata\\.nextLink'}}
         filters:
-          updated_since: {{parameter: $filter, operator: ">=", expression: "UpdateDate ge '{{value}}'"}}
+          updated_since: {{parameter: $filter, operator: ">=", form: day-before,
+            expression: "(CreationDate ge '{{value}}' or UpdateDate ge '{{value}}')"}}
           CardCode: {{parameter: $filter, operator: "=", expression: "CardCode eq '{{value}}'"}}
         by_id: {{path: "/Orders({{id}})"}}
       POST:
@@ -106,6 +111,7 @@ schemas:
         records: value
         paging: {{style: next-url, next: 'odata\\.nextLink'}}
         filters:
-          updated_since: {{parameter: $filter, operator: ">=", expression: "UpdateDate ge '{{value}}'"}}
+          updated_since: {{parameter: $filter, operator: ">=", form: day-before,
+            expression: "(CreationDate ge '{{value}}' or UpdateDate ge '{{value}}')"}}
         by_id: {{path: "/DeliveryNotes({{id}})"}}
 """

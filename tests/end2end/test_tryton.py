@@ -1,0 +1,105 @@
+"""A store and a real Tryton: customers and orders go there, stock comes back; exact, whatever dies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.domain.packet import SyncState
+from agent.domain.run import RunState
+from tests.helpers.postgres_server import NoServerError
+from tests.helpers.shop import Shop, open_shop
+from tests.helpers.stage import Stage
+from tests.helpers.tryton_server import USER_PASSWORD, TrytonServer, running_tryton
+
+pytestmark = [pytest.mark.slow, pytest.mark.tryton]
+_ORDERS = 60
+
+
+@pytest.fixture
+def tryton() -> Iterator[TrytonServer]:
+    """A Tryton whose products have the codes of the store's, and another price."""
+    try:
+        with running_tryton() as server:
+            server.execute(
+                "UPDATE product_product SET code = 'SKU-' || lpad(substr(code, 5), 6, '0') WHERE code LIKE 'CUP-%'"
+            )
+            yield server
+    except NoServerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A store with ten products, of which Tryton has all but some variants."""
+    options = ("--orders", str(_ORDERS), "--products", "10", "--customers", "12", "--no-quota")
+    with open_shop(tmp_path, *options) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ready(stage: Stage, shop: Shop, tryton: TrytonServer) -> Stage:
+    stage.prepare(shop)
+    stage.configure("tryton", "Tryton", tryton.values(), {"password": USER_PASSWORD})
+    for flow in ("customers-to-tryton", "orders-to-tryton", "tryton-stock-to-store"):
+        stage.deploy(flow)
+    return stage
+
+
+def test_killing_the_service_at_any_moment_makes_no_sale_twice(
+    ready: Stage, shop: Shop, tryton: TrytonServer, request: pytest.FixtureRequest
+) -> None:
+    customers = ready.run("customers-to-tryton")
+    assert customers.state is RunState.SUCCESS, customers.message
+    chance = random.Random(7)
+    run = ready.execute("orders-to-tryton")
+    for _ in range(max(1, request.config.getoption("--kills") // 3)):  # each costs the wait for a late sale
+        seen = tryton.rows("SELECT count(*) FROM sale_sale")[0][0]
+        _until_more(tryton, seen + chance.randrange(1, 8), ready, run.id)
+        if ready.ask(lambda client: client.run(run.id)).state.ended:
+            break
+        ready.kill()
+    ended = ready.ended(run.id)
+
+    references = [one for (one,) in tryton.rows("SELECT reference FROM sale_sale ORDER BY id")]
+    assert len(references) == len(set(references)), "an order became two sales"
+    failed = {one.source_id: one.message for one in ready.records("orders-to-tryton", state=SyncState.FAILED).items}
+    wanted = {f"BC-{order['id']}": order for order in shop.orders() if str(order["id"]) not in failed}
+    assert set(references) == set(wanted), (ended.message, failed)
+    assert all(message.startswith("Tryton has no p") for message in failed.values()), failed
+    assert len(wanted) > _ORDERS // 3
+    lines = tryton.rows(
+        "SELECT sale.reference, sum(line.quantity * line.unit_price), count(*) FROM sale_line line "
+        "JOIN sale_sale sale ON sale.id = line.sale GROUP BY sale.reference"
+    )
+    for reference, total, count in lines:
+        there = _lines(wanted[reference])
+        assert count == len(there)
+        assert round(Decimal(str(total)), 4) == sum(Decimal(one["price_ex_tax"]) * one["quantity"] for one in there)
+
+
+def _lines(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of an order as the store has it."""
+    groups = [group for kind in ("shipping", "pickups", "downloads") for group in order["consignments"].get(kind) or ()]
+    return [line for group in groups if isinstance(group, dict) for line in group.get("line_items", ())]
+
+
+def _until_more(tryton: TrytonServer, count: int, stage: Stage, run_id: str) -> None:
+    """Wait until Tryton has so many sales, or the run has ended."""
+    while tryton.rows("SELECT count(*) FROM sale_sale")[0][0] < count:
+        if stage.ask(lambda client: client.run(run_id)).state.ended:
+            return
+
+
+def test_stock_goes_to_the_store(ready: Stage, shop: Shop) -> None:
+    run = ready.run("tryton-stock-to-store")
+    assert (run.state, run.counts.written) == (RunState.SUCCESS, 10), run.message
+    skus = [f"SKU-{number:06}" for number in range(1, 11)]
+    levels = {sku: shop.control("GET", f"stock/{sku}")["quantity"] for sku in skus}
+    assert levels == {sku: number * 5 for number, sku in enumerate(skus, 1)}
+    assert ready.run("tryton-stock-to-store").counts.written == 0
