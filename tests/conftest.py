@@ -11,10 +11,11 @@ from agent.engine.garbage import collect_less_often
 from tests.helpers import agent_database
 from tests.helpers.mariadb_server import mariadb_server
 from tests.helpers.postgres_server import postgres_server
+from tests.helpers.s3_server import s3_server
 from tests.helpers.ssh_server import ssh_server
 from tests.helpers.tryton_server import tryton_server
 
-__all__ = ["mariadb_server", "postgres_server", "ssh_server", "tryton_server"]
+__all__ = ["mariadb_server", "postgres_server", "s3_server", "ssh_server", "tryton_server"]
 
 
 def pytest_configure() -> None:

@@ -12,7 +12,7 @@ from typing import Self
 
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.files.check import check
-from agent.connectors.files.credentials import FOLDER, HOST, PLACE, PORT, SFTP, USER, prepare
+from agent.connectors.files.credentials import BUCKET, ENDPOINT, FOLDER, HOST, PLACE, PORT, S3, SFTP, USER, prepare
 from agent.connectors.files.folder import Folder
 from agent.connectors.files.look import Look
 from agent.connectors.files.places import LocalPlace, Place
@@ -27,6 +27,8 @@ from agent.domain.sent import Observer, Sent
 
 _RECORDS = 2_500
 
+PlaceOf = Callable[[Mapping[str, str], Mapping[str, Secret]], Place]
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -37,8 +39,8 @@ class FilesConnector:
 
     app: App = APP
 
-    def __init__(self, clock: Callable[[], datetime] = _now) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], datetime] = _now, place_of: PlaceOf | None = None) -> None:
+        self._clock, self._place_of = clock, place_of or place_for
         self._locks: dict[tuple[str, ...], threading.Lock] = {}
 
     def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
@@ -51,18 +53,22 @@ class FilesConnector:
 
     def open(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> FilesConnection:
         """A connection for prepared values."""
-        identity = tuple(values.get(name, "") for name in (PLACE, HOST, PORT, USER, FOLDER))
+        identity = tuple(values.get(name, "") for name in (PLACE, HOST, PORT, USER, ENDPOINT, BUCKET, FOLDER))
         return FilesConnection(
-            place_of(values, secrets), self._clock, self._locks.setdefault(identity, threading.Lock())
+            self._place_of(values, secrets), self._clock, self._locks.setdefault(identity, threading.Lock())
         )
 
 
-def place_of(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Place:
+def place_for(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Place:
     """The folder of prepared values, wherever it lies."""
     if values.get(PLACE) == SFTP:
         from agent.connectors.files.sftp import SftpPlace  # paramiko takes a while, and most need it never
 
         return SftpPlace(values, secrets)
+    if values.get(PLACE) == S3:
+        from agent.connectors.files.s3 import S3Place  # boto3 takes a while, too
+
+        return S3Place(values, secrets)
     return LocalPlace(Path(values[FOLDER]))
 
 

@@ -38,8 +38,8 @@ def told(what: str, place: Place) -> Iterator[None]:
         raise ConfigurationError(
             f"The agent may not {what}.",
             code="file-access",
-            remedy="Give the account that the agent's service runs under access to the folder and its files. On "
-            "Windows, another program may have the file open.",
+            remedy="Give the account that the agent's service runs under, or the user or key that signs in at the "
+            "server, access to the folder and its files. On Windows, another program may have the file open.",
             detail=str(error),
             field=FOLDER,
         ) from error

@@ -26,8 +26,11 @@ class Entry:
 class Place(Protocol):
     """A folder. Names are relative to it, with / between them, and were looked at before: none leads out of it.
 
-    Methods block, and raise OSError as Python's own file functions do; from several threads, one at a time.
+    Methods block, and raise OSError as Python's own file functions do; from several threads, one at a time. `grows`
+    says whether `write_from` is there.
     """
+
+    grows: bool
 
     def __str__(self) -> str:
         """The folder, for people."""
@@ -74,11 +77,12 @@ class Place(Protocol):
         ...
 
     def move(self, name: str, target: str) -> None:
-        """Give a file another name, which nothing has."""
+        """Give a file another name, which nothing has. Where that takes two steps, it may be there under both names
+        after the agent has died."""
         ...
 
-    def replace(self, name: str, target: str) -> None:
-        """Give a file the name of another one, in one step."""
+    def replace_with(self, name: str, content: bytes) -> None:
+        """Make or replace a file, in one step: whoever looks finds all of it, or what was there before."""
         ...
 
     def remove(self, name: str) -> None:
@@ -100,6 +104,8 @@ class Place(Protocol):
 
 class LocalPlace:
     """A folder of this computer, or of a share that the system has connected."""
+
+    grows = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -178,9 +184,10 @@ class LocalPlace:
         """Give a file another name, which nothing has."""
         (self.path / name).rename(self.path / target)
 
-    def replace(self, name: str, target: str) -> None:
-        """Give a file the name of another one."""
-        (self.path / name).replace(self.path / target)
+    def replace_with(self, name: str, content: bytes) -> None:
+        """Make or replace a file, in one step."""
+        self.write(f"{name}.new", content)
+        (self.path / f"{name}.new").replace(self.path / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

@@ -7,6 +7,7 @@ bookmark is kept that says that it was read, never before: see `Reader.settle`.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,8 +97,11 @@ class Reader:
                     return
                 task = asyncio.ensure_future(asyncio.to_thread(next, stream))
                 yield packet
+        except asyncio.CancelledError:
+            task.cancel()  # the thread cannot be stopped: nobody waits for it, and it closes the file when it is done
+            raise
         finally:
-            await asyncio.gather(task, return_exceptions=True)  # a thread cannot be stopped; it makes one packet more
+            await asyncio.gather(task, return_exceptions=True)
             stream.close()
 
     def settle(self, request: ReadRequest, bookmark: Bookmark) -> None:
@@ -126,18 +130,29 @@ class _Stream:
         self._state = _begun(request.position)
         self._file: BinaryIO | None = None
         self._made = self._packets()
+        self._at_work, self._left = threading.Lock(), False
 
     def __iter__(self) -> Iterator[Packet]:
         return self
 
     def __next__(self) -> Packet:
-        return next(self._made)
+        try:
+            with self._at_work:
+                return next(self._made)
+        finally:
+            if self._left:
+                self.close()
 
     def close(self) -> None:
-        """Close the file at hand."""
-        self._made.close()
-        if self._file is not None:
-            self._file.close()
+        """Close the file at hand; where a thread is still at work, it does so in the end."""
+        self._left = True
+        if self._at_work.acquire(blocking=False):
+            try:
+                self._made.close()
+                if self._file is not None:
+                    self._file.close()
+            finally:
+                self._at_work.release()
 
     def _packets(self) -> Generator[Packet, None, None]:
         state, known = self._state, _remembered(self._request.bookmark)

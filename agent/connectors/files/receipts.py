@@ -55,7 +55,7 @@ class Receipts:
         Raises:
             FatalError: it was damaged.
         """
-        name = f"{FOLDER}/{_stem(key)}.json"
+        name = entry_name(key)
         packed = self._place.read(name)
         if packed is None:
             return None
@@ -87,9 +87,7 @@ class Receipts:
     def commit(self, key: str, entry: Entry) -> None:
         """Replace the entry: from now on the packet counts as written."""
         self._place.make_folder(FOLDER)
-        stem = f"{FOLDER}/{_stem(key)}"
-        self._place.write(f"{stem}.new", msgspec.json.encode(entry))
-        self._place.replace(f"{stem}.new", f"{stem}.json")
+        self._place.replace_with(entry_name(key), msgspec.json.encode(entry))
         self._place.settle(FOLDER)
 
     def finish(self, entry: Entry, *, at: Callable[[str], None] = lambda _step: None) -> None:
@@ -99,13 +97,18 @@ class Receipts:
             FatalError: somebody else has changed the file at this very place.
         """
         hidden = f"{FOLDER}/{entry.hidden}"
-        if not entry.hidden or self._place.status(hidden) is None:
+        status = self._place.status(hidden) if entry.hidden else None
+        if status is None:
             return
         if entry.appends:
             self._append(entry, self._place.read(hidden) or b"")
             at("appended")
             self._place.remove(hidden)
-        elif self._place.status(entry.file) is not None:
+        elif (there := self._place.status(entry.file)) is not None:
+            if there[0] == status[0] and self._place.read(entry.file) == self._place.read(hidden):
+                # Where a move takes two steps, the agent died between them, or the answer to the first was lost.
+                self._place.remove(hidden)
+                return
             raise FatalError(
                 f"Somebody else has made {entry.file} in the moment in which the agent was to.",
                 code="file-taken",
@@ -133,6 +136,11 @@ class Receipts:
                 "then begun.",
             )
         self._place.write_from(entry.file, entry.offset, content)
+
+
+def entry_name(key: str) -> str:
+    """The name of the file that holds a POST node's entry."""
+    return f"{FOLDER}/{_stem(key)}.json"
 
 
 def _stem(key: str) -> str:

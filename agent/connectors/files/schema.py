@@ -62,7 +62,8 @@ APP = App(
     id="files",
     name="Files",
     version="1",
-    description="Reads and writes CSV, Excel, JSON, JSON Lines and XML files in a folder, here or on an SFTP server.",
+    description="Reads and writes CSV, Excel, JSON, JSON Lines and XML files in a folder: here, on an SFTP server or "
+    "in an S3 bucket.",
     fields=FIELDS,
     open_schemas=True,
     template=TEMPLATE,

@@ -48,6 +48,8 @@ logging.getLogger("paramiko").setLevel(logging.ERROR)  # it tells of each connec
 class SftpPlace:
     """A folder on a server. The connection is made when it is needed first, and again after it was lost."""
 
+    grows = True
+
     def __init__(
         self, values: Mapping[str, str], secrets: Mapping[str, Secret], *, answer_seconds: float = _ANSWER_SECONDS
     ) -> None:
@@ -140,15 +142,17 @@ class SftpPlace:
         """Give a file another name, which nothing has."""
         self._sftp().rename(self._path(name), self._path(target))
 
-    def replace(self, name: str, target: str) -> None:
-        """Give a file the name of another one: in one step with OpenSSH's extension, else in two."""
+    def replace_with(self, name: str, content: bytes) -> None:
+        """Make or replace a file: in one step with OpenSSH's extension, else in two."""
+        new = f"{name}.new"
+        self.write(new, content)
         try:
-            self._sftp().posix_rename(self._path(name), self._path(target))
+            self._sftp().posix_rename(self._path(new), self._path(name))
         except OSError as error:
-            if error.errno is not None or self.status(name) is None:
+            if error.errno is not None or self.status(new) is None:
                 raise
-            self.remove(target)  # the server does not know the extension
-            self.move(name, target)
+            self.remove(name)  # the server does not know the extension
+            self.move(new, name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

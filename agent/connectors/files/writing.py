@@ -12,8 +12,12 @@ from agent.connectors.files.failures import missing, told
 from agent.connectors.files.options import Mode, WriteOptions, write_options
 from agent.connectors.files.places import Place
 from agent.connectors.files.receipts import Entry, Receipts
-from agent.domain.errors import RecordError
+from agent.connectors.files.schema import FILE, MODE
+from agent.domain.errors import AmbiguousWriteError, ConfigurationError, RecordError, TransientError
 from agent.domain.packet import Batch, WriteReport
+
+_IN_DOUBT = frozenset({"connection-lost", "answer-unreadable", "server-error", "unreachable"})
+"""What a place says when it may have done what it was asked to, all the same."""
 
 
 class Writer:
@@ -43,7 +47,7 @@ class Writer:
             ConfigurationError, TransientError: as `failures` says.
             FatalError: somebody else writes to the same file.
         """
-        options = write_options(target.schema, target.options)
+        options = self._options(target)
         encoder = Encoder(options, batch.attributes)
         pieces, failures = _encoded(encoder, batch)
         with self._lock, told(f"write into {self._place}", self._place):
@@ -55,7 +59,7 @@ class Writer:
             rows = before.rows if size and before.file == name else 0
             if not pieces:
                 report = WriteReport([""] * len(batch), failures)
-                self._receipts.commit(target.ledger_key, Entry(seal(report), before.number, before.file, rows=rows))
+                self._commit(target.ledger_key, Entry(seal(report), before.number, before.file, rows=rows))
                 return report
             if options.mode is Mode.PACKET:
                 content = encoder.whole(pieces.values())
@@ -69,7 +73,7 @@ class Writer:
                 receipt=seal(report), number=number, file=name, hidden=hidden, appends=options.mode is Mode.APPEND,
                 offset=size, begin=encoder.begin() if size else b"", rows=rows + len(pieces),
             )  # fmt: skip
-            self._receipts.commit(target.ledger_key, entry)
+            self._commit(target.ledger_key, entry)
             self._at("committed")
             self._receipts.finish(entry, at=self._at)
             self._at("finished")
@@ -83,7 +87,7 @@ class Writer:
 
     def present(self, target: WriteTarget, batch: Batch) -> Present:
         """What a write would do: every record goes into a file that does not hold it yet."""
-        options = write_options(target.schema, target.options)
+        options = self._options(target)
         pieces, failures = _encoded(Encoder(options, batch.attributes), batch)
         with told(f"look into {self._place}", self._place):
             if not self._place.is_there():
@@ -97,6 +101,33 @@ class Writer:
             stand_ins=frozenset(places),
             failures=failures,
         )
+
+    def _options(self, target: WriteTarget) -> WriteOptions:
+        options = write_options(target.schema, target.options)
+        if options.mode is Mode.APPEND and not self._place.grows:
+            raise ConfigurationError(
+                "Nothing can be appended to a file in a bucket: it is there whole or not at all.",
+                code="option-format",
+                remedy=f"Set {MODE} to {Mode.PACKET.value}, and put {{number}} into the option {FILE}.",
+                field=MODE,
+            )
+        return options
+
+    def _commit(self, key: str, entry: Entry) -> None:
+        """Commit. Without an answer nobody knows whether it happened; the receipt tells, once the place answers.
+
+        Raises:
+            AmbiguousWriteError: there was none.
+        """
+        try:
+            with told(f"write into {self._place}", self._place):
+                self._receipts.commit(key, entry)
+        except TransientError as error:
+            if error.code not in _IN_DOUBT:
+                raise
+            raise AmbiguousWriteError(
+                error.message, code=error.code, remedy=error.remedy, detail=error.detail, field=error.field
+            ) from error
 
     def _finished(self, key: str) -> Entry | None:
         entry = self._receipts.entry(key)
