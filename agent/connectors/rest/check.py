@@ -24,7 +24,7 @@ async def check(client: Client, description: Description, base: str, progress: C
         wanted = description.check
         answer = await client.get(client.address(wanted.path), list(wanted.query.items()), headers=wanted.headers)
         assert answer is not None
-        records_at(answer.content, "")
+        records_at(answer.content, "")  # whether it is JSON
         facts.append(("Answered", f"{wanted.path}, status {answer.status}"))
     elif listed is not None:
         name, reading = listed
@@ -33,7 +33,7 @@ async def check(client: Client, description: Description, base: str, progress: C
             query.append((reading.paging.size_parameter, str(reading.paging.size)))
         answer = await client.get(client.address(reading.path), query, headers=reading.headers)
         assert answer is not None
-        found = records_at(answer.content, reading.records)
+        found = records_at(answer.content, reading.records, absent_if_empty=reading.absent_if_empty)
         if found is None:
             raise client.nonsense()
         facts.append(("Answered", f"{name}, {len(found)} records on the first page"))

@@ -4,11 +4,11 @@ into our errors. No redirect is followed, and no answer may be larger than a bou
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 
 import httpx
 
@@ -22,6 +22,9 @@ MOST_BYTES = 100_000_000
 
 RECORD_STATUSES = frozenset({400, 404, 409, 410, 412, 413, 415, 422})
 """The statuses with which a service says something of the record that it was sent."""
+
+NOT_THERE = frozenset({404, 410})
+"""The statuses with which a service says that something is not there."""
 
 Query = Sequence[tuple[str, str]]
 
@@ -49,13 +52,21 @@ class Client:
         headers: Sent with every request.
         secret_field: The field of the form at fault where the credentials are refused.
         retry: What is tried again.
+        key_parameter: The query parameter that a key is sent in, empty where it is in none.
     """
 
     def __init__(
-        self, *, http: httpx.AsyncClient, base: str, headers: Mapping[str, str], secret_field: str, retry: Retry
+        self,
+        *,
+        http: httpx.AsyncClient,
+        base: str,
+        headers: Mapping[str, str],
+        secret_field: str,
+        retry: Retry,
+        key_parameter: str = "",
     ) -> None:
         self._http, self._base, self._headers, self._retry = http, base, headers, retry
-        self._secret_field = secret_field
+        self._secret_field, self._key_parameter = secret_field, key_parameter
         self.host = httpx.URL(base).host
 
     def address(self, path: str) -> str:
@@ -64,6 +75,8 @@ class Client:
 
     def following(self, address: str, named: str) -> str:
         """The address that an answer names as the next page's: the whole of it, or what differs from `address`.
+
+        A key that the service repeats in it is left out: it is added on the wire alone.
 
         Raises:
             ConfigurationError: it leads to another server, where the credentials do not belong.
@@ -76,16 +89,21 @@ class Client:
                 remedy="Check the base URL: it has to begin as the service's own addresses do.",
                 field=BASE_URL,
             )
-        return found
+        return without_parameter(found, self._key_parameter) if self._key_parameter else found
 
     async def get(
-        self, address: str, query: Query = (), *, headers: Mapping[str, str] | None = None, missing: bool = False
+        self,
+        address: str,
+        query: Query = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        missing: Container[int] = (),
     ) -> Answer | None:
-        """Fetch; None where `missing` is allowed and there is nothing."""
+        """Fetch; None where the status is one of `missing`."""
 
         async def once() -> Answer | None:
             answer = await self._once("GET", address, query, headers, None)
-            if missing and answer.status in {404, 410}:
+            if answer.status in missing:
                 return None
             self._raise(answer, writing=False)
             return answer
@@ -172,6 +190,13 @@ class Client:
             detail=f"{self.host} → {answer.status}", field=field,
             retry_after_seconds=retry_after(answer.headers, datetime.now(UTC)),
         )  # fmt: skip
+
+
+def without_parameter(address: str, name: str) -> str:
+    """An address without a parameter of its query; the rest stays as it is written."""
+    parts = urlsplit(address)
+    kept = [one for one in parts.query.split("&") if unquote_plus(one.partition("=")[0]) != name]
+    return urlunsplit(parts._replace(query="&".join(kept)))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

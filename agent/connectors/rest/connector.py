@@ -104,6 +104,7 @@ class RestConnection:
         self._description = parse(service.text)
         self._observer: Observer | None = None
         self._http: httpx.AsyncClient | None = None
+        self._key_parameter = ""
 
     def __repr__(self) -> str:
         return f"<RestConnection {self._service.base}>"
@@ -115,6 +116,7 @@ class RestConnection:
     async def __aenter__(self) -> Self:
         auth = self._service.sign_in(lambda: self._made(None, None))
         self._http = self._made(auth, self._observer)
+        self._key_parameter = auth.name if isinstance(auth, QueryAuth) else ""
         return self
 
     async def __aexit__(
@@ -156,7 +158,7 @@ class RestConnection:
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write with an action of the description."""
-        return await self._writer(target).write(target, batch)
+        return await self._writer(target).write(batch)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find out what of an unanswered write is there."""
@@ -197,7 +199,7 @@ class RestConnection:
         retry = Retry(policy=self._policy, sleep=asyncio.sleep, random=random.random, on_failure=_log_retry)
         return Client(
             http=self._http, base=self._service.base, headers=self._description.headers,
-            secret_field=self._service.secret_field, retry=retry,
+            secret_field=self._service.secret_field, retry=retry, key_parameter=self._key_parameter,
         )  # fmt: skip
 
     def _made(self, auth: httpx.Auth | None, observer: Observer | None) -> httpx.AsyncClient:

@@ -43,8 +43,8 @@ class _Part(BaseModel):
 class Paging(_Part):
     """How the pages of a list follow each other.
 
-    `page` and `offset` count, until a page has fewer than `size` records; `cursor` sends what lies at `next` in an
-    answer; `next-url` and `link` go to the address that the answer names, at `next` or in its header `Link`.
+    `page` and `offset` count, until a page has fewer records than the first one; `cursor` sends what lies at `next` in
+    an answer; `next-url` and `link` go to the address that the answer names, at `next` or in its header `Link`.
     """
 
     style: Literal["none", "page", "offset", "cursor", "next-url", "link"] = "none"
@@ -53,6 +53,8 @@ class Paging(_Part):
     size_parameter: Text = ""
     size: Annotated[int, Field(ge=1, le=10_000)] = 100
     next: Place = ""
+    past_the_end: Annotated[int, Field(ge=400, le=499)] = 404
+    """The status with which a service answers beyond the last page, where it does not give an empty one."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -131,6 +133,8 @@ class Reading(Request):
     """An action that reads records, which lie at `records` in an answer."""
 
     records: Place = ""
+    absent_if_empty: bool = False
+    """Whether the service leaves the list away where it is empty. Without it, such an answer is an error."""
     paging: Paging = Paging()
     filters: dict[Name, Filter] = Field(default_factory=dict, max_length=100)
     by_id: ById | None = None
@@ -161,6 +165,8 @@ class Find(Request):
     """How records are found again before one is written a second time, by values that name it."""
 
     records: Place = ""
+    absent_if_empty: bool = False
+    """As in `Reading`."""
     single: bool = False
     """The answer is one record, or 404."""
 

@@ -21,6 +21,12 @@ def at(content: bytes | msgspec.Raw, place: str) -> msgspec.Raw | None:
     Raises:
         msgspec.MsgspecError: it is no JSON.
     """
+    found = _there(content, place)
+    return None if found is None or _is_null(found) else found
+
+
+def _there(content: bytes | msgspec.Raw, place: str) -> msgspec.Raw | None:
+    """What is at a place, `null` too; None where the place is missing."""
     found = msgspec.Raw(content)
     for name in _names(place):
         text = bytes(found).lstrip()[:1]
@@ -33,11 +39,18 @@ def at(content: bytes | msgspec.Raw, place: str) -> msgspec.Raw | None:
         if inner is None:
             return None
         found = inner
-    return None if bytes(found).strip() in {b"", b"null"} else found
+    return found
 
 
-def records_at(content: bytes, place: str) -> Sequence[msgspec.Raw] | None:
-    """The records at a place; None where there is no list. Nothing at all stands for an empty list.
+def _is_null(text: msgspec.Raw) -> bool:
+    return bytes(text).strip() in {b"", b"null"}
+
+
+def records_at(content: bytes, place: str, *, absent_if_empty: bool = False) -> Sequence[msgspec.Raw] | None:
+    """The records at a place; None where there is no list.
+
+    An answer without content, and `null` at the place, stand for an empty list. A missing place does so only with
+    `absent_if_empty`: an answer that tells of an error has none either.
 
     Raises:
         msgspec.MsgspecError: it is no JSON.
@@ -45,9 +58,11 @@ def records_at(content: bytes, place: str) -> Sequence[msgspec.Raw] | None:
     if not content.strip():
         return ()
     _ANY.decode(content)  # all of it, not only the way to the place
-    found = at(content, place)
+    found = _there(content, place)
     if found is None:
-        return () if place else None
+        return () if absent_if_empty else None
+    if _is_null(found):
+        return ()
     if bytes(found).lstrip()[:1] != b"[":
         return None
     return _LIST.decode(found)

@@ -2,12 +2,16 @@
 
 A position is the place of a page in its list, and how many of its records have been given already. The new bookmark is
 the time at the service when the first page was asked for: what changes meanwhile is read again the next time.
+
+Where pages are counted, nobody knows beforehand how many records a page has: a service may give fewer than it was asked
+for. So the first page says how many a full one has, and after a first page that is short, one more is asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -15,7 +19,7 @@ import httpx
 import msgspec
 
 from agent.connectors.contract import ReadRequest, SentClause
-from agent.connectors.rest.client import Answer, Client
+from agent.connectors.rest.client import NOT_THERE, Answer, Client
 from agent.connectors.rest.description import Filter, Reading, SchemaPart
 from agent.connectors.rest.filling import filled_path, filled_query
 from agent.connectors.rest.places import at, records_at, word
@@ -26,20 +30,39 @@ from agent.domain.packet import Bookmark, Packet, Position
 _SLACK = timedelta(seconds=2)
 """Header dates are in whole seconds, and the clock of a service's database may be a little behind its server's."""
 
+_OUR_SLACK = timedelta(minutes=5)
+"""Where a service does not say what time it is, ours may be that far before its own."""
+
+_COUNTED = frozenset({"page", "offset"})
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a page is: its number, offset, cursor, or address below the origin; empty for the first one."""
+    """Where a page is.
+
+    Args:
+        here: Its number, offset, cursor, or address below the origin; empty for the first one.
+        given: How many of its records have been given.
+        full: How many records the first page has; 0 where it is this one.
+        before: What tells the page before from others.
+        probes: Whether the first page, the one before, was short: there may be nothing here.
+    """
 
     here: str = ""
     given: int = 0
+    full: int = 0
+    before: str = ""
+    probes: bool = False
 
     @classmethod
     def of(cls, position: Position | None) -> _Place:
-        if not position:
-            return cls()
-        given = position.get("given")
-        return cls(str(position.get("here", "")), given if isinstance(given, int) else 0)
+        try:
+            return msgspec.convert({**(position or {})}, cls)
+        except msgspec.ValidationError as error:
+            raise FatalError(
+                "The position that a read was to go on from is damaged.", code="position-damaged",
+                remedy="Execute the processflow again from its start.", detail=str(error),
+            ) from None  # fmt: skip
 
 
 class Reader:
@@ -58,26 +81,36 @@ class Reader:
         if request.ids:
             yield await self._chosen(request.ids, headers)
             return
-        place = _Place.of(request.position)
+        place: _Place | None = _Place.of(request.position)
         began = _moment((request.position or {}).get("began"))
-        while True:
-            answer = await self._page(place.here, query, headers)
-            began = began or (answer.date or self._now) - _SLACK
-            records = self._records(answer)
-            following = self._following(answer, place.here, len(records))
-            if following is not None and following == place.here:
-                raise FatalError(
-                    f"{self._client.host} names the same page again and again.", code="same-page",
-                    remedy="Check how the service description says that pages follow each other.",
-                )  # fmt: skip
+        seen: set[str] = set()
+        while place is not None:
+            answer = await self._page(place, query, headers)
+            began = began or self._time_of(answer)
+            records = self._records(answer) if answer is not None else ()
+            following = self._following(answer, place, records) if answer is not None else None
+            if following is not None and following.here in seen | {place.here}:
+                raise self._endless()
+            seen.add(place.here)
+            if following is None and place.probes and self._told_apart(records) == place.before:
+                records = ()  # the only page once more, from a service that knows no pages
             for packet in self._cut(records, place, following, request.packet_records, began):
                 yield packet
-            if following is None:
-                return
-            place = _Place(following)
+            place = following
+
+    def _endless(self) -> FatalError:
+        return FatalError(
+            f"{self._client.host} gives the same page again and again.", code="same-page",
+            remedy="Check how the service description says that pages follow each other.",
+        )  # fmt: skip
+
+    def _time_of(self, answer: Answer | None) -> datetime:
+        """The time at the service, or a little before."""
+        told = answer.date if answer is not None else None
+        return self._now - _OUR_SLACK if told is None else told - _SLACK
 
     def _cut(
-        self, records: Sequence[msgspec.Raw], place: _Place, following: str | None, size: int, began: datetime
+        self, records: Sequence[msgspec.Raw], place: _Place, following: _Place | None, size: int, began: datetime
     ) -> list[Packet]:
         """Packets of about that size: the last one of the last page has the bookmark."""
         packets: list[Packet] = []
@@ -86,12 +119,12 @@ class Reader:
             piece = records[given : given + size]
             given += len(piece)
             over = given >= len(records)
-            after = _Place(following) if over and following is not None else _Place(place.here, given)
+            after = following if over and following is not None else replace(place, given=given)
             packets.append(
                 Packet(
                     [self._id(one) for one in piece],
                     [bytes(one) for one in piece],
-                    {"here": after.here, "given": after.given, "began": began.isoformat()},
+                    {**asdict(after), "began": began.isoformat()},
                     Bookmark(began) if over and following is None else None,
                 )
             )
@@ -110,7 +143,7 @@ class Reader:
             values = {"id": one}
             answer = await self._client.get(
                 self._client.address(filled_path(by_id, values)), filled_query(by_id, values),
-                headers={**by_id.headers, **headers}, missing=True,
+                headers={**by_id.headers, **headers}, missing=NOT_THERE,
             )  # fmt: skip
             if answer is not None:
                 try:
@@ -121,45 +154,64 @@ class Reader:
                     found.append(record)
         return Packet([self._id(one) for one in found], [bytes(one) for one in found], {}, Bookmark())
 
-    async def _page(self, here: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer:
-        action, paging = self._action, self._action.paging
+    async def _page(self, place: _Place, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer | None:
+        """A page; None where the service says that there are none so far."""
+        action, paging, here = self._action, self._action.paging, place.here
         sent = {**action.headers, **headers}
         if here and paging.style in {"next-url", "link"}:
-            answer = await self._client.get(self._client.following(self._client.address("/"), here), headers=sent)
-        else:
-            asked = [*action.query.items(), *query]
-            if paging.size_parameter:
-                asked.append((paging.size_parameter, str(paging.size)))
-            if paging.parameter and (here or paging.style in {"page", "offset"}):
-                asked.append((paging.parameter, here or str(paging.first if paging.style == "page" else 0)))
-            answer = await self._client.get(self._client.address(action.path), asked, headers=sent)
-        assert answer is not None, "a missing list is an error"
-        return answer
+            return await self._client.get(self._client.following(self._client.address("/"), here), headers=sent)
+        asked = [*action.query.items(), *query]
+        if paging.size_parameter:
+            asked.append((paging.size_parameter, str(paging.size)))
+        if paging.parameter and (here or paging.style in _COUNTED):
+            asked.append((paging.parameter, here or str(paging.first if paging.style == "page" else 0)))
+        past_the_end: frozenset[int] = frozenset()
+        if here and paging.style in _COUNTED:
+            past_the_end = NOT_THERE | {paging.past_the_end} | ({400} if place.probes else frozenset())
+        return await self._client.get(self._client.address(action.path), asked, headers=sent, missing=past_the_end)
 
     def _records(self, answer: Answer) -> Sequence[msgspec.Raw]:
         try:
-            found = records_at(answer.content, self._action.records)
+            found = records_at(answer.content, self._action.records, absent_if_empty=self._action.absent_if_empty)
         except msgspec.MsgspecError:
             raise self._client.nonsense() from None
         if found is None or any(bytes(one).lstrip()[:1] != b"{" for one in found):
             raise self._client.nonsense()
         return found
 
-    def _following(self, answer: Answer, here: str, count: int) -> str | None:
+    def _following(self, answer: Answer, place: _Place, records: Sequence[msgspec.Raw]) -> _Place | None:
         """The place of the next page; None after the last one."""
         paging = self._action.paging
-        if paging.style == "page":
-            return str(int(here or paging.first) + 1) if count >= paging.size else None
-        if paging.style == "offset":
-            return str(int(here or 0) + count) if count >= paging.size else None
+        if paging.style in _COUNTED:
+            return self._counted_on(place, records)
         if paging.style == "cursor":
-            return word(at(answer.content, paging.next)) or None
+            cursor = word(at(answer.content, paging.next))
+            return _Place(cursor) if cursor else None
         named = _linked(answer) if paging.style == "link" else word(at(answer.content, paging.next))
         if paging.style == "none" or not named:
             return None
         address = self._client.following(self._client.address(self._action.path), named)
         parts = urlsplit(address)
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return _Place(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+    def _counted_on(self, place: _Place, records: Sequence[msgspec.Raw]) -> _Place | None:
+        paging, count = self._action.paging, len(records)
+        if count < (place.full or 1):
+            return None
+        told_apart = self._told_apart(records)
+        if told_apart == place.before:
+            if place.probes:
+                return None
+            raise self._endless()
+        here = int(place.here or (paging.first if paging.style == "page" else 0))
+        return _Place(
+            str(here + (1 if paging.style == "page" else count)), full=place.full or count, before=told_apart,
+            probes=not place.here and count < paging.size,
+        )  # fmt: skip
+
+    def _told_apart(self, records: Sequence[msgspec.Raw]) -> str:
+        """The same for two pages of the same records."""
+        return hashlib.sha256("\n".join(map(self._id, records)).encode()).hexdigest()[:16]
 
     def _id(self, record: msgspec.Raw) -> str:
         found = word(at(record, self._key))

@@ -57,11 +57,11 @@ class QueryAuth(httpx.Auth):
     """Has a key put into the query, by `KeyTransport`: earlier, it would be logged with the address."""
 
     def __init__(self, name: str, value: Secret) -> None:
-        self._name, self._value = name, value
+        self.name, self._value = name, value
 
     def inside(self, transport: httpx.AsyncBaseTransport) -> KeyTransport:
         """A way to the network, with the key on it."""
-        return KeyTransport(transport, self._name, self._value)
+        return KeyTransport(transport, self.name, self._value)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """httpx calls this around each request."""
@@ -104,8 +104,8 @@ class Tokens:
 
     def drop(self, key: tuple[str, ...], token: Secret) -> None:
         """One that the service refuses."""
-        if key in self._known and self._known[key][0] == token:
-            del self._known[key]
+        if self.get(key) == token:
+            self._known.pop(key, None)
 
 
 class ClientCredentialsAuth(httpx.Auth):

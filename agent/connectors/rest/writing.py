@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import msgspec
 
-from agent.connectors.contract import LookUp, Present, WriteTarget
+from agent.connectors.contract import LookUp, Present
 from agent.connectors.rest.bodies import Body, bodies_of
-from agent.connectors.rest.client import RECORD_STATUSES, Answer, Client
-from agent.connectors.rest.description import SchemaPart, Sending, Writing
+from agent.connectors.rest.client import NOT_THERE, RECORD_STATUSES, Answer, Client
+from agent.connectors.rest.description import DESCRIPTION, SchemaPart, Sending, Writing
 from agent.connectors.rest.filling import filled_path, filled_query
 from agent.connectors.rest.places import at, records_at, word
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
-from agent.domain.packet import Batch, Row, Value, WriteReport
-from agent.http.json_values import agrees, decoded_record, held_value
+from agent.domain.packet import Batch, Row, WriteReport
+from agent.http.json_values import agrees, amount, decoded_record, held_value
 
 _CLASSES = {404: ErrorClass.DEPENDENT_MISSING, 409: ErrorClass.DUPLICATE, 410: ErrorClass.DEPENDENT_MISSING}
 _LONGEST_REASON = 300
+
+
+class _Likeness(IntEnum):
+    """How far a record is the one that was looked for, least first."""
+
+    OTHER = 0
+    UNTOLD = 1
+    BUT_FOR_CASE = 2
+    SAME = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Writer:
     def __init__(self, client: Client, schema: SchemaPart, action: Writing) -> None:
         self._client, self._schema, self._action = client, schema, action
 
-    async def write(self, target: WriteTarget, batch: Batch) -> WriteReport:
+    async def write(self, batch: Batch) -> WriteReport:
         """Write a batch.
 
         Raises:
@@ -120,7 +131,7 @@ class Writer:
         answer = await self._client.send(
             sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
         )
-        if sending.method == "DELETE" and answer.status in {404, 410}:
+        if sending.method == "DELETE" and answer.status in NOT_THERE:
             return known  # it was to be gone
         try:
             self._raise(answer)
@@ -157,26 +168,51 @@ class Writer:
             return None
         answer = await self._client.get(
             self._client.address(filled_path(find, body.values)), filled_query(find, body.values),
-            headers=find.headers, missing=True,
+            headers=find.headers, missing=NOT_THERE,
         )  # fmt: skip
         if answer is None:
             return None
         try:
             if find.single:
                 one = at(answer.content, find.records)
-                records = [] if one is None else [one]
+                listed: Sequence[msgspec.Raw] | None = [] if one is None else [one]
             else:
-                listed = records_at(answer.content, find.records)
-                if listed is None:
-                    raise self._client.nonsense()
-                records = list(listed)
-            for raw in records:
-                record = decoded_record(raw)
-                if all(_agree(record, name, body) for name in find.names):
-                    return _Held(word(at(raw, self._schema.key)), record)
+                listed = records_at(answer.content, find.records, absent_if_empty=find.absent_if_empty)
+            if listed is None:
+                raise self._client.nonsense()
+            raw = self._chosen(listed, {name: body.values.get(name, "") for name in find.names})
+            if raw is None:
+                return None
+            known = word(at(raw, self._schema.key)) or self._id_of(body)
+            if not known:
+                raise self._unclear(f"what it finds has no “{self._schema.key}”")
+            return _Held(known, decoded_record(raw))
         except msgspec.MsgspecError:
             raise self._client.nonsense() from None
-        return None
+
+    def _chosen(self, listed: Sequence[msgspec.Raw], wanted: Mapping[str, str]) -> msgspec.Raw | None:
+        """The record among those listed that was looked for; None where it is none of them.
+
+        A service that does not know the filter lists others as well, or all it has. So a record that does not tell
+        the values that were searched for is believed where it is the only one, and no further.
+        """
+        likenesses = [_likeness(decoded_record(raw), wanted) for raw in listed]
+        for best in (_Likeness.SAME, _Likeness.BUT_FOR_CASE):
+            if best in likenesses:
+                return listed[likenesses.index(best)]
+        if _Likeness.UNTOLD not in likenesses:
+            return None
+        if len(listed) == 1:
+            return listed[0]
+        raise self._unclear(f"of {len(listed)} records that it finds, none tells its {' and '.join(sorted(wanted))}")
+
+    def _unclear(self, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._client.host} cannot be asked for a record in the way of the service description: {why}.",
+            code="find-unclear", field=DESCRIPTION,
+            remedy="Check the path and the query of “find”. Its names have to be those that the service uses in its "
+            "records.",
+        )  # fmt: skip
 
     def _as_intended(self, body: Body, held: _Held) -> bool:
         """Whether it is there as it was to be. What was made has the values that name it: a service may put the others
@@ -202,10 +238,20 @@ class Writer:
         return body.values.get(self._schema.key, "") or body.values.get("id", "")
 
 
-def _agree(record: dict[str, Any], name: str, body: Body) -> bool:
-    """Whether a record has the value by which it was searched; a service that does not tell it is believed."""
-    held: Value | Any = _in(record, name)
-    return held is None or agrees(body.values.get(name, ""), str(held) if isinstance(held, int) else held)
+def _likeness(record: dict[str, Any], wanted: Mapping[str, str]) -> _Likeness:
+    return min((_alike(_in(record, name), text.strip()) for name, text in wanted.items()), default=_Likeness.OTHER)
+
+
+def _alike(held: object, wanted: str) -> _Likeness:
+    if held is None or isinstance(held, dict | list):
+        return _Likeness.UNTOLD
+    if isinstance(held, bool):
+        held = str(held).lower()
+    if not isinstance(held, str):
+        return _Likeness.SAME if amount(held) == amount(wanted) else _Likeness.OTHER
+    if held.strip() == wanted:
+        return _Likeness.SAME
+    return _Likeness.BUT_FOR_CASE if held.strip().casefold() == wanted.casefold() else _Likeness.OTHER
 
 
 def _in(fields: dict[str, Any], name: str) -> Any:

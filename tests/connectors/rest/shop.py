@@ -21,7 +21,11 @@ class Service(ThreadingHTTPServer):
     """Ten orders, whose totals have digits that a float would lose.
 
     `tokens` counts the access tokens that were given out; `revoked` makes them invalid; `asked` are the targets of all
-    requests; `answer` answers in the place of everything else, where it is set.
+    requests; `answer` answers in the place of everything else, where it is set. No page has more than `most_page`
+    records, whatever is asked for; beyond the last one is the status `past_the_end`, where it is set. With
+    `echoes_key`, the address of the next page repeats the key of the query; without `tells_date`, no answer says when
+    it was made. `ignores_filters` and `ignores_case` say how customers are searched, `tells_reference` what is told of
+    them.
     """
 
     daemon_threads = True
@@ -33,6 +37,11 @@ class Service(ThreadingHTTPServer):
         self.tokens, self.revoked = 0, 0
         self.asked: list[str] = []
         self.elsewhere = ""
+        self.most_page = 1_000
+        self.past_the_end: int | None = None
+        self.echoes_key = False
+        self.tells_date = self.tells_reference = True
+        self.ignores_filters = self.ignores_case = False
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.orders: dict[int, dict[str, Any]] = {}
         self.customers: dict[int, dict[str, Any]] = {}
@@ -132,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         records = [one for _, one in sorted(self.server.orders.items())]
         if since := query.get("since"):
             records = [one for one in records if one["changed"] >= since]
-        size = int(query.get("size", self.server.page))
+        size = min(int(query.get("size", self.server.page)), self.server.most_page)
         first = {
             "paged": (int(query.get("page", "1")) - 1) * size,
             "offset": int(query.get("offset", "0")),
@@ -140,11 +149,13 @@ class _Handler(BaseHTTPRequestHandler):
             "linked": int(query.get("from", "0")),
             "named": int(query.get("from", "0")),
         }.get(style, 0)
+        if first >= len(records) and first and self.server.past_the_end:
+            self._json(self.server.past_the_end, {"error": "no such page"})
+            return
         piece = records if style == "all" else records[first : first + size]
         more = style != "all" and first + size < len(records)
-        following = {name: value for name, value in query.items() if name not in {"from", "key"}} | {
-            "from": first + size
-        }
+        hidden = {"from"} if self.server.echoes_key else {"from", "key"}
+        following = {name: value for name, value in query.items() if name not in hidden} | {"from": first + size}
         named = f"{self.server.elsewhere}{path}?{urlencode(following)}"
         headers = {"Link": f'<{named}>; rel="next", <{path}>; rel="first"'} if style == "linked" and more else {}
         answer = {"data": {"orders": _exact(piece)}, "cursor": str(first + size) if more else None,
@@ -155,8 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
         number = path.removeprefix("/api/customers").strip("/")
         customers = self.server.customers
         if self.command == "GET":
-            found = [one for one in customers.values() if one["reference"] == query.get("reference")]
-            self._json(200, found)
+            wanted = query.get("reference", "")
+            found = [one for one in customers.values() if self.server.ignores_filters or one["reference"] == wanted
+                     or (self.server.ignores_case and one["reference"].casefold() == wanted.casefold())]  # fmt: skip
+            hidden = set() if self.server.tells_reference else {"reference"}
+            self._json(200, [{name: one[name] for name in one if name not in hidden} for one in found])
             return
         if number and not number.isdecimal():
             self._json(404, {})
@@ -180,8 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(status, b"" if status == 204 else json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def _say(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+        self.send_response_only(status)
+        dated = {"Date": self.date_time_string()} if self.server.tells_date else {}
+        for name, value in {**dated, **headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)

@@ -50,6 +50,11 @@ async def read(
         return [packet async for packet in connection.read(request)]
 
 
+def ending_with(status: int) -> str:
+    """The description, with the status beyond the last page."""
+    return DESCRIPTION.replace("size: 3", f"size: 3, past_the_end: {status}")
+
+
 async def refused(service: Service, action: str = "GET", *, description: str = DESCRIPTION) -> AgentError:
     """What a read ends with."""
     with pytest.raises(AgentError) as raised:
@@ -61,6 +66,44 @@ async def refused(service: Service, action: str = "GET", *, description: str = D
 async def test_every_style_of_paging_brings_every_record_once(service: Service, action: str) -> None:
     packets = await read(opened(service), action)
     assert [one for packet in packets for one in packet.source_ids] == [str(number) for number in range(1, 11)]
+
+
+@pytest.mark.parametrize("action", ["GET", "OFFSET"])
+@pytest.mark.parametrize("orders", [0, 1, 2, 4, 6, 7])
+@pytest.mark.parametrize("past_the_end", [None, 404, 400])
+async def test_a_service_that_gives_less_than_was_asked_for_is_read_to_its_end(
+    action: str, orders: int, past_the_end: int | None
+) -> None:
+    with running_service(orders=orders) as service:
+        service.most_page, service.past_the_end = 2, past_the_end  # the description asks for 3
+        packets = await read(opened(service, description=ending_with(past_the_end or 404)), action)
+    assert [one for packet in packets for one in packet.source_ids] == [str(one) for one in range(1, orders + 1)]
+
+
+@pytest.mark.parametrize("status", [404, 410, 422])
+async def test_a_last_page_that_is_full_ends_where_the_service_has_no_further_one(status: int) -> None:
+    with running_service(orders=6) as service:
+        service.past_the_end = status
+        packets = await read(opened(service, description=ending_with(422)))
+    assert len([one for packet in packets for one in packet.source_ids]) == 6
+
+
+async def test_a_refusal_after_a_full_page_is_no_end_and_after_a_short_first_one_is() -> None:
+    """Some services refuse to go on after so many records: what comes then must not be taken for read."""
+    with running_service(orders=6) as service:
+        service.past_the_end = 400
+        assert isinstance(await refused(service), FatalError)
+    with running_service(orders=2) as service:
+        service.past_the_end = 400
+        assert [len(packet) for packet in await read(opened(service))] == [2, 0]
+
+
+async def test_a_service_that_knows_no_pages_is_not_read_for_ever(service: Service) -> None:
+    page = {"data": {"orders": [{"id": one} for one in range(3)]}}
+    service.answer = (200, {}, json.dumps(page).encode())
+    error = await refused(service)
+    assert isinstance(error, FatalError)
+    assert error.code == "same-page"
 
 
 async def test_amounts_keep_the_digits_that_the_service_wrote(service: Service) -> None:
@@ -130,6 +173,7 @@ async def test_a_service_that_names_the_same_page_for_ever_is_left(service: Serv
 @pytest.mark.parametrize(
     "content",
     [
+        b'{"errors": [{"message": "the database is down"}]}', b'{"data": {}}', b'"fine"',
         b"<html>Please sign in</html>", b'{"data": {"orders": {}}}', b'{"data": {"orders": [1]}}',
         b'{"data": {"orders": [{"id',
     ],
@@ -137,6 +181,23 @@ async def test_a_service_that_names_the_same_page_for_ever_is_left(service: Serv
 async def test_what_is_not_as_described_is_not_taken_for_records(service: Service, content: bytes) -> None:
     service.answer = (200, {}, content)
     assert (await refused(service)).code == "not-the-api"
+
+
+async def test_a_list_may_be_null_and_left_away_where_the_description_says_so(service: Service) -> None:
+    service.answer = (200, {}, b'{"data": {"orders": null}}')
+    assert [len(packet) for packet in await read(opened(service))] == [0]
+    service.answer = (200, {}, b'{"data": {}}')
+    description = DESCRIPTION.replace("path: /orders/all", "path: /orders/all\n        absent_if_empty: true")
+    assert [len(packet) for packet in await read(opened(service, description=description), "ALL")] == [0]
+
+
+async def test_without_a_date_of_the_service_the_bookmark_leaves_room_for_its_clock(service: Service) -> None:
+    service.answer = (200, {}, b'{"data": {"orders": []}}')
+    service.tells_date = False
+    (packet,) = await read(opened(service))
+    assert packet.bookmark is not None
+    assert packet.bookmark.moment is not None
+    assert timedelta(minutes=4) < datetime.now(UTC) - packet.bookmark.moment < timedelta(minutes=10)
 
 
 async def test_a_record_without_its_key_is_told(service: Service) -> None:

@@ -71,6 +71,19 @@ async def test_a_key_in_the_query_is_on_the_wire_and_nowhere_else(service: Servi
     assert not any(SECRET in repr(one) for one in told)
 
 
+@pytest.mark.parametrize("action", ["LINK", "NEXT"])
+async def test_a_key_that_the_service_repeats_in_a_next_page_is_kept_nowhere(service: Service, action: str) -> None:
+    service.echoes_key = True
+    told: list[Sent] = []
+    connection = opened(service, RestConnector(), Authentication.KEY)
+    connection.tell(told.append)
+    packets = await read(connection, action)
+    assert len([one for packet in packets for one in packet.source_ids]) == 10
+    assert not any(SECRET in f"{packet.position}" for packet in packets)
+    assert not any(SECRET in repr(one) for one in told)
+    assert all(asked.count(SECRET) == 1 for asked in service.asked)
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [

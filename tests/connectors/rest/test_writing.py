@@ -66,6 +66,29 @@ async def test_an_update_needs_the_record_to_be_there(service: Service) -> None:
     assert {row: error.code for row, error in report.failures.items()} == {1: "not-there"}
 
 
+async def test_a_find_that_gives_others_as_well_is_not_believed(service: Service) -> None:
+    """A service that does not know the filter gives everything: none of that is the record that was looked for."""
+    for number in (1, 2):
+        service.customers[number] = {"id": number, "reference": f"R{number}", "name": "x", "ref": f"R{number}"}
+    service.ignores_filters = True
+    report = await write(service, "UPSERT", batch(("R2", "Rob", None, None), ("R9", "New", None, None)))
+    assert list(report.destination_ids) == ["2", "3"]
+    assert [one["name"] for one in service.customers.values()] == ["x", "Rob", "New"]
+    service.tells_reference = False
+    with pytest.raises(ConfigurationError) as raised:
+        await write(service, "UPSERT", batch(("R2", "Ann", None, None)))
+    assert (raised.value.code, raised.value.field) == ("find-unclear", "description")
+    assert [one["name"] for one in service.customers.values()] == ["x", "Rob", "New"]
+
+
+async def test_a_record_is_found_however_the_service_writes_what_names_it(service: Service) -> None:
+    service.customers[1] = {"id": 1, "reference": "ann@shop.test", "name": "Ann"}
+    service.ignores_case = True
+    report = await write(service, "POST", batch(("Ann@Shop.test", "Ann", None, None)))
+    assert list(report.destination_ids) == ["1"]
+    assert len(service.customers) == 1
+
+
 async def test_deleting_what_is_gone_is_no_failure(service: Service) -> None:
     await write(service, "UPSERT", batch(("R1", "Ann", None, None)))
     for _ in range(2):
