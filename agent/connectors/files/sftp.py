@@ -115,9 +115,8 @@ class SftpPlace:
 
     def write(self, name: str, content: bytes) -> None:
         """Make or replace a file."""
-        with self._sftp().open(self._path(name), "wb") as file:
-            file.set_pipelined(True)
-            file.write(content)
+        # Each answer is looked at, and the size in the end: paramiko drops the failures of writes that are not awaited.
+        self._sftp().putfo(io.BytesIO(content), self._path(name), len(content), confirm=True)
 
     def write_from(self, name: str, offset: int, content: bytes) -> None:
         """Replace what a file has from that byte on."""

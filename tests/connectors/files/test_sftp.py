@@ -18,6 +18,7 @@ from agent.domain.errors import AgentError, ConfigurationError, CredentialsError
 from agent.domain.packet import Batch
 from agent.domain.secret import Secret
 from tests.connectors.files.exchange import ORDER, Exchange, ids, target
+from tests.helpers.small_disk import small_disk
 from tests.helpers.ssh_server import PASSPHRASE, SshServer, running_ssh_server
 
 SECRETS = {"passphrase": Secret(PASSPHRASE)}
@@ -101,6 +102,23 @@ async def test_a_lost_connection_passes_and_the_next_one_goes_on(exchange: Excha
     async with connection:
         with pytest.raises(TransientError):
             await anext(connection.read(request))
+
+
+def test_a_full_disk_of_the_server_is_told_and_nothing_counts_as_written(ssh_server: SshServer, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", megabytes=4) as disk:
+        prepared = prepare(ssh_server.values(tmp_path / "small"), SECRETS)
+        place = SftpPlace(prepared.values, prepared.secrets)
+        writer = Writer(place, lambda: NOON, threading.Lock())
+        disk.fill()
+        for characters in (100_000, 6_000_000):  # in one go, and in so many pieces that answers come meanwhile
+            batch = Batch(ORDER, ["1"], [(1, "x" * characters, "1.00")])
+            with pytest.raises(TransientError, match="could not write"):
+                writer.write(target("orders"), batch, lambda _: b"one")
+        disk.empty()
+        assert writer.receipt(target("orders")) is None
+        writer.write(target("orders"), Batch(ORDER, ["1"], [(1, "x", "1.00")]), lambda _: b"one")
+        assert writer.receipt(target("orders")) == b"one"
+        place.close()
 
 
 class _Died(BaseException):
