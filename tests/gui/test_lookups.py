@@ -118,6 +118,18 @@ def test_an_export_is_whole_or_not_there(qtbot: Any, shell: Shell, tmp_path: Pat
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_an_export_that_cannot_be_written_is_said_and_leaves_what_was_there(
+    qtbot: Any, shell: Shell, tmp_path: Path
+) -> None:
+    view = opened(qtbot, shell)
+    view.export_chosen.emit(tmp_path / "nowhere" / "countries.csv")
+    qtbot.waitUntil(lambda: view.banner.title.text() == "countries.csv cannot be written.")
+    (tmp_path / "taken.csv").mkdir()
+    view.export_chosen.emit(tmp_path / "taken.csv")
+    qtbot.waitUntil(lambda: view.banner.title.text() == "taken.csv cannot be written.")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.csv"]
+
+
 def test_a_table_in_use_cannot_be_removed_and_says_why(qtbot: Any, shell: Shell, fake: FakeClient) -> None:
     view = opened(qtbot, shell)
     assert "Used by orders-to-database" in view._about.text()

@@ -18,9 +18,10 @@ from agent.api.lookup_models import (
     LookupRow,
     LookupTable,
 )
-from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.errors import AgentError
 from agent.gui import formats
 from agent.gui.calls import Call, Calls, T, Work
+from agent.gui.chosen_files import read_base64, write_whole
 from agent.gui.panel import Presenter
 
 if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
@@ -130,7 +131,9 @@ class LookupsPresenter(Presenter):
         table = self._table
 
         async def look(client: AgentClient) -> tuple[LookupImport, ImportReport]:
-            content = await asyncio.to_thread(_read, path)
+            content = await asyncio.to_thread(
+                read_base64, path, most_bytes=MOST_FILE_BYTES, remedy="Save it as CSV, or in parts."
+            )
             file = LookupImport(name=path.name, content=content, clear=clear, dry_run=True)
             return file, await client.lookups.import_file(table, file)
 
@@ -169,9 +172,7 @@ class LookupsPresenter(Presenter):
         async def save(client: AgentClient) -> int:
             file: LookupFile = await client.lookups.export_file(table, kind)
             content = base64.b64decode(file.content)
-            beside = path.with_name(f"{path.name}.part")
-            await asyncio.to_thread(beside.write_bytes, content)
-            await asyncio.to_thread(beside.replace, path)
+            await asyncio.to_thread(write_whole, path, content)
             return len(content)
 
         def saved(size: int) -> None:
@@ -233,18 +234,3 @@ class LookupsPresenter(Presenter):
         self._asked = None
         self._view.show_busy(busy=False)
         self._view.show_error(error)
-
-
-def _read(path: Path) -> str:
-    """A file as base64. Raises ConfigurationError where it cannot be read or is too large."""
-    try:
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise ConfigurationError(
-                f"{path.name} is larger than 10 MB.", code="file-too-large", remedy="Save it as CSV, or in parts."
-            )
-        return base64.b64encode(path.read_bytes()).decode("ascii")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path.name} cannot be read.", code="file-unreadable",
-            remedy="Close it in other programs, or choose another.", detail=type(error).__name__,
-        ) from error  # fmt: skip

@@ -21,9 +21,10 @@ from agent.api.package_models import (
     PackageLook,
     PackageRequest,
 )
-from agent.domain.errors import AgentError, ConfigurationError
+from agent.domain.errors import AgentError
 from agent.gui import formats
 from agent.gui.calls import Calls, T, Work
+from agent.gui.chosen_files import read_base64, write_whole
 
 if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
     from agent.api.client import AgentClient
@@ -79,7 +80,9 @@ class LibraryPresenter:
         """Say what importing a file would do. Nothing is changed."""
 
         async def look(client: AgentClient) -> tuple[str, PackageLook]:
-            content = await asyncio.to_thread(_read, path)
+            content = await asyncio.to_thread(
+                read_base64, path, most_bytes=MOST_PACKAGE_BYTES, remedy="Choose a file that was exported as a package."
+            )
             return content, await client.packages.look(content)
 
         self._start(look, lambda found: self._view.show_package(path.name, *found))
@@ -102,8 +105,7 @@ class LibraryPresenter:
         async def save(client: AgentClient) -> tuple[PackageFile, int]:
             made = await client.packages.export(request)
             content = base64.b64decode(made.content)
-            beside = path.with_name(f"{path.name}.part")
-            await asyncio.to_thread(_write, content, beside, path)
+            await asyncio.to_thread(write_whole, path, content)
             return made, len(content)
 
         def saved(found: tuple[PackageFile, int]) -> None:
@@ -132,31 +134,3 @@ class LibraryPresenter:
     def _on_failed(self, error: AgentError) -> None:
         self._view.show_busy(busy=False)
         self._view.show_error(error)
-
-
-def _read(path: Path) -> str:
-    """A file as base64. Raises ConfigurationError where it cannot be read or is too large."""
-    try:
-        if path.stat().st_size > MOST_PACKAGE_BYTES:
-            raise ConfigurationError(
-                f"{path.name} is larger than {formats.size(MOST_PACKAGE_BYTES)}, and no package.",
-                code="file-too-large", remedy="Choose a file that was exported as a package.",
-            )  # fmt: skip
-        return base64.b64encode(path.read_bytes()).decode("ascii")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path.name} cannot be read.", code="file-unreadable", remedy="Choose another file.",
-            detail=type(error).__name__,
-        ) from error  # fmt: skip
-
-
-def _write(content: bytes, beside: Path, path: Path) -> None:
-    """Whole or not at all. Raises ConfigurationError."""
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path.name} cannot be written.", code="file-unwritable", remedy="Choose another place.",
-            detail=type(error).__name__,
-        ) from error  # fmt: skip
