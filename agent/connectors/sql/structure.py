@@ -88,7 +88,7 @@ def _ready(
     for wanted in missing:
         define(
             connection, dialect, layout.table,
-            f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.declared(wanted.type)}",
+            f"ALTER TABLE {table.quoted} {dialect.adding} {dialect.quote(wanted.name)} {dialect.declared(wanted.type)}",
         )  # fmt: skip
     return _read_again(connection, dialect, layout)
 
