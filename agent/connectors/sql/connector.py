@@ -9,9 +9,10 @@ from typing import Self
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.credentials import MYSQL, SqliteAddress, address, prepare
+from agent.connectors.sql.credentials import SqliteAddress, address, prepare
 from agent.connectors.sql.described import described
 from agent.connectors.sql.dialect import Dialect, Patience
+from agent.connectors.sql.fields import MYSQL
 from agent.connectors.sql.postgresql import PostgresDialect
 from agent.connectors.sql.presence import Presence
 from agent.connectors.sql.procedures import CALLS, Caller

@@ -10,8 +10,9 @@ from typing import Any
 import pymysql
 from pymysql.constants import CLIENT
 
-from agent.connectors.sql.credentials import TLS_OFF, TLS_PREFERRED, TLS_VERIFIED, ServerAddress
+from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Patience
+from agent.connectors.sql.fields import TLS_OFF, TLS_PREFERRED, TLS_VERIFIED
 from agent.connectors.sql.mysql_values import DECODERS
 from agent.connectors.sql.servers import authorities
 from agent.domain.errors import ConfigurationError

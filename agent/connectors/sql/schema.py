@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.connectors.sql.credentials import FIELDS
+from agent.connectors.sql.fields import FIELDS
 from agent.domain.app import Action, ActionKind, App, Combining, Schema
 
 GET, UPSERT, INSERT, UPDATE, DELETE, CALL = "GET", "UPSERT", "INSERT", "UPDATE", "DELETE", "CALL"

@@ -8,7 +8,8 @@ import socket
 import ssl
 from pathlib import Path
 
-from agent.connectors.sql.credentials import CA_FILE, HOST, PORT, ServerAddress
+from agent.connectors.sql.credentials import ServerAddress
+from agent.connectors.sql.fields import CA_FILE, HOST, PORT
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 
 
