@@ -41,7 +41,7 @@ _COLUMNS = f"""
            CASE WHEN c.is_identity = 1 OR c.is_computed = 1 OR c.generated_always_type <> 0
                      OR TYPE_NAME(c.system_type_id) = 'timestamp' THEN 1 ELSE 0 END
     FROM sys.columns AS c WHERE c.object_id = %s ORDER BY c.column_id
-"""
+"""  # noqa: S608 - no value in it
 _UNIQUE = """
     SELECT i.index_id, i.is_primary_key, c.name
     FROM sys.indexes AS i
@@ -71,7 +71,7 @@ _PARAMETERS = f"""
     SELECT a.name, {_TYPE.format("a")}, a.max_length, a.precision, a.scale,
            CASE WHEN a.is_output = 1 OR a.is_readonly = 1 THEN 1 ELSE 0 END
     FROM sys.parameters AS a WHERE a.object_id = %s AND a.parameter_id > 0 ORDER BY a.parameter_id
-"""
+"""  # noqa: S608 - no value in it
 _TWIN = re.compile(r"The column '(?P<column>.*)' was specified multiple times")
 
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pytds
+import pytds  # type: ignore[import-untyped]  # it ships no types
 import sqlalchemy as sa
 from pytds import tds_base, tds_socket
-from pytds.row_strategies import tuple_row_strategy
-from pytds.tds_base import PreLoginEnc
+from pytds.row_strategies import tuple_row_strategy  # type: ignore[import-untyped]  # it ships no types
+from pytds.tds_base import PreLoginEnc  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy.engine.default import DefaultDialect
 
 from agent.connectors.sql import mssql_tls
@@ -47,7 +47,7 @@ class Message:
     text: str
 
 
-class ServerError(pytds.DatabaseError):
+class ServerError(pytds.DatabaseError):  # type: ignore[misc]  # of a library without types
     """What the server said instead of an answer: all of its errors, in their order."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
@@ -167,7 +167,7 @@ def _messages(session: Any) -> list[Message]:
 
 def engine(connect: Callable[[], Session]) -> sa.Engine:
     """An engine for one connection at a time, that asks the server nothing by itself."""
-    dialect = DefaultDialect(dbapi=pytds)  # type: ignore[arg-type]  # a module, as all drivers are
+    dialect = DefaultDialect(dbapi=pytds)
     dialect.name = "mssql"
     pool = sa.pool.NullPool(connect, dialect=dialect)  # type: ignore[arg-type]  # what SQLAlchemy uses of a connection
     return sa.Engine(pool, dialect, sa.URL.create("mssql"), hide_parameters=True)

@@ -9,9 +9,9 @@ import socket
 import ssl
 from typing import Any
 
-import pytds
-import pytds.tls
-from pytds.tds_base import PacketType
+import pytds  # type: ignore[import-untyped]  # it ships no types
+from pytds import tls as pytds_tls
+from pytds.tds_base import PacketType  # type: ignore[import-untyped]  # it ships no types
 
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.fields import TLS_OFF, TLS_VERIFIED
@@ -127,4 +127,4 @@ def _shaken(tls: ssl.SSLObject) -> bool:
 
 
 # The driver has no other place for it. Nothing else here uses the driver.
-pytds.tls.establish_channel = _establish
+pytds_tls.establish_channel = _establish

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from agent.connectors.sql.dialect import Column, Family, Load, Mode, Table, fetch
 from agent.connectors.sql.loading import check_digits
+from agent.connectors.sql.mssql_failures import UNFIT
 from agent.connectors.sql.mssql_fitting import Row, doubtful, fitted, not_kept, texts
-from agent.connectors.sql.mssql_values import plain, quoted, shown, typed
+from agent.connectors.sql.mssql_values import base, length, plain, quoted, shown, typed
 from agent.domain.packet import Value
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -183,15 +184,16 @@ def calling(quoted_name: str, given: Sequence[Column]) -> str:
     type beforehand, and refused where it is none: the server would cut texts, and end the transaction for the rest."""
     lines = []
     for number, column in enumerate(given):
-        text, value, wide = f"@i{number}", f"@o{number}", column.family is Family.TEXT
-        lines.append(f"DECLARE {text} nvarchar(max) = %s")
-        made = text if wide else typed(column, text)
-        lines.append(f"DECLARE {value} {column.declared} = {made}")
+        text, value, most = f"@i{number}", f"@o{number}", length(column)
+        made = text if column.family is Family.TEXT else typed(column, text)
+        lines += [f"DECLARE {text} nvarchar(max) = %s", f"DECLARE {value} {column.declared} = {made}"]
         lost = f"{value} IS NULL"
-        if wide and column.declared.rpartition("(")[2] not in ("max)", "text", "ntext"):
+        if column.family is Family.TEXT and (most is None or base(column) in ("char", "nchar")):
+            lost = "1 = 0" if most is None else f"LEN({text}) > {most}"
+        elif column.family is Family.TEXT:
             lost = f"CONVERT(nvarchar(max), {value}) + N'.' <> {text} + N'.'"
-        why = f"The value for {column.name} does not fit its type {column.declared}."
-        said = why.replace("'", "''").replace("%", "%%%%")
-        lines.append(f"IF {text} IS NOT NULL AND {lost} BEGIN RAISERROR(N'{said}', 16, 1); RETURN END")
+        # The name as it comes back out of RAISERROR, which gives % a meaning, out of a literal, and out of the driver.
+        name = column.name.replace("%", "%%").replace("'", "''").replace("%", "%%")
+        lines.append(f"IF {text} IS NOT NULL AND {lost} BEGIN RAISERROR(N'{UNFIT}{name}', 16, 1); RETURN END")
     assigned = ", ".join(f"@{column.name.replace('%', '%%')} = @o{number}" for number, column in enumerate(given))
     return ";\n".join([*lines, f"EXEC {quoted_name} {assigned}".rstrip()])

@@ -74,7 +74,8 @@ def connect(address: ServerAddress, patience: Patience) -> Any:
                 cursor.execute(f"SET SESSION {setting}")
             with contextlib.suppress(pymysql.Error):
                 cursor.execute("SET SESSION lc_messages = 'en_US'")
-        keep_alive(driver._sock)  # noqa: SLF001 - the driver has no other way to it
+        line: socket.socket = driver._sock  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to it
+        keep_alive(line)
     except BaseException:
         driver.close()
         raise
