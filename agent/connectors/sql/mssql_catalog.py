@@ -145,9 +145,10 @@ def query(connection: sa.Connection, asked: Query) -> Table:
     marks = [f"@P{number}" for number in range(1, len(given) + 1)]
     plain = f"SELECT * FROM {source} AS q" % tuple(marks)  # noqa: S608 - the operator's query
     types = ", ".join(f"{mark} nvarchar(max)" for mark in marks)
+    # Types of .NET have no name there; all of them are read alike.
     columns = tuple(
         _column(
-            name, type_ or "sql_variant", collation or "", exactly=True, required=not nullable, filled=False,
+            name, type_ or "hierarchyid", collation or "", exactly=True, required=not nullable, filled=False,
             computed=True,
         )
         for name, type_, collation, nullable in fetch(connection, _DESCRIBED, (plain, types))

@@ -66,10 +66,6 @@ def shown(column: Column, name: str) -> str:
         return f"CONVERT(bigint, {name})"
     if kind in ("money", "smallmoney"):
         return f"CONVERT(decimal(19, 4), {name})"
-    if kind == "datetimeoffset":
-        return f"CONVERT(nvarchar(40), SWITCHOFFSET({name}, '+00:00'), 126)"
-    if column.family is Family.MOMENT:
-        return f"CONVERT(nvarchar(40), {name}, 126)"
     if column.family in (Family.INTEGER, Family.DECIMAL):
         return name
     return held(column, name)
@@ -88,8 +84,10 @@ def held(column: Column, name: str) -> str:  # noqa: PLR0911 - one type after an
         return f"CONVERT(varbinary(max), {name})"
     if kind == "sql_variant":
         return f"CONVERT(nvarchar(4000), {name})"
+    if kind == "datetimeoffset":
+        return f"CONVERT(nvarchar(40), SWITCHOFFSET({name}, '+00:00'), 127)"
     if column.family is Family.MOMENT:
-        return f"CONVERT(nvarchar(40), {name}, 121)"
+        return f"CONVERT(nvarchar(40), {name}, 126)"
     if column.family is Family.DATE:
         return f"CONVERT(nvarchar(10), {name}, 23)"
     if column.family is Family.FLOAT:
