@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,6 +73,7 @@ _PARAMETERS = f"""
            CASE WHEN a.is_output = 1 OR a.is_readonly = 1 THEN 1 ELSE 0 END
     FROM sys.parameters AS a WHERE a.object_id = %s AND a.parameter_id > 0 ORDER BY a.parameter_id
 """  # noqa: S608 - no value in it
+_ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*(?:Z|[+-]\d\d:?\d\d)")
 _TWIN = re.compile(r"The column '(?P<column>.*)' was specified multiple times")
 
 
@@ -130,7 +132,7 @@ def query(connection: sa.Connection, asked: Query) -> Table:
             "The query has a semicolon in it, or brackets that are not in pairs.", code="query-refused",
             remedy="It has to be one SELECT. Correct the option query.", field=QUERY_OPTION,
         )  # fmt: skip
-    sql, given = asked.bound(_LEXIS, "%s", plain=lambda text: text.replace("%", "%%"))
+    sql, given = asked.bound(_LEXIS, "%s", plain=lambda text: text.replace("%", "%%"), given=_given)
     source = f"(\n{sql}\n)"
     try:
         fetch(connection, f"SELECT TOP (0) * FROM {source} AS q", given)  # noqa: S608 - the operator's query
@@ -154,6 +156,18 @@ def query(connection: sa.Connection, asked: Query) -> Table:
         for name, type_, collation, nullable in fetch(connection, _DESCRIBED, (plain, types))
     )  # fmt: skip
     return Table("", source, columns, view=True, parameters=given)
+
+
+def _given(value: str) -> str:
+    """A value for a parameter. Of a moment that says its zone the server would drop the zone, or not take it; and it
+    takes no more than three digits of a second where `datetime` is meant."""
+    if _ZONED.fullmatch(value) is None:
+        return value
+    try:
+        moment = datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return value
+    return moment.isoformat("T", "milliseconds" if moment.microsecond else "seconds")
 
 
 def procedure(connection: sa.Connection, name: str) -> Procedure | None:

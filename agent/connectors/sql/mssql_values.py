@@ -154,11 +154,9 @@ def documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[
     names = [one.name for one in columns]
     values = list(zip(*rows, strict=True))
     for place, one in enumerate(columns):
-        convert = _CONVERTED.get(one.family)
+        convert = _shortened_number if filled_up(one) else _CONVERTED.get(one.family)
         if convert is not None:
             values[place] = tuple(None if value is None else convert(value) for value in values[place])
-        if filled_up(one):
-            values[place] = tuple(None if value is None else _number(shortened(value)) for value in values[place])
     return [_ENCODE(dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
 
 
@@ -188,6 +186,10 @@ def _written(value: Any) -> str:
 def _number(value: Any) -> Any:
     text = _written(value)
     return msgspec.Raw(text.encode()) if _PLAIN(text) else text
+
+
+def _shortened_number(value: Any) -> Any:
+    return _number(shortened(value))
 
 
 def moment_text(value: Any) -> str:

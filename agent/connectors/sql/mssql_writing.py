@@ -186,6 +186,8 @@ def calling(quoted_name: str, given: Sequence[Column]) -> str:
     for number, column in enumerate(given):
         text, value, most = f"@i{number}", f"@o{number}", length(column)
         made = text if column.family is Family.TEXT else typed(column, text)
+        if column.family is Family.MOMENT:  # else an offset would be dropped with what it says
+            made = typed(column, f"SWITCHOFFSET(TRY_CAST({text} AS datetimeoffset(7)), '+00:00')")
         lines += [f"DECLARE {text} nvarchar(max) = %s", f"DECLARE {value} {column.declared} = {made}"]
         lost = f"{value} IS NULL"
         if column.family is Family.TEXT and (most is None or base(column) in ("char", "nchar")):
