@@ -1,6 +1,6 @@
 """What differs between kinds of databases, as one protocol, and the values that it speaks in.
 
-`sqlite`, `postgresql` and `mysql` implement it. Everything here is called in a thread that has the connection for
+`sqlite`, `postgresql`, `mysql` and `mssql` implement it. Everything here is called in a thread that has the connection for
 itself.
 """
 
