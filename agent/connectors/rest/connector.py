@@ -200,6 +200,7 @@ class RestConnection:
         return Client(
             http=self._http, base=self._service.base, headers=self._description.headers,
             secret_field=self._service.secret_field, retry=retry, key_parameter=self._key_parameter,
+            speaks_xml=self._description.format == "xml",
         )  # fmt: skip
 
     def _made(self, auth: httpx.Auth | None, observer: Observer | None) -> httpx.AsyncClient:

@@ -11,6 +11,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from xml.sax.saxutils import escape
+
+from defusedxml.ElementTree import fromstring
 
 SECRET = "a-secret-that-nobody-guesses"
 USER, CLIENT = "op-agent", "client-7"
@@ -25,7 +28,7 @@ class Service(ThreadingHTTPServer):
     records, whatever is asked for; beyond the last one is the status `past_the_end`, where it is set. With
     `echoes_key`, the address of the next page repeats the key of the query; without `tells_date`, no answer says when
     it was made. `ignores_filters` and `ignores_case` say how customers are searched, `tells_reference` what is told of
-    them.
+    them. With `speaks_xml`, all of it is XML.
     """
 
     daemon_threads = True
@@ -42,6 +45,7 @@ class Service(ThreadingHTTPServer):
         self.echoes_key = False
         self.tells_date = self.tells_reference = True
         self.ignores_filters = self.ignores_case = False
+        self.speaks_xml = False
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.orders: dict[int, dict[str, Any]] = {}
         self.customers: dict[int, dict[str, Any]] = {}
@@ -102,9 +106,16 @@ class _Handler(BaseHTTPRequestHandler):
             elif url.path.startswith("/api/orders"):
                 self._orders(url.path, query)
             elif url.path.startswith("/api/customers"):
-                self._customers(url.path, query, json.loads(body) if body else {})
+                self._customers(url.path, query, self._taken(body) if body else {})
             else:
                 self._json(404, {})
+
+    def _taken(self, body: bytes) -> Any:
+        if not self.server.speaks_xml:
+            return json.loads(body)
+        assert self.headers["Content-Type"] == "application/xml"
+        root = fromstring(body)
+        return {root.tag: {one.tag: one.text or "" for one in root}}
 
     def _token(self, body: bytes) -> None:
         form = {name: texts[-1] for name, texts in parse_qs(body.decode()).items()}
@@ -194,6 +205,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(status, b"" if status == 204 else json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def _say(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        if self.server.speaks_xml and headers.get("Content-Type") == "application/json" and self.path != "/token":
+            answer = json.loads(content, parse_float=str)
+            inside = answer if isinstance(answer, dict) else {"customer": answer}
+            content = f'<?xml version="1.0"?>\n{_elements("answer", inside)}'.encode()
+            headers = {**headers, "Content-Type": "application/xml; charset=utf-8"}
         self.send_response_only(status)
         dated = {"Date": self.date_time_string()} if self.server.tells_date else {}
         for name, value in {**dated, **headers, "Content-Length": str(len(content))}.items():
@@ -212,6 +228,17 @@ def _exact(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _encoded(answer: object) -> bytes:
     """Totals as numbers with all their digits."""
     return json.dumps(answer, ensure_ascii=False).replace('"‹', "").replace('›"', "").encode()
+
+
+def _elements(name: str, value: object) -> str:
+    if isinstance(value, list):
+        return "".join(_elements(name, one) for one in value)
+    inside = (
+        "".join(_elements(one, inner) for one, inner in value.items())
+        if isinstance(value, dict)
+        else escape("" if value is None else str(value))
+    )
+    return f"<{name}>{inside}</{name}>"
 
 
 @contextmanager
@@ -286,3 +313,18 @@ schemas:
       DELETE:
         delete: {method: DELETE, path: "/customers/{id}"}
 """.replace("GET: &paged", "GET:")
+
+IN_XML = (
+    DESCRIPTION.replace("service: 1", "service: 1\nformat: xml")
+    .replace("records: data.orders", "records: answer.data.orders")
+    .replace("record: data}", "record: answer.data}")
+    .replace("next: cursor", "next: answer.cursor")
+    .replace("next: next", "next: answer.next")
+    .replace("path: /customers, id", "path: /customers, wrap: customer, id")
+    .replace("id: customer.id", "id: answer.customer.id")
+    .replace('path: "/customers/{id}"}\n        find', 'path: "/customers/{id}", wrap: customer}\n        find')
+    .replace('reference: "{reference}"}}', 'reference: "{reference}"}, records: answer.customer}')
+    .replace("errors.0.message", "answer.errors.message")
+    .replace("refused: errors", "refused: answer.errors")
+)
+"""The same where the service speaks XML."""
