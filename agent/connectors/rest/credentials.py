@@ -19,10 +19,13 @@ USERNAME, PASSWORD = "username", "password"
 KEY_PLACE, KEY_NAME, KEY = "key_place", "key_name", "api_key"
 TOKEN: Final = "token"  # noqa: S105 - the name of a field, no secret
 TOKEN_URL, CLIENT_ID, CLIENT_SECRET, SCOPE = "token_url", "client_id", "client_secret", "scope"
+CONSUMER_KEY, CONSUMER_SECRET = "consumer_key", "consumer_secret"
+TOKEN_ID, TOKEN_SECRET, SIGNATURE, REALM = "token_id", "token_secret", "signature", "realm"
 PRIVATE: Final = "private"
 
 REFUSE, ALLOW = "Refuse", "Allow"
 HEADER, QUERY = "Header", "Query parameter"
+SHA256, SHA1 = "HMAC-SHA256", "HMAC-SHA1"
 
 
 class Authentication(StrEnum):
@@ -33,6 +36,7 @@ class Authentication(StrEnum):
     KEY = "API key"
     BEARER = "Bearer token"
     OAUTH2 = "OAuth 2.0 client credentials"
+    OAUTH1 = "OAuth 1.0a"
 
 
 def _shown(kind: Authentication) -> tuple[str, ...]:
@@ -82,6 +86,30 @@ FIELDS = (
         help="What the token is for, where the service asks for it; names with spaces between them.",
     ),
     CredentialField(
+        CONSUMER_KEY, "Consumer key", shown_when=_shown(Authentication.OAUTH1),
+        help="Of the integration, as the service shows it.",
+    ),
+    CredentialField(
+        CONSUMER_SECRET, "Consumer secret", FieldKind.SECRET, shown_when=_shown(Authentication.OAUTH1),
+        help="Kept in the vault.",
+    ),
+    CredentialField(
+        TOKEN_ID, "Access token", shown_when=_shown(Authentication.OAUTH1),
+        help="Of the account that the integration may use; some services call it token id.",
+    ),
+    CredentialField(
+        TOKEN_SECRET, "Access token secret", FieldKind.SECRET, shown_when=_shown(Authentication.OAUTH1),
+        help="Kept in the vault.",
+    ),
+    CredentialField(
+        SIGNATURE, "Signature", FieldKind.CHOICE, choices=(SHA256, SHA1), default=SHA256,
+        shown_when=_shown(Authentication.OAUTH1), help="As the service's manual says; older ones take SHA1 alone.",
+    ),
+    CredentialField(
+        REALM, "Realm", required=False, shown_when=_shown(Authentication.OAUTH1),
+        help="Where the service asks for one, such as the number of the account.",
+    ),
+    CredentialField(
         PRIVATE, "Addresses in private networks", FieldKind.CHOICE, choices=(REFUSE, ALLOW), default=REFUSE,
         help="Allow them where the service runs in your own network or on this computer.",
     ),
@@ -95,11 +123,12 @@ FIELDS = (
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 _SECRETS = {
     Authentication.BASIC: (PASSWORD,), Authentication.KEY: (KEY,), Authentication.BEARER: (TOKEN,),
-    Authentication.OAUTH2: (CLIENT_SECRET,),
+    Authentication.OAUTH2: (CLIENT_SECRET,), Authentication.OAUTH1: (CONSUMER_SECRET, TOKEN_SECRET),
 }  # fmt: skip
 _PLAIN = {
     Authentication.BASIC: (USERNAME,), Authentication.KEY: (KEY_PLACE, KEY_NAME),
     Authentication.OAUTH2: (TOKEN_URL, CLIENT_ID, SCOPE),
+    Authentication.OAUTH1: (CONSUMER_KEY, TOKEN_ID, SIGNATURE, REALM),
 }  # fmt: skip
 _LABELS = {field.name: field.label for field in FIELDS}
 _HOSTS_OF_THIS_COMPUTER = {"localhost", "127.0.0.1", "::1"}
@@ -122,9 +151,11 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
         raise _empty(PRIVATE)
     for name in _PLAIN.get(kind, ()):
         text = tidy.get(name) or next((one.default for one in FIELDS if one.name == name), "")
-        if not text and name != SCOPE:
+        if not text and name not in {SCOPE, REALM}:
             raise _empty(name)
         prepared[name] = address_of(text, name, _LABELS[name]) if name == TOKEN_URL else text
+    if kind is Authentication.OAUTH1 and prepared[SIGNATURE] not in {SHA256, SHA1}:
+        raise _empty(SIGNATURE)
     if kind is Authentication.KEY and not _is_name(prepared[KEY_NAME]):
         raise ConfigurationError(
             "This is no name of a header or parameter.", code="field-format",

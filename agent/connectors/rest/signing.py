@@ -30,6 +30,7 @@ from agent.connectors.rest.credentials import (
     Authentication,
     authentication_of,
 )
+from agent.connectors.rest.signatures import SignatureAuth
 from agent.domain.errors import ConfigurationError, CredentialsError
 from agent.domain.secret import Secret
 from agent.http.failures import made_error, network_failure, status_failure
@@ -210,6 +211,8 @@ def signed_in(
             return HeaderAuth(_AUTHORIZATION, Secret(f"Bearer {secrets[TOKEN].reveal()}"))
         case Authentication.OAUTH2:
             return ClientCredentialsAuth(values, secrets[CLIENT_SECRET], tokens, http)
+        case Authentication.OAUTH1:
+            return SignatureAuth(values, secrets)
     return None
 
 

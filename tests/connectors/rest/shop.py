@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
 from defusedxml.ElementTree import fromstring
@@ -46,6 +48,7 @@ class Service(ThreadingHTTPServer):
         self.tells_date = self.tells_reference = True
         self.ignores_filters = self.ignores_case = False
         self.speaks_xml = False
+        self.nonces: set[str] = set()
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.orders: dict[int, dict[str, Any]] = {}
         self.customers: dict[int, dict[str, Any]] = {}
@@ -137,7 +140,23 @@ class _Handler(BaseHTTPRequestHandler):
             or query.get("key") == SECRET
             or bearer == SECRET
             or fetched
+            or (given.startswith("OAuth ") and self._is_signed(given))
         )
+
+    def _is_signed(self, header: str) -> bool:
+        """Whether a header holds the right signature by RFC 5849, section 3.4, and nobody has sent it before."""
+        given = {name: unquote(text) for name, text in re.findall(r'([a-z_]+)="([^"]*)"', header)}
+        url = urlsplit(f"http://{self.headers['Host']}{self.path}")
+        sent = [(name, text) for name, text in given.items() if name not in {"realm", "oauth_signature"}]
+        pairs = sorted((quote(name, "~"), quote(text, "~")) for name, text in sent + parse_qsl(url.query, True))
+        parts = (self.command, f"http://{url.netloc}{url.path}", "&".join(f"{one}={other}" for one, other in pairs))
+        how = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"}[given["oauth_signature_method"]]
+        text = "&".join(quote(part, "~") for part in parts)
+        made = hmac.new(f"{SECRET}&{SECRET}".encode(), text.encode(), how).digest()
+        fresh = given["oauth_nonce"] not in self.server.nonces
+        self.server.nonces.add(given["oauth_nonce"])
+        known = (given["oauth_consumer_key"], given["oauth_token"]) == (CLIENT, USER)
+        return known and fresh and base64.b64encode(made).decode() == given["oauth_signature"]
 
     def _basic(self) -> str:
         given = self.headers.get("Authorization", "")

@@ -82,6 +82,11 @@ def entered(
             return Credentials(
                 values | {"token_url": f"{origin}/token", "client_id": CLIENT}, {"client_secret": Secret(secret)}
             )
+        case Authentication.OAUTH1:
+            return Credentials(
+                values | {"consumer_key": CLIENT, "token_id": USER},
+                {"consumer_secret": Secret(secret), "token_secret": Secret(secret)},
+            )
         case _:
             return Credentials(values | {"authentication": kind.value}, {"token": Secret(secret)})
 
