@@ -1,7 +1,7 @@
 """What differs between kinds of databases, as one protocol, and the values that it speaks in.
 
-`sqlite`, `postgresql`, `mysql` and `mssql` implement it. Everything here is called in a thread that has the connection for
-itself.
+`sqlite`, `postgresql`, `mysql` and `mssql` implement it. Everything here is called in a thread that has the connection
+for itself.
 """
 
 from __future__ import annotations
