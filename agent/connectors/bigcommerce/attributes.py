@@ -238,8 +238,8 @@ SHIPMENTS = (
     ),
     Attribute(
         "reference",
-        description="The shipment's number elsewhere, such as in an ERP. It is kept at the beginning of the comments, and "
-        "a shipment of the order that has it is left as it is.",
+        description="The shipment's number elsewhere, such as in an ERP. It is kept at the beginning of the comments, "
+        "and a shipment of the order that has it is left as it is.",
     ),
 )
 WEBHOOKS = (
