@@ -37,7 +37,7 @@ class _Line(msgspec.Struct, frozen=True):
 
     @property
     def left(self) -> int:
-        """How many are to be shipped yet: none of what goes to no address, such as a download."""
+        """How many are to be shipped yet: none of what goes to no address, such as a download or what is picked up."""
         return int(self.quantity - self.quantity_shipped) if self.order_address_id else 0
 
 
@@ -110,8 +110,10 @@ class Shipments:
             lines = await self._order_lines(body)
         except RecordError:
             return False
-        skus = {line.id: _folded(line.sku) for line in lines}
-        wanted, held = _by_sku(items, skus), _by_sku(record.get("items") or [], skus)
+        skus = {line.id: _folded(line.sku) for line in lines if line.order_address_id}
+        unshipped = {_folded(line.sku) for line in lines} - set(skus.values())
+        wanted = {sku: count for sku, count in _by_sku(items, skus).items() if sku not in unshipped}
+        held = _by_sku(record.get("items") or [], skus)
         return wanted.keys() == held.keys() and all(
             count is None or count == held[sku] for sku, count in wanted.items()
         )
@@ -151,6 +153,9 @@ class Shipments:
             own = [line for line in lines if _is_meant(item, line)]
             if not own and "order_product_id" not in item:
                 raise _no_line(item)
+            if "order_product_id" not in item:
+                # What goes to no address, the store does not ship.
+                own = [line for line in own if line.order_address_id]
             wanted = item.get("quantity")
             for line in own:
                 left = self._left(line) - counts.get(line.id, 0)
@@ -160,14 +165,13 @@ class Shipments:
                     wanted = None if wanted is None else wanted - count
             if own and wanted:
                 # More than is left: the store says so.
-                line = next((line for line in own if line.order_address_id), own[0])
-                counts[line.id] = counts.get(line.id, 0) + wanted
+                counts[own[0].id] = counts.get(own[0].id, 0) + wanted
         chosen = [(line, counts[line.id]) for line in lines if line.id in counts]
         if not chosen:
             raise RecordError(
                 f"Nothing of order {body.named['order_id']} is left to be shipped.",
                 code="nothing-to-ship",
-                remedy="Look at the order in the store: it may have been shipped already.",
+                remedy="Look at the order in the store: it may have been shipped already, or go to no address.",
                 field="items",
                 error_class=ErrorClass.INCONSISTENT,
             )

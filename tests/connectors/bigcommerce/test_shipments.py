@@ -114,6 +114,28 @@ async def test_items_named_twice_are_one(sandbox: RunningSandbox) -> None:
     assert sum(item["quantity"] for item in made["items"]) == 3
 
 
+async def test_what_goes_to_no_address_is_not_shipped(sandbox: RunningSandbox) -> None:
+    lines = {order: shop(sandbox, f"{order}/products") for order in range(1, 51)}
+    order = next(one for one in lines if len({bool(line["order_address_id"]) for line in lines[one]}) == 2)
+    items = [(line["sku"], 1) for line in lines[order] if line["sku"]]
+    digital = [
+        item for item in items if all(not one["order_address_id"] for one in lines[order] if one["sku"] == item[0])
+    ]
+    async with connection(sandbox) as one:
+        report = await one.write(
+            TARGET,
+            batch(shipment(order, items, tracking="T-1"), shipment(order, digital, tracking="T-2")),
+            lambda _: b"",
+        )
+        found = await one.look_up(TARGET, batch(shipment(order, items, tracking="T-1")))
+
+    assert {row: failure.code for row, failure in report.failures.items()} == {1: "nothing-to-ship"}
+    (made,) = shop(sandbox, f"{order}/shipments")
+    addressed = {line["id"] for line in lines[order] if line["order_address_id"]}
+    assert {item["order_product_id"] for item in made["items"]} <= addressed
+    assert list(found.written) == [0]
+
+
 @pytest.mark.parametrize("count", [None, 6])
 async def test_an_unanswered_shipment_of_skus_is_found_by_what_is_in_it(
     count: int | None, sandbox: RunningSandbox
