@@ -41,8 +41,8 @@ def tryton() -> Iterator[TrytonServer]:
 @pytest.fixture
 def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
     """A store with ten products, of which Tryton has all but some variants."""
-    options = ("--orders", str(getattr(request, "param", _ORDERS)), "--products", "10", "--customers", "12", "--no-quota")
-    with open_shop(tmp_path, *options) as opened:
+    orders = str(getattr(request, "param", _ORDERS))
+    with open_shop(tmp_path, "--orders", orders, "--products", "10", "--customers", "12", "--no-quota") as opened:
         yield opened
 
 
