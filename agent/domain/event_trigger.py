@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ALGORITHMS = ("sha256", "sha512")
+PLAIN = "secret"
+"""The header holds the secret itself: what senders can do that cannot sign, such as the webhooks of BigCommerce."""
+
+ALGORITHMS = ("sha256", "sha512", PLAIN)
 ENCODINGS = ("hex", "base64")
 
 LEAST_WAIT_SECONDS, DEFAULT_WAIT_SECONDS, MOST_WAIT_SECONDS = 1, 10, 25
@@ -24,7 +27,8 @@ DELIVERY_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a sender signs a body: an HMAC of it, in a header, after an optional prefix such as `sha256=`."""
+    """How a sender proves who it is: by an HMAC of the body, or by the secret itself, in a header, after an optional
+    prefix such as `sha256=`."""
 
     header: str
     algorithm: str = "sha256"

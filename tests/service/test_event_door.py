@@ -318,6 +318,15 @@ def test_a_signature_is_wanted_where_the_start_says_so(world: World) -> None:
     assert world.waiting() == 1
 
 
+def test_a_secret_in_a_header_is_wanted_where_the_start_says_so(world: World) -> None:
+    world.deploy(document("{type: start, trigger: event, verify: {header: X-Agent, algorithm: secret}}"))
+    world.secrets[signature_secret_name("flow")] = Secret("shared")
+    assert world.request(json={"id": 1}).status_code == 401
+    assert world.request(json={"id": 1}, headers={"X-Agent": "guessed"}).status_code == 401
+    assert world.request(json={"id": 1}, headers={"X-Agent": "shared"}).status_code == 202
+    assert world.waiting() == 1
+
+
 def test_a_text_is_answered_at_once(world: World) -> None:
     world.deploy(document(PLAIN, TEXT))
     answer = world.request(json={"id": "a"})

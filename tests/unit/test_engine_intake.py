@@ -106,6 +106,11 @@ def test_the_same_body_on_another_day_is_another_record() -> None:
         (Signature("h", prefix="sha256="), HEX, False),
         (Signature("h", algorithm="sha512"), HEX, False),
         (Signature("h"), "", False),
+        (Signature("h", algorithm="secret"), "secret", True),
+        (Signature("h", algorithm="secret", prefix="Bearer "), "Bearer secret", True),
+        (Signature("h", algorithm="secret"), "Secret", False),
+        (Signature("h", algorithm="secret"), HEX, False),
+        (Signature("h", algorithm="secret"), "", False),
         (Signature("h"), "ü", False),
     ],
 )  # fmt: skip

@@ -1,5 +1,4 @@
-"""XML: each element of one kind is a record. Its attributes are called @name, its elements by their names without a
-namespace; several of the same name become a list, text beside elements is called #text.
+"""XML: each element of one kind is a record, with the forms of `agent.formats.xml_values`.
 
 Document types are refused altogether: what they are for can fill the memory or fetch files (CWE-776, CWE-611).
 """
@@ -7,7 +6,7 @@ Document types are refused altogether: what they are for can fill the memory or 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 import msgspec
@@ -17,8 +16,7 @@ from defusedxml.ElementTree import iterparse
 from agent.connectors.files.failures import malformed
 from agent.connectors.files.look import Look
 from agent.connectors.files.records import Bounded, Mark, Record
-
-_DEEPEST = 100
+from agent.formats.xml_values import DEEPEST, local_name, value_of
 
 
 def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
@@ -37,9 +35,9 @@ def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
             if event == "start":
                 depth += 1
                 path.append(element)
-                if depth > _DEEPEST:
-                    raise malformed(look.name, 0, f"elements are nested more than {_DEEPEST} deep")
-                if not inside and (_local(element) == look.records if look.records else depth == 2):
+                if depth > DEEPEST:
+                    raise malformed(look.name, 0, f"elements are nested more than {DEEPEST} deep")
+                if not inside and (local_name(element) == look.records if look.records else depth == 2):
                     inside = depth
                 continue
             depth -= 1
@@ -49,7 +47,7 @@ def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
                 number += 1
                 source.since = 0
                 if number > mark.number:
-                    value = _value(element)
+                    value = value_of(element)
                     yield Record(encode(value if isinstance(value, dict) else {"#text": value}), Mark(number))
             if not inside and path:
                 path[-1].remove(element)  # so that what was read does not stay in memory
@@ -63,25 +61,3 @@ def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
         ) from error  # fmt: skip
     except (ValueError, LookupError) as error:
         raise malformed(look.name, 0, "its encoding is not known or not what it says") from error
-
-
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _value(element: Element) -> Any:
-    members: dict[str, Any] = {f"@{name.rpartition('}')[2]}": value for name, value in element.attrib.items()}
-    for child in element:
-        name, value = _local(child), _value(child)
-        if name not in members:
-            members[name] = value
-        elif isinstance(members[name], list):
-            members[name].append(value)
-        else:
-            members[name] = [members[name], value]
-    text = (element.text or "").strip()
-    if not members:
-        return text or None
-    if text:
-        members["#text"] = text
-    return members

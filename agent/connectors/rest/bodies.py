@@ -1,4 +1,4 @@
-"""Turns the rows of a batch into the JSON objects that are sent, with the values that paths and queries need."""
+"""Turns the rows of a batch into the objects that are sent, with the values that paths and queries need."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agent.connectors.rest.xml_bodies import xml_of
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import RecordError
@@ -23,10 +24,13 @@ class Body:
     fields: dict[str, Any]
     values: Mapping[str, str]
 
-    def content(self, wrap: str) -> bytes:
-        """The JSON text, inside these names."""
+    def content(self, wrap: str, *, as_xml: bool) -> bytes:
+        """The text that is sent, inside these names. Raises RecordError where XML cannot have it."""
+        names = wrap.split(".") if wrap else []
+        if as_xml:
+            return xml_of(names, self.fields)
         body: dict[str, Any] = encoded(self.fields)
-        for name in reversed(wrap.split(".") if wrap else []):
+        for name in reversed(names):
             body = {name: body}
         return msgspec.json.encode(body)
 

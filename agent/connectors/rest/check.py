@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from agent.connectors.contract import CheckReport
 from agent.connectors.rest.client import Client
-from agent.connectors.rest.credentials import is_open
 from agent.connectors.rest.description import Description, Reading
+from agent.connectors.rest.entered import is_open
 from agent.connectors.rest.places import records_at
 
 
@@ -33,7 +33,8 @@ async def check(client: Client, description: Description, base: str, progress: C
             query.append((reading.paging.size_parameter, str(reading.paging.size)))
         answer = await client.get(client.address(reading.path), query, headers=reading.headers)
         assert answer is not None
-        found = records_at(answer.content, reading.records, absent_if_empty=reading.absent_if_empty)
+        found = records_at(answer.content, reading.records, absent_if_empty=reading.absent_if_empty,
+                           elements=answer.was_xml)  # fmt: skip
         if found is None:
             raise client.nonsense()
         facts.append(("Answered", f"{name}, {len(found)} records on the first page"))

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 import httpx
 
 from agent.connectors.rest.credentials import BASE_URL
+from agent.connectors.rest.xml_bodies import json_of
 from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, FatalError
 from agent.http.failures import made_error, network_failure, status_failure
 from agent.http.retry import Retry
@@ -36,6 +37,8 @@ class Answer:
     status: int
     headers: httpx.Headers
     content: bytes
+    """JSON text, also where the service speaks XML."""
+    was_xml: bool = False
 
     @property
     def date(self) -> datetime | None:
@@ -53,6 +56,7 @@ class Client:
         secret_field: The field of the form at fault where the credentials are refused.
         retry: What is tried again.
         key_parameter: The query parameter that a key is sent in, empty where it is in none.
+        speaks_xml: Whether the service sends and takes XML, not JSON.
     """
 
     def __init__(
@@ -64,10 +68,11 @@ class Client:
         secret_field: str,
         retry: Retry,
         key_parameter: str = "",
+        speaks_xml: bool = False,
     ) -> None:
         self._http, self._base, self._headers, self._retry = http, base, headers, retry
         self._secret_field, self._key_parameter = secret_field, key_parameter
-        self.host = httpx.URL(base).host
+        self.host, self.speaks_xml = httpx.URL(base).host, speaks_xml
 
     def address(self, path: str) -> str:
         """The address of a path below the base URL."""
@@ -146,9 +151,10 @@ class Client:
         self, method: str, address: str, query: Query, headers: Mapping[str, str] | None, body: bytes | None
     ) -> Answer:
         writing = method != "GET"
-        sent = {"Accept": "application/json", **self._headers, **(headers or {})}
+        media_type = "application/xml" if self.speaks_xml else "application/json"
+        sent = {"Accept": media_type, **self._headers, **(headers or {})}
         if body is not None:
-            sent.setdefault("Content-Type", "application/json")
+            sent.setdefault("Content-Type", media_type)
         try:
             request = self._http.build_request(method, _with(address, query), headers=sent, content=body)
             response = await self._http.send(request, stream=True)
@@ -164,7 +170,14 @@ class Client:
                 "A header of a request holds signs that no header can have.", code="header-signs",
                 remedy="Use letters of the English alphabet, digits and signs alone.", field=None,
             ) from error  # fmt: skip
-        return Answer(response.status_code, response.headers, content)
+        if not self.speaks_xml or not content.strip():
+            return Answer(response.status_code, response.headers, content)
+        try:
+            return Answer(response.status_code, response.headers, json_of(content), was_xml=True)
+        except ValueError:
+            if response.is_success:
+                raise self.nonsense(writing=writing) from None
+            return Answer(response.status_code, response.headers, content)  # a failure, told in some other form
 
     async def _read(self, response: httpx.Response, *, writing: bool) -> bytes:
         pieces: list[bytes] = []

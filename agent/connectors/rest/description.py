@@ -243,6 +243,8 @@ class Description(_Part):
 
     service: Literal[1]
     title: Text = ""
+    format: Literal["json", "xml"] = "json"
+    """What the service sends and takes."""
     check: Request | None = None
     """What Validate asks for; without it, the first list."""
     headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
@@ -252,6 +254,18 @@ class Description(_Part):
     @classmethod
     def _short_check(cls, given: object) -> object:
         return {"path": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _has_roots(self) -> Self:
+        """An XML document has an element around everything."""
+        if self.format == "xml":
+            for name, schema in self.schemas.items():
+                for action in schema.actions.values():
+                    if isinstance(action, Writing) and any(
+                        one is not None and not one.wrap for one in (action.create, action.update)
+                    ):
+                        raise ValueError(f"“{name}” is sent as XML, so that each create and update needs “wrap”")
+        return self
 
 
 def names_in(text: str) -> list[str]:

@@ -46,11 +46,19 @@ def _is_null(text: msgspec.Raw) -> bool:
     return bytes(text).strip() in {b"", b"null"}
 
 
-def records_at(content: bytes, place: str, *, absent_if_empty: bool = False) -> Sequence[msgspec.Raw] | None:
+def records_at(
+    content: bytes, place: str, *, absent_if_empty: bool = False, elements: bool = False
+) -> Sequence[msgspec.Raw] | None:
     """The records at a place; None where there is no list.
 
     An answer without content, and `null` at the place, stand for an empty list. A missing place does so only with
     `absent_if_empty`: an answer that tells of an error has none either.
+
+    Args:
+        content: JSON text.
+        place: Where the list lies.
+        absent_if_empty: See above.
+        elements: It was XML: a list of one is no list there, and an empty one is nothing in the element around it.
 
     Raises:
         msgspec.MsgspecError: it is no JSON.
@@ -60,9 +68,13 @@ def records_at(content: bytes, place: str, *, absent_if_empty: bool = False) -> 
     _ANY.decode(content)  # all of it, not only the way to the place
     found = _there(content, place)
     if found is None:
-        return () if absent_if_empty else None
+        outer = place.rpartition(".")[0]
+        empty = absent_if_empty or (elements and outer and _there(content, outer) is not None)
+        return () if empty else None
     if _is_null(found):
         return ()
+    if elements and bytes(found)[:1] == b"{":
+        return (found,)
     if bytes(found).lstrip()[:1] != b"[":
         return None
     return _LIST.decode(found)

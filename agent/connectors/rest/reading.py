@@ -23,6 +23,7 @@ from agent.connectors.rest.client import NOT_THERE, Answer, Client
 from agent.connectors.rest.description import Filter, Reading, SchemaPart
 from agent.connectors.rest.filling import filled_path, filled_query
 from agent.connectors.rest.places import at, records_at, word
+from agent.connectors.rest.xml_bodies import typed
 from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError, FatalError
 from agent.domain.packet import Bookmark, Packet, Position
@@ -69,7 +70,7 @@ class Reader:
     """Reads with one action of a schema."""
 
     def __init__(self, client: Client, schema: SchemaPart, action: Reading, *, now: datetime) -> None:
-        self._client, self._key, self._action, self._now = client, schema.key, action, now
+        self._client, self._schema, self._action, self._now = client, schema, action, now
 
     async def packets(self, request: ReadRequest) -> AsyncGenerator[Packet, None]:
         """The records that a request asks for.
@@ -151,7 +152,7 @@ class Reader:
                 except msgspec.MsgspecError:
                     raise self._client.nonsense() from None
                 if record is not None:
-                    found.append(record)
+                    found.append(typed(record, self._schema.attributes) if answer.was_xml else record)
         return Packet([self._id(one) for one in found], [bytes(one) for one in found], {}, Bookmark())
 
     async def _page(self, place: _Place, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer | None:
@@ -172,12 +173,13 @@ class Reader:
 
     def _records(self, answer: Answer) -> Sequence[msgspec.Raw]:
         try:
-            found = records_at(answer.content, self._action.records, absent_if_empty=self._action.absent_if_empty)
+            found = records_at(answer.content, self._action.records, absent_if_empty=self._action.absent_if_empty,
+                               elements=answer.was_xml)  # fmt: skip
         except msgspec.MsgspecError:
             raise self._client.nonsense() from None
         if found is None or any(bytes(one).lstrip()[:1] != b"{" for one in found):
             raise self._client.nonsense()
-        return found
+        return [typed(one, self._schema.attributes) for one in found] if answer.was_xml else found
 
     def _following(self, answer: Answer, place: _Place, records: Sequence[msgspec.Raw]) -> _Place | None:
         """The place of the next page; None after the last one."""
@@ -214,10 +216,10 @@ class Reader:
         return hashlib.sha256("\n".join(map(self._id, records)).encode()).hexdigest()[:16]
 
     def _id(self, record: msgspec.Raw) -> str:
-        found = word(at(record, self._key))
+        found = word(at(record, self._schema.key))
         if not found:
             raise ConfigurationError(
-                f"A record has no “{self._key}”, which the service description calls its key.", code="no-key",
+                f"A record has no “{self._schema.key}”, which the service description calls its key.", code="no-key",
                 remedy="Correct “key” of the schema in the service description.", field="description",
             )  # fmt: skip
         return found

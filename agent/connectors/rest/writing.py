@@ -15,6 +15,7 @@ from agent.connectors.rest.client import NOT_THERE, RECORD_STATUSES, Answer, Cli
 from agent.connectors.rest.description import DESCRIPTION, SchemaPart, Sending, Writing
 from agent.connectors.rest.filling import filled_path, filled_query
 from agent.connectors.rest.places import at, records_at, word
+from agent.connectors.rest.xml_bodies import typed
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, WriteReport
@@ -127,7 +128,7 @@ class Writer:
 
     async def _sent(self, sending: Sending, body: Body, known: str) -> str:
         values = {**body.values, "id": known or body.values.get("id", "")}
-        content = None if sending.method == "DELETE" else body.content(sending.wrap)
+        content = None if sending.method == "DELETE" else body.content(sending.wrap, as_xml=self._client.speaks_xml)
         answer = await self._client.send(
             sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
         )
@@ -177,9 +178,12 @@ class Writer:
                 one = at(answer.content, find.records)
                 listed: Sequence[msgspec.Raw] | None = [] if one is None else [one]
             else:
-                listed = records_at(answer.content, find.records, absent_if_empty=find.absent_if_empty)
+                listed = records_at(answer.content, find.records, absent_if_empty=find.absent_if_empty,
+                                    elements=answer.was_xml)  # fmt: skip
             if listed is None:
                 raise self._client.nonsense()
+            if answer.was_xml:
+                listed = [typed(one, self._schema.attributes) for one in listed]
             raw = self._chosen(listed, {name: body.values.get(name, "") for name in find.names})
             if raw is None:
                 return None

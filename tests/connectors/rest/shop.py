@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
+from xml.sax.saxutils import escape
+
+from defusedxml.ElementTree import fromstring
 
 SECRET = "a-secret-that-nobody-guesses"
 USER, CLIENT = "op-agent", "client-7"
@@ -25,7 +31,9 @@ class Service(ThreadingHTTPServer):
     records, whatever is asked for; beyond the last one is the status `past_the_end`, where it is set. With
     `echoes_key`, the address of the next page repeats the key of the query; without `tells_date`, no answer says when
     it was made. `ignores_filters` and `ignores_case` say how customers are searched, `tells_reference` what is told of
-    them.
+    them. With `speaks_xml`, all of it is XML.
+    `refresh` is the newest refresh token, the only one that counts; who `denies` lets nobody sign in, who `forgets`
+    gives no refresh token.
     """
 
     daemon_threads = True
@@ -42,6 +50,11 @@ class Service(ThreadingHTTPServer):
         self.echoes_key = False
         self.tells_date = self.tells_reference = True
         self.ignores_filters = self.ignores_case = False
+        self.speaks_xml = False
+        self.code: dict[str, str] = {}
+        self.refresh = ""
+        self.denies = self.forgets = False
+        self.nonces: set[str] = set()
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.orders: dict[int, dict[str, Any]] = {}
         self.customers: dict[int, dict[str, Any]] = {}
@@ -93,6 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.answer is not None:
                 status, headers, content = self.server.answer
                 self._say(status, content, headers)
+            elif url.path == "/authorize":
+                self._authorize(query)
             elif url.path == "/token":
                 self._token(body)
             elif not self._may(query):
@@ -102,18 +117,55 @@ class _Handler(BaseHTTPRequestHandler):
             elif url.path.startswith("/api/orders"):
                 self._orders(url.path, query)
             elif url.path.startswith("/api/customers"):
-                self._customers(url.path, query, json.loads(body) if body else {})
+                self._customers(url.path, query, self._taken(body) if body else {})
             else:
                 self._json(404, {})
 
+    def _taken(self, body: bytes) -> Any:
+        if not self.server.speaks_xml:
+            return json.loads(body)
+        assert self.headers["Content-Type"] == "application/xml"
+        root = fromstring(body)
+        return {root.tag: {one.tag: one.text or "" for one in root}}
+
+    def _authorize(self, query: dict[str, str]) -> None:
+        """The page at which a person signs in, and at once goes back."""
+        self.server.code = {"code": f"code-{len(self.server.asked)}", **query}
+        answer = {"error": "access_denied"} if self.server.denies else {"code": self.server.code["code"]}
+        self._say(302, b"", {"Location": f"{query['redirect_uri']}?{urlencode({**answer, 'state': query['state']})}"})
+
+    def _granted(self, form: dict[str, str]) -> bool:
+        """Whether a code was given for this verifier, or a refresh token is the newest one."""
+        given, self.server.code = (self.server.code, {}) if "code" in form else ({}, self.server.code)
+        if form["grant_type"] == "refresh_token":
+            return form["refresh_token"] == self.server.refresh
+        challenge = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        right = base64.urlsafe_b64encode(challenge).decode().rstrip("=") == given.get("code_challenge")
+        same = (form["code"], form["redirect_uri"]) == (given.get("code"), given.get("redirect_uri"))
+        return right and same and given.get("code_challenge_method") == "S256"
+
     def _token(self, body: bytes) -> None:
         form = {name: texts[-1] for name, texts in parse_qs(body.decode()).items()}
+        if form.get("grant_type") in {"authorization_code", "refresh_token"}:
+            identity = form.get("client_id"), form.get("client_secret")
+            if self._basic() != f"{CLIENT}:{SECRET}" and identity != (CLIENT, SECRET):
+                self._json(401, {"error": "invalid_client"})
+            elif not self._granted(form):
+                self._json(400, {"error": "invalid_grant"})
+            else:
+                self.server.tokens += 1
+                self.server.refresh = f"{SECRET}-refresh-{self.server.tokens}"
+                lasting = {} if self.server.forgets else {"refresh_token": self.server.refresh}
+                self._json(200, {"access_token": f"{SECRET}-{self.server.tokens}", "token_type": "Bearer",
+                                 "expires_in": 3600, "scope": "less than was asked for", **lasting})  # fmt: skip
+            return
         if form.get("grant_type") != "client_credentials" or self._basic() != f"{CLIENT}:{SECRET}":
             self._json(401, {"error": "invalid_client"})
             return
         self.server.tokens += 1
         token = f"{SECRET}-{self.server.tokens}"
-        self._json(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": "less"}
+        self._json(200, answer)
 
     def _may(self, query: dict[str, str]) -> bool:
         given = self.headers.get("Authorization", "")
@@ -126,7 +178,23 @@ class _Handler(BaseHTTPRequestHandler):
             or query.get("key") == SECRET
             or bearer == SECRET
             or fetched
+            or (given.startswith("OAuth ") and self._is_signed(given))
         )
+
+    def _is_signed(self, header: str) -> bool:
+        """Whether a header holds the right signature by RFC 5849, section 3.4, and nobody has sent it before."""
+        given = {name: unquote(text) for name, text in re.findall(r'([a-z_]+)="([^"]*)"', header)}
+        url = urlsplit(f"http://{self.headers['Host']}{self.path}")
+        sent = [(name, text) for name, text in given.items() if name not in {"realm", "oauth_signature"}]
+        pairs = sorted((quote(name, "~"), quote(text, "~")) for name, text in sent + parse_qsl(url.query, True))
+        parts = (self.command, f"http://{url.netloc}{url.path}", "&".join(f"{one}={other}" for one, other in pairs))
+        how = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"}[given["oauth_signature_method"]]
+        text = "&".join(quote(part, "~") for part in parts)
+        made = hmac.new(f"{SECRET}&{SECRET}".encode(), text.encode(), how).digest()
+        fresh = given["oauth_nonce"] not in self.server.nonces
+        self.server.nonces.add(given["oauth_nonce"])
+        known = (given["oauth_consumer_key"], given["oauth_token"]) == (CLIENT, USER)
+        return known and fresh and base64.b64encode(made).decode() == given["oauth_signature"]
 
     def _basic(self) -> str:
         given = self.headers.get("Authorization", "")
@@ -194,6 +262,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(status, b"" if status == 204 else json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def _say(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        if self.server.speaks_xml and headers.get("Content-Type") == "application/json" and self.path != "/token":
+            answer = json.loads(content, parse_float=str)
+            inside = answer if isinstance(answer, dict) else {"customer": answer}
+            content = f'<?xml version="1.0"?>\n{_elements("answer", inside)}'.encode()
+            headers = {**headers, "Content-Type": "application/xml; charset=utf-8"}
         self.send_response_only(status)
         dated = {"Date": self.date_time_string()} if self.server.tells_date else {}
         for name, value in {**dated, **headers, "Content-Length": str(len(content))}.items():
@@ -212,6 +285,17 @@ def _exact(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _encoded(answer: object) -> bytes:
     """Totals as numbers with all their digits."""
     return json.dumps(answer, ensure_ascii=False).replace('"‹', "").replace('›"', "").encode()
+
+
+def _elements(name: str, value: object) -> str:
+    if isinstance(value, list):
+        return "".join(_elements(name, one) for one in value)
+    inside = (
+        "".join(_elements(one, inner) for one, inner in value.items())
+        if isinstance(value, dict)
+        else escape("" if value is None else str(value))
+    )
+    return f"<{name}>{inside}</{name}>"
 
 
 @contextmanager
@@ -286,3 +370,18 @@ schemas:
       DELETE:
         delete: {method: DELETE, path: "/customers/{id}"}
 """.replace("GET: &paged", "GET:")
+
+IN_XML = (
+    DESCRIPTION.replace("service: 1", "service: 1\nformat: xml")
+    .replace("records: data.orders", "records: answer.data.orders")
+    .replace("record: data}", "record: answer.data}")
+    .replace("next: cursor", "next: answer.cursor")
+    .replace("next: next", "next: answer.next")
+    .replace("path: /customers, id", "path: /customers, wrap: customer, id")
+    .replace("id: customer.id", "id: answer.customer.id")
+    .replace('path: "/customers/{id}"}\n        find', 'path: "/customers/{id}", wrap: customer}\n        find')
+    .replace('reference: "{reference}"}}', 'reference: "{reference}"}, records: answer.customer}')
+    .replace("errors.0.message", "answer.errors.message")
+    .replace("refused: errors", "refused: answer.errors")
+)
+"""The same where the service speaks XML."""

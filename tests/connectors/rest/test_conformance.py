@@ -14,7 +14,7 @@ from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch, Value
 from agent.domain.secret import Secret
 from agent.http.retry import RetryPolicy
-from tests.connectors.rest.shop import CLIENT, DESCRIPTION, SECRET, USER, Service, running_service
+from tests.connectors.rest.shop import CLIENT, DESCRIPTION, IN_XML, SECRET, USER, Service, running_service
 
 WRONG = "some-other-secret"
 ATTRIBUTES = (Attribute("reference"), Attribute("name"), Attribute("credit", DataType.DECIMAL))
@@ -34,34 +34,44 @@ class TestKeyInTheQueryAndCursors(Conformance):
         return service_stand(Authentication.KEY, "CURSOR", "UPSERT")
 
 
-class TestOAuthAndLinks(Conformance):
-    """Access tokens; pages that headers name; no writing, which is as above."""
+class TestOAuthAndLinksInXml(Conformance):
+    """Access tokens; pages that headers name; XML; no writing, which is as above."""
 
     def stand(self) -> AbstractAsyncContextManager[Stand]:
-        return service_stand(Authentication.OAUTH2, "LINK", None)
+        return service_stand(Authentication.OAUTH2, "LINK", None, description=IN_XML)
 
 
 @asynccontextmanager
-async def service_stand(kind: Authentication, reads: str, writes: str | None) -> AsyncIterator[Stand]:
+async def service_stand(
+    kind: Authentication, reads: str, writes: str | None, *, description: str = DESCRIPTION
+) -> AsyncIterator[Stand]:
     with running_service() as service:
+        service.speaks_xml = description is IN_XML
         policy = RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.1)
         yield Stand(
             connector=RestConnector(policy, read_seconds=0.5),
             medium=Medium.HTTP,
             address=("127.0.0.1", service.server_port),
-            credentials=lambda address: entered(kind, address),
-            wrong=lambda address: {"secret": entered(kind, address, secret=WRONG)},
-            untrusted=lambda address: entered(kind, address, scheme="https"),
+            credentials=lambda address: entered(kind, address, description=description),
+            wrong=lambda address: {"secret": entered(kind, address, secret=WRONG, description=description)},
+            untrusted=lambda address: entered(kind, address, scheme="https", description=description),
             readings=(orders(service, reads),),
             writings=() if writes is None else (customers(service, writes),),
             rate_limited=Answer(429, {"Retry-After": "1"}, b"{}"),
         )
 
 
-def entered(kind: Authentication, address: Address, *, secret: str = SECRET, scheme: str = "http") -> Credentials:
+def entered(
+    kind: Authentication,
+    address: Address,
+    *,
+    secret: str = SECRET,
+    scheme: str = "http",
+    description: str = DESCRIPTION,
+) -> Credentials:
     """What an operator enters."""
     origin = f"{scheme}://{address[0]}:{address[1]}"
-    values = {"base_url": f"{origin}/api", "authentication": kind.value, "private": "Allow", "description": DESCRIPTION}
+    values = {"base_url": f"{origin}/api", "authentication": kind.value, "private": "Allow", "description": description}
     match kind:
         case Authentication.BASIC:
             return Credentials(values | {"username": USER}, {"password": Secret(secret)})
@@ -71,6 +81,14 @@ def entered(kind: Authentication, address: Address, *, secret: str = SECRET, sch
         case Authentication.OAUTH2:
             return Credentials(
                 values | {"token_url": f"{origin}/token", "client_id": CLIENT}, {"client_secret": Secret(secret)}
+            )
+        case Authentication.PERSON:
+            pages = {"authorization_url": f"{origin}/authorize", "token_url": f"{origin}/token", "client_id": CLIENT}
+            return Credentials(values | pages, {"client_secret_if_any": Secret(secret)})
+        case Authentication.OAUTH1:
+            return Credentials(
+                values | {"consumer_key": CLIENT, "token_id": USER},
+                {"consumer_secret": Secret(secret), "token_secret": Secret(secret)},
             )
         case _:
             return Credentials(values | {"authentication": kind.value}, {"token": Secret(secret)})

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from agent.connectors.contract import WriteTarget
 from agent.connectors.rest.connector import RestConnection, RestConnector
-from agent.connectors.rest.credentials import Authentication, prepare
+from agent.connectors.rest.credentials import Authentication
+from agent.connectors.rest.entered import prepare
 from agent.domain.errors import ConfigurationError, CredentialsError
 from agent.domain.secret import Secret
 from agent.domain.sent import Sent
+from agent.http.retry import RetryPolicy
 from tests.connectors.rest.shop import DESCRIPTION, SECRET, Service, running_service
 from tests.connectors.rest.test_conformance import entered
 from tests.connectors.rest.test_reading import read
+from tests.connectors.rest.test_writing import batch
 
 
 @pytest.fixture
@@ -69,6 +73,30 @@ async def test_a_key_in_the_query_is_on_the_wire_and_nowhere_else(service: Servi
     assert all(f"key={SECRET}" in asked for asked in service.asked)
     assert told
     assert not any(SECRET in repr(one) for one in told)
+
+
+@pytest.mark.parametrize("signature", ["HMAC-SHA256", "HMAC-SHA1"])
+async def test_requests_are_signed_one_by_one(service: Service, signature: str) -> None:
+    connector = RestConnector(RetryPolicy(tries=1, limited_tries=1))
+    description = DESCRIPTION.replace(
+        "path: /orders/linked", 'path: /orders/linked\n        query: {$by: "a\'[é ]+~/"}'
+    )
+    changed = {"signature": signature, "realm": "77_SB1", "description": description}
+    packets = await read(opened(service, connector, Authentication.OAUTH1, **changed), "LINK")
+    assert len([one for packet in packets for one in packet.source_ids]) == 10
+    assert len(service.nonces) == len(service.asked) == 4
+    async with opened(service, connector, Authentication.OAUTH1, **changed) as connection:
+        wanted = batch(("R1", "Ann", None, None))
+        report = await connection.write(WriteTarget("customers", "UPSERT", {}, "x"), wanted, lambda _: b"")
+    assert list(report.destination_ids) == ["1"]
+
+
+async def test_a_wrong_secret_of_oauth_1_is_told_with_its_field(service: Service) -> None:
+    given = entered(Authentication.OAUTH1, ("127.0.0.1", service.server_port), secret="another")
+    prepared = RestConnector().prepare(given.values, given.secrets)
+    with pytest.raises(CredentialsError) as raised:
+        await read(RestConnector().open(prepared.values, prepared.secrets))
+    assert raised.value.field == "consumer_secret"
 
 
 @pytest.mark.parametrize("action", ["LINK", "NEXT"])

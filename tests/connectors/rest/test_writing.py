@@ -10,7 +10,7 @@ from agent.connectors.contract import WriteTarget
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Value, WriteReport
-from tests.connectors.rest.shop import Service, running_service
+from tests.connectors.rest.shop import DESCRIPTION, Service, running_service
 from tests.connectors.rest.test_reading import opened
 
 ATTRIBUTES = (Attribute("reference"), Attribute("name"), Attribute("address.city"), Attribute("credit", DataType.TEXT))
@@ -26,8 +26,8 @@ def batch(*rows: tuple[Value, ...], attributes: tuple[Attribute, ...] = ATTRIBUT
     return Batch(attributes, [str(number) for number in range(len(rows))], rows)
 
 
-async def write(service: Service, action: str, wanted: Batch) -> WriteReport:
-    async with opened(service) as connection:
+async def write(service: Service, action: str, wanted: Batch, description: str = DESCRIPTION) -> WriteReport:
+    async with opened(service, description=description) as connection:
         return await connection.write(WriteTarget("customers", action, {}, "x"), wanted, lambda _: b"")
 
 
