@@ -78,7 +78,7 @@ async def test_a_shipment_with_a_reference_is_made_once(sandbox: RunningSandbox)
     assert again.destination_ids[0] == made.destination_ids[0] != again.destination_ids[1]
     there = [(one["tracking_number"], one["comments"]) for one in shop(sandbox, f"{TWICE}/shipments")]
     assert there == [("T-1", "CS1: Handle with care"), ("T-1", "CS12")]
-    assert (present.rows, present.stand_ins) == ([first, None], {1}), "a preview shows the second one as new"
+    assert ([*present.rows], set(present.stand_ins)) == ([first, None], {1}), "a preview shows the second one as new"
 
 
 async def test_equal_shipments_without_tracking_are_told_apart_by_their_references(sandbox: RunningSandbox) -> None:
