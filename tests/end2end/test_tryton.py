@@ -50,14 +50,14 @@ def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
 def ready(stage: Stage, shop: Shop, tryton: TrytonServer) -> Stage:
     stage.prepare(shop)
     stage.configure("tryton", "Tryton", tryton.values(), {"password": USER_PASSWORD})
-    for flow in ("customers-to-tryton", "orders-to-tryton", "tryton-stock-to-store", "tryton-shipments-to-store"):
-        stage.deploy(flow)
     return stage
 
 
 def test_killing_the_service_at_any_moment_makes_no_sale_twice(
     ready: Stage, shop: Shop, tryton: TrytonServer, request: pytest.FixtureRequest
 ) -> None:
+    for flow in ("customers-to-tryton", "orders-to-tryton"):
+        ready.deploy(flow)
     customers = ready.run("customers-to-tryton")
     assert customers.state is RunState.SUCCESS, customers.message
     chance = random.Random(7)
@@ -101,6 +101,7 @@ def _until_more(tryton: TrytonServer, count: int, stage: Stage, run_id: str) -> 
 
 
 def test_stock_goes_to_the_store(ready: Stage, shop: Shop) -> None:
+    ready.deploy("tryton-stock-to-store")
     run = ready.run("tryton-stock-to-store")
     assert (run.state, run.counts.written) == (RunState.SUCCESS, 10), run.message
     skus = [f"SKU-{number:06}" for number in range(1, 11)]
@@ -114,6 +115,8 @@ def test_shipments_reach_the_store_once_whatever_dies(
     ready: Stage, shop: Shop, tryton: TrytonServer, request: pytest.FixtureRequest
 ) -> None:
     tryton.execute("UPDATE product_template SET type = 'service' WHERE name = 'Cup 7'")  # a download at the store
+    for flow in ("customers-to-tryton", "orders-to-tryton", "tryton-shipments-to-store"):
+        ready.deploy(flow)
     for flow in ("customers-to-tryton", "orders-to-tryton"):
         ready.run(flow)
     addressed = "SELECT id FROM sale_sale WHERE shipment_address IS NOT NULL ORDER BY id"
