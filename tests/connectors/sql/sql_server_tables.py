@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ Column = tuple[str, str, int, int, int, str | None, bool, int, int]
 """Name, type, length in bytes, precision, scale, collation, whether it may be empty, has a default, is computed."""
 
 LATIN = "SQL_Latin1_General_CP1_CI_AS"
+BEGIN = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL {}; BEGIN TRANSACTION"
 
 
 def column(name: str, kind: str, size: int = 8, precision: int = 0, scale: int = 0, *, empty: bool = True,
@@ -84,3 +86,25 @@ def connected(server: StandIn) -> SqlConnection:
         {"password": Secret("s3cret")},
     )  # fmt: skip
     return connector.open(prepared.values, prepared.secrets)
+
+
+def told(server: StandIn) -> list[str]:
+    """What was sent but for looks at the catalogue."""
+    return [one for one in server.statements() if "sys." not in one and "SYSUTCDATETIME(), 126" not in one]
+
+
+def rows_of(server: StandIn, begins: str) -> list[object]:
+    """The rows that travelled in statements that begin so."""
+    return [json.loads(str(one.given[0])) for one in server.said if one.statement.startswith(begins)]
+
+
+def usual_tables() -> Tables:
+    """A table of orders with their lines, and the table of receipts."""
+    return Tables({
+        "orders": Table([column("id", "int", empty=False), column("name", "nvarchar", 100)]),
+        "orders_lines": Table(
+            [column("order_id", "int"), column("position", "bigint"), column("sku", "nvarchar", 80)],
+            (("order_id", "position"),),
+        ),
+        "opagent_receipts": Table([column("ledger_key", "nvarchar")], (("ledger_key",),)),
+    })  # fmt: skip
