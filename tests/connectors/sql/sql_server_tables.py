@@ -30,7 +30,7 @@ class Table:
 
     columns: Sequence[Column]
     unique: Sequence[Sequence[str]] = (("id",),)
-    silent: int = 0
+    swallowing: bool = False
     view: bool = False
 
 
@@ -49,7 +49,7 @@ class Tables:
                 return found(sent) if callable(found) else found
         return self._of_catalogue(sent)
 
-    def _of_catalogue(self, sent: Sent) -> Answer:  # noqa: PLR0911 - one question after another
+    def _of_catalogue(self, sent: Sent) -> Answer:
         statement, names = sent.statement, list(self.tables)
         if "compatibility_level" in statement:
             return [(150, self.snapshots)]
@@ -70,10 +70,12 @@ class Tables:
         if "object_id = @P1" not in statement:
             return ()
         table = self.tables[names[int(sent.given[0])]]
-        if "ignore_dup_key = 1" in statement:
-            return [(table.silent,)]
         if "sys.index_columns" in statement:
-            return [(index, index == 0, name) for index, names in enumerate(table.unique) for name in names]
+            return [
+                (index, index == 0, False, table.swallowing, name)
+                for index, names in enumerate(table.unique)
+                for name in names
+            ]
         return list(table.columns) if "sys.columns" in statement else ()
 
 

@@ -10,7 +10,7 @@ from agent.connectors.contract import WriteTarget
 from agent.connectors.sql.connector import SqlConnection
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, TransientError
-from tests.connectors.sql.places import ID, batch, target, write
+from tests.connectors.sql.places import ID, batch, read, read_request, target, write
 from tests.connectors.sql.sql_server_tables import (
     BEGIN,
     Table,
@@ -262,11 +262,12 @@ async def test_characters_that_an_old_code_page_lacks_are_refused_before_they_ar
 
 
 async def test_an_index_that_swallows_rows_is_refused(connection: SqlConnection, tables: Tables) -> None:
-    tables.tables["orders"] = Table(tables.tables["orders"].columns, silent=1)
+    tables.tables["orders"] = Table(tables.tables["orders"].columns, swallowing=True)
     async with connection:
         with pytest.raises(ConfigurationError) as caught:
             await write(connection, "orders", [ID, NAME], [(1, "a")])
-    assert caught.value.code == "table-ignores-rows"
+        assert caught.value.code == "table-ignores-rows"
+        await read(connection, read_request("orders"))
 
 
 # Procedures
