@@ -12,7 +12,7 @@ import pytest
 from agent.connectors.contract import WriteTarget
 from agent.connectors.tryton.connector import TrytonConnector
 from agent.domain.app import Attribute, DataType
-from agent.domain.packet import Batch, WriteReport
+from agent.domain.packet import Batch, Row, WriteReport
 from tests.helpers.tryton_server import USER, TrytonServer, logged_in
 
 pytestmark = pytest.mark.tryton
@@ -29,7 +29,7 @@ def agent(tryton_server: TrytonServer) -> Iterator[httpx.Client]:
 
 async def written(server: TrytonServer, reference: str) -> WriteReport:
     """An order is written."""
-    row = (reference, "C1", [("CUP-1", "1", "12.50")])
+    row: Row = (reference, "C1", [("CUP-1", "1", "12.50")])
     batch = Batch((Attribute("reference"), Attribute("party_code"), _LINES), ["a"], [row])
     connector = TrytonConnector(late_seconds=0.1)
     prepared = connector.prepare(server.values(), server.secrets())
