@@ -10,10 +10,9 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
 
@@ -24,13 +23,12 @@ from agent.connectors.files.folder import Folder, Found
 from agent.connectors.files.look import Look, look_at
 from agent.connectors.files.options import Afterwards, Format, Order, ReadOptions, read_options, refuse_filters
 from agent.connectors.files.records import Mark, Record
-from agent.domain.errors import FatalError, TransientError
-from agent.domain.packet import BY_HAND, Bookmark, JsonValue, Packet, Position
+from agent.connectors.files.remembered import BEGINNING, MOST_REMEMBERED, Done, remembered, since, stands
+from agent.domain.errors import TransientError
+from agent.domain.packet import Bookmark, Packet
 
 _MOST_FILES = 500
 """How many files one read takes; the next one takes the others. What was read so far is part of each position."""
-_MOST_REMEMBERED = 20_000
-_BEGINNING = Mark()
 _READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = {
     Format.CSV: delimited.records,
     Format.JSON_LINES: json_records.line_records,
@@ -40,32 +38,6 @@ _READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = 
 }
 
 Tell = Callable[[str, Look], None]
-
-
-class _Done(NamedTuple):
-    """A file that a read is done with, as it lay there, and its content."""
-
-    file: Found
-    content: str
-
-    def stored(self) -> JsonValue:
-        return [self.file.name, self.file.size, self.file.modified, self.content]
-
-
-@dataclass(slots=True)
-class _State:
-    """Where a read stands: which files it is done with, which one is at hand, and where it is in that."""
-
-    done: list[_Done] = field(default_factory=list)
-    begun: _Done | None = None
-    mark: Mark = _BEGINNING
-
-    def position(self) -> Position:
-        return {
-            "done": [one.stored() for one in self.done],
-            "begun": self.begun.stored() if self.begun is not None else None,
-            "mark": list(self.mark),
-        }
 
 
 class Reader:
@@ -109,7 +81,7 @@ class Reader:
         options = read_options(request.schema, request.options)
         if options.afterwards is Afterwards.KEEP:
             return
-        for one in _remembered(bookmark):
+        for one in remembered(bookmark):
             if options.afterwards is Afterwards.ARCHIVE:
                 self._folder.archive(one.file, now=self._clock())
             else:
@@ -127,7 +99,7 @@ class _Stream:
         refuse_filters(request.clauses)
         self._options = read_options(request.schema, request.options)
         self._began = clock()
-        self._state = _begun(request.position)
+        self._state = stands(request.position)
         self._file: BinaryIO | None = None
         self._made = self._packets()
         self._at_work, self._left = threading.Lock(), False
@@ -155,42 +127,42 @@ class _Stream:
                 self._at_work.release()
 
     def _packets(self) -> Generator[Packet, None, None]:
-        state, known = self._state, _remembered(self._request.bookmark)
+        state, known = self._state, remembered(self._request.bookmark)
         if state.begun is not None:
             state.begun = self._found_again(state.begun)
             yield from self._of(state.begun)
         for new in self._new(known):
-            state.begun, state.mark = new, _BEGINNING
+            state.begun, state.mark = new, BEGINNING
             yield from self._of(new)
         yield Packet([], [], state.position(), self._bookmark(known))
 
-    def _found_again(self, begun: _Done) -> _Done:
+    def _found_again(self, begun: Done) -> Done:
         """The file that a position leads into: as it was, or with the same content elsewhere in the folder."""
         if self._folder.same(begun.file):
             return begun
         for file in self._folder.files(self._options.pattern):
             if file.size == begun.file.size and self._folder.content(file.name) == begun.content:
-                return _Done(file, begun.content)
+                return Done(file, begun.content)
         raise TransientError(
             f"{begun.file.name}, which was being read, has changed or gone.",
             code="file-gone",
             remedy="Put it back into the folder, or cancel the run and execute the processflow again.",
         )
 
-    def _new(self, known: Sequence[_Done]) -> Iterator[_Done]:
+    def _new(self, known: Sequence[Done]) -> Iterator[Done]:
         """The files to read."""
         state = self._state
         seen, contents = {one.file for one in (*known, *state.done)}, {one.content for one in (*known, *state.done)}
         found = [file for file in self._folder.files(self._options.pattern) if self._is_ready(file)]
         if self._options.order is Order.MODIFIED:
             found.sort(key=lambda file: (file.modified, file.name))
-        moment = _since(self._request.bookmark)
+        moment = since(self._request.bookmark)
         for file in found:
             if len(state.done) >= _MOST_FILES:
                 return
             if file in seen or file.modified < moment:
                 continue
-            new = _Done(file, self._folder.content(file.name))
+            new = Done(file, self._folder.content(file.name))
             if new.content in contents:
                 # The same again, under another name or copied anew: it is done, and goes where the first one went.
                 state.done.append(new)
@@ -203,11 +175,11 @@ class _Stream:
         age = time.time() - file.modified / 1e9
         return not 0 <= age < self._options.quiet_seconds
 
-    def _of(self, new: _Done) -> Iterator[Packet]:
+    def _of(self, new: Done) -> Iterator[Packet]:
         if new.file.size:
             yield from self._records(new.file)
         self._state.done.append(new)
-        self._state.begun, self._state.mark = None, _BEGINNING
+        self._state.begun, self._state.mark = None, BEGINNING
 
     def _records(self, file: Found) -> Iterator[Packet]:
         look = look_at(self._folder, file.name, self._options.layout)
@@ -236,8 +208,8 @@ class _Stream:
             self._file.close()
             self._file = None
 
-    def _bookmark(self, known: Sequence[_Done]) -> Bookmark:
-        kept = [*known, *self._state.done][-_MOST_REMEMBERED:]
+    def _bookmark(self, known: Sequence[Done]) -> Bookmark:
+        kept = [*known, *self._state.done][-MOST_REMEMBERED:]
         return Bookmark(moment=self._began, detail={"files": [one.stored() for one in kept]})
 
 
@@ -254,41 +226,3 @@ def _id(record: Record, file: Found, look: Look, options: ReadOptions, number: i
             "Correct the option id of the GET node, or the file.",
         )  # fmt: skip
     return str(value)
-
-
-def _remembered(bookmark: Bookmark | None) -> list[_Done]:
-    return _files(bookmark.detail.get("files", ())) if bookmark is not None else []
-
-
-def _since(bookmark: Bookmark | None) -> int:
-    """Where a person set the bookmark, the moment in nanoseconds from which on files are new."""
-    if bookmark is None or bookmark.moment is None or not bookmark.detail.get(BY_HAND):
-        return 0
-    return int(bookmark.moment.astimezone(UTC).timestamp() * 1e9)
-
-
-def _files(stored: JsonValue) -> list[_Done]:
-    try:
-        rows = msgspec.convert(stored, list[tuple[str, int, int, str]])
-    except msgspec.ValidationError:
-        raise _damaged() from None
-    return [_Done(Found(name, size, modified), content) for name, size, modified, content in rows]
-
-
-def _begun(position: Position | None) -> _State:
-    if position is None:
-        return _State()
-    try:
-        begun = position["begun"]
-        mark = Mark(*msgspec.convert(position["mark"], tuple[int, int, int]))
-        return _State(_files(position["done"]), _files([begun])[0] if begun is not None else None, mark)
-    except (KeyError, msgspec.ValidationError):
-        raise _damaged() from None
-
-
-def _damaged() -> FatalError:
-    return FatalError(
-        "The place where reading stopped cannot be understood.",
-        code="position-damaged",
-        remedy="Execute the processflow again; it starts from the last bookmark.",
-    )
