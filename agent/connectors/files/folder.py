@@ -17,8 +17,10 @@ import xxhash
 from agent.connectors.files.failures import missing, told
 from agent.connectors.files.names import left_alone
 from agent.connectors.files.places import Place
+from agent.domain.errors import TransientError
 
 ARCHIVE = "archive"
+_OTHER = frozenset({"file-gone", "file-changed"})
 _BLOCK = 1 << 20
 _log = logging.getLogger(__name__)
 
@@ -64,13 +66,21 @@ class Folder:
         with told(f"open {name}", self.place):
             return self.place.open(name)
 
-    def content(self, name: str) -> str:
-        """What tells the file's content from any other: 32 hexadecimal digits."""
+    def content(self, file: Found) -> str | None:
+        """What tells the file's content from any other: 32 hexadecimal digits.
+
+        None where the file is no longer there as it was found, so that this would tell of another content.
+        """
         digest = xxhash.xxh3_128()
-        with told(f"read {name}", self.place), self.place.open(name) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        return digest.hexdigest()
+        try:
+            with told(f"read {file.name}", self.place), self.place.open(file.name) as opened:
+                while block := opened.read(_BLOCK):
+                    digest.update(block)
+        except TransientError as error:
+            if error.code in _OTHER:
+                return None
+            raise
+        return digest.hexdigest() if self.same(file) else None
 
     def same(self, file: Found) -> bool:
         """Whether the file is there as it was found."""

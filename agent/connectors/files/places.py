@@ -128,7 +128,7 @@ class LocalPlace:
                 if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
                     yield Entry(entry.name, 0, 0, outside=True)
                     continue
-                status = entry.stat()
+                status = Path(entry.path).stat()  # Windows lists what it knew when the file was closed last
                 if stat.S_ISREG(status.st_mode):
                     yield Entry(entry.name, status.st_size, status.st_mtime_ns)
 

@@ -141,7 +141,7 @@ class _Stream:
         if self._folder.same(begun.file):
             return begun
         for file in self._folder.files(self._options.pattern):
-            if file.size == begun.file.size and self._folder.content(file.name) == begun.content:
+            if file.size == begun.file.size and self._folder.content(file) == begun.content:
                 return Done(file, begun.content)
         raise TransientError(
             f"{begun.file.name}, which was being read, has changed or gone.",
@@ -162,13 +162,17 @@ class _Stream:
                 return
             if file in seen or file.modified < moment:
                 continue
-            new = Done(file, self._folder.content(file.name))
-            if new.content in contents:
+            content = self._folder.content(file)
+            if content is None:
+                continue  # somebody has changed it since the folder was looked into: the next read takes it
+            new = Done(file, content)
+            if content in contents:
                 # The same again, under another name or copied anew: it is done, and goes where the first one went.
                 state.done.append(new)
                 continue
-            contents.add(new.content)
             yield new
+            if state.done and state.done[-1] is new:
+                contents.add(content)
 
     def _is_ready(self, file: Found) -> bool:
         """Whether nobody has written to it for some time. A time in the future comes from a clock that is wrong."""
@@ -178,7 +182,8 @@ class _Stream:
     def _of(self, new: Done) -> Iterator[Packet]:
         if new.file.size:
             yield from self._records(new.file)
-        self._state.done.append(new)
+        if new.file.size or self._folder.same(new.file):  # an empty one may be filled at any moment
+            self._state.done.append(new)
         self._state.begun, self._state.mark = None, BEGINNING
 
     def _records(self, file: Found) -> Iterator[Packet]:

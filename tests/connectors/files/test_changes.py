@@ -1,0 +1,50 @@
+"""Files that others fill, replace and take away while a read is under way: no record is lost, and the read goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.connectors.contract import ReadRequest
+from agent.domain.packet import Packet
+from tests.connectors.files.exchange import Exchange, ids, last
+
+
+def numbered(letter: str, count: int) -> str:
+    return "id\n" + "".join(f"{letter}{number}\n" for number in range(count))
+
+
+async def read_while(exchange: Exchange, change: Callable[[], object], **options: str) -> list[Packet]:
+    """A read during which something happens after the first packet."""
+    request = ReadRequest("*", "GET", (), {"id": "id", **options}, None, None, 10)
+    packets: list[Packet] = []
+    async with exchange.opened() as connection:
+        async for packet in connection.read(request):
+            packets.append(packet)
+            if len(packets) == 1:
+                change()
+    return packets
+
+
+async def test_a_file_that_is_filled_before_its_turn_is_read_by_the_next_read(exchange: Exchange) -> None:
+    exchange.put("a.csv", numbered("a", 50))
+    exchange.put("b.csv", "")
+    first = await read_while(exchange, lambda: exchange.put("b.csv", "id\nb0\n", seconds_ago=5), afterwards="delete")
+    second = await exchange.read(bookmark=last(first), id="id", afterwards="delete")
+    assert ids(first) + ids(second) == [f"a{number}" for number in range(50)] + ["b0"]
+    await exchange.read(bookmark=last(second), id="id", afterwards="delete")
+    assert exchange.texts() == {}
+
+
+async def test_a_file_that_is_replaced_before_its_turn_is_read_by_the_next_read(exchange: Exchange) -> None:
+    exchange.put("a.csv", numbered("a", 50))
+    exchange.put("b.csv", "id\nb0\n")
+    first = await read_while(exchange, lambda: exchange.put("b.csv", "id\nb0\nb1\n", seconds_ago=5))
+    assert ids(first) == [f"a{number}" for number in range(50)]
+    assert ids(await exchange.read(bookmark=last(first), id="id")) == ["b0", "b1"]
+
+
+async def test_a_file_that_is_taken_away_before_its_turn_stops_nothing(exchange: Exchange) -> None:
+    exchange.put("a.csv", numbered("a", 50))
+    file = exchange.put("b.csv", "id\nb0\n")
+    exchange.put("c.csv", "id\nc0\n")
+    assert ids(await read_while(exchange, file.unlink)) == [*(f"a{number}" for number in range(50)), "c0"]
