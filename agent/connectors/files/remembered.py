@@ -24,7 +24,7 @@ class Done(NamedTuple):
     content: str
 
     def stored(self) -> JsonValue:
-        return [self.file.name, self.file.size, self.file.modified, self.content]
+        return [self.file.name, self.file.size, self.file.modified, self.content, self.file.version]
 
 
 @dataclass(slots=True)
@@ -54,12 +54,22 @@ def since(bookmark: Bookmark | None) -> int:
     return int(bookmark.moment.astimezone(UTC).timestamp() * 1e9)
 
 
+class _Row(msgspec.Struct, array_like=True):
+    """A `Done` as it is stored. Old ones have no version."""
+
+    name: str
+    size: int
+    modified: int
+    content: str
+    version: str = ""
+
+
 def _files(stored: JsonValue) -> list[Done]:
     try:
-        rows = msgspec.convert(stored, list[tuple[str, int, int, str]])
+        rows = msgspec.convert(stored, list[_Row])
     except msgspec.ValidationError:
         raise _damaged() from None
-    return [Done(Found(name, size, modified), content) for name, size, modified, content in rows]
+    return [Done(Found(row.name, row.size, row.modified, row.version), row.content) for row in rows]
 
 
 def stands(position: Position | None) -> State:

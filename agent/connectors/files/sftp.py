@@ -34,7 +34,7 @@ from agent.connectors.files.credentials import (
     PORT,
     USER,
 )
-from agent.connectors.files.places import Entry
+from agent.connectors.files.places import Entry, Status
 from agent.domain.errors import ConfigurationError, CredentialsError, TransientError
 from agent.domain.secret import Secret
 
@@ -91,13 +91,13 @@ class SftpPlace:
             if stat.S_ISREG(found.st_mode or 0):
                 yield Entry(listed.filename, found.st_size or 0, (found.st_mtime or 0) * _NANOSECONDS)
 
-    def status(self, name: str) -> tuple[int, int] | None:
-        """A file's size and when it was modified."""
+    def status(self, name: str) -> Status | None:
+        """What a file is like."""
         try:
             found = self._sftp().stat(self._path(name))
         except FileNotFoundError:
             return None
-        return found.st_size or 0, (found.st_mtime or 0) * _NANOSECONDS
+        return Status(found.st_size or 0, (found.st_mtime or 0) * _NANOSECONDS)
 
     def open(self, name: str) -> BinaryIO:
         """A file, for reading."""
@@ -137,7 +137,7 @@ class SftpPlace:
         except FileNotFoundError:
             return []
 
-    def move(self, name: str, target: str) -> None:
+    def move(self, name: str, target: str, version: str = "") -> None:
         """Give a file another name, which nothing has."""
         self._sftp().rename(self._path(name), self._path(target))
 
