@@ -23,7 +23,7 @@ from agent.connectors.files.folder import Folder, Found
 from agent.connectors.files.look import Look, look_at
 from agent.connectors.files.options import Afterwards, Format, Order, ReadOptions, read_options, refuse_filters
 from agent.connectors.files.records import Mark, Record
-from agent.connectors.files.remembered import BEGINNING, MOST_REMEMBERED, Done, remembered, since, stands
+from agent.connectors.files.remembered import BEGINNING, Done, bookmark_after, remembered, since, stands
 from agent.domain.errors import TransientError
 from agent.domain.packet import Bookmark, Packet
 
@@ -101,6 +101,7 @@ class _Stream:
         self._began = clock()
         self._state = stands(request.position)
         self._file: BinaryIO | None = None
+        self._names: set[str] = set()
         self._made = self._packets()
         self._at_work, self._left = threading.Lock(), False
 
@@ -134,7 +135,8 @@ class _Stream:
         for new in self._new(known):
             state.begun, state.mark = new, BEGINNING
             yield from self._of(new)
-        yield Packet([], [], state.position(), self._bookmark(known))
+        moved = bookmark_after(self._began, self._request.bookmark, state.done, self._names)
+        yield Packet([], [], state.position(), moved)
 
     def _found_again(self, begun: Done) -> Done:
         """The file that a position leads into: as it was, or with the same content elsewhere in the folder."""
@@ -153,7 +155,9 @@ class _Stream:
         """The files to read."""
         state = self._state
         seen, contents = {one.file for one in (*known, *state.done)}, {one.content for one in (*known, *state.done)}
-        found = [file for file in self._folder.files(self._options.pattern) if self._is_ready(file)]
+        listed = self._folder.files(self._options.pattern)
+        self._names = {file.name for file in listed}
+        found = [file for file in listed if self._is_ready(file)]
         if self._options.order is Order.MODIFIED:
             found.sort(key=lambda file: (file.modified, file.name))
         moment = since(self._request.bookmark)
@@ -212,10 +216,6 @@ class _Stream:
         finally:
             self._file.close()
             self._file = None
-
-    def _bookmark(self, known: Sequence[Done]) -> Bookmark:
-        kept = [*known, *self._state.done][-MOST_REMEMBERED:]
-        return Bookmark(moment=self._began, detail={"files": [one.stored() for one in kept]})
 
 
 def _id(record: Record, file: Found, look: Look, options: ReadOptions, number: int) -> str:
