@@ -7,6 +7,7 @@ bookmark is kept that says that it was read, never before: see `Reader.settle`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ _READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = 
     Format.XML: xml_records.records,
     Format.XLSX: workbooks.records,
 }
+
+_log = logging.getLogger(__name__)
 
 Tell = Callable[[str, Look], None]
 
@@ -131,24 +134,35 @@ class _Stream:
         state, known = self._state, remembered(self._request.bookmark)
         if state.begun is not None:
             state.begun = self._found_again(state.begun)
-            yield from self._of(state.begun)
+            if state.begun is not None:
+                yield from self._of(state.begun)
+            else:
+                state.mark = BEGINNING
         for new in self._new(known):
             state.begun, state.mark = new, BEGINNING
             yield from self._of(new)
         moved = bookmark_after(self._began, self._request.bookmark, state.done, self._names)
         yield Packet([], [], state.position(), moved)
 
-    def _found_again(self, begun: Done) -> Done:
-        """The file that a position leads into: as it was, or with the same content elsewhere in the folder."""
+    def _found_again(self, begun: Done) -> Done | None:
+        """The file that a position leads into: as it was, or with the same content elsewhere in the folder.
+
+        None where that name has another content: that file is a new one.
+        """
         if self._folder.same(begun.file):
             return begun
-        for file in self._folder.files(self._options.pattern):
+        listed = self._folder.files(self._options.pattern)
+        for file in listed:
             if file.size == begun.file.size and self._folder.content(file) == begun.content:
                 return Done(file, begun.content)
+        if any(file.name == begun.file.name for file in listed):
+            _log.warning("%s was changed while it was being read: it is read from its beginning.", begun.file.name)
+            return None
         raise TransientError(
-            f"{begun.file.name}, which was being read, has changed or gone.",
+            f"{begun.file.name}, which was being read, has gone.",
             code="file-gone",
-            remedy="Put it back into the folder, or cancel the run and execute the processflow again.",
+            remedy="Put it back into the folder. If nobody has it any more, cancel the run and execute the processflow "
+            "again: what was read of the file has arrived, the rest has not.",
         )
 
     def _new(self, known: Sequence[Done]) -> Iterator[Done]:
@@ -210,8 +224,8 @@ class _Stream:
                 raise TransientError(
                     f"{file.name} was written to while it was being read.",
                     code="file-changed",
-                    remedy="It is read again. Have it written under another name and renamed when it is whole, or set "
-                    "the option quiet_seconds of the GET node higher.",
+                    remedy="It is read again, from its beginning. Have it written under another name and renamed when "
+                    "it is whole, or set the option quiet_seconds of the GET node higher.",
                 )
         finally:
             self._file.close()

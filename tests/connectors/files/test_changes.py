@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from agent.connectors.contract import ReadRequest
+from agent.domain.errors import TransientError
 from agent.domain.packet import Packet
 from tests.connectors.files.exchange import Exchange, ids, last
 
@@ -13,10 +16,12 @@ def numbered(letter: str, count: int) -> str:
     return "id\n" + "".join(f"{letter}{number}\n" for number in range(count))
 
 
-async def read_while(exchange: Exchange, change: Callable[[], object], **options: str) -> list[Packet]:
-    """A read during which something happens after the first packet."""
+async def read_while(
+    exchange: Exchange, change: Callable[[], object], packets: list[Packet] | None = None, **options: str
+) -> list[Packet]:
+    """A read during which something happens after the first packet. Where it fails, `packets` has what came before."""
     request = ReadRequest("*", "GET", (), {"id": "id", **options}, None, None, 10)
-    packets: list[Packet] = []
+    packets = [] if packets is None else packets
     async with exchange.opened() as connection:
         async for packet in connection.read(request):
             packets.append(packet)
@@ -48,3 +53,37 @@ async def test_a_file_that_is_taken_away_before_its_turn_stops_nothing(exchange:
     file = exchange.put("b.csv", "id\nb0\n")
     exchange.put("c.csv", "id\nc0\n")
     assert ids(await read_while(exchange, file.unlink)) == [*(f"a{number}" for number in range(50)), "c0"]
+
+
+async def test_a_file_that_is_replaced_while_it_is_read_is_read_from_its_beginning(exchange: Exchange) -> None:
+    exchange.put("a.csv", "id\nfirst\n")
+    exchange.put("b.csv", numbered("b", 25))
+    exchange.put("c.csv", "id\nlast\n")
+    packets = await exchange.read(id="id", at_once=10)
+    exchange.put("b.csv", numbered("b", 30), seconds_ago=30)
+    again = await exchange.read(id="id", at_once=10, position=packets[2].position)
+    assert ids(again) == [*(f"b{number}" for number in range(30)), "last"]
+    assert ids(await exchange.read(id="id", bookmark=last(again))) == []
+
+
+async def test_a_file_that_is_written_to_while_it_is_read_is_read_again_when_the_run_tries_again(
+    exchange: Exchange,
+) -> None:
+    exchange.put("b.csv", numbered("b", 50))
+    packets: list[Packet] = []
+    with pytest.raises(TransientError, match=r"b\.csv was written to while it was being read"):
+        await read_while(exchange, lambda: exchange.put("b.csv", numbered("b", 51), seconds_ago=30), packets)
+    again = await exchange.read(id="id", position=packets[-1].position)
+    assert ids(again) == [f"b{number}" for number in range(51)]
+
+
+async def test_a_file_that_is_taken_away_while_it_is_read_is_told(exchange: Exchange) -> None:
+    file = exchange.put("b.csv", numbered("b", 25))
+    packets = await exchange.read(id="id", at_once=10)
+    file.unlink()
+    with pytest.raises(TransientError, match=r"b\.csv, which was being read, has gone") as caught:
+        await exchange.read(id="id", position=packets[0].position)
+    assert caught.value.code == "file-gone"
+    exchange.put("b.csv", numbered("b", 25))
+    again = await exchange.read(id="id", position=packets[0].position)
+    assert ids(again) == [f"b{number}" for number in range(10, 25)]
