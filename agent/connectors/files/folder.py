@@ -34,6 +34,10 @@ class Found:
     modified: int
     version: str = ""
 
+    def status(self) -> Status:
+        """What it is like."""
+        return Status(self.size, self.modified, self.version)
+
     def like(self, status: Status | None) -> bool:
         """Whether that is what it is like. A version counts where both have one: old bookmarks know none."""
         return (

@@ -84,7 +84,13 @@ class Reader:
         options = read_options(request.schema, request.options)
         if options.afterwards is Afterwards.KEEP:
             return
-        for one in remembered(bookmark):
+        known = remembered(bookmark)
+        # Most are long gone. To ask for each takes a while where every answer comes over a network.
+        listed = {file.name: file for file in self._folder.files("*")} if known else {}
+        for one in known:
+            here = listed.get(one.file.name)
+            if here is None or not one.file.like(here.status()):
+                continue
             if options.afterwards is Afterwards.ARCHIVE:
                 self._folder.archive(one.file, now=self._clock())
             else:

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.connectors.contract import ReadRequest
 from agent.connectors.files import remembered
+from agent.connectors.files.connector import FilesConnector
+from agent.connectors.files.places import LocalPlace, Status
 from agent.domain.packet import BY_HAND, Bookmark
 from tests.connectors.files.exchange import Exchange, ids, last
 
@@ -53,3 +56,26 @@ async def test_a_bookmark_set_by_hand_counts_until_another_one_is_set(exchange: 
     assert ids(await exchange.read(bookmark=bookmark, id="id")) == ["newer"]
     everything = Bookmark(datetime(2020, 1, 1, tzinfo=UTC), {BY_HAND: True})
     assert ids(await exchange.read(bookmark=everything, id="id")) == ["new", "newer", "old"]
+
+
+class _Counting(LocalPlace):
+    """A folder that counts what it is asked."""
+
+    asked = 0
+
+    def status(self, name: str) -> Status | None:
+        self.asked += 1
+        return super().status(name)
+
+
+async def test_files_that_are_long_gone_are_not_asked_for_one_by_one(exchange: Exchange) -> None:
+    file = exchange.put("orders.csv", "id\n1\n").stat()
+    gone = [[f"gone-{number}.csv", 5, 1, f"{number:032}"] for number in range(500)]
+    left = ["orders.csv", file.st_size, file.st_mtime_ns, "0" * 32]
+    place = _Counting(exchange.path)
+    connector = FilesConnector(place_of=lambda _values, _secrets: place)
+    request = ReadRequest("*", "GET", (), {"afterwards": "delete"}, None, None, 100)
+    async with connector.open({"folder": str(exchange.path)}, {}) as connection:
+        await connection.settle(request, Bookmark(datetime.now(UTC), {"files": [*gone, left]}))
+    assert exchange.texts() == {}
+    assert place.asked <= 2
