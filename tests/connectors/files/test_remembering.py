@@ -10,7 +10,7 @@ from agent.connectors.contract import ReadRequest
 from agent.connectors.files import remembered
 from agent.connectors.files.connector import FilesConnector
 from agent.connectors.files.places import LocalPlace, Status
-from agent.domain.packet import BY_HAND, Bookmark
+from agent.domain.packet import BY_HAND, Bookmark, JsonValue
 from tests.connectors.files.exchange import Exchange, ids, last
 
 
@@ -18,7 +18,8 @@ async def test_more_files_than_are_remembered_of_those_gone_are_still_read_once(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remembered, "MOST_GONE", 5)
-    bookmark, read = None, []
+    bookmark: Bookmark | None = None
+    read: list[str] = []
     for day in range(4):
         for number in range(6):
             exchange.put(f"orders-{day}-{number}.csv", f"id\n{day}{number}\n")
@@ -70,8 +71,8 @@ class _Counting(LocalPlace):
 
 async def test_files_that_are_long_gone_are_not_asked_for_one_by_one(exchange: Exchange) -> None:
     file = exchange.put("orders.csv", "id\n1\n").stat()
-    gone = [[f"gone-{number}.csv", 5, 1, f"{number:032}"] for number in range(500)]
-    left = ["orders.csv", file.st_size, file.st_mtime_ns, "0" * 32]
+    gone: list[JsonValue] = [[f"gone-{number}.csv", 5, 1, f"{number:032}"] for number in range(500)]
+    left: JsonValue = ["orders.csv", file.st_size, file.st_mtime_ns, "0" * 32]
     place = _Counting(exchange.path)
     connector = FilesConnector(place_of=lambda _values, _secrets: place)
     request = ReadRequest("*", "GET", (), {"afterwards": "delete"}, None, None, 100)
