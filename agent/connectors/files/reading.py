@@ -76,6 +76,7 @@ class Reader:
             task.cancel()  # the thread cannot be stopped: nobody waits for it, and it closes the file when it is done
             raise
         finally:
+            stream.leave()
             await asyncio.gather(task, return_exceptions=True)
             stream.close()
 
@@ -125,9 +126,13 @@ class _Stream:
             if self._left:
                 self.close()
 
+    def leave(self) -> None:
+        """Begin no further file: nobody wants it."""
+        self._left = True
+
     def close(self) -> None:
         """Close the file at hand; where a thread is still at work, it does so in the end."""
-        self._left = True
+        self.leave()
         if self._at_work.acquire(blocking=False):
             try:
                 self._made.close()
@@ -182,11 +187,13 @@ class _Stream:
             found.sort(key=lambda file: (file.modified, file.name))
         moment = since(self._request.bookmark)
         for file in found:
-            if len(state.done) >= _MOST_FILES:
+            if self._left or len(state.done) >= _MOST_FILES:
                 return
             if file in seen or file.modified < moment:
                 continue
             content = self._folder.content(file)
+            if self._left:
+                return
             if content is None:
                 continue  # somebody has changed it since the folder was looked into: the next read takes it
             new = Done(file, content)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from agent.connectors.contract import ReadRequest
+from agent.connectors.files.connector import FilesConnector
+from agent.connectors.files.places import LocalPlace
 from agent.domain.errors import TransientError
 from agent.domain.packet import Packet
 from tests.connectors.files.exchange import Exchange, ids, last
@@ -87,3 +93,39 @@ async def test_a_file_that_is_taken_away_while_it_is_read_is_told(exchange: Exch
     exchange.put("b.csv", numbered("b", 25))
     again = await exchange.read(id="id", position=packets[0].position)
     assert ids(again) == [f"b{number}" for number in range(10, 25)]
+
+
+class _Slow(LocalPlace):
+    """A folder whose files open one at a time, when the test lets them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.opened: list[str] = []
+        self.asked, self.let = threading.Event(), threading.Event()
+
+    def open(self, name: str) -> BinaryIO:
+        self.opened.append(name)
+        self.asked.set()
+        self.let.wait(30)
+        return super().open(name)
+
+
+async def test_a_read_that_is_cancelled_looks_into_no_further_file(exchange: Exchange) -> None:
+    for number in range(20):
+        exchange.put(f"{number:02}.csv", "")
+    place = _Slow(exchange.path)
+    connector = FilesConnector(place_of=lambda _values, _secrets: place)
+
+    async def read() -> None:
+        async with connector.open({"folder": str(exchange.path)}, {}) as connection:
+            async for _ in connection.read(ReadRequest("*", "GET", (), {}, None, None, 10)):
+                pass
+
+    reading = asyncio.create_task(read())
+    await asyncio.to_thread(place.asked.wait, 30)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    place.let.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert place.opened == ["00.csv"]
