@@ -62,6 +62,9 @@ class Reading:
     since: Callable[[datetime], SentClause] | None = None
     change: Callable[[], Awaitable[str]] | None = None
 
+    def __str__(self) -> str:
+        return f"{self.schema} {self.action}"
+
 
 @dataclass(frozen=True, slots=True)
 class Writing:
@@ -83,6 +86,9 @@ class Writing:
     word: bytes = b""
     refused: Row | None = None
     adds: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.target.schema} {self.target.action}"
 
 
 def _too_many() -> Answer:
@@ -109,6 +115,8 @@ class Stand:
         rate_limited: How the app says that it was asked too often.
         unable: How the app says that it cannot answer just now.
         malformed: What the app would never say.
+        foreign: What the app would never say either, though it can be understood, such as JSON of another form. Empty
+            where there is no such thing.
     """
 
     connector: Connector
@@ -123,3 +131,4 @@ class Stand:
     rate_limited: Answer = field(default_factory=_too_many)
     unable: Answer = field(default_factory=lambda: Answer(503, {}, b"Service Unavailable"))
     malformed: Answer = field(default_factory=lambda: Answer(200, {}, b'{"data": [{"id": 1, "na'))
+    foreign: Sequence[Answer] = (Answer(200, {}, b"{}"),)
