@@ -131,7 +131,7 @@ def _told(error: Exception) -> str:
     """What came out, and the way to it through the connector's own code: the suite's and Python's tell nobody much."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [one for one in frames if not Path(one.filename).is_relative_to(_SUITE) and one.filename not in _PYTHONS]
-    lines = [f"{type(error).__name__} came out: {error}", *traceback.format_list(own or frames)]
+    lines = [f"{type(error).__name__} came out: {error}", *traceback.format_list(own or frames[-1:])]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -164,6 +164,8 @@ async def refusal(work: Awaitable[object], what: str) -> AgentError:
     except AgentError as error:
         hold_error(error)
         return error
+    except NotConformingError:
+        raise
     except Exception as error:
         hold(condition=False, otherwise=f"{what}: {type(error).__name__} came out. Raise one of agent.domain.errors.")
         raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from agent.connectors.conformance.bench import Bench, refusal
 from agent.connectors.conformance.cases import Cases, case
 from agent.connectors.conformance.expectations import hold, offered
@@ -20,7 +18,7 @@ class NonsenseCases(Cases):
     @case
     async def test_nonsense_is_not_taken_for_records(self, bench: Bench) -> None:
         """Such an answer stops or delays the read; afterwards each record is read once."""
-        for answer, what in _answers(bench):
+        for answer, what in [_nonsense(bench), *_foreign(bench)]:
             for reading in readings_of(bench):
                 proxy = bench.faulty(Fault(Trouble.ANSWER, reading.word, times=None, answer=answer))
                 await refusal(read_all(bench, reading), f"{reading}: reading from an app that answers {what}")
@@ -30,28 +28,31 @@ class NonsenseCases(Cases):
 
     @case
     async def test_nonsense_is_not_taken_for_a_write(self, bench: Bench) -> None:
-        """After such an answer nobody knows whether it was written: it is looked up."""
-        for answer, what in _answers(bench):
-            for writing in await writings_of(bench):
-                proxy = bench.faulty(Fault(Trouble.ANSWER, writing.word, times=None, answer=answer))
-                error = await refusal(bench.write(writing), f"{writing}: a write that the app answers with {what}")
-                hold(proxy.strikes, f"{writing}: the client never says {writing.word!r}; correct the stand.")
-                hold(
-                    isinstance(error, AmbiguousWriteError),
-                    f"{writing}: a write that the app answers with {what} gave a {type(error).__name__}; nobody knows "
-                    "whether it was done: AmbiguousWriteError.",
-                )
+        """After an answer that cannot be understood nobody knows whether it was written: it is looked up."""
+        answer, what = _nonsense(bench)
+        for writing in await writings_of(bench):
+            proxy = bench.faulty(Fault(Trouble.ANSWER, writing.word, times=None, answer=answer))
+            error = await refusal(bench.write(writing), f"{writing}: a write that the app answers with {what}")
+            hold(proxy.strikes, f"{writing}: the client never says {writing.word!r}; correct the stand.")
+            hold(
+                isinstance(error, AmbiguousWriteError) or bench.stand.medium is not Medium.HTTP,
+                f"{writing}: a write that the app answers with {what} gave a {type(error).__name__}; nobody knows "
+                "whether it was done: AmbiguousWriteError.",
+            )
             bench.lift()
-        for writing in bench.stand.writings:
             await bench.settle(writing)
 
 
-def _answers(bench: Bench) -> Iterator[tuple[Answer, str]]:
-    """What is answered, and what that is."""
+def _nonsense(bench: Bench) -> tuple[Answer, str]:
+    """What no client can understand, and what to call it."""
     offered(bench.stand.address, "the app is not reached over a network")
+    if bench.stand.medium is Medium.HTTP:
+        return bench.stand.malformed, "nonsense"
+    return Answer(None, {}, b"\x00what?\r\n" * 9), "nonsense"
+
+
+def _foreign(bench: Bench) -> list[tuple[Answer, str]]:
+    """What can be understood, and is not what was asked for."""
     if bench.stand.medium is not Medium.HTTP:
-        yield Answer(None, {}, b"\x00what?\r\n" * 9), "nonsense"
-        return
-    yield bench.stand.malformed, "nonsense"
-    for answer in bench.stand.foreign:
-        yield answer, f"nonsense ({answer.body[:40].decode('utf-8', 'replace')})"
+        return []
+    return [(one, f"nonsense ({one.body[:40].decode('utf-8', 'replace')})") for one in bench.stand.foreign]

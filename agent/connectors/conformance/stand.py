@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import formatdate
 from enum import Enum
 
 from agent.connectors.conformance.faults import Answer
@@ -95,6 +96,11 @@ def _too_many() -> Answer:
     return Answer(429, {"Retry-After": "1"}, b"{}")
 
 
+def _other_json() -> Sequence[Answer]:
+    # With the headers that a real answer has, lest it is refused for their lack alone.
+    return (Answer(200, {"Date": formatdate(usegmt=True)}, b"{}"),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
     """One app to be tried, fresh for each case.
@@ -131,4 +137,4 @@ class Stand:
     rate_limited: Answer = field(default_factory=_too_many)
     unable: Answer = field(default_factory=lambda: Answer(503, {}, b"Service Unavailable"))
     malformed: Answer = field(default_factory=lambda: Answer(200, {}, b'{"data": [{"id": 1, "na'))
-    foreign: Sequence[Answer] = (Answer(200, {}, b"{}"),)
+    foreign: Sequence[Answer] = field(default_factory=_other_json)
