@@ -133,7 +133,8 @@ SPOILT = {
     ),
     "another answer taken for an empty page": (
         "reading.py", "customers: list[dict[str, Any]]\n    time: datetime",
-        "customers: list[dict[str, Any]] = []\n    time: datetime = datetime(2026, 1, 1).astimezone()", "nonsense is not taken for records",
+        "customers: list[dict[str, Any]] = []\n    time: datetime = datetime(2026, 1, 1).astimezone()",
+        "nonsense is not taken for records",
         "customers GET: reading from an app that answers nonsense ({}): no error was raised",
     ),
     "a position that is no JSON": (
