@@ -109,7 +109,7 @@ class WriteTarget:
 @dataclass(frozen=True, slots=True)
 class LookUp:
     """What the destination holds of a batch whose write was not answered: the ids of the rows found as intended, by the
-    index of the row. As intended means with every value that the row gives; other values of the record do not matter."""
+    index of the row. As intended is what has every value that the row gives, whatever else it has."""
 
     written: Mapping[int, str] = field(default_factory=dict)
 
@@ -172,8 +172,8 @@ class Connection(Protocol):
         ...
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
-        """Write a batch and report on each row. Values come in the forms of `agent.domain.packet`: a decimal number is a
-        text, and None is what the record does not say.
+        """Write a batch and report on each row. Values come in the forms of `agent.domain.packet`: a decimal number is
+        a text, and None is what the record does not say.
 
         An error may be raised when some of the rows are written already, as when the app is asked too often in the
         middle: before the batch is sent once more, the agent looks up which of its rows are there. A row that the app
