@@ -79,11 +79,15 @@ class ValidationState(StrEnum):
 
 
 class Validation(Model):
-    """A validation, running or done. `message` is "Test Connection Successful" when it succeeded."""
+    """A validation, running or done. `message` is "Test Connection Successful" when it succeeded.
+
+    `sign_in_url` is the page at which a person has to sign in, while one is waited for.
+    """
 
     id: str
     state: ValidationState
     progress: list[str]
+    sign_in_url: str = ""
     message: str = ""
     facts: list[Fact] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)

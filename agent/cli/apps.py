@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from agent.api import app_models, configuration_models
 from agent.cli.connecting import ask
 from agent.cli.installed import RESTART, unseen
 from agent.cli.output import JsonOption, YesOption, explain, fail, local, note, say, show, show_json, table
-from agent.cli.questions import confirm
+from agent.cli.questions import confirm, has_terminal
 from agent.cli.secrets import read_secrets, read_values
 from agent.domain.errors import AgentError, CancelledError, ConfigurationError, NotFoundError
 from agent.domain.meant import meant
@@ -124,10 +125,16 @@ def validate(
 
     async def question(client: AgentClient) -> configuration_models.Validation:
         begun = asyncio.ensure_future(client.validate(draft))
-        told = 0
+        told, opened = 0, ""
         try:
             validation = await asyncio.shield(begun)
             while True:
+                if validation.sign_in_url and validation.sign_in_url != opened:
+                    opened = validation.sign_in_url
+                    note("Open this page on this computer, sign in, and allow the access:")
+                    typer.echo(opened, err=True)  # as it is: a note would be broken into lines
+                    if has_terminal():
+                        await asyncio.to_thread(webbrowser.open, opened)
                 for line in validation.progress[told:]:
                     note(line)
                 told = len(validation.progress)

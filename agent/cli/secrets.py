@@ -46,7 +46,9 @@ def read_secrets(
             if field.required and field.name not in kept:
                 raise _no_terminal(field.label, "--secrets-stdin or --secrets-fd")
             continue
-        hint = " (empty: keep the stored one)" if field.name in kept else ""
+        hint = "" if field.required else " (may be empty)"
+        if field.name in kept:
+            hint = " (empty: keep the stored one)"
         typed = hidden(f"{field.label}{hint}")
         if typed:
             secrets[field.name] = SecretStr(typed)

@@ -249,6 +249,37 @@ class Settling(Protocol):
 
 
 @runtime_checkable
+class Renewing(Protocol):
+    """A connection to an app that replaces secrets while they are used, such as refresh tokens."""
+
+    def renew(self, keep: Callable[[Mapping[str, Secret]], None]) -> None:
+        """From now on, have new secrets kept by calling this, by field name, before the old ones are needed again.
+
+        Called before the connection is entered. `keep` blocks, may be called in any thread, and raises AgentError.
+        """
+        ...
+
+
+@runtime_checkable
+class SigningIn(Protocol):
+    """A connector for an app at which a person signs in with a browser. Asked whenever somebody validates."""
+
+    async def signed_in(
+        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None]
+    ) -> Mapping[str, Secret]:
+        """The secrets that a connection needs: those that are given, where they still count, else newer ones.
+
+        Waits for a person where one has to sign in, as long as that takes; cancelling stops it.
+
+        Args:
+            values: Prepared plain values.
+            secrets: The prepared secrets.
+            ask: Given the address that the person has to open.
+        """
+        ...
+
+
+@runtime_checkable
 class Describing(Protocol):
     """A connection to an app whose schemas are not known beforehand, such as the tables of a database. Optional: it is
     asked when a person looks at what there is, never by a run."""

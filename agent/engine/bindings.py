@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from agent.connectors.contract import Connection, Connector, Telling
+from agent.connectors.contract import Connection, Connector, Renewing, Telling
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import AppNode, Processflow
 from agent.domain.secret import Secret
@@ -20,6 +20,10 @@ class Secrets(Protocol):
 
     def get(self, name: str) -> Secret | None:
         """The secret of that name. Raises ConfigurationError while the vault is not open."""
+        ...
+
+    def store(self, values: Mapping[str, Secret]) -> None:
+        """Store secrets, all or none. Raises ConfigurationError while the vault is not open."""
         ...
 
 
@@ -81,15 +85,26 @@ class Bindings:
                     "Open App Configurations, enter it again, then press Validate and Save.",
                 )
             secrets[field] = secret
-        opened = connector.open(configuration.values, secrets)
+
+        def made() -> Connection:
+            opened = connector.open(configuration.values, secrets)
+            if isinstance(opened, Renewing):
+                opened.renew(lambda new: self._keep(configuration, new))
+            return opened
+
+        opened = made()
         if observer is not None and isinstance(opened, Telling):
             opened.tell(observer)
         used = Used(configuration.id, configuration.name, configuration.saved_at, configuration.validated_at)
         return GuardedConnection(
             opened,
-            again=lambda: connector.open(configuration.values, secrets),
+            again=made,
             used=used,
         )
+
+    def _keep(self, configuration: ConfigurationRow, secrets: Mapping[str, Secret]) -> None:
+        """Keep secrets that the app has replaced."""
+        self._secrets.store({configuration.secret_name(field): secret for field, secret in secrets.items()})
 
     def _configuration(self, node: AppNode, bindings: Mapping[str, str]) -> ConfigurationRow:
         bound = bindings.get(node.credential)

@@ -45,7 +45,7 @@ class ConfigurationChecks:
     ) -> base_models.Problem | None:
         draft = configuration_models.ConfigurationDraft(id=row.id, app=row.app, name=row.name, values=dict(row.values))
         try:
-            validation = await self._validations.start(draft)
+            validation = await self._validations.start(draft, asks=False)
         except AgentError as error:
             say(f"“{row.name}”: {error.message}")
             return answers.problem(error, self._secrets.redact)

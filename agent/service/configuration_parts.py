@@ -35,7 +35,7 @@ class ConfigurationParts:
             connectors=engine.connectors, unloadable=engine.unloadable, trips=self.trips, hub=basics.hub,
             clock=basics.clock, proven=self.late_binding.look,
         )  # fmt: skip
-        self.validations = Validations(self.configurations, basics.hub, basics.clock, basics.secrets.redact)
+        self.validations = Validations(self.configurations, basics.hub, basics.clock, basics.secrets)
         self.checks = ConfigurationChecks(self.validations, basics.secrets)
         self.permissions = PermissionChecks(engine.connections)
 

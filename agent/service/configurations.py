@@ -263,6 +263,20 @@ class Configurations:
         if proof.state == VALIDATED:
             self._proven()
 
+    def renewed(self, draft: configuration_models.ConfigurationDraft, before: Prepared, after: Prepared) -> None:
+        """Keep the secrets that a sign-in has brought, where these values are stored: the old ones may count no more.
+
+        Raises:
+            ConfigurationError: the vault is not open.
+        """
+        with self._changing:
+            row = self._store.find(draft.id) if draft.id else None
+            if row is None or not self.is_stored(row, before):
+                return
+            self._secrets.store({row.secret_name(name): secret for name, secret in after.secrets.items()})
+            hints = {name: secret.hint() for name, secret in after.secrets.items()}
+            self._store.save(replace(row, secret_hints=hints))
+
     def tripped(self, configuration_id: str) -> None:
         """Tell that a configuration has tripped."""
         row = self._store.find(configuration_id)

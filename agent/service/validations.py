@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import secrets as random_names
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.api import configuration_models, live_models
-from agent.connectors.contract import CheckReport, Prepared
-from agent.domain.errors import AgentError, FatalError, NotFoundError, TransientError
+from agent.connectors.contract import CheckReport, Prepared, SigningIn
+from agent.domain.errors import AgentError, ConfigurationError, FatalError, NotFoundError, TransientError
 from agent.service import answers
 from agent.service.configurations import Configurations, Proof
 from agent.service.events import Hub
+from agent.service.secrets import Secrets
 from agent.store.configurations import FAILED, VALIDATED
 
 _logger = logging.getLogger(__name__)
 SUCCESSFUL = "Test Connection Successful"
 _LONGEST_SECONDS = 120.0
+_LONGEST_SIGN_IN_SECONDS = 600.0
+_SIGN_IN = "Sign in on the page that opens in your browser, and allow the access …"
 _MOST_KEPT = 50
 
 
@@ -31,6 +34,9 @@ class _Test:
     answer: configuration_models.Validation
     app: str
     prepared: Prepared
+    entered: Prepared
+    """As it was before anybody signed in."""
+    asks: bool
     task: asyncio.Task[None] | None = None
     proof: Proof | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,17 +49,24 @@ class Validations:
         configurations: Prepares drafts, and hears how tests of stored values ended.
         hub: Told of every step.
         clock: Gives the present, aware and in UTC.
-        redact: Takes secrets out of what an app says: it may repeat what it was sent.
+        secrets: Takes secrets out of what an app says: it may repeat what it was sent.
     """
 
     def __init__(
-        self, configurations: Configurations, hub: Hub, clock: Callable[[], datetime], redact: Callable[[str], str]
+        self, configurations: Configurations, hub: Hub, clock: Callable[[], datetime], secrets: Secrets
     ) -> None:
-        self._configurations, self._hub, self._clock, self._redact = configurations, hub, clock, redact
+        self._configurations, self._hub, self._clock = configurations, hub, clock
+        self._redact, self._know = secrets.redact, secrets.know
         self._tests: OrderedDict[str, _Test] = OrderedDict()
 
-    async def start(self, draft: configuration_models.ConfigurationDraft) -> configuration_models.Validation:
+    async def start(
+        self, draft: configuration_models.ConfigurationDraft, *, asks: bool = True
+    ) -> configuration_models.Validation:
         """Begin a validation.
+
+        Args:
+            draft: What is tested.
+            asks: Whether somebody is there who can sign in with a browser.
 
         Raises:
             ConfigurationError: a value is missing or cannot be right.
@@ -61,10 +74,10 @@ class Validations:
         prepared = await asyncio.to_thread(self._configurations.prepare, draft)
         app = self._configurations.connector(draft.app).app
         answer = configuration_models.Validation(
-            id=secrets.token_hex(8), state=configuration_models.ValidationState.RUNNING,
+            id=random_names.token_hex(8), state=configuration_models.ValidationState.RUNNING,
             progress=[f"Contacting {app.name} …"], notes=list(prepared.notes), values=dict(prepared.values),
         )  # fmt: skip
-        test = _Test(answer, draft.app, prepared)
+        test = _Test(answer, draft.app, prepared, entered=prepared, asks=asks)
         self._tests[answer.id] = test
         test.task = asyncio.create_task(self._run(test, draft))
         while len(self._tests) > _MOST_KEPT:
@@ -99,6 +112,14 @@ class Validations:
         if tasks:
             await asyncio.wait(tasks)
 
+    def signed_in(self, app: str, prepared: Prepared) -> Prepared:
+        """What was entered, with the secrets that a sign-in has brought, where its latest validation had one."""
+        for test in reversed(self._tests.values()):
+            signed_in = test.app == app and test.prepared is not test.entered
+            if signed_in and (test.entered.values, test.entered.secrets) == (prepared.values, prepared.secrets):
+                return replace(prepared, secrets=test.prepared.secrets)
+        return prepared
+
     def proof(self, app: str, prepared: Prepared) -> Proof | None:
         """How the latest validation of exactly these values and secrets ended."""
         for test in reversed(self._tests.values()):
@@ -109,7 +130,7 @@ class Validations:
 
     async def _run(self, test: _Test, draft: configuration_models.ConfigurationDraft) -> None:
         try:
-            outcome = await self._outcome(test, draft.app)
+            outcome = await self._outcome(test, draft)
             await self._note(test, draft)
         except asyncio.CancelledError:
             test.proof = None
@@ -117,11 +138,12 @@ class Validations:
             raise
         self._step(test, **outcome)
 
-    async def _outcome(self, test: _Test, app_id: str) -> dict[str, object]:
+    async def _outcome(self, test: _Test, draft: configuration_models.ConfigurationDraft) -> dict[str, object]:
         """Test to the end; what that changes in the answer."""
         try:
+            await self._sign_in(test, draft)
             async with asyncio.timeout(_LONGEST_SECONDS):
-                report = await self._check(test, app_id)
+                report = await self._check(test, draft.app)
         except TimeoutError:
             return self._failed(test, _too_long())
         except AgentError as error:
@@ -150,6 +172,28 @@ class Validations:
         except AgentError as error:
             _logger.warning("The outcome of a validation could not be noted. %s", error)
 
+    async def _sign_in(self, test: _Test, draft: configuration_models.ConfigurationDraft) -> None:
+        """Have a person sign in, where the app wants that. What it brings is kept at once: the old counts no more."""
+        connector = self._configurations.connector(draft.app)
+        if not test.asks or not isinstance(connector, SigningIn):
+            return
+
+        def ask(address: str) -> None:
+            self._step(test, progress=[*test.answer.progress, _SIGN_IN], sign_in_url=address)
+
+        before = test.prepared
+        try:
+            async with asyncio.timeout(_LONGEST_SIGN_IN_SECONDS):
+                secrets = await connector.signed_in(before.values, before.secrets, ask)
+        except TimeoutError:
+            raise _nobody_signed_in() from None
+        if test.answer.sign_in_url:
+            self._step(test, progress=[*test.answer.progress, "Signed in."], sign_in_url="")
+        if secrets != before.secrets:
+            self._know(secrets.values())
+            test.prepared = replace(before, secrets=secrets)
+            await asyncio.to_thread(self._configurations.renewed, draft, before, test.prepared)
+
     async def _check(self, test: _Test, app_id: str) -> CheckReport:
         def progress(text: str) -> None:
             self._step(test, progress=[*test.answer.progress, self._redact(text)])
@@ -171,6 +215,14 @@ class Validations:
                 "This validation is not known any more.", code="validation-not-found", remedy="Validate again."
             )
         return found
+
+
+def _nobody_signed_in() -> ConfigurationError:
+    return ConfigurationError(
+        f"Nobody signed in within {_LONGEST_SIGN_IN_SECONDS / 60:.0f} minutes.",
+        code="sign-in-needed",
+        remedy="Validate again, and sign in on the page that opens in the browser.",
+    )
 
 
 def _too_long() -> TransientError:

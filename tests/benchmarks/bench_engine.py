@@ -196,6 +196,9 @@ class Quiet:
     def get(self, name: str) -> Secret | None:
         raise NotImplementedError(name)
 
+    def store(self, values: Mapping[str, Secret]) -> None:
+        raise NotImplementedError(values)
+
 
 class Bench:
     """The engine between two memories, on a database in a folder."""

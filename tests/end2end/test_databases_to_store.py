@@ -15,7 +15,7 @@ from tests.helpers.postgres_server import PostgresServer
 from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import Stage
 
-_ORDERS, _PRODUCTS = 40, 40
+_ORDERS, _PRODUCTS = 30, 40
 _TABLES = (
     "CREATE TABLE shipments (id INT PRIMARY KEY, order_id INT, tracking_number VARCHAR(40), carrier VARCHAR(40))",
     "CREATE TABLE stock (sku VARCHAR(40) PRIMARY KEY, inventory_level INTEGER)",
@@ -80,7 +80,7 @@ def everything_arrives_once(stage: Stage, shop: Shop, *, kills: int) -> None:
 
     over_kills("shipments-to-store", shipped, max(1, kills // 3))
     over_kills("stock-to-store", shop.requests, 1)
-    over_kills("prices-to-store", shop.requests, 1)
+    assert stage.run("prices-to-store").state is RunState.SUCCESS
     shop.control("DELETE", "faults")
 
     for number in range(1, _ORDERS + 1):

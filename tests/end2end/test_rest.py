@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.domain.run import RunState
-from tests.connectors.rest.shop import DESCRIPTION, SECRET, USER, running_service
+from tests.connectors.rest.shop import CLIENT, DESCRIPTION, SECRET, USER, running_service
+from tests.connectors.rest.test_sign_in import browser
+from tests.helpers.postgres_server import free_port
 from tests.helpers.stage import Stage
 
 _RECORDS = 200
@@ -73,3 +75,37 @@ def test_records_are_made_exactly_once_over_kills(stage: Stage, tmp_path: Path, 
         again = stage.run("orders-to-customers")
         assert again.counts.read == 1
         assert len(destination.customers) == _RECORDS
+
+
+def test_a_person_signs_in_once_and_again_when_the_service_wants_it(stage: Stage) -> None:
+    with running_service() as source, running_service(orders=0) as destination:
+        stage.open_vault()
+        stage.setting("enable_environment", "true")
+        common = {"private": "Allow", "description": DESCRIPTION}
+        basic = {"authentication": "User name and password", "username": USER}
+        stage.configure("rest", "Destination", {"base_url": destination.base, **basic, **common}, {"password": SECRET})
+        origin = source.base.removesuffix("/api")
+        values = {
+            "base_url": source.base, "authentication": "OAuth 2.0, a person signs in", "client_id": CLIENT,
+            "authorization_url": f"{origin}/authorize", "token_url": f"{origin}/token",
+            "redirect_address": f"http://127.0.0.1:{free_port()}/signed-in", **common,
+        }  # fmt: skip
+        stored = stage.configure("rest", "Source", values, {"client_secret_if_any": SECRET}, browser=browser)
+        assert (stored.state, sorted(stored.secrets)) == ("Validated", ["client_secret_if_any", "refresh_token"])
+        bindings = {"source": "Source", "destination": "Destination"}
+        stage.deploy("orders-to-customers", document=_FLOW, bindings=bindings)
+        assert stage.run("orders-to-customers").counts.written == 10
+        for number in (3, 4):  # after each start another refresh token counts
+            stage.kill()
+            source.change(number)
+            assert stage.run("orders-to-customers").counts.read == 1
+        assert source.tokens == 3
+
+        source.refresh, source.revoked = "taken back", source.tokens
+        source.change(5)
+        run = stage.execute("orders-to-customers")
+        while stage.ask(lambda client: client.configurations())[-1].tripped is None:
+            assert not stage.ask(lambda client: client.run(run.id)).state.ended
+        stage.configure("rest", "Source", values, {}, stored=stored.id, browser=browser)
+        ended = stage.ended(run.id)
+        assert (ended.state, ended.counts.read) == (RunState.SUCCESS, 1)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton
 
 from agent.api import base_models, configuration_models
 from agent.domain.errors import ConfigurationError
@@ -71,6 +72,35 @@ async def test_a_refused_validation_marks_its_field(
     await calls.settle()
     assert view.said("show_field_errors") == ({"api_token": "Bad token."},)
     assert view.said("show_failure") == ("Validation failed: look at “API token”", "Make one.", [])
+
+
+def test_a_person_signs_in_in_the_browser_and_the_form_goes_on_by_itself(
+    qtbot: Any, shell: Shell, fake: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    fake.sign_in_url = "https://login.example.com/authorize?state=a"
+    click(qtbot, form.validate_button)
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Sign in on the page in your browser")
+    assert opened == [fake.sign_in_url]
+    assert form.stop_button.isVisible()
+    click(qtbot, form.banner.findChildren(QPushButton)[0])
+    assert opened == [fake.sign_in_url] * 2
+    fake.sign_in_url = ""
+    qtbot.waitUntil(lambda: form.banner.title.text() == "Test Connection Successful")
+    assert len(opened) == 2
+
+
+def test_a_page_that_is_none_of_the_web_is_not_opened(
+    qtbot: Any, shell: Shell, fake: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    form = open_form(qtbot, shell)
+    form.show_sign_in("file:///etc/passwd")
+    assert opened == []
 
 
 async def test_save_keeps_the_secret_when_the_field_is_untouched(

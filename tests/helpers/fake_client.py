@@ -119,6 +119,8 @@ class FakeClient:
         self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, configuration_models.Validation] = {}
         self.validation_result: configuration_models.Validation | None = None
+        self.sign_in_url = ""
+        """While it is set, validations wait for a person who signs in there."""
         self.searches: dict[str, list[int]] = {}
         self.closed = False
         self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[live_models.Event | None]]] = []
@@ -312,6 +314,10 @@ class FakeClient:
 
     async def validation(self, validation_id: str, *, wait_seconds: float = 0) -> configuration_models.Validation:
         await self._enter("validation")
+        if self.sign_in_url:
+            await asyncio.sleep(min(wait_seconds, 0.05))
+            waiting = {"progress": ["Sign in …"], "sign_in_url": self.sign_in_url}
+            return self.validations[validation_id].model_copy(update=waiting)
         result = self.validation_result or configuration_models.Validation(
             id=validation_id,
             state=ValidationState.SUCCESS,

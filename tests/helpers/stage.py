@@ -91,16 +91,27 @@ class Stage:
         self.ask(lambda client: client.change_setting(name, value))
 
     def configure(
-        self, app: str, name: str, values: dict[str, str], secrets: dict[str, str]
+        self,
+        app: str,
+        name: str,
+        values: dict[str, str],
+        secrets: dict[str, str],
+        *,
+        stored: str | None = None,
+        browser: Callable[[str], Awaitable[object]] | None = None,
     ) -> configuration_models.Configuration:
-        """Validate and save an App Configuration."""
+        """Validate and save an App Configuration; `stored` is the id of one that is there, `browser` opens pages."""
         draft = configuration_models.ConfigurationDraft(
-            app=app, name=name, values=values, secrets={key: SecretStr(text) for key, text in secrets.items()}
-        )
+            id=stored, app=app, name=name, values=values,
+            secrets={key: SecretStr(text) for key, text in secrets.items()},
+        )  # fmt: skip
 
         async def question(client: AgentClient) -> configuration_models.Configuration:
-            validation = await client.validate(draft)
+            validation, opened = await client.validate(draft), ""
             while validation.state is configuration_models.ValidationState.RUNNING:
+                if browser is not None and validation.sign_in_url not in {"", opened}:
+                    opened = validation.sign_in_url
+                    await browser(opened)
                 validation = await client.validation(validation.id, wait_seconds=20)
             assert validation.problem is None, validation.problem
             return (await client.save_configuration(draft)).configuration

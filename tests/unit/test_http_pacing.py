@@ -63,8 +63,7 @@ def made_gate(clock: VirtualClock, *, reserve: float = 0.0) -> Gate:
     return Gate(reserve=reserve, clock=clock.monotonic, sleep=clock.sleep)
 
 
-@pytest.mark.parametrize("workers", [1, 3, 8])
-@pytest.mark.parametrize("latency", [0.0, 0.1])
+@pytest.mark.parametrize(("workers", "latency"), [(1, 0.0), (3, 0.1), (8, 0.0), (8, 0.1)])
 async def test_the_quota_is_used_to_97_percent_and_never_exceeded(workers: int, latency: float) -> None:
     clock = VirtualClock()
     server = QuotaServer(clock, latency=latency)
@@ -277,8 +276,7 @@ def test_nonsense_headers_say_nothing(headers: dict[str, str]) -> None:
     assert Quota.from_headers(headers) is None
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-@pytest.mark.parametrize("latency", [0.02, 0.3])
+@pytest.mark.parametrize(("processes", "latency"), [(2, 0.3), (3, 0.02)])
 async def test_processes_that_know_nothing_of_each_other_share_the_quota_and_never_exceed_it(
     processes: int, latency: float
 ) -> None:

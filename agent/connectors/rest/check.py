@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from agent.connectors.contract import CheckReport
 from agent.connectors.rest.client import Client
-from agent.connectors.rest.credentials import is_open
 from agent.connectors.rest.description import Description, Reading
+from agent.connectors.rest.entered import is_open
 from agent.connectors.rest.places import records_at
 
 

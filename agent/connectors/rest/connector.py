@@ -7,6 +7,7 @@ import logging
 import random
 import urllib.request
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -18,14 +19,27 @@ import msgspec
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.rest.check import check
 from agent.connectors.rest.client import Client
-from agent.connectors.rest.credentials import ALLOW, BASE_URL, PRIVATE, authentication_of, prepare, secret_field
+from agent.connectors.rest.credentials import (
+    ALLOW,
+    BASE_URL,
+    PRIVATE,
+    REFRESH_TOKEN,
+    Authentication,
+    authentication_of,
+    secret_field,
+)
 from agent.connectors.rest.description import DESCRIPTION, Reading, SchemaPart, Writing, parse
+from agent.connectors.rest.entered import prepare
+from agent.connectors.rest.grants import Keep, renewed
+from agent.connectors.rest.headers import QueryAuth
 from agent.connectors.rest.reading import Reader
 from agent.connectors.rest.schema import APP, schema_of, schemas_of, template
-from agent.connectors.rest.signing import QueryAuth, Tokens, signed_in
+from agent.connectors.rest.sign_in import sign_in
+from agent.connectors.rest.signing import SignIns, signed_in, token_server
+from agent.connectors.rest.tokens import MakeHttp
 from agent.connectors.rest.writing import Writer, unknown_action
 from agent.domain.app import App, Schema
-from agent.domain.errors import TransientError
+from agent.domain.errors import CredentialsError, TransientError
 from agent.domain.packet import Batch, Packet, WriteReport
 from agent.domain.secret import Secret
 from agent.domain.sent import Observer
@@ -49,7 +63,7 @@ class RestConnector:
 
     def __init__(self, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS) -> None:
         self._policy, self._read_seconds = policy or RetryPolicy(), read_seconds
-        self._tokens = Tokens()
+        self._known = SignIns()
 
     def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
         """Tidy what people paste."""
@@ -65,14 +79,32 @@ class RestConnector:
             base=values[BASE_URL],
             text=values[DESCRIPTION],
             private=values.get(PRIVATE) == ALLOW,
-            sign_in=lambda http: signed_in(values, secrets, self._tokens, http),
+            sign_in=lambda http, keep: signed_in(values, secrets, self._known, http, keep),
             secret_field=secret_field(authentication_of(values)),
         )
         return RestConnection(service, self._policy, self._read_seconds)
 
+    async def signed_in(
+        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None]
+    ) -> Mapping[str, Secret]:
+        """Have a person sign in, where that is how the service wants it and nobody has."""
+        if authentication_of(values) is not Authentication.PERSON:
+            return secrets
+        server = token_server(values, secrets, self.open(values, secrets).plain_client)
+        given = secrets.get(REFRESH_TOKEN)
+        if given:
+            grant = self._known.grants.of(server, given)
+            with suppress(CredentialsError):
+                await renewed(server, self._known.grants, grant, grant.access, lambda _: None)
+                return {**secrets, REFRESH_TOKEN: grant.refresh}
+        answer = await sign_in(server, ask)
+        assert answer.refresh is not None, "a sign-in without one is an error"
+        self._known.grants.take(server, self._known.grants.of(server, answer.refresh), answer)
+        return {**secrets, REFRESH_TOKEN: answer.refresh}
 
-SignIn = Callable[[Callable[[], httpx.AsyncClient]], httpx.Auth | None]
-"""What signs requests in, given what makes a client that signs in with nothing."""
+
+SignIn = Callable[[MakeHttp, Keep], httpx.Auth | None]
+"""What signs requests in, given what makes a client that signs in with nothing, and what keeps a new refresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +135,7 @@ class RestConnection:
         self._service, self._policy, self._read_seconds = service, policy, read_seconds
         self._description = parse(service.text)
         self._observer: Observer | None = None
+        self._keep: Callable[[Mapping[str, Secret]], None] | None = None
         self._http: httpx.AsyncClient | None = None
         self._key_parameter = ""
 
@@ -113,8 +146,12 @@ class RestConnection:
         """Tell of every request, from now on."""
         self._observer = observer
 
+    def renew(self, keep: Callable[[Mapping[str, Secret]], None]) -> None:
+        """Have new refresh tokens kept, from now on."""
+        self._keep = keep
+
     async def __aenter__(self) -> Self:
-        auth = self._service.sign_in(lambda: self._made(None, None))
+        auth = self._service.sign_in(self.plain_client, self._kept)
         self._http = self._made(auth, self._observer)
         self._key_parameter = auth.name if isinstance(auth, QueryAuth) else ""
         return self
@@ -202,6 +239,14 @@ class RestConnection:
             secret_field=self._service.secret_field, retry=retry, key_parameter=self._key_parameter,
             speaks_xml=self._description.format == "xml",
         )  # fmt: skip
+
+    def plain_client(self) -> httpx.AsyncClient:
+        """A client that signs in with nothing, under the same rules."""
+        return self._made(None, None)
+
+    def _kept(self, refresh: Secret) -> None:
+        if self._keep is not None:
+            self._keep({REFRESH_TOKEN: refresh})
 
     def _made(self, auth: httpx.Auth | None, observer: Observer | None) -> httpx.AsyncClient:
         host = httpx.URL(self._service.base).host

@@ -1,17 +1,15 @@
-"""The credential fields: where the service answers, how it wants to be signed in to, and its description."""
+"""The credential fields: where the service answers, how it wants to be signed in to, and its description. What people
+enter into them is looked at in `entered`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
 
-from agent.connectors.contract import Prepared
-from agent.connectors.rest.description import DESCRIPTION, parse
+from agent.connectors.rest.description import DESCRIPTION
 from agent.domain.app import CredentialField, FieldKind
 from agent.domain.errors import ConfigurationError
-from agent.domain.secret import Secret
 
 BASE_URL: Final = "base_url"
 AUTHENTICATION: Final = "authentication"
@@ -21,10 +19,15 @@ TOKEN: Final = "token"  # noqa: S105 - the name of a field, no secret
 TOKEN_URL, CLIENT_ID, CLIENT_SECRET, SCOPE = "token_url", "client_id", "client_secret", "scope"
 CONSUMER_KEY, CONSUMER_SECRET = "consumer_key", "consumer_secret"
 TOKEN_ID, TOKEN_SECRET, SIGNATURE, REALM = "token_id", "token_secret", "signature", "realm"
+AUTHORIZATION_URL, REDIRECT = "authorization_url", "redirect_address"
+PERSON_SECRET, REFRESH_TOKEN = "client_secret_if_any", "refresh_token"
+CLIENT_PLACE: Final = "client_place"
 PRIVATE: Final = "private"
 
 REFUSE, ALLOW = "Refuse", "Allow"
 HEADER, QUERY = "Header", "Query parameter"
+IN_HEADER, IN_BODY = "Header", "Body"
+USUAL_REDIRECT: Final = "http://127.0.0.1:53217/signed-in"
 SHA256, SHA1 = "HMAC-SHA256", "HMAC-SHA1"
 
 
@@ -36,11 +39,12 @@ class Authentication(StrEnum):
     KEY = "API key"
     BEARER = "Bearer token"
     OAUTH2 = "OAuth 2.0 client credentials"
+    PERSON = "OAuth 2.0, a person signs in"
     OAUTH1 = "OAuth 1.0a"
 
 
-def _shown(kind: Authentication) -> tuple[str, ...]:
-    return (AUTHENTICATION, kind.value)
+def _shown(*kinds: Authentication) -> tuple[str, ...]:
+    return (AUTHENTICATION, *(one.value for one in kinds))
 
 
 FIELDS = (
@@ -71,19 +75,43 @@ FIELDS = (
         TOKEN, "Token", FieldKind.SECRET, shown_when=_shown(Authentication.BEARER), help="Kept in the vault."
     ),
     CredentialField(
-        TOKEN_URL, "Token URL", shown_when=_shown(Authentication.OAUTH2),
+        AUTHORIZATION_URL, "Authorization URL", shown_when=_shown(Authentication.PERSON),
+        help="The page of the service at which people sign in. Validate opens it in your browser.",
+        example="https://login.example.com/oauth2/authorize",
+    ),
+    CredentialField(
+        TOKEN_URL, "Token URL", shown_when=_shown(Authentication.OAUTH2, Authentication.PERSON),
         help="Where the service gives out access tokens.", example="https://login.example.com/oauth2/token",
     ),
     CredentialField(
-        CLIENT_ID, "Client ID", shown_when=_shown(Authentication.OAUTH2), help="From the service's developer pages."
+        CLIENT_ID, "Client ID", shown_when=_shown(Authentication.OAUTH2, Authentication.PERSON),
+        help="From the service's developer pages."
     ),
     CredentialField(
         CLIENT_SECRET, "Client secret", FieldKind.SECRET, shown_when=_shown(Authentication.OAUTH2),
         help="Kept in the vault.",
     ),
     CredentialField(
-        SCOPE, "Scope", required=False, shown_when=_shown(Authentication.OAUTH2),
+        PERSON_SECRET, "Client secret", FieldKind.SECRET, required=False, shown_when=_shown(Authentication.PERSON),
+        help="Leave it empty where the service gave you none. Kept in the vault.",
+    ),
+    CredentialField(
+        CLIENT_PLACE, "The client secret is sent in the", FieldKind.CHOICE, choices=(IN_HEADER, IN_BODY),
+        default=IN_HEADER, shown_when=_shown(Authentication.OAUTH2, Authentication.PERSON),
+        help="Most services take the header; some want it in the body, as their manual says.",
+    ),
+    CredentialField(
+        REDIRECT, "Redirect address", required=False, default=USUAL_REDIRECT, shown_when=_shown(Authentication.PERSON),
+        help="Where the browser comes back to after signing in. Enter exactly this as redirect or callback address at "
+        "the service. It is on this computer; any free port will do.",
+    ),
+    CredentialField(
+        SCOPE, "Scope", required=False, shown_when=_shown(Authentication.OAUTH2, Authentication.PERSON),
         help="What the token is for, where the service asks for it; names with spaces between them.",
+    ),
+    CredentialField(
+        REFRESH_TOKEN, "Refresh token", FieldKind.SECRET, required=False, shown_when=_shown(Authentication.PERSON),
+        help="Leave it empty: Validate gets it by signing in. Or enter one that the service has given you.",
     ),
     CredentialField(
         CONSUMER_KEY, "Consumer key", shown_when=_shown(Authentication.OAUTH1),
@@ -120,63 +148,18 @@ FIELDS = (
     ),
 )  # fmt: skip
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
-_SECRETS = {
+SECRETS = {
     Authentication.BASIC: (PASSWORD,), Authentication.KEY: (KEY,), Authentication.BEARER: (TOKEN,),
     Authentication.OAUTH2: (CLIENT_SECRET,), Authentication.OAUTH1: (CONSUMER_SECRET, TOKEN_SECRET),
+    Authentication.PERSON: (PERSON_SECRET, REFRESH_TOKEN),
 }  # fmt: skip
-_PLAIN = {
+MAY_LACK = {PERSON_SECRET, REFRESH_TOKEN}
+PLAIN = {
     Authentication.BASIC: (USERNAME,), Authentication.KEY: (KEY_PLACE, KEY_NAME),
-    Authentication.OAUTH2: (TOKEN_URL, CLIENT_ID, SCOPE),
+    Authentication.OAUTH2: (TOKEN_URL, CLIENT_ID, CLIENT_PLACE, SCOPE),
+    Authentication.PERSON: (AUTHORIZATION_URL, TOKEN_URL, CLIENT_ID, CLIENT_PLACE, REDIRECT, SCOPE),
     Authentication.OAUTH1: (CONSUMER_KEY, TOKEN_ID, SIGNATURE, REALM),
 }  # fmt: skip
-_LABELS = {field.name: field.label for field in FIELDS}
-_HOSTS_OF_THIS_COMPUTER = {"localhost", "127.0.0.1", "::1"}
-
-
-def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
-    """Tidy what people paste; called again on its own result.
-
-    Raises:
-        ConfigurationError: `field` says which value cannot be right.
-    """
-    notes: list[str] = []
-    tidy = {name: text.translate(_INVISIBLE).strip() for name, text in values.items() if name != DESCRIPTION}
-    base = address_of(tidy.get(BASE_URL, ""), BASE_URL, _LABELS[BASE_URL])
-    if base != tidy.get(BASE_URL):
-        notes.append(f"The base URL is {base}.")
-    kind = authentication_of(tidy)
-    prepared = {BASE_URL: base, AUTHENTICATION: kind.value, PRIVATE: tidy.get(PRIVATE) or REFUSE}
-    if prepared[PRIVATE] not in {REFUSE, ALLOW}:
-        raise _empty(PRIVATE)
-    for name in _PLAIN.get(kind, ()):
-        text = tidy.get(name) or next((one.default for one in FIELDS if one.name == name), "")
-        if not text and name not in {SCOPE, REALM}:
-            raise _empty(name)
-        prepared[name] = address_of(text, name, _LABELS[name]) if name == TOKEN_URL else text
-    if kind is Authentication.OAUTH1 and prepared[SIGNATURE] not in {SHA256, SHA1}:
-        raise _empty(SIGNATURE)
-    if kind is Authentication.KEY and not _is_name(prepared[KEY_NAME]):
-        raise ConfigurationError(
-            "This is no name of a header or parameter.", code="field-format",
-            remedy="Write it as the service's manual does, such as X-API-Key.", field=KEY_NAME,
-        )  # fmt: skip
-    kept: dict[str, Secret] = {}
-    for name in _SECRETS.get(kind, ()):
-        secret = Secret(secrets[name].reveal().translate(_INVISIBLE).strip()) if name in secrets else Secret("")
-        if not secret:
-            raise _empty(name)
-        if any(ord(sign) < 32 or ord(sign) == 127 for sign in secret.reveal()):
-            raise ConfigurationError(
-                f"{_LABELS[name]} holds a line break or another invisible sign.", code="field-format",
-                remedy="Copy it again, alone.", field=name,
-            )  # fmt: skip
-        kept[name] = secret
-    prepared[DESCRIPTION] = values.get(DESCRIPTION, "").replace("\ufeff", "").strip()
-    if not prepared[DESCRIPTION]:
-        raise _empty(DESCRIPTION)
-    parse(prepared[DESCRIPTION])
-    return Prepared(prepared, kept, tuple(notes))
 
 
 def authentication_of(values: Mapping[str, str]) -> Authentication:
@@ -192,48 +175,4 @@ def authentication_of(values: Mapping[str, str]) -> Authentication:
 
 def secret_field(kind: Authentication) -> str:
     """The field to look at where the service refuses the credentials."""
-    return _SECRETS.get(kind, (AUTHENTICATION,))[0]
-
-
-def address_of(text: str, field: str, label: str) -> str:
-    """An address of a web server, tidied. Raises ConfigurationError, which calls it by its label."""
-    if not text:
-        raise ConfigurationError(f"{label} is missing.", code="field-empty", remedy="Enter it.", field=field)
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise _no_address(field, label, "is no address of a web server") from None
-    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname or " " in text or port == 0:
-        raise _no_address(field, label, "is no address of a web server")
-    if parts.username or parts.password:
-        raise _no_address(field, label, "holds a user name or a password, which belong into their own fields")
-    if parts.query or parts.fragment:
-        raise _no_address(field, label, "has a part after ? or #, which belongs into the service description")
-    if any(part in {".", ".."} for part in parts.path.split("/")):
-        raise _no_address(field, label, "leads upwards")
-    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
-
-
-def is_open(address: str) -> bool:
-    """Whether what is sent there could be read on its way."""
-    parts = urlsplit(address)
-    return parts.scheme == "http" and parts.hostname not in _HOSTS_OF_THIS_COMPUTER
-
-
-def _is_name(text: str) -> bool:
-    return bool(text) and len(text) <= 100 and all(sign.isalnum() or sign in "-_.$[]" for sign in text)
-
-
-def _empty(field: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{_LABELS[field]} is missing.", code="field-empty", remedy="Enter or choose it.", field=field
-    )
-
-
-def _no_address(field: str, label: str, why: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{label} {why}.", code="field-format", remedy="Write it like https://api.example.com/v1.", field=field
-    )
+    return SECRETS.get(kind, (AUTHENTICATION,))[0]

@@ -21,6 +21,10 @@ def sign_in_of(document: Mapping[str, Any], schemas: Schemas) -> str:
     return f"Authentication: {'; or '.join(known) if known else 'none that the agent can do'}."
 
 
+_IN_SWAGGER = {"application": "clientCredentials", "accessCode": "authorizationCode"}
+"""What flows are called in Swagger 2.0 and in OpenAPI 3."""
+
+
 def _in_the_form(scheme: Mapping[str, Any]) -> str:
     """The choice of the form that a scheme stands for; empty where there is none."""
     word = str(scheme.get("scheme", "")).casefold()
@@ -33,18 +37,22 @@ def _in_the_form(scheme: Mapping[str, Any]) -> str:
             place = "header" if scheme["in"] == "header" else "query parameter"
             return f"{Authentication.KEY.value}, in the {place} “{_one_line(scheme.get('name'))}”"
         case "oauth2":
-            return _client_credentials(scheme)
+            return _oauth2(scheme)
     return ""
 
 
-def _client_credentials(scheme: Mapping[str, Any]) -> str:
+def _oauth2(scheme: Mapping[str, Any]) -> str:
     flows = scheme.get("flows")
-    flow = flows.get("clientCredentials") if isinstance(flows, Mapping) else None
-    if scheme.get("flow") == "application":  # Swagger 2.0
-        flow = scheme
-    if not isinstance(flow, Mapping):
-        return ""
-    return f"{Authentication.OAUTH2.value}, token URL {_one_line(flow.get('tokenUrl'))}"
+    given = {name: one for name, one in flows.items() if isinstance(one, Mapping)} if isinstance(flows, Mapping) else {}
+    given |= {_IN_SWAGGER[scheme["flow"]]: scheme} if scheme.get("flow") in _IN_SWAGGER else {}
+    if flow := given.get("clientCredentials"):
+        return f"{Authentication.OAUTH2.value}, token URL {_one_line(flow.get('tokenUrl'))}"
+    if flow := given.get("authorizationCode"):
+        pages = (
+            f"authorization URL {_one_line(flow.get('authorizationUrl'))}, token URL {_one_line(flow.get('tokenUrl'))}"
+        )
+        return f"{Authentication.PERSON.value}, {pages}"
+    return ""
 
 
 def _one_line(text: object) -> str:

@@ -1,19 +1,12 @@
-"""Signs requests in, in each of the ways that a service may want, and takes the secret off them again.
-
-OAuth 2.0 (RFC 6749) is spoken by `oauthlib`; an access token is kept in memory alone, for all connections with the same
-credentials, until it expires or is refused.
-"""
+"""Signs requests in, in each of the ways that a service may want, and takes the secret off them again."""
 
 from __future__ import annotations
 
-import base64
-import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
+from oauthlib.oauth2 import BackendApplicationClient
 
 from agent.connectors.rest.credentials import (
     CLIENT_ID,
@@ -23,6 +16,8 @@ from agent.connectors.rest.credentials import (
     KEY_NAME,
     KEY_PLACE,
     PASSWORD,
+    PERSON_SECRET,
+    REFRESH_TOKEN,
     SCOPE,
     TOKEN,
     TOKEN_URL,
@@ -30,83 +25,21 @@ from agent.connectors.rest.credentials import (
     Authentication,
     authentication_of,
 )
+from agent.connectors.rest.grants import SIGN_IN_AGAIN, Grants, Keep, RefreshAuth
+from agent.connectors.rest.headers import HeaderAuth, QueryAuth
 from agent.connectors.rest.signatures import SignatureAuth
-from agent.domain.errors import ConfigurationError, CredentialsError
+from agent.connectors.rest.tokens import BEFORE_IT_EXPIRES_SECONDS, MakeHttp, Tokens, TokenServer, basic
 from agent.domain.secret import Secret
-from agent.http.failures import made_error, network_failure, status_failure
 
-_BEFORE_IT_EXPIRES_SECONDS = 30.0
 _AUTHORIZATION = "Authorization"
 
 
-class HeaderAuth(httpx.Auth):
-    """Puts a secret into a header, and takes it out again, so that no failed request carries it about."""
+@dataclass(frozen=True, slots=True)
+class SignIns:
+    """What connections of one connector share: tokens that were given, and sign-ins of people."""
 
-    def __init__(self, name: str, value: Secret) -> None:
-        self._name, self._value = name, value
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """httpx calls this around each request."""
-        request.headers[self._name] = self._value.reveal()
-        try:
-            yield request
-        finally:
-            request.headers.pop(self._name, None)
-
-
-class QueryAuth(httpx.Auth):
-    """Has a key put into the query, by `KeyTransport`: earlier, it would be logged with the address."""
-
-    def __init__(self, name: str, value: Secret) -> None:
-        self.name, self._value = name, value
-
-    def inside(self, transport: httpx.AsyncBaseTransport) -> KeyTransport:
-        """A way to the network, with the key on it."""
-        return KeyTransport(transport, self.name, self._value)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """httpx calls this around each request."""
-        yield request
-
-
-class KeyTransport(httpx.AsyncBaseTransport):
-    """Adds a key to the query of what goes over the wire; the request itself stays as it was."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, name: str, value: Secret) -> None:
-        self._inner, self._name, self._value = inner, name, value
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """httpx calls this with each request."""
-        url = request.url.copy_add_param(self._name, self._value.reveal())
-        signed = httpx.Request(request.method, url, headers=request.headers, stream=request.stream)
-        signed.extensions = request.extensions
-        return await self._inner.handle_async_request(signed)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._inner.aclose()
-
-
-@dataclass(slots=True)
-class Tokens:
-    """Access tokens with the times when they expire, by the credentials they were given for. Never shown."""
-
-    clock: Callable[[], float] = time.monotonic
-    _known: dict[tuple[str, ...], tuple[Secret, float]] = field(default_factory=dict, repr=False)
-
-    def get(self, key: tuple[str, ...]) -> Secret | None:
-        """A token that still holds."""
-        found = self._known.get(key)
-        return found[0] if found is not None and found[1] > self.clock() else None
-
-    def keep(self, key: tuple[str, ...], token: Secret, seconds: float) -> None:
-        """A new one, and how long it holds."""
-        self._known[key] = token, self.clock() + max(seconds - _BEFORE_IT_EXPIRES_SECONDS, 0.0)
-
-    def drop(self, key: tuple[str, ...], token: Secret) -> None:
-        """One that the service refuses."""
-        if self.get(key) == token:
-            self._known.pop(key, None)
+    tokens: Tokens = field(default_factory=Tokens)
+    grants: Grants = field(default_factory=Grants)
 
 
 class ClientCredentialsAuth(httpx.Auth):
@@ -114,18 +47,13 @@ class ClientCredentialsAuth(httpx.Auth):
     service refuses it.
 
     Args:
-        values: The plain fields.
-        secret: The client secret.
+        server: Gives tokens.
         tokens: Tokens that are known.
-        http: Fetches tokens.
     """
 
-    requires_response_body = False
-
-    def __init__(
-        self, values: Mapping[str, str], secret: Secret, tokens: Tokens, http: Callable[[], httpx.AsyncClient]
-    ) -> None:
-        self._values, self._secret, self._tokens, self._http = values, secret, tokens, http
+    def __init__(self, server: TokenServer, tokens: Tokens) -> None:
+        self._server, self._tokens = server, tokens
+        values, secret = server.values, server.secret or Secret("")
         # The secret is in the key by its form in memory alone: who has changed it gets a token of his own.
         self._key = (values[TOKEN_URL], values[CLIENT_ID], values.get(SCOPE, ""), str(hash(secret.reveal())))
 
@@ -151,55 +79,32 @@ class ClientCredentialsAuth(httpx.Auth):
             request.headers.pop(_AUTHORIZATION, None)
 
     async def _fetched(self) -> Secret:
-        client = BackendApplicationClient(self._values[CLIENT_ID], scope=self._values.get(SCOPE) or None)
-        body = client.prepare_request_body(include_client_id=False)
-        async with self._http() as http:
-            try:
-                response = await http.post(
-                    self._values[TOKEN_URL], content=body,
-                    headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
-                    auth=basic(self._values[CLIENT_ID], self._secret),
-                )  # fmt: skip
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise network_failure(error, host=httpx.URL(self._values[TOKEN_URL]).host, writing=False) from None
-        return self._taken(client, response)
+        values = self._server.values
+        client = BackendApplicationClient(values[CLIENT_ID])
 
-    def _taken(self, client: BackendApplicationClient, response: httpx.Response) -> Secret:
-        host = httpx.URL(self._values[TOKEN_URL]).host
-        if response.status_code in {400, 401, 403}:
-            raise CredentialsError(
-                f"{host} gives no access token for these credentials{_reason(response)}.",
-                code="credentials-rejected", remedy="Enter client ID, client secret and scope again.",
-                detail=f"{host} → {response.status_code}", field=CLIENT_SECRET,
-            )  # fmt: skip
-        line = status_failure(response.status_code)
-        if line is not None:
-            raise made_error(
-                line, host=host, writing=False, reason=f"status {response.status_code}", field=TOKEN_URL
-            )  # fmt: skip
-        try:
-            answer: dict[str, Any] = client.parse_request_body_response(response.text)
-            token, seconds = Secret(str(answer["access_token"])), float(answer.get("expires_in") or 3600)
-        except (OAuth2Error, KeyError, ValueError, TypeError):
-            raise ConfigurationError(
-                f"What {host} answers is no access token.", code="no-token",
-                remedy="Check the token URL.", field=TOKEN_URL,
-            ) from None  # fmt: skip
-        if seconds > _BEFORE_IT_EXPIRES_SECONDS:
-            self._tokens.keep(self._key, token, seconds)
-        return token
+        def body(include: bool, secret: str | None) -> str:
+            # Not the client's own scope: a service may give less, which is no mistake of its answer.
+            scope = values.get(SCOPE) or None
+            return str(client.prepare_request_body(scope=scope, include_client_id=include, client_secret=secret))
 
-
-def basic(name: str, password: Secret) -> HeaderAuth:
-    """HTTP Basic (RFC 7617)."""
-    pair = base64.b64encode(f"{name}:{password.reveal()}".encode()).decode()
-    return HeaderAuth(_AUTHORIZATION, Secret(f"Basic {pair}"))
+        answer = await self._server.ask(client, body)
+        if answer.seconds > BEFORE_IT_EXPIRES_SECONDS:
+            self._tokens.keep(self._key, answer.access, answer.seconds)
+        return answer.access
 
 
 def signed_in(
-    values: Mapping[str, str], secrets: Mapping[str, Secret], tokens: Tokens, http: Callable[[], httpx.AsyncClient]
+    values: Mapping[str, str], secrets: Mapping[str, Secret], known: SignIns, http: MakeHttp, keep: Keep
 ) -> httpx.Auth | None:
-    """What signs requests of this configuration in."""
+    """What signs requests of this configuration in.
+
+    Args:
+        values: The plain fields.
+        secrets: The secrets.
+        known: What is known already.
+        http: Makes a client that signs in with nothing.
+        keep: Keeps a new refresh token.
+    """
     match authentication_of(values):
         case Authentication.BASIC:
             return basic(values[USERNAME], secrets[PASSWORD])
@@ -210,16 +115,16 @@ def signed_in(
         case Authentication.BEARER:
             return HeaderAuth(_AUTHORIZATION, Secret(f"Bearer {secrets[TOKEN].reveal()}"))
         case Authentication.OAUTH2:
-            return ClientCredentialsAuth(values, secrets[CLIENT_SECRET], tokens, http)
+            remedy = "Enter client ID, client secret and scope again."
+            server = TokenServer(values, secrets[CLIENT_SECRET], http, CLIENT_SECRET, remedy)
+            return ClientCredentialsAuth(server, known.tokens)
         case Authentication.OAUTH1:
             return SignatureAuth(values, secrets)
+        case Authentication.PERSON:
+            return RefreshAuth(token_server(values, secrets, http), secrets.get(REFRESH_TOKEN), known.grants, keep)
     return None
 
 
-def _reason(response: httpx.Response) -> str:
-    """The error code of RFC 6749, 5.2, which is one of a few words; nothing else of the answer is shown."""
-    try:
-        code = response.json().get("error", "")
-    except (ValueError, AttributeError):
-        return ""
-    return f" ({code})" if isinstance(code, str) and code.isascii() and code.replace("_", "").isalpha() else ""
+def token_server(values: Mapping[str, str], secrets: Mapping[str, Secret], http: MakeHttp) -> TokenServer:
+    """What gives tokens for a person's sign-in."""
+    return TokenServer(values, secrets.get(PERSON_SECRET), http, REFRESH_TOKEN, SIGN_IN_AGAIN)

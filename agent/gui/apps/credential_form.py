@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from agent.api import app_models, configuration_models
@@ -88,6 +88,22 @@ class CredentialForm(Dialog):
         self._busy(validating=True)
         self.banner.show_message(Tone.BUSY, "", text)
         self._reveal_banner()
+
+    def show_sign_in(self, address: str) -> None:
+        """Open the page at which a person signs in; the button is for who has lost it."""
+
+        def go() -> None:
+            url = QUrl(address)
+            if url.scheme() in {"https", "http"}:
+                QDesktopServices.openUrl(url)
+
+        self._busy(validating=True)
+        self.banner.show_message(
+            Tone.BUSY, "Sign in on the page in your browser",
+            "Allow the access there. This window goes on by itself then.", [("Open the page again", go)],
+        )  # fmt: skip
+        self._reveal_banner()
+        go()
 
     def show_success(
         self, title: str, facts: list[configuration_models.Fact], notes: list[str], warnings: list[str]

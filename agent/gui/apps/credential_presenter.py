@@ -39,6 +39,9 @@ class CredentialView(Protocol):
     def show_progress(self, text: str) -> None:
         """Validate is at work; offer Cancel."""
 
+    def show_sign_in(self, address: str) -> None:
+        """A person has to sign in at this address: open it in the browser; offer to open it again, and Cancel."""
+
     def show_success(
         self, title: str, facts: list[configuration_models.Fact], notes: list[str], warnings: list[str]
     ) -> None:
@@ -78,6 +81,7 @@ class CredentialPresenter:
         self._closed = False
         self._call: Call | None = None
         self._validation: str | None = None
+        self._signing_in = ""
 
     @property
     def busy(self) -> bool:
@@ -156,7 +160,11 @@ class CredentialPresenter:
             return
         if validation.state is ValidationState.RUNNING:
             self._validation = validation.id
-            if validation.progress:
+            if validation.sign_in_url:
+                if validation.sign_in_url != self._signing_in:
+                    self._signing_in = validation.sign_in_url
+                    self._view.show_sign_in(validation.sign_in_url)
+            elif validation.progress:
                 self._view.show_progress(validation.progress[-1])
             self._call = self._calls.start(
                 lambda client: client.validation(validation.id, wait_seconds=_POLL_SECONDS),

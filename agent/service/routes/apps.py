@@ -42,6 +42,7 @@ async def save_configuration(
 ) -> configuration_models.Saved:
     """Save: plain values into the store, secrets into the vault."""
     prepared = await asyncio.to_thread(agent.configurations.prepare, draft)
+    prepared = agent.validations.signed_in(draft.app, prepared)
     proof = agent.validations.proof(draft.app, prepared)
     saved = await asyncio.to_thread(agent.configurations.save, draft, prepared, proof)
     agent.journal.write("info", f"{who} saved the App Configuration “{saved.configuration.name}”.")

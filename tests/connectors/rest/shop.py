@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 import re
@@ -31,6 +32,8 @@ class Service(ThreadingHTTPServer):
     `echoes_key`, the address of the next page repeats the key of the query; without `tells_date`, no answer says when
     it was made. `ignores_filters` and `ignores_case` say how customers are searched, `tells_reference` what is told of
     them. With `speaks_xml`, all of it is XML.
+    `refresh` is the newest refresh token, the only one that counts; who `denies` lets nobody sign in, who `forgets`
+    gives no refresh token.
     """
 
     daemon_threads = True
@@ -48,6 +51,9 @@ class Service(ThreadingHTTPServer):
         self.tells_date = self.tells_reference = True
         self.ignores_filters = self.ignores_case = False
         self.speaks_xml = False
+        self.code: dict[str, str] = {}
+        self.refresh = ""
+        self.denies = self.forgets = False
         self.nonces: set[str] = set()
         self.answer: tuple[int, dict[str, str], bytes] | None = None
         self.orders: dict[int, dict[str, Any]] = {}
@@ -100,6 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.answer is not None:
                 status, headers, content = self.server.answer
                 self._say(status, content, headers)
+            elif url.path == "/authorize":
+                self._authorize(query)
             elif url.path == "/token":
                 self._token(body)
             elif not self._may(query):
@@ -120,14 +128,44 @@ class _Handler(BaseHTTPRequestHandler):
         root = fromstring(body)
         return {root.tag: {one.tag: one.text or "" for one in root}}
 
+    def _authorize(self, query: dict[str, str]) -> None:
+        """The page at which a person signs in, and at once goes back."""
+        self.server.code = {"code": f"code-{len(self.server.asked)}", **query}
+        answer = {"error": "access_denied"} if self.server.denies else {"code": self.server.code["code"]}
+        self._say(302, b"", {"Location": f"{query['redirect_uri']}?{urlencode({**answer, 'state': query['state']})}"})
+
+    def _granted(self, form: dict[str, str]) -> bool:
+        """Whether a code was given for this verifier, or a refresh token is the newest one."""
+        given, self.server.code = (self.server.code, {}) if "code" in form else ({}, self.server.code)
+        if form["grant_type"] == "refresh_token":
+            return form["refresh_token"] == self.server.refresh
+        challenge = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        right = base64.urlsafe_b64encode(challenge).decode().rstrip("=") == given.get("code_challenge")
+        same = (form["code"], form["redirect_uri"]) == (given.get("code"), given.get("redirect_uri"))
+        return right and same and given.get("code_challenge_method") == "S256"
+
     def _token(self, body: bytes) -> None:
         form = {name: texts[-1] for name, texts in parse_qs(body.decode()).items()}
+        if form.get("grant_type") in {"authorization_code", "refresh_token"}:
+            identity = form.get("client_id"), form.get("client_secret")
+            if self._basic() != f"{CLIENT}:{SECRET}" and identity != (CLIENT, SECRET):
+                self._json(401, {"error": "invalid_client"})
+            elif not self._granted(form):
+                self._json(400, {"error": "invalid_grant"})
+            else:
+                self.server.tokens += 1
+                self.server.refresh = f"{SECRET}-refresh-{self.server.tokens}"
+                lasting = {} if self.server.forgets else {"refresh_token": self.server.refresh}
+                self._json(200, {"access_token": f"{SECRET}-{self.server.tokens}", "token_type": "Bearer",
+                                 "expires_in": 3600, "scope": "less than was asked for", **lasting})  # fmt: skip
+            return
         if form.get("grant_type") != "client_credentials" or self._basic() != f"{CLIENT}:{SECRET}":
             self._json(401, {"error": "invalid_client"})
             return
         self.server.tokens += 1
         token = f"{SECRET}-{self.server.tokens}"
-        self._json(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": "less"}
+        self._json(200, answer)
 
     def _may(self, query: dict[str, str]) -> bool:
         given = self.headers.get("Authorization", "")

@@ -82,6 +82,9 @@ def entered(
             return Credentials(
                 values | {"token_url": f"{origin}/token", "client_id": CLIENT}, {"client_secret": Secret(secret)}
             )
+        case Authentication.PERSON:
+            pages = {"authorization_url": f"{origin}/authorize", "token_url": f"{origin}/token", "client_id": CLIENT}
+            return Credentials(values | pages, {"client_secret_if_any": Secret(secret)})
         case Authentication.OAUTH1:
             return Credentials(
                 values | {"consumer_key": CLIENT, "token_id": USER},

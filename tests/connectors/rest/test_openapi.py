@@ -234,6 +234,15 @@ def test_variants_that_refer_to_their_whole_keep_all_properties() -> None:
             {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "https://pets.test/token"}}},
             "OAuth 2.0 client credentials, token URL https://pets.test/token",
         ),
+        (
+            {
+                "type": "oauth2",
+                "flow": "accessCode",
+                "authorizationUrl": "https://pets.test/in",
+                "tokenUrl": "https://pets.test/t",
+            },
+            "OAuth 2.0, a person signs in, authorization URL https://pets.test/in, token URL https://pets.test/t",
+        ),
         ({"type": "oauth2", "flows": {"implicit": {}}}, "none that the agent can do"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 
 from agent.connectors.contract import WriteTarget
 from agent.connectors.rest.connector import RestConnection, RestConnector
-from agent.connectors.rest.credentials import Authentication, prepare
+from agent.connectors.rest.credentials import Authentication
+from agent.connectors.rest.entered import prepare
 from agent.domain.errors import ConfigurationError, CredentialsError
 from agent.domain.secret import Secret
 from agent.domain.sent import Sent

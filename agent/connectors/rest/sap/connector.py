@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import httpx
 
 from agent.connectors.contract import Prepared
 from agent.connectors.rest.connector import RestConnection, Service
-from agent.connectors.rest.credentials import ALLOW, PRIVATE, REFUSE, address_of
+from agent.connectors.rest.credentials import ALLOW, PRIVATE, REFUSE
+from agent.connectors.rest.entered import address_of
+from agent.connectors.rest.grants import Keep
 from agent.connectors.rest.sap.description import TEXT
 from agent.connectors.rest.sap.session import Account, SessionAuth
 from agent.connectors.rest.schema import schema_of, schemas_of
-from agent.connectors.rest.signing import Tokens
+from agent.connectors.rest.tokens import MakeHttp, Tokens
 from agent.domain.app import App, CredentialField, FieldKind, Schema
 from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
@@ -102,7 +104,7 @@ class SapConnector:
             password_field=PASSWORD, base_field=BASE_URL,
         )  # fmt: skip
 
-        def sign_in(http: Callable[[], httpx.AsyncClient]) -> httpx.Auth:
+        def sign_in(http: MakeHttp, _keep: Keep) -> httpx.Auth:
             return SessionAuth(account, self._sessions, http)
 
         service = Service(values[BASE_URL], TEXT, values.get(PRIVATE) == ALLOW, sign_in, PASSWORD)

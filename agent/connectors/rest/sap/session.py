@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from agent.connectors.rest.signing import Tokens
+from agent.connectors.rest.tokens import Tokens
 from agent.domain.errors import ConfigurationError, CredentialsError
 from agent.domain.secret import Secret
 from agent.http.failures import made_error, network_failure, status_failure
