@@ -5,7 +5,9 @@ from __future__ import annotations
 from agent.connectors.conformance.bench import Bench
 from agent.connectors.conformance.cases import Cases, case
 from agent.connectors.conformance.expectations import hold
+from agent.connectors.conformance.stand import Writing
 from agent.connectors.conformance.writing import hold_once, writings_of
+from agent.connectors.contract import Present
 from agent.domain.app import Attribute, DataType
 from agent.domain.comparison import same
 from agent.domain.packet import Value
@@ -18,8 +20,8 @@ class PreviewingCases(Cases):
     """What `present` says."""
 
     @case
-    async def test_a_preview_writes_nothing(self, bench: Bench) -> None:
-        """present tells what is there, before and after a write, and leaves it as it is."""
+    async def test_a_preview_writes_nothing_and_shows_no_change_afterwards(self, bench: Bench) -> None:
+        """present tells what is there, before and after a write, in the agent's forms, and leaves it as it is."""
         for writing in await writings_of(bench):
             for written in (False, True):
                 async with bench.opened() as connection:
@@ -43,24 +45,20 @@ class PreviewingCases(Cases):
                         again <= set(found.failures) | set(found.skipped) or found.stand_ins >= again,
                         f"{writing}: present does not find what was written.",
                     )
+                    _hold_unchanged(writing, found)
             await hold_once(writing, "A write between previews")
 
-    @case
-    async def test_a_preview_of_what_is_there_shows_no_change(self, bench: Bench) -> None:
-        """What was written comes back in the agent's forms, with the same meaning: a preview would show no change."""
-        for writing in await writings_of(bench):
-            await bench.write(writing)
-            async with bench.opened() as connection:
-                found = await connection.present(writing.target, writing.batch)
-            for row, held in zip(writing.batch.rows, found.rows, strict=True):
-                for attribute, sent, there in zip(writing.batch.attributes, row, held or row, strict=True):
-                    _hold_form(attribute, there, f"{writing}: present gives {attribute.name}")
-                    hold(
-                        sent is None or same(attribute.type, sent, there),
-                        f"{writing}: after {attribute.name} was written as {sent!r}, present gives {there!r}; a "
-                        "preview would show a change for ever. Give the value of the batch where the app keeps it as "
-                        "it is.",
-                    )
+
+def _hold_unchanged(writing: Writing, found: Present) -> None:
+    """Expect that a preview of what was just written would show no change."""
+    for row, held in zip(writing.batch.rows, found.rows, strict=True):
+        for attribute, sent, there in zip(writing.batch.attributes, row, held or row, strict=True):
+            _hold_form(attribute, there, f"{writing}: present gives {attribute.name}")
+            hold(
+                sent is None or same(attribute.type, sent, there),
+                f"{writing}: after {attribute.name} was written as {sent!r}, present gives {there!r}; a preview would "
+                "show a change for ever. Give the value of the batch where the app keeps it as it is.",
+            )
 
 
 def _hold_form(attribute: Attribute, value: Value, what: str) -> None:
