@@ -89,8 +89,8 @@ QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit { background: %(surface)s
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus, QPlainTextEdit:focus { border: 2px solid %(accent)s;
   padding: 5px 9px; }
 QLineEdit[bad="true"], QComboBox[bad="true"] { border: 2px solid %(error)s; padding: 5px 9px; }
-QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled { color: %(disabled)s; background: %(sunken)s;
-  border-color: %(line)s; }
+QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled, QPlainTextEdit:disabled {
+  color: %(disabled)s; background: %(sunken)s; border-color: %(line)s; }
 QLineEdit[readOnly="true"] { background: %(sunken)s; }
 QPlainTextEdit[role="detail"] { border: 0; padding: 0; background: transparent; }
 QPlainTextEdit[role="detail"]:focus { border: 1px solid %(accent)s; padding: 0; }

@@ -1,8 +1,9 @@
-"""A store and a real Tryton: customers and orders go there, stock comes back; exact, whatever dies."""
+"""A store and a real Tryton: customers and orders go there, stock and shipments come back; exact, whatever dies."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +17,12 @@ from tests.helpers.postgres_server import NoServerError
 from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import Stage
 from tests.helpers.tryton_server import USER_PASSWORD, TrytonServer, running_tryton
+from tests.helpers.tryton_warehouse import Warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.tryton]
 _ORDERS = 60
+_FEW_ORDERS = 24
+_SALES = 7
 
 
 @pytest.fixture
@@ -35,10 +39,10 @@ def tryton() -> Iterator[TrytonServer]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
     """A store with ten products, of which Tryton has all but some variants."""
-    options = ("--orders", str(_ORDERS), "--products", "10", "--customers", "12", "--no-quota")
-    with open_shop(tmp_path, *options) as opened:
+    orders = str(getattr(request, "param", _ORDERS))
+    with open_shop(tmp_path, "--orders", orders, "--products", "10", "--customers", "12", "--no-quota") as opened:
         yield opened
 
 
@@ -46,14 +50,14 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 def ready(stage: Stage, shop: Shop, tryton: TrytonServer) -> Stage:
     stage.prepare(shop)
     stage.configure("tryton", "Tryton", tryton.values(), {"password": USER_PASSWORD})
-    for flow in ("customers-to-tryton", "orders-to-tryton", "tryton-stock-to-store"):
-        stage.deploy(flow)
     return stage
 
 
 def test_killing_the_service_at_any_moment_makes_no_sale_twice(
     ready: Stage, shop: Shop, tryton: TrytonServer, request: pytest.FixtureRequest
 ) -> None:
+    for flow in ("customers-to-tryton", "orders-to-tryton"):
+        ready.deploy(flow)
     customers = ready.run("customers-to-tryton")
     assert customers.state is RunState.SUCCESS, customers.message
     chance = random.Random(7)
@@ -97,9 +101,99 @@ def _until_more(tryton: TrytonServer, count: int, stage: Stage, run_id: str) -> 
 
 
 def test_stock_goes_to_the_store(ready: Stage, shop: Shop) -> None:
+    ready.deploy("tryton-stock-to-store")
     run = ready.run("tryton-stock-to-store")
     assert (run.state, run.counts.written) == (RunState.SUCCESS, 10), run.message
     skus = [f"SKU-{number:06}" for number in range(1, 11)]
     levels = {sku: shop.control("GET", f"stock/{sku}")["quantity"] for sku in skus}
     assert levels == {sku: number * 5 for number, sku in enumerate(skus, 1)}
     assert ready.run("tryton-stock-to-store").counts.written == 0
+
+
+@pytest.mark.parametrize("shop", [_FEW_ORDERS], indirect=True)
+def test_shipments_reach_the_store_once_whatever_dies(
+    ready: Stage, shop: Shop, tryton: TrytonServer, request: pytest.FixtureRequest
+) -> None:
+    tryton.execute("UPDATE product_template SET type = 'service' WHERE name = 'Cup 7'")  # a download at the store
+    for flow in ("customers-to-tryton", "orders-to-tryton", "tryton-shipments-to-store"):
+        ready.deploy(flow)
+    for flow in ("customers-to-tryton", "orders-to-tryton"):
+        ready.run(flow)
+    addressed = "SELECT id FROM sale_sale WHERE shipment_address IS NOT NULL ORDER BY id"
+    sales = [sale for (sale,) in tryton.rows(f"{addressed} LIMIT {_SALES}")]
+    tryton.execute(f"UPDATE sale_sale SET reference = 'PHONE-1' WHERE id = {sales[-1]}")
+    with Warehouse(tryton) as warehouse:
+        warehouse.confirm(sales)
+        one, other, *others = warehouse.waiting()
+        warehouse.join(one, other)
+        first = [one, *others]
+        warehouse.ship(first, tracking={number: f"T-{number}" for number in first[:-3]}, halves=first[:3])
+        _killed_now_and_then(ready, shop, max(2, request.config.getoption("--kills") // 3))
+        assert _in_store(shop) == _in_tryton(tryton)
+
+        # What is left follows. That a shipment which the store has is saved again in Tryton makes no other of it.
+        left = warehouse.waiting()
+        warehouse.ship(left, tracking={number: f"T-{number}" for number in left})
+        wanted = _in_tryton(tryton)
+        warehouse.call("stock.shipment.out.write", first[-3:], {"reference": "corrected"})
+    assert len(wanted) > len(first), "some orders are shipped in parts"
+    again = ready.run("tryton-shipments-to-store")
+    assert again.state is RunState.SUCCESS, _failures(ready)
+    assert _in_store(shop) == wanted
+
+
+def _killed_now_and_then(stage: Stage, shop: Shop, kills: int) -> None:
+    """A run of the shipments during which the service dies as soon as some more of them are in the store."""
+    chance = random.Random(11)
+    shop.control("POST", "faults", {"kind": "drop_after", "count": 1, "method": "POST", "path": "/shipments"})
+    run = stage.execute("tryton-shipments-to-store")
+    for _ in range(kills):
+        enough = _posted(shop) + chance.randrange(1, 3)
+        while _posted(shop) < enough:
+            if stage.ask(lambda client: client.run(run.id)).state.ended:
+                break
+        stage.kill()
+    ended = stage.ended(run.id)
+    assert ended.state is RunState.SUCCESS, _failures(stage)
+
+
+def _failures(stage: Stage) -> list[str]:
+    failed = stage.records("tryton-shipments-to-store", state=SyncState.FAILED)
+    return [f"{one.source_id}: {one.message}" for one in failed.items]
+
+
+def _posted(shop: Shop) -> int:
+    """How many shipments the store was sent."""
+    sent: int = shop.control("GET", "stats")["by_route"].get("POST /v2/orders/{id}/shipments", 0)
+    return sent
+
+
+_Shipment = tuple[int, str, str, list[tuple[str, int]]]
+"""The order, the shipment's number in Tryton, how it is tracked, and how many of each SKU."""
+
+
+def _in_store(shop: Shop) -> list[_Shipment]:
+    found: list[_Shipment] = []
+    for order in range(1, _FEW_ORDERS + 1):
+        skus = {line["id"]: line["sku"] for line in shop.get(f"/v2/orders/{order}/products?limit=250")}
+        for shipment in shop.get(f"/v2/orders/{order}/shipments?limit=250") or ():
+            counts = Counter[str]()
+            for item in shipment["items"]:
+                counts[skus[item["order_product_id"]]] += item["quantity"]
+            found.append((order, shipment["comments"], shipment["tracking_number"], sorted(counts.items())))
+    return sorted(found)
+
+
+def _in_tryton(tryton: TrytonServer) -> list[_Shipment]:
+    counts: dict[tuple[int, str, str], Counter[str]] = defaultdict(Counter)
+    for reference, number, tracking, sku, quantity in tryton.rows(
+        "SELECT sale.reference, shipment.number, coalesce(package.shipping_reference, ''), product.code, move.quantity "
+        "FROM stock_shipment_out shipment "
+        "JOIN stock_move move ON move.shipment = 'stock.shipment.out,' || shipment.id "
+        "JOIN sale_line line ON move.origin = 'sale.line,' || line.id JOIN sale_sale sale ON sale.id = line.sale "
+        "JOIN product_product product ON product.id = move.product LEFT JOIN stock_package package "
+        "ON package.shipment = 'stock.shipment.out,' || shipment.id "
+        "WHERE shipment.state = 'done' AND sale.reference LIKE 'BC-%'"
+    ):
+        counts[int(reference[3:]), f"Shipment {number}", tracking][sku] += int(quantity)
+    return sorted((*key, sorted(lines.items())) for key, lines in counts.items())

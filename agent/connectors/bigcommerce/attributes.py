@@ -236,6 +236,11 @@ SHIPMENTS = (
         _attributes(_I, "quantity"),
         description="The order's lines, by order_product_id or sku, and how many of each; without it, what is left.",
     ),
+    Attribute(
+        "reference",
+        description="The shipment's number elsewhere, such as in an ERP. It is kept at the beginning of the comments, "
+        "and a shipment of the order that has it is left as it is.",
+    ),
 )
 WEBHOOKS = (
     *_ID,

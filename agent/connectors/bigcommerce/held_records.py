@@ -130,8 +130,6 @@ def _fits(body: Body, record: Record, search: Search) -> bool:
     names = body.fields if "*" in search.match else search.match
     for name in names:
         value, held = _value(body, name), record.get(name)
-        if name == "items" and value is None:
-            continue
         if isinstance(value, str) and isinstance(held, str) and _key(value) == _key(held):
             continue
         if name in record and not agrees(value, held):

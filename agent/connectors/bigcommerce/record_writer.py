@@ -19,7 +19,7 @@ from agent.connectors.bigcommerce.held_records import HeldRecords, Record, fille
 from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, is_held
 from agent.connectors.bigcommerce.record_refusals import exists_already, not_there, partly_written, refused
 from agent.connectors.bigcommerce.records import decoded
-from agent.connectors.bigcommerce.shipments import completed, with_line_ids
+from agent.connectors.bigcommerce.shipments import REFERENCE, Shipments, take_references
 from agent.connectors.bigcommerce.write_actions import DELETE, POST, PUT, WriteAction
 from agent.connectors.contract import LookUp, Present, WriteTarget
 from agent.domain.app import Schema
@@ -69,9 +69,9 @@ class RecordWriter:
         """Write the rows; each gets an answer of its own."""
         bodies = self._bodies(batch)
         written = _Written({}, dict(bodies.failures))
+        waiting = bodies.bodies
         if self._action.completes:
-            written.failures.update(await completed(self._client, bodies.bodies))
-        waiting = [body for body in bodies.bodies if body.row not in written.failures]
+            waiting = await self._completed(waiting, written)
         waiting = await self._identified(waiting, written)
         shares = _shares(waiting, self._action.most)
         while shares:
@@ -82,10 +82,7 @@ class RecordWriter:
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
         """Find the rows whose record is at the store as intended."""
         bodies = self._bodies(batch).bodies
-        if self._action.completes:
-            failures = await with_line_ids(self._client, bodies)
-            bodies = [body for body in bodies if body.row not in failures]
-        held = await self._held.of(bodies)
+        held = await self._held_of(bodies)
         if self._action.method == DELETE:
             return LookUp({body.row: str(body.id) for body in bodies if body.row not in held})
         # What was made has the values that name it; what it holds besides, the store may have put in another form.
@@ -97,7 +94,7 @@ class RecordWriter:
         """Find out what the rows would meet."""
         bodies = self._bodies(batch)
         failures = dict(bodies.failures)
-        held = await self._held.of(bodies.bodies)
+        held = await self._held_of(bodies.bodies)
         rows: list[Row | None] = [None] * len(batch)
         ids = [""] * len(batch)
         stand_ins: set[int] = set()
@@ -106,6 +103,10 @@ class RecordWriter:
             if self._action.method == POST:
                 if record is not None and self._action.asks_first:
                     failures[body.row] = exists_already(body, self._schema, record)
+                    continue
+                if record is not None and REFERENCE in body.named:
+                    # It is there already, and is left as it is.
+                    ids[body.row], rows[body.row] = str(record.get(ID, "")), batch.rows[body.row]
                     continue
                 ids[body.row] = str(record[ID]) if record is not None and ID in record else str(body.row + 1)
                 stand_ins.add(body.row)
@@ -125,7 +126,25 @@ class RecordWriter:
         )
 
     def _bodies(self, batch: Batch) -> Bodies:
-        return Bodies(batch, schema=self._schema, action=self._action, ignored=self._ignored)
+        bodies = Bodies(batch, schema=self._schema, action=self._action, ignored=self._ignored)
+        if self._action.completes:
+            take_references(bodies.bodies)
+        return bodies
+
+    async def _held_of(self, bodies: Sequence[Body]) -> dict[int, Record]:
+        if self._action.completes:
+            return await Shipments(self._client).held(bodies)
+        return await self._held.of(bodies)
+
+    async def _completed(self, bodies: Sequence[Body], written: _Written) -> list[Body]:
+        """The shipments that can be made, whole. One whose reference the store has is left as it is."""
+        shipments = Shipments(self._client)
+        held = await shipments.held(body for body in bodies if REFERENCE in body.named)
+        written.ids.update((row, str(record.get(ID, ""))) for row, record in held.items())
+        new = [body for body in bodies if body.row not in held]
+        failures = await shipments.complete(new)
+        written.failures.update(failures)
+        return [body for body in new if body.row not in failures]
 
     async def _identified(self, bodies: Sequence[Body], written: _Written) -> list[Body]:
         """The bodies that can be sent: those to be changed with the id of their record, and of those to be made the

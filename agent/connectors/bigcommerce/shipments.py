@@ -1,8 +1,15 @@
-"""Completes shipments before they are made: which lines of the order, and to which of its addresses."""
+"""Makes shipments whole before they are sent, which lines of the order and to which of its addresses, and finds those
+that the store has already.
+
+The store keeps no number of a shipment that another application gave it. A shipment with a `reference` has it at the
+beginning of its comments, and is told from the order's other shipments by that alone. One without is told by its
+tracking number and by what is in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,8 +19,13 @@ from agent.connectors.bigcommerce.record_bodies import Body
 from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded, split
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import NotFoundError, RecordError
+from agent.http.json_values import agrees, amount, decoded_record
 
+REFERENCE = "reference"
+_COMMENTS = "comments"
 _MOST_PAGES = 1_000
+
+Record = dict[str, Any]
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -25,67 +37,196 @@ class _Line(msgspec.Struct, frozen=True):
 
     @property
     def left(self) -> int:
-        """How many are to be shipped yet: none of what goes to no address, such as a download."""
+        """How many are to be shipped yet: none of what goes to no address, such as a download or what is picked up."""
         return int(self.quantity - self.quantity_shipped) if self.order_address_id else 0
 
 
 _LINE = msgspec.json.Decoder(_Line)
 
 
-async def with_line_ids(client: StoreClient, bodies: Sequence[Body]) -> dict[int, RecordError]:
-    """Give items that are named by their SKU the id of their line, in place. Gives back which rows cannot be."""
-    failures: dict[int, RecordError] = {}
+def take_references(bodies: Iterable[Body]) -> None:
+    """Put each reference where the store keeps it: at the beginning of the comments, before a colon."""
     for body in bodies:
-        items = body.fields.get("items") or []
+        reference = " ".join(str(body.fields.pop(REFERENCE, None) or "").split())
+        if reference:
+            comments = body.fields.get(_COMMENTS)
+            body.fields[_COMMENTS] = f"{reference}: {comments}" if comments else reference
+            body.named[REFERENCE] = reference
+
+
+class Shipments:
+    """The shipments of one batch, whose references were taken.
+
+    Args:
+        client: The store.
+    """
+
+    def __init__(self, client: StoreClient) -> None:
+        self._client = client
+        self._lines: dict[str, list[_Line]] = {}
+        self._taken: dict[int, int] = defaultdict(int)
+        """How many of each line are in shipments of this batch."""
+
+    async def held(self, bodies: Iterable[Body]) -> dict[int, Record]:
+        """The shipments that the store has, by the row that they belong to. None belongs to two rows."""
+        found: dict[int, Record] = {}
+        there: dict[str, list[Record]] = {}
+        # Those with a reference first: another row, told by what is in it, must not take theirs.
+        for body in sorted(bodies, key=lambda one: REFERENCE not in one.named):
+            order = str(body.named["order_id"])
+            if order not in there:
+                there[order] = [decoded_record(raw) for raw in await self._listed(order, "shipments")]
+            for record in there[order]:
+                if await self._is(body, record):
+                    found[body.row] = record
+                    there[order].remove(record)
+                    break
+        return found
+
+    async def complete(self, bodies: Iterable[Body]) -> dict[int, RecordError]:
+        """Fill in what shipments do not say, in place. Gives back which rows cannot be completed."""
+        failures: dict[int, RecordError] = {}
+        for body in bodies:
+            try:
+                await self._complete(body)
+            except RecordError as error:
+                failures[body.row] = error
+        return failures
+
+    async def _is(self, body: Body, record: Record) -> bool:
+        if REFERENCE in body.named:
+            comments = _folded(record.get(_COMMENTS))
+            reference = _folded(body.named[REFERENCE])
+            return comments == reference or comments.startswith(f"{reference}:")
+        items, tracking = body.fields.get("items"), _folded(body.fields.get("tracking_number"))
+        if tracking != _folded(record.get("tracking_number")):
+            return False
+        if not items:
+            return bool(tracking)
         if all("order_product_id" in item for item in items):
-            continue
+            return agrees(_without_skus(items), record.get("items"))
+        # An SKU may be on several lines, and which of them were chosen depended on what was left then.
         try:
-            lines = await _lines(client, body)
-            body.fields["items"] = [_with_line_id(item, lines) for item in items]
-        except RecordError as error:
-            failures[body.row] = error
-    return failures
-
-
-async def completed(client: StoreClient, bodies: Sequence[Body]) -> dict[int, RecordError]:
-    """Fill in what shipments do not say, in place. Gives back which rows cannot be completed."""
-    failures = await with_line_ids(client, bodies)
-    for body in bodies:
-        if body.row in failures or (body.fields.get("items") and "order_address_id" in body.fields):
-            continue
-        try:
-            await _complete(client, body)
-        except RecordError as error:
-            failures[body.row] = error
-    return failures
-
-
-async def _complete(client: StoreClient, body: Body) -> None:
-    if not body.fields.get("items") and not body.fields.get("tracking_number"):
-        raise RecordError(
-            "The shipment says neither what is shipped nor how it is tracked.",
-            code="value-missing",
-            remedy="Map a value to items or tracking_number: without them, it could not be found again.",
-            field="items",
-            error_class=ErrorClass.DATA_MISSING,
+            lines = await self._order_lines(body)
+        except RecordError:
+            return False
+        skus = {line.id: _folded(line.sku) for line in lines if line.order_address_id}
+        unshipped = {_folded(line.sku) for line in lines} - set(skus.values())
+        wanted = {sku: count for sku, count in _by_sku(items, skus).items() if sku not in unshipped}
+        held = _by_sku(record.get("items") or [], skus)
+        return wanted.keys() == held.keys() and all(
+            count is None or count == held[sku] for sku, count in wanted.items()
         )
-    lines = await _lines(client, body)
-    wanted = {item["order_product_id"] for item in body.fields.get("items") or ()}
-    address = body.fields.get("order_address_id")
-    shipped = [
-        line
-        for line in lines
-        if (line.id in wanted if wanted else line.left > 0) and address in (None, line.order_address_id)
-    ]
-    if not shipped:
-        raise RecordError(
-            f"Nothing of order {body.named['order_id']} is left to be shipped.",
-            code="nothing-to-ship",
-            remedy="Look at the order in the store: it may have been shipped already.",
-            field="items",
-            error_class=ErrorClass.INCONSISTENT,
-        )
-    addresses = {line.order_address_id for line in shipped}
+
+    async def _complete(self, body: Body) -> None:
+        items = body.fields.get("items") or []
+        if not items and not body.fields.get("tracking_number") and REFERENCE not in body.named:
+            raise RecordError(
+                "The shipment says neither what is shipped nor how it is tracked.",
+                code="value-missing",
+                remedy="Map a value to items, tracking_number or reference: without one, it could not be found again.",
+                field="items",
+                error_class=ErrorClass.DATA_MISSING,
+            )
+        by_id = bool(items) and all("order_product_id" in item for item in items)
+        if not by_id or "order_address_id" not in body.fields:
+            lines = await self._order_lines(body)
+            address = body.fields.get("order_address_id")
+            lines = [line for line in lines if address in (None, line.order_address_id)]
+            chosen = self._chosen(body, items, lines)
+            body.fields.setdefault("order_address_id", _address(body, chosen))
+            if not by_id:
+                body.fields["items"] = [{"order_product_id": line.id, "quantity": count} for line, count in chosen]
+        elif any("sku" in item for item in items):
+            body.fields["items"] = _without_skus(items)
+        for item in body.fields["items"]:
+            self._taken[item["order_product_id"]] += item.get("quantity") or 0
+
+    def _chosen(
+        self, body: Body, items: Sequence[Mapping[str, Any]], lines: Sequence[_Line]
+    ) -> list[tuple[_Line, int]]:
+        """The lines that are shipped, with how many of each: what is asked for, or else what is left of the order."""
+        counts: dict[int, int] = {}
+        if not items:
+            counts = {line.id: self._left(line) for line in lines if self._left(line) > 0}
+        for item in items:
+            own = [line for line in lines if _is_meant(item, line)]
+            if not own and "order_product_id" not in item:
+                raise _no_line(item)
+            if "order_product_id" not in item:
+                # What goes to no address, the store does not ship.
+                own = [line for line in own if line.order_address_id]
+            wanted = item.get("quantity")
+            for line in own:
+                left = self._left(line) - counts.get(line.id, 0)
+                count = left if wanted is None else min(left, wanted)
+                if count > 0:
+                    counts[line.id] = counts.get(line.id, 0) + count
+                    wanted = None if wanted is None else wanted - count
+            if own and wanted:
+                # More than is left: the store says so.
+                counts[own[0].id] = counts.get(own[0].id, 0) + wanted
+        chosen = [(line, counts[line.id]) for line in lines if line.id in counts]
+        if not chosen:
+            raise RecordError(
+                f"Nothing of order {body.named['order_id']} is left to be shipped.",
+                code="nothing-to-ship",
+                remedy="Look at the order in the store: it may have been shipped already, or go to no address.",
+                field="items",
+                error_class=ErrorClass.INCONSISTENT,
+            )
+        return chosen
+
+    def _left(self, line: _Line) -> int:
+        return line.left - self._taken[line.id]
+
+    async def _order_lines(self, body: Body) -> list[_Line]:
+        order = str(body.named["order_id"])
+        if order not in self._lines:
+            try:
+                self._lines[order] = [decoded(_LINE, raw) for raw in await self._listed(order, "products", ask=True)]
+            except NotFoundError as error:
+                raise RecordError(
+                    f"The store has no order {order}.",
+                    code="not-there",
+                    remedy="Check the value of order_id.",
+                    field="order_id",
+                    error_class=ErrorClass.DEPENDENT_MISSING,
+                ) from error
+        return self._lines[order]
+
+    async def _listed(self, order: str, what: str, *, ask: bool = False) -> list[msgspec.Raw]:
+        """All of a list that belongs to an order; nothing where there is no such order, unless that is asked."""
+        found: list[msgspec.Raw] = []
+        for page in range(1, _MOST_PAGES):
+            try:
+                answer = await self._client.get(
+                    self._client.v2(f"orders/{order}/{what}"), [("limit", str(MOST_RECORDS)), ("page", str(page))]
+                )
+            except NotFoundError:
+                if ask:
+                    raise
+                break
+            more = split(answer.content)
+            found += more
+            if len(more) < MOST_RECORDS:
+                break
+        return found
+
+
+def _is_meant(item: Mapping[str, Any], line: _Line) -> bool:
+    if "order_product_id" in item:
+        return bool(item["order_product_id"] == line.id)
+    return _folded(item.get("sku")) == _folded(line.sku)
+
+
+def _without_skus(items: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [{name: item[name] for name in item if name != "sku"} for item in items]
+
+
+def _address(body: Body, chosen: Iterable[tuple[_Line, int]]) -> int | None:
+    """The one address of the order that some of its lines go to."""
+    addresses = {line.order_address_id for line, _ in chosen}
     if len(addresses) > 1:
         raise RecordError(
             f"Order {body.named['order_id']} goes to several addresses.",
@@ -94,45 +235,28 @@ async def _complete(client: StoreClient, body: Body) -> None:
             field="order_address_id",
             error_class=ErrorClass.DATA_MISSING,
         )
-    body.fields.setdefault("order_address_id", addresses.pop())
-    if not wanted:
-        body.fields["items"] = [{"order_product_id": line.id, "quantity": line.left} for line in shipped]
+    return addresses.pop()
 
 
-async def _lines(client: StoreClient, body: Body) -> list[_Line]:
-    order = body.named["order_id"]
-    lines: list[_Line] = []
-    try:
-        for page in range(1, _MOST_PAGES):
-            answer = await client.get(
-                client.v2(f"orders/{order}/products"), [("limit", str(MOST_RECORDS)), ("page", str(page))]
-            )
-            more = [decoded(_LINE, raw) for raw in split(answer.content)]
-            lines += more
-            if len(more) < MOST_RECORDS:
-                break
-    except NotFoundError as error:
-        raise RecordError(
-            f"The store has no order {order}.",
-            code="not-there",
-            remedy="Check the value of order_id.",
-            field="order_id",
-            error_class=ErrorClass.DEPENDENT_MISSING,
-        ) from error
-    return lines
+def _by_sku(items: Iterable[Mapping[str, Any]], skus: Mapping[int, str]) -> dict[str, int | None]:
+    """How many of each SKU items have; None for what is left of it."""
+    counts: dict[str, int | None] = {}
+    for item in items:
+        sku = _folded(item["sku"]) if "sku" in item else skus.get(item.get("order_product_id", 0), "")
+        count, before = amount(item.get("quantity")), counts.get(sku, 0)
+        counts[sku] = None if count is None or before is None else before + int(count)
+    return counts
 
 
-def _with_line_id(item: dict[str, Any], lines: Sequence[_Line]) -> dict[str, Any]:
-    if "order_product_id" in item:
-        return {name: value for name, value in item.items() if name != "sku"}
-    sku = str(item.get("sku", "")).strip().casefold()
-    line = next((line for line in lines if (line.sku or "").casefold() == sku), None)
-    if line is None:
-        raise RecordError(
-            f"The order has no line with the SKU {item.get('sku')}.",
-            code="not-there",
-            remedy="Check the SKUs of the shipment's items, or map order_product_id.",
-            field="items",
-            error_class=ErrorClass.DEPENDENT_MISSING,
-        )
-    return {"order_product_id": line.id, "quantity": item.get("quantity", line.left)}
+def _no_line(item: Mapping[str, Any]) -> RecordError:
+    return RecordError(
+        f"The order has no line with the SKU {item.get('sku')}.",
+        code="not-there",
+        remedy="Check the SKUs of the shipment's items, or map order_product_id.",
+        field="items",
+        error_class=ErrorClass.DEPENDENT_MISSING,
+    )
+
+
+def _folded(text: object) -> str:
+    return str(text or "").strip().casefold()

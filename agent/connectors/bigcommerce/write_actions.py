@@ -57,7 +57,8 @@ class WriteAction:
             refuse all because of one.
         scope: The permission that it needs, as the API calls it.
         permission: The same, as the control panel does.
-        completes: Whether what a record does not say of its shipment is looked up first: see `shipments`.
+        completes: Whether it makes shipments, which are made whole and found again in a way of their own: see
+            `shipments`.
         records: How many records a batch should have.
         description: One sentence for people.
     """
@@ -100,7 +101,7 @@ _ORDER = _names(
 )
 _SHIPMENT = _names(
     "order_address_id tracking_number tracking_link merchant_shipping_cost shipping_method shipping_provider "
-    "tracking_carrier comments items"
+    "tracking_carrier comments items reference"
 )
 _PRODUCT = _names(
     "name type sku description weight width depth height price cost_price retail_price sale_price map_price "
@@ -158,7 +159,8 @@ _ORDER_ACTIONS = {
 _SHIPMENT_ACTIONS = {
     POST: WriteAction(
         POST, "orders/{order_id}/shipments", _SHIPMENT, *_ORDERS,
-        "Makes shipments of orders, with tracking. The store moves the order's status on.",
+        "Makes shipments of orders, with tracking. The store moves the order's status on. One whose reference is there "
+        "already is left as it is.",
         (Search("order_id", "orders/{order_id}/shipments", match=("tracking_number", "items")),),
         version=2, needs=("order_id",), completes=True,
     ),

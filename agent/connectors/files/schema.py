@@ -62,8 +62,7 @@ APP = App(
     id="files",
     name="Files",
     version="1",
-    description="Reads and writes CSV, Excel, JSON, JSON Lines and XML files in a folder: here, on an SFTP server or "
-    "in an S3 bucket.",
+    description="Reads and writes CSV, Excel, JSON and XML files in folders, on SFTP servers and in S3 buckets.",
     fields=FIELDS,
     open_schemas=True,
     template=TEMPLATE,

@@ -143,8 +143,8 @@ FIELDS = (
     ),
     CredentialField(
         DESCRIPTION, "Service description", FieldKind.DOCUMENT,
-        help="Which records the service has and how they are read and written, in YAML or JSON. The guide page “REST "
-        "services” shows how to write one.",
+        help="Which records the service has and how they are read and written, in YAML or JSON. Or the service's "
+        "OpenAPI document: Validate turns it into one. The guide page “REST services” shows how to write one.",
     ),
 )  # fmt: skip
 

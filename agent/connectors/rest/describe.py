@@ -9,40 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
-
 from agent.connectors.rest.description import parse
+from agent.connectors.rest.documents import document_of
 from agent.connectors.rest.openapi import described
 from agent.connectors.rest.writing_down import written
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 
-_MOST_JSON, _MOST_YAML = 50_000_000, 3_000_000
-_MOST_NESTING = 100
 _MOST_SEEN = 200
-
-
-class _Composer(Composer):
-    """Refuses what makes a short text long: aliases, which merging multiplies, and nesting."""
-
-    _depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """ruamel.yaml calls this for every node."""
-        event = self.parser.peek_event()
-        wrong = "aliases (*) are not allowed" if isinstance(event, AliasEvent) else ""
-        wrong = "it is nested too deeply" if self._depth >= _MOST_NESTING else wrong
-        if wrong:
-            raise MarkedYAMLError(problem=wrong, problem_mark=event.start_mark)
-        self._depth += 1
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,35 +105,7 @@ def _type(value: object) -> DataType:
 
 
 def _document(path: Path, *, sample: bool = False) -> Any:
-    content = path.read_bytes()
-    is_json = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
-    if len(content) > (_MOST_JSON if is_json else _MOST_YAML):
-        raise ConfigurationError(
-            f"{path.name} is too large.",
-            code="file-too-large",
-            remedy="YAML may have 3 MB, JSON 50 MB: save it as JSON.",
-        )
-    try:
-        if is_json or sample:
-            return msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"))
-        text = content.decode("utf-8-sig")
-        loader = YAML(typ="safe", pure=True)
-        loader.Composer = _Composer
-        found = loader.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigurationError(
-            f"{path.name}{line}: {error.problem or error.context or 'it is no YAML'}.", code="openapi",
-            remedy="Correct it there, or save the document as JSON.",
-        ) from None  # fmt: skip
-    except (msgspec.MsgspecError, YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ConfigurationError(
-            f"{path.name} is neither JSON nor YAML ({type(error).__name__}).",
-            code="openapi",
-            remedy="Choose another file.",
-        ) from error
-    return found if isinstance(found, Mapping) else {}
+    return document_of(path.read_bytes(), path.name, json_only=sample)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,12 @@ from agent.connectors.rest.credentials import (
     authentication_of,
 )
 from agent.connectors.rest.description import DESCRIPTION, parse
+from agent.connectors.rest.documents import document_of, is_openapi
+from agent.connectors.rest.openapi import described
 from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
 
+_MOST_TOLD = 6
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 LABELS = {field.name: field.label for field in FIELDS}
 _HOSTS_OF_THIS_COMPUTER = {"localhost", "127.0.0.1", "::1"}
@@ -70,11 +73,33 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
             remedy="Write it as the service's manual does, such as X-API-Key.", field=KEY_NAME,
         )  # fmt: skip
     kept = _secrets(kind, secrets)
-    prepared[DESCRIPTION] = values.get(DESCRIPTION, "").replace("\ufeff", "").strip()
-    if not prepared[DESCRIPTION]:
+    text = values.get(DESCRIPTION, "").replace("\ufeff", "").strip()
+    if not text:
         raise _empty(DESCRIPTION)
-    parse(prepared[DESCRIPTION])
+    if is_openapi(text):
+        text, more = _turned(text)
+        notes += more
+    parse(text)
+    prepared[DESCRIPTION] = text
     return Prepared(prepared, kept, tuple(notes))
+
+
+def _turned(text: str) -> tuple[str, list[str]]:
+    """The service description that an OpenAPI document leads to, and what there is to say of it."""
+    try:
+        document = document_of(text.encode(), "The OpenAPI document")
+        found = described(document if isinstance(document, Mapping) else {})
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            error.message, code=error.code, remedy=error.remedy, detail=error.detail, field=DESCRIPTION
+        ) from error
+    told = [f"The OpenAPI document was turned into a service description: {', '.join(parse(found.text).schemas)}."]
+    told += [f"It names the base URL {found.base_url}."] if found.base_url else []
+    told += [found.sign_in] if found.sign_in else []
+    left_out = found.left_out[:_MOST_TOLD]
+    if len(found.left_out) > _MOST_TOLD:
+        left_out.append(f"… and {len(found.left_out) - _MOST_TOLD} more; “opagent rest describe” tells all of them.")
+    return found.text.strip(), [*told, *left_out]
 
 
 def _tidied(name: str, text: str) -> str:

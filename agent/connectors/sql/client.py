@@ -152,7 +152,7 @@ class Client:
             self._drop()
             return
         try:
-            connection.exec_driver_sql("ROLLBACK")
+            self.dialect.roll_back(connection)
         except Exception:  # noqa: BLE001 - the transaction is gone with the connection, whatever the reason
             if self._no_transaction(connection):
                 return

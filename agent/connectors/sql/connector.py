@@ -9,9 +9,10 @@ from typing import Self
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.credentials import MYSQL, SqliteAddress, address, prepare
+from agent.connectors.sql.credentials import SqliteAddress, address, prepare
 from agent.connectors.sql.described import described
 from agent.connectors.sql.dialect import Dialect, Patience
+from agent.connectors.sql.fields import MYSQL, SQL_SERVER
 from agent.connectors.sql.postgresql import PostgresDialect
 from agent.connectors.sql.presence import Presence
 from agent.connectors.sql.procedures import CALLS, Caller
@@ -30,7 +31,7 @@ _RECORDS = 2_500
 
 
 class SqlConnector:
-    """SQL databases: SQLite, PostgreSQL, MariaDB and MySQL."""
+    """SQL databases: SQLite, PostgreSQL, MariaDB, MySQL and SQL Server."""
 
     app: App = APP
 
@@ -54,6 +55,10 @@ class SqlConnector:
             from agent.connectors.sql.mysql import MysqlDialect
 
             return SqlConnection(MysqlDialect(place, self._patience))
+        if place.kind == SQL_SERVER:
+            from agent.connectors.sql.mssql import MssqlDialect
+
+            return SqlConnection(MssqlDialect(place, self._patience))
         return SqlConnection(PostgresDialect(place, self._patience))
 
 

@@ -1,7 +1,7 @@
 """What differs between kinds of databases, as one protocol, and the values that it speaks in.
 
-`sqlite`, `postgresql` and `mysql` implement it. Everything here is called in a thread that has the connection for
-itself.
+`sqlite`, `postgresql`, `mysql` and `mssql` implement it. Everything here is called in a thread that has the connection
+for itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from agent.connectors.sql.parameters import Query
+from agent.connectors.sql.savepoints import Savepoints
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -177,6 +178,9 @@ class Dialect(Protocol):
     """Whether rows of values can be compared as a whole, and are found by an index when they are."""
     making_commits: bool
     """Whether making or widening a table ends the transaction, so that another one has to begin."""
+    savepoints: Savepoints
+    adding: str
+    """What comes before a new column's name in ALTER TABLE."""
     accepted: Mapping[DataType, frozenset[Family]]
     receipts_table: str
     usual_overlap: int
@@ -202,6 +206,10 @@ class Dialect(Protocol):
 
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit."""
+        ...
+
+    def roll_back(self, connection: sa.Connection) -> None:
+        """Roll back, in whatever state the transaction is."""
         ...
 
     def interrupt(self, driver: Any, *, cut: bool) -> None:
@@ -289,6 +297,10 @@ class Dialect(Protocol):
 
     def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a statement that reads what others have written."""
+        ...
+
+    def limited(self, selected: str, rest: str, rows: int) -> str:
+        """A SELECT of no more than so many rows; `rest` begins with FROM."""
         ...
 
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:

@@ -32,6 +32,7 @@ from agent.connectors.sql.dialect import (
 )
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
+from agent.connectors.sql.savepoints import Savepoints
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -53,6 +54,8 @@ class MysqlDialect:
     longest_name: tuple[int, str] | None = (64, "characters")
     row_values = False
     making_commits = True
+    savepoints = Savepoints()
+    adding = "ADD COLUMN"
     accepted: Mapping[DataType, frozenset[Family]] = {
         DataType.TEXT: frozenset({Family.TEXT, Family.OTHER, Family.JSON, Family.DATE}),
         DataType.INTEGER: frozenset({Family.INTEGER, Family.DECIMAL, Family.TEXT}),
@@ -105,6 +108,10 @@ class MysqlDialect:
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit."""
         connection.exec_driver_sql("COMMIT")
+
+    def roll_back(self, connection: sa.Connection) -> None:
+        """Roll back."""
+        connection.exec_driver_sql("ROLLBACK")
 
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Ask the server to stop the statement in flight. Where it cannot be asked, hang up."""
@@ -207,6 +214,10 @@ class MysqlDialect:
     def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a statement."""
         return fetch(connection, statement, parameters)
+
+    def limited(self, selected: str, rest: str, rows: int) -> str:
+        """LIMIT."""
+        return f"SELECT {selected} {rest} LIMIT {rows:d}"
 
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """JSON objects of rows."""

@@ -10,10 +10,11 @@ from typing import Any
 import pymysql
 from pymysql.constants import CLIENT
 
-from agent.connectors.sql.credentials import TLS_OFF, TLS_PREFERRED, TLS_VERIFIED, ServerAddress
+from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Patience
+from agent.connectors.sql.fields import TLS_OFF, TLS_PREFERRED, TLS_VERIFIED
 from agent.connectors.sql.mysql_values import DECODERS
-from agent.connectors.sql.servers import authorities
+from agent.connectors.sql.servers import authorities, keep_alive
 from agent.domain.errors import ConfigurationError
 
 _MODES = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_VALUE_ON_ZERO"
@@ -73,7 +74,8 @@ def connect(address: ServerAddress, patience: Patience) -> Any:
                 cursor.execute(f"SET SESSION {setting}")
             with contextlib.suppress(pymysql.Error):
                 cursor.execute("SET SESSION lc_messages = 'en_US'")
-        _keep_alive(driver)
+        line: socket.socket = driver._sock  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to it
+        keep_alive(line)
     except BaseException:
         driver.close()
         raise
@@ -106,13 +108,3 @@ def _context(address: ServerAddress) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _keep_alive(driver: Any) -> None:
-    """Notice within minutes that the other side is gone."""
-    line = driver._sock  # noqa: SLF001 - the driver has no other way to it
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
-        option = getattr(socket, name, None)  # not all systems have all of them
-        if option is not None and line.family != getattr(socket, "AF_UNIX", None):
-            line.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -140,6 +140,20 @@ def _unfit(clause: SentClause, reason: str, remedy: str) -> ConfigurationError:
     )
 
 
+def is_one_expression(sql: str, lexis: Lexis) -> bool:
+    """Whether what a person wrote stays within the brackets that are put around it: its own are in pairs, and no
+    statement ends in it."""
+    at = depth = 0
+    while at < len(sql):
+        passed = _passed(sql, at, lexis)
+        if passed == at:
+            depth += {"(": 1, ")": -1}.get(sql[at], 0)
+            if depth < 0 or sql[at] == ";":
+                return False
+        at = max(passed, at + 1)
+    return depth == 0
+
+
 def _parted(sql: str, lexis: Lexis) -> tuple[list[str], list[str]]:
     """What stands around the parameters, and their names in order."""
     pieces, names = [], []

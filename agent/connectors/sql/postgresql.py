@@ -34,6 +34,7 @@ from agent.connectors.sql.dialect import (
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.postgresql_writing import driver_of
 from agent.connectors.sql.receipts import Receipts
+from agent.connectors.sql.savepoints import Savepoints
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -53,6 +54,8 @@ class PostgresDialect:
     longest_name: tuple[int, str] | None = (63, "bytes")
     row_values = True
     making_commits = False
+    savepoints = Savepoints()
+    adding = "ADD COLUMN"
     _types: Mapping[DataType, str] = {
         DataType.TEXT: "text",
         DataType.INTEGER: "bigint",
@@ -109,6 +112,10 @@ class PostgresDialect:
         """Commit. PostgreSQL answers with a rollback, and without an error, where something failed before."""
         if driver_of(connection).execute("COMMIT").statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction
+
+    def roll_back(self, connection: sa.Connection) -> None:
+        """Roll back."""
+        connection.exec_driver_sql("ROLLBACK")
 
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Ask the server to stop the statement in flight. Where it cannot be asked, hang up."""
@@ -194,6 +201,10 @@ class PostgresDialect:
     def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a statement."""
         return fetch(connection, statement, parameters)
+
+    def limited(self, selected: str, rest: str, rows: int) -> str:
+        """LIMIT."""
+        return f"SELECT {selected} {rest} LIMIT {rows:d}"
 
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """The JSON as bytes."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 
-from agent.connectors.sql.credentials import TLS_OFF, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED, ServerAddress
+from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Patience
+from agent.connectors.sql.fields import TLS_OFF, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFIED
 from agent.connectors.sql.servers import authorities
 
 _SSLMODES = {TLS_OFF: "disable", TLS_PREFERRED: "prefer", TLS_REQUIRED: "require", TLS_VERIFIED: "verify-full"}

@@ -273,18 +273,20 @@ class _Looking:
         """Ask about all at once. Where the database takes offence at a value, about halves, until it stands alone."""
         if not items:
             return
-        self._connection.exec_driver_sql("SAVEPOINT opagent_look")
+        savepoints = self._dialect.savepoints
+        savepoints.set(self._connection, "opagent_look")
         try:
             answer = ask(items)
         except Exception as error:
             if self._dialect.fault(cause(error)) is not Fault.RECORD:
                 raise
-            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opagent_look")
+            if not savepoints.undo(self._connection, "opagent_look"):
+                raise
             if len(items) == 1:
                 refuse(items[0])
                 return
         else:
-            self._connection.exec_driver_sql("RELEASE SAVEPOINT opagent_look")
+            savepoints.release(self._connection, "opagent_look")
             yield items, answer
             return
         middle = len(items) // 2

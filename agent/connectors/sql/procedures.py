@@ -15,15 +15,17 @@ from agent.connectors.contract import Present, Seal, WriteTarget
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Column, Dialect, Fault, Load, Procedure, StoppedError, Table, UnfitError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.structure import RECEIPTS, define, matched
 from agent.connectors.sql.writing import key_text
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
-from agent.domain.errors import ConfigurationError, RecordError
+from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Value, WriteReport
 
 CALLS = 200
 """How many calls are made in one transaction: each is a round trip, and a procedure may hold locks."""
+_SAVEPOINT = "opagent_call"
 
 
 class Caller:
@@ -35,17 +37,23 @@ class Caller:
     async def call(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Call the procedure that the target names once for each record."""
         client = self._client
+        refused: dict[int, RecordError] = {}
 
         def work(connection: sa.Connection) -> WriteReport:
             dialect = client.dialect
             found, columns = _prepared(connection, dialect, target.schema, batch.attributes)
             if dialect.table(connection, RECEIPTS) is None:
                 define(connection, dialect, RECEIPTS, dialect.receipts_table)
-            report = _Calling(connection, client, found, columns, batch).report()
+            report = _Calling(connection, client, found, columns, batch, refused=refused).report()
             dialect.keep_receipt(connection, target.ledger_key, seal(report))
             return report
 
-        return await client.write(work)
+        while True:
+            try:
+                return await client.write(work)
+            except AgentError as error:
+                if error.code != TRANSACTION_ENDED:  # after each of them one record more is known to be refused
+                    raise
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
         """What can be foreseen: that there is such a procedure, which takes the attributes."""
@@ -60,31 +68,46 @@ class _Calling:
     """The calls for one batch."""
 
     def __init__(
-        self, connection: sa.Connection, client: Client, procedure: Procedure, columns: Sequence[Column], batch: Batch
+        self,
+        connection: sa.Connection,
+        client: Client,
+        procedure: Procedure,
+        columns: Sequence[Column],
+        batch: Batch,
+        *,
+        refused: dict[int, RecordError],
     ) -> None:
         self._connection, self._client, self._dialect = connection, client, client.dialect
         self._procedure, self._columns, self._batch = procedure, tuple(columns), batch
+        self._known = refused
+        """Whose calls made the database end the transaction; they are not made again."""
 
     def report(self) -> WriteReport:
         """Call, record for record."""
         dialect, ids = self._dialect, _ids(self._batch)
         statement = dialect.calling(self._procedure, self._columns)
         failures: dict[int, RecordError] = {}
+        savepoints = dialect.savepoints
         begun = time.perf_counter()
         for index, row in enumerate(self._batch.rows):
             if self._client.stopped():
                 raise StoppedError
-            self._connection.exec_driver_sql("SAVEPOINT opagent_call")
+            if index in self._known:
+                failures[index], ids[index] = self._known[index], ""
+                continue
+            savepoints.set(self._connection, _SAVEPOINT)
             try:
                 self._connection.exec_driver_sql(statement, row).close()
             except Exception as error:
                 original = cause(error)
                 if dialect.fault(original) is not Fault.RECORD:
                     raise
-                self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opagent_call")
+                if not savepoints.undo(self._connection, _SAVEPOINT):
+                    self._known[index] = self._refused(original, row)
+                    raise ended(dialect.place) from None
                 failures[index], ids[index] = self._refused(original, row), ""
             else:
-                self._connection.exec_driver_sql("RELEASE SAVEPOINT opagent_call")
+                savepoints.release(self._connection, _SAVEPOINT)
         self._client.tell("CALL", statement, rows=len(self._batch), since=begun)
         return WriteReport(ids, failures)
 

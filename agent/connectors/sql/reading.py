@@ -134,9 +134,8 @@ def _statement(
     order = ", ".join(map(dialect.ordered, ordered))
     held = ", ".join(dialect.held(column) for column in ordered)
     selected = dialect.selected(source.table.columns)
-    page = f"ORDER BY {order} LIMIT {records + 1:d}"
-    statement = f"SELECT {held}, {selected} FROM {source.table.quoted} AS q{where} {page}"  # noqa: S608 - quoted names
-    return statement, tuple(parameters)
+    rest = f"FROM {source.table.quoted} AS q{where} ORDER BY {order}"
+    return dialect.limited(f"{held}, {selected}", rest, records + 1), tuple(parameters)
 
 
 def _fetched(

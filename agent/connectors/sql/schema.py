@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.connectors.sql.credentials import FIELDS
+from agent.connectors.sql.fields import FIELDS
 from agent.domain.app import Action, ActionKind, App, Combining, Schema
 
 GET, UPSERT, INSERT, UPDATE, DELETE, CALL = "GET", "UPSERT", "INSERT", "UPDATE", "DELETE", "CALL"
@@ -87,7 +87,7 @@ APP = App(
     id="sql",
     name="SQL database",
     version="1",
-    description="Reads from and writes into tables of SQLite, PostgreSQL, MariaDB and MySQL.",
+    description="Reads from and writes into tables of SQLite, PostgreSQL, MariaDB, MySQL and SQL Server.",
     fields=FIELDS,
     open_schemas=True,
     template=TEMPLATE,

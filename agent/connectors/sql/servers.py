@@ -8,7 +8,8 @@ import socket
 import ssl
 from pathlib import Path
 
-from agent.connectors.sql.credentials import CA_FILE, HOST, PORT, ServerAddress
+from agent.connectors.sql.credentials import ServerAddress
+from agent.connectors.sql.fields import CA_FILE, HOST, PORT
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 
 
@@ -58,6 +59,15 @@ def authorities(address: ServerAddress) -> str | None:
             )
         return address.ca_file
     return ssl.get_default_verify_paths().cafile
+
+
+def keep_alive(line: socket.socket) -> None:
+    """Notice within minutes that the other side of a connection is gone."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
+        option = getattr(socket, name, None)  # not all systems have all of them
+        if option is not None and line.family != getattr(socket, "AF_UNIX", None):
+            line.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def unreached(error: BaseException, address: ServerAddress, *, seconds: float) -> AgentError:

@@ -206,7 +206,7 @@ def _refuse_empty_keys(connection: sa.Connection, dialect: Dialect, source: Sour
         return
     empty = " OR ".join(f"q.{dialect.quote(column.name)} IS NULL" for column in loose)
     where = " AND ".join([*source.conditions, f"({empty})"])
-    statement = f"SELECT 1 FROM {source.table.quoted} AS q WHERE {where} LIMIT 1"  # noqa: S608 - quoted names
+    statement = dialect.limited("1", f"FROM {source.table.quoted} AS q WHERE {where}", 1)
     if fetch(connection, statement, source.parameters):
         named = ", ".join(column.name for column in loose)
         raise ConfigurationError(

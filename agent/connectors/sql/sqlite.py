@@ -32,6 +32,7 @@ from agent.connectors.sql.dialect import (
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
+from agent.connectors.sql.savepoints import Savepoints
 from agent.connectors.sql.sqlite_sessions import SqliteSessions
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
@@ -48,6 +49,8 @@ class SqliteDialect:
     longest_name: tuple[int, str] | None = None
     row_values = True
     making_commits = False
+    savepoints = Savepoints()
+    adding = "ADD COLUMN"
     _types: Mapping[DataType, str] = {
         DataType.TEXT: "TEXT",
         DataType.INTEGER: "INTEGER",
@@ -99,6 +102,10 @@ class SqliteDialect:
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit. Readers may have to be waited for where they and writers take turns."""
         self._sessions.commit(connection, stopped=stopped)
+
+    def roll_back(self, connection: sa.Connection) -> None:
+        """Roll back."""
+        connection.exec_driver_sql("ROLLBACK")
 
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Stop the statement in flight."""
@@ -218,6 +225,10 @@ class SqliteDialect:
         driver: Any = connection.connection.driver_connection
         driver.text_factory = partial(str, encoding="utf-8", errors="replace")
         return fetch(connection, statement, parameters)
+
+    def limited(self, selected: str, rest: str, rows: int) -> str:
+        """LIMIT."""
+        return f"SELECT {selected} {rest} LIMIT {rows:d}"
 
     def documents(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """JSON objects of rows."""

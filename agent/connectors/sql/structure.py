@@ -88,7 +88,7 @@ def _ready(
     for wanted in missing:
         define(
             connection, dialect, layout.table,
-            f"ALTER TABLE {table.quoted} ADD COLUMN {dialect.quote(wanted.name)} {dialect.declared(wanted.type)}",
+            f"ALTER TABLE {table.quoted} {dialect.adding} {dialect.quote(wanted.name)} {dialect.declared(wanted.type)}",
         )  # fmt: skip
     return _read_again(connection, dialect, layout)
 
@@ -195,7 +195,9 @@ def _check_fit(dialect: Dialect, layout: Layout, found: Mapping[str, Column], ta
     for wanted in layout.columns:
         column = found.get(wanted.name)
         if column is not None:
-            _check_column(dialect, table, wanted, column)
+            # What the database fills may still tell which row is meant.
+            found_by = wanted.primary and layout.inherited == 0 and mode in (Mode.UPDATE, Mode.DELETE)
+            _check_column(dialect, table, wanted, column, written=not found_by)
     inserted = mode in (Mode.UPSERT, Mode.INSERT) or layout.inherited > 0
     for column in table.columns if inserted and mode is not Mode.DELETE else ():
         if column.required and not column.filled and not column.computed and column not in found.values():
@@ -213,8 +215,8 @@ def _check_fit(dialect: Dialect, layout: Layout, found: Mapping[str, Column], ta
                        field=layout.key[0])  # fmt: skip
 
 
-def _check_column(dialect: Dialect, table: Table, wanted: Wanted, column: Column) -> None:
-    if column.computed:
+def _check_column(dialect: Dialect, table: Table, wanted: Wanted, column: Column, *, written: bool) -> None:
+    if column.computed and written:
         raise _refused(table.name, "column-readonly",
                        f"The column {column.name} of the table {table.name} is filled by the database alone.",
                        "Remove the attribute from the Mapper.", field=column.name)  # fmt: skip

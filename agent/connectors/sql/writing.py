@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -18,6 +18,7 @@ from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
+from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
 from agent.connectors.sql.structure import RECEIPTS, Manner, Plan, define, plan
 from agent.domain.app import Attribute, DataType
@@ -27,6 +28,7 @@ from agent.domain.packet import Batch, Row, Value, WriteReport
 
 _PAIR = re.compile(r"\s*(?P<path>[^=,]+?)\s*=\s*(?P<table>[^=,]+?)\s*")
 _CHANGED_TRIES = 3
+_SAVEPOINT = "opagent_batch"
 
 
 class Writer:
@@ -46,7 +48,8 @@ class Writer:
         wanted = layout(target.schema, batch.attributes, tables)
         dialect = self._client.dialect
         remembered = (target.schema, batch.attributes, repr((sorted(tables.items()), how)))
-        for attempt in range(_CHANGED_TRIES):
+        learnt, changed = Learnt(), 0
+        while True:
             try:
                 report, planned = await self._client.write(
                     lambda connection: self._written(
@@ -55,18 +58,21 @@ class Writer:
                         batch,
                         seal,
                         planned=lambda: self._plans.get(remembered) or plan(connection, dialect, wanted, how),
+                        learnt=learnt,
                     )
                 )
             except AgentError as error:
+                if error.code == TRANSACTION_ENDED:  # with each of them more is known of what is refused
+                    continue
                 self._plans.clear()
                 self._receipts_ready = False
-                if error.code != "table-changed" or attempt + 1 == _CHANGED_TRIES:
+                changed += 1
+                if error.code != "table-changed" or changed == _CHANGED_TRIES:
                     raise
                 continue
             self._plans[remembered] = planned
             self._receipts_ready = True
             return report
-        raise AssertionError
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """The last receipt that was committed under the target's key."""
@@ -89,13 +95,14 @@ class Writer:
         seal: Seal,
         *,
         planned: Callable[[], Plan],
+        learnt: Learnt,
     ) -> tuple[WriteReport, Plan]:
         """In the thread and the transaction: everything but the commit."""
         dialect = self._client.dialect
         the_plan = planned()
         if not self._receipts_ready and dialect.table(connection, RECEIPTS) is None:
             define(connection, dialect, RECEIPTS, dialect.receipts_table)
-        report = _Sending(connection, self._client, the_plan, batch.rows).report()
+        report = _Sending(connection, self._client, the_plan, batch.rows, learnt).report()
         dialect.keep_receipt(connection, ledger_key, seal(report))
         return report, the_plan
 
@@ -144,6 +151,15 @@ def identified(batch: Batch) -> Batch:
     return Batch(tuple(batch.attributes[place] for place in kept), batch.source_ids, rows)
 
 
+@dataclass(slots=True)
+class Learnt:
+    """What is known of a batch from transactions that the database ended: which records it refuses, and which of them
+    it does not take together."""
+
+    refusals: dict[int, RecordError] = field(default_factory=dict)
+    parted: set[tuple[int, ...]] = field(default_factory=set)
+
+
 class _Sending:
     """One batch on its way into its tables."""
 
@@ -153,13 +169,15 @@ class _Sending:
         client: Client,
         planned: Plan,
         rows: Sequence[Row],
+        learnt: Learnt,
     ) -> None:
         self._connection = connection
         self._client, self._dialect = client, client.dialect
         self._plan = planned
         self._rows = rows
         self._mode = planned.load.mode
-        self._refusals: dict[int, RecordError] = {}
+        self._learnt = learnt
+        self._refusals: dict[int, RecordError] = dict(learnt.refusals)
         self._skipped: dict[int, str] = {}
         self._again = False
         self._load: Load = planned.load
@@ -183,26 +201,40 @@ class _Sending:
     def _send(self, indices: Sequence[int]) -> None:
         if self._client.stopped():
             raise StoppedError
-        self._connection.exec_driver_sql("SAVEPOINT opagent_batch")
-        try:
-            missing = self._send_all(indices)
-        except Exception as error:
-            original = cause(error)
-            if not self._is_about_a_record(original):
-                raise
-            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opagent_batch")
-            self._again = True
-            if len(indices) == 1:
-                self._refusals[indices[0]] = self._refused(original)
-        else:
-            self._connection.exec_driver_sql("RELEASE SAVEPOINT opagent_batch")
-            self._tell_missing(missing)
+        if self._send_together(indices):
             return
         if len(indices) > 1:
             middle = len(indices) // 2
             self._send(indices[:middle])
             self._again = True
             self._send(indices[middle:])
+
+    def _send_together(self, indices: Sequence[int]) -> bool:
+        """Send records, and say whether that settled them; else their halves have to be sent."""
+        if len(indices) == 1 and indices[0] in self._learnt.refusals:
+            return True
+        if self._learnt.parted and tuple(indices) in self._learnt.parted:
+            return False
+        savepoints = self._dialect.savepoints
+        savepoints.set(self._connection, _SAVEPOINT)
+        try:
+            missing = self._send_all(indices)
+        except Exception as error:
+            original = cause(error)
+            if not self._is_about_a_record(original):
+                raise
+            if not savepoints.undo(self._connection, _SAVEPOINT):
+                if len(indices) == 1:
+                    self._learnt.refusals[indices[0]] = self._refused(original)
+                self._learnt.parted.add(tuple(indices))
+                raise ended(self._dialect.place) from None
+            self._again = True
+            if len(indices) == 1:
+                self._refusals[indices[0]] = self._refused(original)
+            return len(indices) == 1
+        savepoints.release(self._connection, _SAVEPOINT)
+        self._tell_missing(missing)
+        return True
 
     def _is_about_a_record(self, error: BaseException) -> bool:
         fault = self._dialect.fault(error)

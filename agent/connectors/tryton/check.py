@@ -9,7 +9,18 @@ from agent.connectors.contract import CheckReport, Use
 from agent.connectors.tryton.client import Client
 from agent.connectors.tryton.credentials import USERNAME
 from agent.connectors.tryton.failures import MODULES, nonsense
-from agent.connectors.tryton.schema import GET, PARTIES, POST, PRODUCTS, PUT, SALES, SHIPMENTS, STOCK, UPSERT
+from agent.connectors.tryton.schema import (
+    GET,
+    PARTIES,
+    POST,
+    PRODUCTS,
+    PUT,
+    SALE_SHIPMENTS,
+    SALES,
+    SHIPMENTS,
+    STOCK,
+    UPSERT,
+)
 from agent.domain.errors import AccessError, ConfigurationError
 
 NEEDED: Final[Mapping[str, Sequence[str]]] = {
@@ -18,6 +29,7 @@ NEEDED: Final[Mapping[str, Sequence[str]]] = {
     STOCK: ("product.product", "stock.location", "stock.move"),
     SALES: ("sale.sale", "sale.line"),
     SHIPMENTS: ("stock.shipment.out", "stock.move"),
+    SALE_SHIPMENTS: ("stock.shipment.out", "stock.move", "sale.sale", "sale.line"),
 }
 """The models that a schema is made of."""
 _RIGHTS: Final[Mapping[str, Sequence[str]]] = {
@@ -43,7 +55,7 @@ async def check(client: Client, progress: Callable[[str], None], *, in_clear: bo
         lacks = await _lacks(client, models)
         if lacks:
             without.append(schema)
-            warnings.append(f"{schema.capitalize()} cannot be read: {lacks}.")
+            warnings.append(f"{schema.capitalize().replace('_', ' ')} cannot be read: {lacks}.")
         else:
             readable.append(schema)
     if not readable:

@@ -77,11 +77,6 @@ def offered(schema_name: str, action_name: str, kind: ActionKind = ActionKind.RE
     return action
 
 
-def record_ids(ids: Sequence[str]) -> list[int]:
-    """Ids of records as numbers; what is none belongs to no record."""
-    return [int(one) for one in ids if one.isdecimal()]
-
-
 def _condition(clause: SentClause, column: str) -> list[object]:
     operator = _COMPARED.get(clause.operator)
     if operator is None:

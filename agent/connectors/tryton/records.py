@@ -12,11 +12,8 @@ from typing import Any, ClassVar
 
 from agent.connectors.tryton.changes import changed_at
 from agent.connectors.tryton.client import Client
-from agent.connectors.tryton.schema import PARTIES, PRODUCTS, SALES, SHIPMENTS
-from agent.domain.errors import ConfigurationError
 
 Record = dict[str, Any]
-_MISSING = "module-missing"
 
 
 class Source(ABC):
@@ -28,6 +25,10 @@ class Source(ABC):
     model: ClassVar[str]
     columns: ClassVar[Mapping[str, str]]
     names: ClassVar[tuple[str, ...]]
+
+    def row_ids(self, ids: Sequence[str]) -> list[int]:
+        """The ids of the rows that records with these ids come from; what is no such id belongs to none."""
+        return [int(one) for one in ids if one.isdecimal()]
 
     @abstractmethod
     async def composed(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> list[Record]:
@@ -51,7 +52,7 @@ class Parties(Source):
         contacts = await _belonging(client, "party.contact_mechanism", "party", ids, ("type", "value"))
         return [
             {
-                **_own(row, self.names),
+                **own_fields(row, self.names),
                 "email": _first(contacts[row["id"]], "email"),
                 "phone": _first(contacts[row["id"]], "phone", "mobile"),
                 "addresses": [_address(one) for one in addresses[row["id"]]],
@@ -73,7 +74,7 @@ class Products(Source):
     async def composed(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> list[Record]:
         """Nothing more is to be read."""
         plain_names = [name for name in self.names if "." not in name]
-        return [{**_own(row, plain_names), "unit": _of(row, "default_uom", "name")} for row in rows]
+        return [{**own_fields(row, plain_names), "unit": field_of(row, "default_uom", "name")} for row in rows]
 
 
 class Sales(Source):
@@ -97,15 +98,15 @@ class Sales(Source):
         plain_names = [name for name in self.names if "." not in name]
         return [
             {
-                **_own(row, plain_names),
-                "party_code": _of(row, "party", "code"),
-                "party_name": _of(row, "party", "name"),
-                "currency": _of(row, "currency", "code"),
-                "warehouse": _of(row, "warehouse", "code"),
+                **own_fields(row, plain_names),
+                "party_code": field_of(row, "party", "code"),
+                "party_name": field_of(row, "party", "name"),
+                "currency": field_of(row, "currency", "code"),
+                "warehouse": field_of(row, "warehouse", "code"),
                 "lines": [
                     {
                         "product": line.get("product"),
-                        "product_code": _of(line, "product", "code"),
+                        "product_code": field_of(line, "product", "code"),
                         **{name: line.get(name) for name in ("description", "quantity", "unit_price")},
                     }
                     for line in lines[row["id"]]
@@ -114,82 +115,6 @@ class Sales(Source):
             }
             for row in rows
         ]
-
-
-class Shipments(Source):
-    """Shipments to customers, with the sales that they belong to and the packages' tracking numbers."""
-
-    model = "stock.shipment.out"
-    columns: ClassVar[Mapping[str, str]] = {"number": "number", "reference": "reference", "state": "state"}
-    names = ("number", "reference", "state", "customer.code", "customer.name", "effective_date", "outgoing_moves")
-
-    async def composed(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> list[Record]:
-        """Three more calls: for the moves, for the sales' lines that these come from, for packages."""
-        move_ids = [one for row in rows for one in row.get("outgoing_moves") or ()]
-        moves = {move["id"]: move for move in await _with_ids(
-            client, "stock.move", move_ids, ("product.code", "product.name", "quantity", "origin")
-        )}  # fmt: skip
-        origins = {move["id"]: _line_id(move.get("origin")) for move in moves.values()}
-        sold = {line["id"]: line for line in await _with_ids(
-            client, "sale.line", sorted({one for one in origins.values() if one}), ("sale.reference", "sale.number")
-        )}  # fmt: skip
-        tracking = await self._tracking(client, rows)
-        records = []
-        for row in rows:
-            own = [moves[one] for one in row.get("outgoing_moves") or () if one in moves]
-            sales = [sold.get(origins[move["id"]] or 0, {}) for move in own]
-            lines = [
-                {
-                    "product_code": _of(move, "product", "code"),
-                    "product_name": _of(move, "product", "name"),
-                    "quantity": move.get("quantity"),
-                    "sale_reference": _of(sale, "sale", "reference"),
-                }
-                for move, sale in zip(own, sales, strict=True)
-            ]
-            first = next((sale for sale in sales if sale), {})
-            records.append({
-                **_own(row, ("number", "reference", "state", "effective_date")),
-                "customer_code": _of(row, "customer", "code"),
-                "customer_name": _of(row, "customer", "name"),
-                "sale_reference": _of(first, "sale", "reference"),
-                "sale_number": _of(first, "sale", "number"),
-                "tracking_number": tracking.get(row["id"]) or row.get("reference"),
-                "lines": lines,
-            })  # fmt: skip
-        return records
-
-    async def _tracking(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, str]:
-        """The first package's tracking number by shipment; nothing without Tryton's module for packages."""
-        try:
-            names = await client.fields("stock.package", ["shipment", "shipping_reference"])
-        except ConfigurationError as error:
-            if error.code != _MISSING:
-                raise
-            return {}
-        if "shipping_reference" not in names:
-            return {}
-        packages = await client.search_read(
-            "stock.package",
-            [["shipment", "in", [f"{self.model},{row['id']}" for row in rows]]],
-            ["shipment", "shipping_reference"],
-            order=[["id", "ASC"]],
-        )
-        found: dict[int, str] = {}
-        for package in packages:
-            shipment = str(package.get("shipment") or "").rpartition(",")[2]
-            if shipment.isdecimal() and package.get("shipping_reference"):
-                found.setdefault(int(shipment), str(package["shipping_reference"]))
-        return found
-
-
-SOURCES: Mapping[str, Source] = {
-    PARTIES: Parties(),
-    PRODUCTS: Products(),
-    SALES: Sales(),
-    SHIPMENTS: Shipments(),
-}
-"""The sources by schema; stock is computed, not kept: see `stock`."""
 
 
 async def known(client: Client, model: str, names: Iterable[str]) -> list[str]:
@@ -211,18 +136,20 @@ async def _belonging(
     return found
 
 
-async def _with_ids(client: Client, model: str, ids: Sequence[int], names: Sequence[str]) -> list[Mapping[str, Any]]:
+async def with_ids(client: Client, model: str, ids: Sequence[int], names: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The records of a model with these ids, also those that are not active."""
     if not ids:
         return []
     wanted = await known(client, model, names)
     return list(await client.search_read(model, [["id", "in", list(ids)]], wanted, context={"active_test": False}))
 
 
-def _own(row: Mapping[str, Any], names: Iterable[str]) -> Record:
+def own_fields(row: Mapping[str, Any], names: Iterable[str]) -> Record:
+    """Fields of a row that go into its record as they are, with its id and when it was changed."""
     return {"id": row["id"], **{name: row.get(name) for name in names}, "changed_at": changed_at(row)}
 
 
-def _of(row: Mapping[str, Any], name: str, part: str) -> Any:
+def field_of(row: Mapping[str, Any], name: str, part: str) -> Any:
     """A field of a record that is referred to; None where there is none."""
     other = row.get(f"{name}.")
     return other.get(part) if isinstance(other, Mapping) else None
@@ -232,15 +159,9 @@ def _address(one: Mapping[str, Any]) -> Record:
     names = ("street", "postal_code", "city", "invoice", "delivery")
     return {
         "id": one["id"], "name": one.get("party_name"), **{name: one.get(name) for name in names},
-        "country": _of(one, "country", "code"),
+        "country": field_of(one, "country", "code"),
     }  # fmt: skip
 
 
 def _first(contacts: Sequence[Mapping[str, Any]], *types: str) -> Any:
     return next((one.get("value") for one in contacts if one.get("type") in types), None)
-
-
-def _line_id(origin: Any) -> int | None:
-    """The id of a sale's line in a reference such as `sale.line,12`."""
-    model, _, number = str(origin or "").partition(",")
-    return int(number) if model == "sale.line" and number.isdecimal() else None

@@ -12,6 +12,7 @@ PRODUCTS: Final = "products"
 STOCK: Final = "stock"
 SALES: Final = "sales"
 SHIPMENTS: Final = "shipments"
+SALE_SHIPMENTS: Final = "sale_shipments"
 
 GET: Final = "GET"
 POST: Final = "POST"
@@ -159,33 +160,51 @@ _SALES = Schema(
     ),
     description="Orders of customers.",
 )
+_SHIPMENT_ATTRIBUTES = (
+    Attribute("number"),
+    Attribute("reference"),
+    Attribute("state", description="draft, waiting, assigned, picked, packed, shipped, done or cancelled."),
+    Attribute("customer_code"),
+    Attribute("customer_name"),
+    Attribute("effective_date"),
+    Attribute("tracking_number", description="Of the first package; without packages, the shipment's reference."),
+)
+_SHIPMENT_LINE_MEMBERS = (
+    Attribute("product_code"),
+    Attribute("product_name"),
+    Attribute("quantity", DataType.DECIMAL),
+)
 _SHIPMENTS = Schema(
     SHIPMENTS,
     attributes=(
         _ID,
-        Attribute("number"),
-        Attribute("reference"),
-        Attribute("state", description="draft, waiting, assigned, picked, packed, shipped, done or cancelled."),
-        Attribute("customer_code"),
-        Attribute("customer_name"),
-        Attribute("effective_date"),
+        *_SHIPMENT_ATTRIBUTES,
         Attribute("sale_reference", description="The reference of the first sale that it belongs to."),
         Attribute("sale_number"),
-        Attribute("tracking_number", description="Of the first package; without packages, the shipment's reference."),
-        Attribute(
-            "lines",
-            DataType.COLLECTION,
-            members=(
-                Attribute("product_code"),
-                Attribute("product_name"),
-                Attribute("quantity", DataType.DECIMAL),
-                Attribute("sale_reference"),
-            ),
-        ),
+        Attribute("lines", DataType.COLLECTION, members=(*_SHIPMENT_LINE_MEMBERS, Attribute("sale_reference"))),
         _CHANGED,
     ),
     actions=(_get("Reads shipments to customers.", "number", "reference", "state"),),
     description="Shipments to customers.",
+)
+_SALE_SHIPMENTS = Schema(
+    SALE_SHIPMENTS,
+    attributes=(
+        Attribute("id", primary=True, description="The ids of shipment and sale, as 12@34."),
+        Attribute("shipment", DataType.INTEGER, description="The shipment's id."),
+        Attribute("sale", DataType.INTEGER, description="The sale's id."),
+        *_SHIPMENT_ATTRIBUTES,
+        Attribute("sale_reference"),
+        Attribute("sale_number"),
+        Attribute(
+            "lines", DataType.COLLECTION, members=_SHIPMENT_LINE_MEMBERS, description="What belongs to the sale."
+        ),
+        _CHANGED,
+    ),
+    actions=(
+        _get("Reads shipments to customers, one record for each sale of a shipment.", "number", "reference", "state"),
+    ),
+    description="What shipments to customers bring of each sale.",
 )
 
 APP = App(
@@ -194,5 +213,5 @@ APP = App(
     version="1",
     description="Parties, products, stock, sales and shipments of the ERP Tryton.",
     fields=FIELDS,
-    schemas=(_PARTIES, _PRODUCTS, _STOCK, _SALES, _SHIPMENTS),
+    schemas=(_PARTIES, _PRODUCTS, _STOCK, _SALES, _SHIPMENTS, _SALE_SHIPMENTS),
 )

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from agent.connectors.rest.describe import main, sampled
 from agent.connectors.rest.description import Reading, Writing, parse
+from agent.connectors.rest.entered import prepare
 from agent.connectors.rest.openapi import described
 from agent.domain.errors import ConfigurationError
 
@@ -199,7 +201,7 @@ def test_a_hostile_document_costs_no_more_than_a_bound(name: str, tmp_path: Path
     ("text", "told"),
     [
         ("a0: &a0 {x: 1}\n" + "\n".join(f"a{n}: &a{n} {{<<: [{f'*a{n - 1},' * 9}]}}" for n in range(1, 12)), "line 2"),
-        ("openapi: 3.0.0\npaths: " + "[" * 2_000, "nested too deeply"),
+        ("openapi: 3.0.0\npaths: " + "[" * 2_000, "line 2: exceeded maximum nesting depth"),
     ],
 )
 def test_what_yaml_can_do_to_a_reader_is_refused_with_its_line(text: str, told: str, tmp_path: Path) -> None:
@@ -251,6 +253,28 @@ def test_how_to_sign_in_is_told_in_the_words_of_the_form(security: dict[str, Any
     assert told in described(document).sign_in
 
 
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_document_that_is_entered_is_turned_into_a_description(form: str) -> None:
+    text = json.dumps(DOCUMENT)
+    if form == "yaml":
+        text = yaml.safe_dump(json.loads(text), sort_keys=False)
+    values = {"base_url": "https://eu.pets.test/v1", "authentication": "None", "description": text}
+    prepared = prepare(values, {})
+    assert sorted(parse(prepared.values["description"]).schemas) == ["owners", "pets"]
+    assert "was turned into a service description: pets, owners." in prepared.notes[0]
+    assert "It names the base URL https://eu.pets.test/v1." in prepared.notes
+    assert any("/nameless" in note for note in prepared.notes)
+    again = prepare(prepared.values, {})
+    assert (again.values, again.notes) == (prepared.values, ())
+
+
+@pytest.mark.parametrize("text", ["openapi: 3.0.0\npaths: {}", "openapi: 3.0.0\npaths: {a: *b}", '{"swagger": "2.0"'])
+def test_a_document_that_leads_nowhere_is_refused_at_its_field(text: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        prepare({"base_url": "https://pets.test", "description": text}, {})
+    assert (raised.value.code, raised.value.field) == ("openapi", "description")
+
+
 def test_a_key_that_was_guessed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "answer.json").write_text('[{"colour": "red", "size": 1}]', "utf-8")
     assert main(["--sample", str(tmp_path / "answer.json"), "-o", str(tmp_path / "made.yaml")]) == 0
@@ -277,13 +301,13 @@ def test_the_command_writes_a_file_and_tells_the_rest(tmp_path: Path, capsys: py
     (tmp_path / "broken.yaml").write_text("openapi: [", "utf-8")
     assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
     assert "broken.yaml, line 1: " in capsys.readouterr().err
-    (tmp_path / "broken.yaml").write_text("openapi: 3.0.0\nx: |\n  \n    y\n", "utf-8")
+    (tmp_path / "broken.yaml").write_text("openapi: 3.0.0\nx: |\n  \n    y\nz: a: b\n", "utf-8")
     assert main(["--openapi", str(tmp_path / "broken.yaml")]) == 1
-    assert "broken.yaml, line 4: " in capsys.readouterr().err
+    assert "broken.yaml, line 5: " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not OFFICIAL.exists(), reason="the official OpenAPI files are not beside the project")
-@pytest.mark.parametrize("name", ["customers.v3.yml", "webhooks.v3.yml"])
+@pytest.mark.parametrize("name", ["customers.v3.yml", "locations.v3.yml"])
 def test_official_documents_become_descriptions(name: str, tmp_path: Path) -> None:
     assert main(["--openapi", str(OFFICIAL / name), "-o", str(tmp_path / "made.yaml")]) == 0
     assert parse((tmp_path / "made.yaml").read_text("utf-8")).schemas
