@@ -99,6 +99,14 @@ class Client:
             self._context = {name: said[name] for name in _CONTEXT_NAMES if said.get(name) is not None}
         return self._context
 
+    async def user_id(self) -> int:
+        """The id of the user who is signed in."""
+
+        async def once() -> int:
+            return (await self._signed_in(None)).user_id
+
+        return await self._retry.run(once)
+
     async def call(
         self, method: str, *parameters: object, writing: bool = False, context: Mapping[str, object] | None = None
     ) -> Any:

@@ -1,11 +1,13 @@
 """Writes sales, each with its lines in one call, and finds them again by reference.
 
 Tryton does not keep references unique. So a sale is looked for before it is made, and one whose answer never came may
-still be on its way: `look_up` waits a while for it, before it says that it is not there.
+still be on its way: `look_up` waits a while for it, before it says that it is not there. One that was on its way for
+longer leaves two drafts of the agent's user, which are told as soon as the order comes again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -38,6 +40,7 @@ class SaleWriter:
         self._products: dict[object, Mapping[str, Any]] = {}
         self._currencies: dict[str, int] = {}
         self._warehouses: dict[str, int] = {}
+        self._made_twice: frozenset[str] = frozenset()
 
     async def held(self, records: Sequence[Record]) -> list[Record | None]:
         """The sales that Tryton has with the references of these records; the oldest of several."""
@@ -45,8 +48,14 @@ class SaleWriter:
         if not references:
             return [None for _ in records]
         source = Sales()
-        names = await known(self._client, _MODEL, (*source.names, "create_date", "write_date"))
+        names = await known(self._client, _MODEL, (*source.names, "create_date", "write_date", "create_uid"))
         rows = await self._client.search_read(_MODEL, [["reference", "in", references]], names, order=[["id", "DESC"]])
+        if len(rows) > len({row["reference"] for row in rows}):
+            user_id = await self._client.user_id()
+            drafts = Counter(
+                row["reference"] for row in rows if row.get("state") == "draft" and row.get("create_uid") == user_id
+            )
+            self._made_twice = frozenset(reference for reference, count in drafts.items() if count > 1)
         composed = {one["reference"]: one for one in await source.composed(self._client, rows)}
         return [composed.get(str(one.get("reference"))) for one in records]
 
@@ -150,7 +159,15 @@ class SaleWriter:
         return party
 
     def _must_be_the_same(self, wanted: Record, held: Record) -> None:
-        """A reference that another customer has is another order's."""
+        """A reference that another customer has is another order's, and an order has one sale."""
+        if wanted["reference"] in self._made_twice:
+            raise RecordError(
+                f"Tryton has several drafts with the reference {wanted['reference']} that the agent made.",
+                code="made-twice",
+                remedy="Delete all but one in Tryton. One was made again because Tryton had not finished it in time.",
+                field="reference",
+                error_class=ErrorClass.DUPLICATE,
+            )
         party = self._parties.get(_key(wanted, "party", "party_code"))
         if party is not None and party["id"] != held["party"]:
             raise RecordError(
