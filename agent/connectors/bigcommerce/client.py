@@ -111,14 +111,16 @@ class StoreClient:
         query: Query | Callable[[], Query] = (),
         *,
         headers: Query = (),
+        accept: frozenset[int] = frozenset(),
         policy: RetryPolicy | None = None,
         on_failure: Callable[[TransientError], None] | None = None,
     ) -> Answer:
-        """Fetch. A `query` that is a function is asked before each try."""
+        """Fetch. A `query` that is a function is asked before each try. Answers with a status in `accept` are returned,
+        not raised."""
 
         async def once() -> Answer:
             parameters = query() if callable(query) else query
-            return await self._once("GET", address, query=parameters, headers=headers)
+            return await self._once("GET", address, query=parameters, headers=headers, accept=accept)
 
         return await self._retry.run(once, policy=policy, on_failure=on_failure)
 
