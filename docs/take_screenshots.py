@@ -166,8 +166,23 @@ class Guide:
         pilot.until(lambda: sum(one.app == "sql" for one in pilot.shell.catalog.configurations) == 1)
         self._quiet()
         self._picture("app-configurations")
+        self._schemas()
         pilot.enable_environment()
         self._picture("settings")
+
+    def _schemas(self) -> None:
+        """What the store has."""
+        from agent.gui.schemas.dialog import SchemasDialog
+
+        pilot = self._pilot
+        store = next(one for one in pilot.shell.catalog.configurations if one.app == "bigcommerce")
+        pilot.shell.rooms.open_schemas(store.id)
+        dialog = pilot.dialog(SchemasDialog)
+        pilot.until(lambda: dialog.schemas.rowCount() > 0)
+        dialog.chosen.emit("customers")
+        self._picture("schemas")
+        dialog.close()
+        pilot.gone(SchemasDialog)
 
     def _processflows(self) -> None:
         pilot = self._pilot

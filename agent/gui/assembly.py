@@ -104,6 +104,7 @@ class Shell(QObject):
             log=lambda run: self.open_log("", run),
             deploy=lambda flow: self.deployments.open(self.window, library=flow),
         )  # fmt: skip
+        self.apps.view.schemas_clicked.connect(self.rooms.open_schemas)
         self._wire()
 
     # -- ways ----------------------------------------------------------------------------------------------------

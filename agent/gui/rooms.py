@@ -1,4 +1,4 @@
-"""Opens the dialogs about one processflow. Each has a presenter and calls of its own, gone when it closes."""
+"""Opens the dialogs about one processflow or App Configuration. Each has a presenter and calls, gone when it closes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from agent.gui.real_time.dialog import open_events
 from agent.gui.reruns.opening import open_once
 from agent.gui.retries.dialog import open_retry
 from agent.gui.schedules.opening import open_schedule
+from agent.gui.schemas.dialog import open_schemas
 from agent.gui.snapshots.history import open_history
 from agent.gui.snapshots.opening import open_runs
 from agent.gui.versions.opening import open_versions
@@ -77,6 +78,12 @@ class Rooms:
             open_runs(bridge, name, title, log=self._log, parent=window, run=run, search=source_id)
 
         history = open_history(bridge, name, title, source_id, open_run=open_run, parent=window)
+
+    def open_schemas(self, configuration_id: str) -> None:
+        """Open what an app has at the other end of an App Configuration."""
+        found = self._catalog.configuration(configuration_id)
+        if found is not None:
+            open_schemas(self._bridge, found, self._window)
 
     def open_past(self) -> None:
         """Open the list of processflows that are not deployed any more."""

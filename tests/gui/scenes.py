@@ -295,6 +295,10 @@ def _data_bookmark(shell: Shell, fake: FakeClient) -> list[Callable[[], object]]
     return [*_data(shell, fake), change]
 
 
+def _schemas(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
+    return [lambda: shell.window.show_panel(APPS), lambda: shell.rooms.open_schemas("c-main")]
+
+
 def _library(shell: Shell, _: FakeClient) -> list[Callable[[], object]]:
     return [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_library]
 
@@ -376,6 +380,7 @@ SCENES: dict[str, Scene] = {
     "retry": Scene(_retry),
     "past": Scene(lambda shell, _: [lambda: shell.window.show_panel(FLOWS), shell.rooms.open_past]),
     "library": Scene(_library),
+    "schemas": Scene(_schemas),
     "package": Scene(_package),
     "package-export": Scene(_export),
     "preview": Scene(_preview),

@@ -56,7 +56,7 @@ from agent.api.rerun_models import (
     RetrySchedule,
 )
 from agent.api.service_models import EnvironmentState
-from agent.domain.app import FieldKind
+from agent.domain.app import DataType, FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from agent.domain.packet import SyncState
 from agent.domain.plan_form import parse_plan, plan_form
@@ -119,6 +119,7 @@ class FakeClient:
         self.acknowledged: dict[str, str] = {}
         self.validations: dict[str, configuration_models.Validation] = {}
         self.validation_result: configuration_models.Validation | None = None
+        self.there: list[app_models.Schema] = described_schemas()
         self.sign_in_url = ""
         """While it is set, validations wait for a person who signs in there."""
         self.searches: dict[str, list[int]] = {}
@@ -249,7 +250,7 @@ class FakeClient:
 
     async def described(self, configuration_id: str) -> list[app_models.Schema]:
         await self._enter("described")
-        return []
+        return self.there
 
     async def configurations(self) -> list[configuration_models.Configuration]:
         await self._enter("configurations")
@@ -886,6 +887,36 @@ def vault_open() -> vault_models.Vault:
         ),
     ]
     return vault_models.Vault(state="open", source=sources[0], sources=sources)
+
+
+def described_schemas() -> list[app_models.Schema]:
+    """What the app at the other end of a configuration has."""
+
+    def attribute(
+        name: str, kind: DataType, *members: app_models.Attribute, key: bool = False, required: bool = False
+    ) -> app_models.Attribute:
+        return app_models.Attribute(
+            name=name, type=kind, required=required, primary=key, description=f"What {name} means", members=[*members]
+        )
+
+    lines = attribute(
+        "lines", DataType.COLLECTION, attribute("sku", DataType.TEXT), attribute("price", DataType.DECIMAL)
+    )
+    orders = [attribute("id", DataType.INTEGER, key=True), attribute("total", DataType.DECIMAL, required=True), lines]
+    reads = app_models.Action(name="GET", kind="read", description="Reads rows.", filters=["updated_at", "id"])
+    writes = app_models.Action(name="UPSERT", kind="write", description="Changes rows, or makes them.", filters=[])
+    return [
+        app_models.Schema(
+            name="orders", description="Table with 3 columns", attributes=orders, actions=[reads, writes]
+        ),
+        app_models.Schema(
+            name="stock", description="View", attributes=[attribute("sku", DataType.TEXT, key=True)], actions=[reads]
+        ),
+        *(
+            app_models.Schema(name=f"archive_{year}", description="", attributes=orders, actions=[reads])
+            for year in range(2001, 2020)
+        ),
+    ]
 
 
 def vault_in_state(state: str, cure: str) -> vault_models.Vault:

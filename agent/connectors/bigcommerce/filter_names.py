@@ -64,6 +64,13 @@ _IDS_TO_V2 = {"id:min": "min_id", "id:max": "max_id"}
 _IDS_TO_V3 = {old: new for new, old in _IDS_TO_V2.items()}
 
 
+_CUSTOMERS_TO_V2 = {
+    **_DATES_TO_V2,
+    **_IDS_TO_V2,
+    **{f"{name}:in": name for name in ("email", "company", "phone", "customer_group_id")},
+}
+
+
 def _listed(text: str) -> dict[str, str]:
     """Names that take a list of values, by the name without its ending."""
     return {name: f"{name}:in" for name in text.split()}
@@ -76,6 +83,7 @@ TAKEN: Mapping[Key, frozenset[str]] = MappingProxyType(
         ("customers", _TOKEN): _CUSTOMERS_V3,
         ("customers", _LEGACY): _CUSTOMERS_V2,
         ("customer_addresses", _TOKEN): _ADDRESSES_V3,
+        ("customer_addresses", _LEGACY): _CUSTOMERS_V2,
         ("customer_groups", _TOKEN): _GROUPS,
         ("customer_groups", _LEGACY): _GROUPS,
         ("products", _TOKEN): _PRODUCTS_V3,
@@ -91,7 +99,7 @@ TAKEN: Mapping[Key, frozenset[str]] = MappingProxyType(
 """The filter names that an action takes, by schema and kind of account."""
 
 SECOND_GENERATION: frozenset[Key] = frozenset(
-    {("orders", _TOKEN), ("orders", _LEGACY), ("customers", _LEGACY), ("products", _LEGACY)}
+    {("orders", _TOKEN)} | {(one, _LEGACY) for one in ("orders", "customers", "customer_addresses", "products")}
 )
 """Where bounds are put before a name (`min_id`), not behind it (`id:min`)."""
 
@@ -115,11 +123,8 @@ RENAMED: Mapping[Key, Mapping[str, str]] = MappingProxyType(
             **_DATES_TO_V3,
             **_listed("id email company phone customer_group_id registration_ip_address name"),
         },
-        ("customers", _LEGACY): {
-            **_DATES_TO_V2,
-            **_IDS_TO_V2,
-            **{f"{name}:in": name for name in ("email", "company", "phone", "customer_group_id")},
-        },
+        ("customers", _LEGACY): _CUSTOMERS_TO_V2,
+        ("customer_addresses", _LEGACY): _CUSTOMERS_TO_V2,
         ("customer_addresses", _TOKEN): _listed("id customer_id company name"),
         ("customer_groups", _TOKEN): _DATES_TO_V3,
         ("customer_groups", _LEGACY): _DATES_TO_V3,

@@ -8,11 +8,12 @@ from agent.connectors.bigcommerce.client import Query, StoreClient
 from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.bigcommerce.customers import CustomerPages
 from agent.connectors.bigcommerce.filters import parameters
+from agent.connectors.bigcommerce.legacy_addresses import LegacyAddressPages
 from agent.connectors.bigcommerce.listing import ListPages
 from agent.connectors.bigcommerce.order_parts import parts_of
 from agent.connectors.bigcommerce.passes import Pages
 from agent.connectors.bigcommerce.resources import RESOURCES, readable
-from agent.connectors.bigcommerce.schema import CUSTOMERS, GET, ORDERS, schemas
+from agent.connectors.bigcommerce.schema import ADDRESSES, CUSTOMERS, GET, ORDERS, schemas
 from agent.connectors.contract import ReadRequest
 from agent.domain.app import ActionKind
 from agent.domain.errors import ConfigurationError
@@ -31,6 +32,8 @@ def pages(client: StoreClient, request: ReadRequest) -> Pages:
         return ListPages(client=client, resource=resource, query=query, headers=headers)
     if request.schema == CUSTOMERS and kind is AccountKind.OAUTH:
         return CustomerPages(client=client, query=query, headers=headers)
+    if request.schema == ADDRESSES:
+        return LegacyAddressPages(client=client, query=query, headers=headers)
     parts = parts_of(request.options, kind) if request.schema == ORDERS else ()
     return V2Pages(client=client, resource=request.schema, query=query, headers=headers, parts=parts)
 

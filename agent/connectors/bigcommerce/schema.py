@@ -17,6 +17,7 @@ from agent.connectors.bigcommerce.write_actions import WRITE_ACTIONS
 from agent.domain.app import Action, ActionKind, App, Attribute, Schema
 
 CUSTOMERS, ORDERS, PRODUCTS, VARIANTS, INVENTORY = "customers", "orders", "products", "variants", "inventory"
+ADDRESSES = "customer_addresses"
 GET, PUT = "GET", "PUT"
 LOCATION_OPTION = "location_id"
 
@@ -45,7 +46,7 @@ _SCHEMAS: tuple[tuple[str, tuple[Attribute, ...], tuple[Attribute, ...], str, st
         "Fetches customers, with their addresses where the account allows it.",
     ),
     (
-        "customer_addresses", fields.ADDRESSES_V3, fields.ADDRESSES_V2, "The addresses that customers have saved.",
+        ADDRESSES, fields.ADDRESSES_V3, fields.ADDRESSES_V2, "The addresses that customers have saved.",
         "Fetches addresses, all of them each time: the store does not say when one was changed.",
     ),
     (

@@ -80,7 +80,8 @@ class Table:
 
     `quoted` is its name for a statement, or a query with marks for `parameters`. `alone` means that a new row can only
     meet another one by its key, as nothing else has to be unique. `lasting` means that what is written into it stays
-    when the transaction is rolled back. `guarded` means that the database decides row by row who may write.
+    when the transaction is rolled back; `swallowing`, that rows it takes for known vanish in it without an error.
+    `guarded` means that the database decides row by row who may write.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Table:
     guarded: bool = False
     alone: bool = False
     lasting: bool = False
+    swallowing: bool = False
     parameters: tuple[Any, ...] = ()
 
 

@@ -44,14 +44,13 @@ _COLUMNS = f"""
     FROM sys.columns AS c WHERE c.object_id = %s ORDER BY c.column_id
 """  # noqa: S608 - no value in it
 _UNIQUE = """
-    SELECT i.index_id, i.is_primary_key, c.name
+    SELECT i.index_id, i.is_primary_key, i.has_filter, i.ignore_dup_key, c.name
     FROM sys.indexes AS i
     JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.key_ordinal > 0
     JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
-    WHERE i.object_id = %s AND i.is_unique = 1 AND i.is_disabled = 0 AND i.has_filter = 0 AND i.ignore_dup_key = 0
+    WHERE i.object_id = %s AND i.is_unique = 1 AND i.is_disabled = 0
     ORDER BY i.index_id, k.key_ordinal
 """
-_SILENT = "SELECT COUNT(*) FROM sys.indexes WHERE object_id = %s AND ignore_dup_key = 1 AND is_disabled = 0"
 _TABLES = """
     SELECT CASE WHEN s.name = SCHEMA_NAME() THEN o.name ELSE s.name + N'.' + o.name END
     FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
@@ -81,26 +80,20 @@ def table(connection: sa.Connection, name: str) -> Table | None:
     """The table or view of that name: as it is spelled, else the only one that differs in capital letters alone.
 
     Without a schema it is looked for in the user's own, then in dbo, as the server does.
-
-    Raises:
-        ConfigurationError: rows that are there twice would vanish in it without a word.
     """
     found = _found(connection, name)
     if found is None:
         return None
     number, schema, spelled, kind = found
     shown = spelled if "." not in name or "." in spelled else name
-    if fetch(connection, _SILENT, (number,))[0][0]:
-        raise ConfigurationError(
-            f"The table {shown} has an index with IGNORE_DUP_KEY: rows that it takes for known vanish without a word.",
-            code="table-ignores-rows", remedy="Make the index anew without IGNORE_DUP_KEY.", field=name,
-        )  # fmt: skip
     unique: dict[int, list[str]] = {}
     key: tuple[str, ...] = ()
-    primary = None
-    for index, is_primary, column in fetch(connection, _UNIQUE, (number,)):
-        unique.setdefault(index, []).append(column)
-        primary = index if is_primary else primary
+    primary, swallowing = None, False
+    for index, is_primary, filtered, swallows, column in fetch(connection, _UNIQUE, (number,)):
+        swallowing = swallowing or bool(swallows)
+        if not filtered:
+            unique.setdefault(index, []).append(column)
+            primary = index if is_primary else primary
     if primary is not None:
         key = tuple(unique[primary])
     whole = frozenset(frozenset(names) for names in unique.values())
@@ -113,7 +106,8 @@ def table(connection: sa.Connection, name: str) -> Table | None:
         for column, base, size, precision, scale, collation, nullable, default, computed
         in fetch(connection, _COLUMNS, (number,))
     )  # fmt: skip
-    return Table(shown, f"{quoted(schema)}.{quoted(spelled)}", columns, key, whole, view=str(kind).strip() == "V")
+    return Table(shown, f"{quoted(schema)}.{quoted(spelled)}", columns, key, whole, view=str(kind).strip() == "V",
+                 swallowing=swallowing)  # fmt: skip
 
 
 def tables(connection: sa.Connection) -> list[str]:

@@ -235,6 +235,11 @@ _LOGINS: dict[int, tuple[type[AgentError], str, str, str, str]] = {
         "The user {address.username} may not use the database {address.database}.",
         "Have the login made a user of the database.",
     ),
+    **dict.fromkeys((40615, 17892), (
+        CredentialsError, "host-not-permitted", USERNAME,
+        "The server does not let {address.username} in from this computer.",
+        "Have this computer allowed in the server's firewall, or the login in its logon trigger.",
+    )),
     18452: (
         CredentialsError, "login-refused", USERNAME, "The server takes {address.username} for a Windows login.",
         "Enter a login of SQL Server's own, and have the server accept such logins (mixed mode).",

@@ -59,6 +59,8 @@ def load(
     _copy(driver, f"COPY {staged} ({names}) FROM STDIN", rows)
     if load.mode is Mode.UPDATE and load.key:
         statement = _update(load, staged)
+        if not statement:
+            return ""
     else:
         statement = f"INSERT INTO {load.table.quoted} ({names}) SELECT {names} FROM {staged}"  # noqa: S608 - quoted
         statement += on_conflict(load, quoted)
@@ -67,8 +69,11 @@ def load(
 
 
 def _update(load: Load, staged: str) -> str:
-    """A statement that brings what is staged into the rows that are there."""
-    names = [quoted(column.name) for column in load.columns if column not in load.key] or [quoted(load.key[0].name)]
+    """A statement that brings what is staged into the rows that are there; empty where there is nothing to bring."""
+    names = [quoted(column.name) for column in load.columns if column not in load.key]
+    if not names and load.key[0].computed:
+        return ""
+    names = names or [quoted(load.key[0].name)]
     where = " AND ".join(f"q.{key} = s.{key}" for key in (quoted(column.name) for column in load.key))
     change = ", ".join(f"{name} = s.{name}" for name in names)
     return f"UPDATE {load.table.quoted} AS q SET {change} FROM {staged} AS s WHERE {where}"  # noqa: S608 - quoted names

@@ -115,6 +115,10 @@ def look_at(
                        f"What is written into the table {table.name} cannot be taken back, so that after a crash "
                        "records would be lost or be there twice.",
                        f"Convert it: ALTER TABLE {table.name} ENGINE=InnoDB.")  # fmt: skip
+    if table.swallowing:
+        raise _refused(layout.table, "table-ignores-rows",
+                       f"The table {table.name} has an index with IGNORE_DUP_KEY: rows that it takes for known vanish "
+                       "without a word.", "Make the index anew without IGNORE_DUP_KEY.")  # fmt: skip
     found = matched([wanted.name for wanted in layout.columns], table.columns)
     _check_fit(dialect, layout, found, table, manner.mode)
     missing = next((wanted.name for wanted in layout.columns if wanted.name not in found), None)

@@ -26,6 +26,7 @@ class AppCard(Card):
     validate_clicked = Signal(str)
     edit_clicked = Signal(str)
     remove_clicked = Signal(str)
+    schemas_clicked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,6 +85,7 @@ class AppCard(Card):
         row = _ConfigurationRow()
         row.validate.clicked.connect(lambda _checked=False: self.validate_clicked.emit(row.configuration_id))
         row.edit.clicked.connect(lambda _checked=False: self.edit_clicked.emit(row.configuration_id))
+        row.schemas.clicked.connect(lambda _checked=False: self.schemas_clicked.emit(row.configuration_id))
         row.remove.clicked.connect(lambda _checked=False: self.remove_clicked.emit(row.configuration_id))
         return row
 
@@ -108,8 +110,10 @@ class _ConfigurationRow(Card):
         row.addLayout(words, 1)
         self.validate = button("Validate", picture="plug")
         self.edit, self.remove = icon_button("pencil", "Edit"), icon_button("trash-2", "Remove")
+        self.schemas = icon_button("table", "What it has")
         row.addWidget(self.validate)
         row.addSpacing(6)
+        row.addWidget(self.schemas)
         row.addWidget(self.edit)
         row.addWidget(self.remove)
         self.body.addLayout(row)
@@ -125,11 +129,14 @@ class _ConfigurationRow(Card):
             self._chip.show_state(one.state.value, tones.CONFIGURATION[one.state])
         self._facts.show_text(_facts(one, entry))
         # Without its connector there is no form, and nothing to ask the app with.
-        for control in (self.validate, self.edit):
+        for control in (self.validate, self.edit, self.schemas):
             control.setEnabled(entry.app.problem is None)
-        for control, word in ((self.validate, "Validate"), (self.edit, "Edit"), (self.remove, "Remove")):
-            control.setToolTip(f"{word} {one.name}")
-            control.setAccessibleName(f"{word} {one.name}")
+        for control, words in (
+            (self.validate, f"Validate {one.name}"), (self.edit, f"Edit {one.name}"),
+            (self.remove, f"Remove {one.name}"), (self.schemas, f"What {one.name} has: schemas and attributes"),
+        ):  # fmt: skip
+            control.setToolTip(words)
+            control.setAccessibleName(words)
 
 
 def _facts(one: configuration_models.Configuration, entry: AppEntry) -> str:

@@ -37,6 +37,7 @@ class AppsPage(Page):
     validate_clicked = Signal(str)
     edit_clicked = Signal(str)
     remove_clicked = Signal(str)
+    schemas_clicked = Signal(str)
     remove_confirmed = Signal(str)
 
     def __init__(self, open_credentials: FormOpener) -> None:
@@ -82,4 +83,5 @@ class AppsPage(Page):
         card.validate_clicked.connect(self.validate_clicked)
         card.edit_clicked.connect(self.edit_clicked)
         card.remove_clicked.connect(self.remove_clicked)
+        card.schemas_clicked.connect(self.schemas_clicked)
         return card

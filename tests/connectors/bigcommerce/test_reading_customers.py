@@ -167,3 +167,24 @@ async def test_a_customer_with_many_attributes_comes_with_all_of_them() -> None:
     documents = [json.loads(one) for packet in packets for one in packet.documents]
     assert [len(one["attributes"]) for one in documents] == [3, 14, 300]
     assert store.paths().count("/v3/customers/attribute-values") == 2
+
+
+async def test_addresses_of_a_legacy_account_come_customer_by_customer() -> None:
+    store = filled()
+
+    def addresses(_: int, sent: httpx.Request) -> httpx.Response | None:
+        number, word = sent.url.path.split("/")[-2:]
+        if word != "addresses":
+            return None
+        if number == "9":
+            return httpx.Response(404, json={"errors": [{"status": 404, "message": "gone"}]})
+        made = [{"id": int(number) * 10 + place, "customer_id": int(number)} for place in range(int(number) % 4)]
+        return httpx.Response(200, json=made) if made else httpx.Response(204)
+
+    store.disturb = addresses
+    wanted = ReadRequest("customer_addresses", "GET", [SentClause("max_id", "=", "12")], {}, None, None, 250)
+    packets = await store.clock.run(read(store.connection("/api/v2/"), wanted))
+
+    wanted_ids = [number * 10 + place for number in range(1, 13) if number != 9 for place in range(number % 4)]
+    assert ids(packets) == wanted_ids
+    assert packets[-1].bookmark is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ Column = tuple[str, str, int, int, int, str | None, bool, int, int]
 """Name, type, length in bytes, precision, scale, collation, whether it may be empty, has a default, is computed."""
 
 LATIN = "SQL_Latin1_General_CP1_CI_AS"
+BEGIN = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL {}; BEGIN TRANSACTION"
 
 
 def column(name: str, kind: str, size: int = 8, precision: int = 0, scale: int = 0, *, empty: bool = True,
@@ -28,7 +30,7 @@ class Table:
 
     columns: Sequence[Column]
     unique: Sequence[Sequence[str]] = (("id",),)
-    silent: int = 0
+    swallowing: bool = False
     view: bool = False
 
 
@@ -47,7 +49,7 @@ class Tables:
                 return found(sent) if callable(found) else found
         return self._of_catalogue(sent)
 
-    def _of_catalogue(self, sent: Sent) -> Answer:  # noqa: PLR0911 - one question after another
+    def _of_catalogue(self, sent: Sent) -> Answer:
         statement, names = sent.statement, list(self.tables)
         if "compatibility_level" in statement:
             return [(150, self.snapshots)]
@@ -68,10 +70,12 @@ class Tables:
         if "object_id = @P1" not in statement:
             return ()
         table = self.tables[names[int(sent.given[0])]]
-        if "ignore_dup_key = 1" in statement:
-            return [(table.silent,)]
         if "sys.index_columns" in statement:
-            return [(index, index == 0, name) for index, names in enumerate(table.unique) for name in names]
+            return [
+                (index, index == 0, False, table.swallowing, name)
+                for index, names in enumerate(table.unique)
+                for name in names
+            ]
         return list(table.columns) if "sys.columns" in statement else ()
 
 
@@ -84,3 +88,25 @@ def connected(server: StandIn) -> SqlConnection:
         {"password": Secret("s3cret")},
     )  # fmt: skip
     return connector.open(prepared.values, prepared.secrets)
+
+
+def told(server: StandIn) -> list[str]:
+    """What was sent but for looks at the catalogue."""
+    return [one for one in server.statements() if "sys." not in one and "SYSUTCDATETIME(), 126" not in one]
+
+
+def rows_of(server: StandIn, begins: str) -> list[object]:
+    """The rows that travelled in statements that begin so."""
+    return [json.loads(str(one.given[0])) for one in server.said if one.statement.startswith(begins)]
+
+
+def usual_tables() -> Tables:
+    """A table of orders with their lines, and the table of receipts."""
+    return Tables({
+        "orders": Table([column("id", "int", empty=False), column("name", "nvarchar", 100)]),
+        "orders_lines": Table(
+            [column("order_id", "int"), column("position", "bigint"), column("sku", "nvarchar", 80)],
+            (("order_id", "position"),),
+        ),
+        "opagent_receipts": Table([column("ledger_key", "nvarchar")], (("ledger_key",),)),
+    })  # fmt: skip

@@ -12,7 +12,7 @@ from agent.connectors.sql.connector import SqlConnection
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Row, WriteReport
-from tests.connectors.sql.places import ID, Place, batch, opened, target
+from tests.connectors.sql.places import ID, Place, PostgresPlace, batch, opened, target
 
 NAME = Attribute("name")
 LINES = Attribute("lines", DataType.COLLECTION, members=(ID, Attribute("sku")))
@@ -57,6 +57,20 @@ async def test_an_update_leaves_required_columns_alone_that_it_does_not_bring(pl
         report = await send(connection, "UPDATE", (ID, NAME), [(1, "Anna")])
     assert not report.failures
     assert place.rows("SELECT id, name, must FROM orders") == [(1, "Anna", "x")]
+
+
+async def test_rows_are_found_by_a_key_that_the_database_fills(postgres_place: PostgresPlace) -> None:
+    place = postgres_place
+    place.run("CREATE TABLE orders (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(20))",
+              "INSERT INTO orders (name) VALUES ('Ann'), ('Bob'), ('Cem')")  # fmt: skip
+    async with opened(place) as connection:
+        assert not (await send(connection, "UPDATE", (ID, NAME), [(2, "Bea")])).failures
+        assert not (await send(connection, "UPDATE", (ID,), [(2,)])).failures
+        assert not (await send(connection, "DELETE", (ID, NAME), [(1, None)])).failures
+        with pytest.raises(ConfigurationError) as caught:
+            await send(connection, "UPSERT", (ID, NAME), [(3, "Cleo")])
+    assert caught.value.code == "column-readonly"
+    assert place.rows("SELECT id, name FROM orders ORDER BY id") == [(2, "Bea"), (3, "Cem")]
 
 
 async def test_a_row_that_is_refused_does_not_keep_the_others_from_being_updated(place: Place) -> None:

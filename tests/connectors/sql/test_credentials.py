@@ -181,6 +181,71 @@ def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
     assert error.__suppress_context__
 
 
+# SQL Server
+
+
+@pytest.mark.parametrize("field", ["database", "host"])
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "mssql://ann:p%40ss%3A1@db.example.com:1444/shop?TrustServerCertificate=yes",
+        "mssql+pymssql://ann:p%40ss%3A1@db.example.com:1444/shop?encrypt=yes&trustservercertificate=yes",
+        "jdbc:sqlserver://db.example.com:1444;databaseName=shop;user=ann;password=p@ss:1;trustServerCertificate=true",
+        (
+            "Server=tcp:db.example.com,1444;Database=shop;User Id=ann;Password=p@ss:1;Encrypt=True;"
+            "TrustServerCertificate=True"
+        ),
+        "Data Source=db.example.com,1444; Initial Catalog=shop; UID=ann; PWD={p@ss:1}; TrustServerCertificate=yes;",
+    ],
+)
+def test_connection_strings_of_sql_servers_programs_are_taken_apart(field: str, pasted: str) -> None:
+    found = prepared(kind="SQLite", **{field: pasted})
+    assert found.values == {
+        "kind": "SQL Server", "database": "shop", "host": "db.example.com", "port": "1444", "username": "ann",
+        "encryption": "Required",
+    }  # fmt: skip
+    assert found.secrets["password"].reveal() == "p@ss:1"
+    assert "p@ss" not in repr(found)
+    again = SqlConnector().prepare(found.values, found.secrets)
+    assert (again.values, again.notes) == (found.values, ())
+
+
+@pytest.mark.parametrize(
+    ("said", "choice"),
+    [
+        ("", "Verified"),
+        ("Encrypt=True", "Verified"),
+        ("Encrypt=strict", "Verified"),
+        ("Encrypt=no", "Off"),
+        ("TrustServerCertificate=True", "Required"),
+    ],
+)
+def test_the_certificate_of_sql_server_is_checked_unless_it_is_said_otherwise(said: str, choice: str) -> None:
+    found = prepared(kind="SQL Server", database=f"Server=db;Database=shop;User Id=ann;{said}", tls="Preferred")
+    assert found.values["encryption"] == choice
+    assert "tls" not in found.values
+
+
+@pytest.mark.parametrize("host", ["db\\SALES", "db,1444", "db\\SALES,1444"])
+def test_an_instance_of_sql_server_is_reached_by_its_port(host: str) -> None:
+    found = prepared(kind="SQL Server", database="shop", username="ann", host=host, port="1444")
+    assert (found.values["host"], found.values["port"]) == ("db", "1444")
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "code"),
+    [
+        ({"host": "db\\SALES"}, "port", "port-missing"),
+        ({"encryption": "Preferred"}, "encryption", "tls-unknown"),
+        ({"username": ""}, "username", "field-empty"),
+        ({"encryption": "Verified", "ca_file": "ca.pem"}, "ca_file", "path-format"),
+    ],
+)
+def test_what_cannot_be_right_for_sql_server_is_refused(values: dict[str, str], field: str, code: str) -> None:
+    error = refused(**{"kind": "SQL Server", "database": "shop", "host": "db", "username": "ann", **values})
+    assert (error.field, error.code) == (field, code)
+
+
 def test_prepared_values_stay_as_they_are_when_they_are_prepared_again() -> None:
     first = prepared("pw", kind="PostgreSQL", database="postgresql://ann@db/shop", tls="verify-full")
     again = SqlConnector().prepare(first.values, first.secrets)

@@ -1,0 +1,1 @@
+"""What an app has at the other end of an App Configuration: schemas, attributes, actions."""
