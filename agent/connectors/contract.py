@@ -248,14 +248,19 @@ class Settling(Protocol):
         ...
 
 
+KeepSecrets = Callable[[Mapping[str, Secret], Mapping[str, Secret]], None]
+"""Keeps new secrets, by field name, in the place of others, the second; where others than those are stored by now,
+nothing is changed. It blocks, may be called in any thread, and raises AgentError where they cannot be kept."""
+
+
 @runtime_checkable
 class Renewing(Protocol):
     """A connection to an app that replaces secrets while they are used, such as refresh tokens."""
 
-    def renew(self, keep: Callable[[Mapping[str, Secret]], None]) -> None:
-        """From now on, have new secrets kept by calling this, by field name, before the old ones are needed again.
+    def renew(self, keep: KeepSecrets) -> None:
+        """From now on, have new secrets kept by calling this, before the old ones are needed again.
 
-        Called before the connection is entered. `keep` blocks, may be called in any thread, and raises AgentError.
+        Called before the connection is entered.
         """
         ...
 
@@ -265,7 +270,7 @@ class SigningIn(Protocol):
     """A connector for an app at which a person signs in with a browser. Asked whenever somebody validates."""
 
     async def signed_in(
-        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None]
+        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None], keep: KeepSecrets
     ) -> Mapping[str, Secret]:
         """The secrets that a connection needs: those that are given, where they still count, else newer ones.
 
@@ -275,6 +280,7 @@ class SigningIn(Protocol):
             values: Prepared plain values.
             secrets: The prepared secrets.
             ask: Given the address that the person has to open.
+            keep: Keeps what takes the place of a given secret by itself, without anybody signing in.
         """
         ...
 

@@ -148,14 +148,12 @@ class Writer:
             if not answer.was_xml and answer.status not in RECORD_STATUSES:
                 self._refuse_nonsense(answer, sending)
             self._raise(answer)
-            if not sending.id or not answer.content.strip():
-                return known
-            made = word(at(answer.content, sending.id))
-            if not made and not known:
-                raise self._client.nonsense(writing=True)
-            return made or known
+            made = word(at(answer.content, sending.id)) if sending.id and answer.content.strip() else known
         except msgspec.MsgspecError:
             raise self._client.nonsense(writing=True) from None
+        if not made and not known and sending.id and answer.content.strip():
+            raise self._client.nonsense(writing=True)
+        return made or known
 
     def _refuse_nonsense(self, answer: Answer, sending: Sending) -> None:
         """A page of something that stands between us and the service, such as a sign-in page, is no answer to a write.

@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,7 +34,7 @@ class Service(ThreadingHTTPServer):
     them. With `speaks_xml`, all of it is XML.
     Orders that it `hides` are left out of their pages; who `clamps` gives the last page beyond the end, too.
     `refresh` is the newest refresh token, the only one that counts; who `denies` lets nobody sign in, who `forgets`
-    gives no refresh token.
+    gives no refresh token. `before_token` is called before one is given to a person.
     """
 
     daemon_threads = True
@@ -52,6 +52,7 @@ class Service(ThreadingHTTPServer):
         self.tells_date = self.tells_reference = True
         self.ignores_filters = self.ignores_case = False
         self.speaks_xml = False
+        self.before_token: Callable[[], None] | None = None
         self.hides: set[int] = set()
         self.clamps = False
         self.code: dict[str, str] = {}
@@ -156,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
             elif not self._granted(form):
                 self._json(400, {"error": "invalid_grant"})
             else:
+                if self.server.before_token is not None:
+                    self.server.before_token()
                 self.server.tokens += 1
                 self.server.refresh = f"{SECRET}-refresh-{self.server.tokens}"
                 lasting = {} if self.server.forgets else {"refresh_token": self.server.refresh}
