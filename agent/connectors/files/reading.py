@@ -113,7 +113,7 @@ class _Stream:
         self._file: BinaryIO | None = None
         self._names: set[str] = set()
         self._made = self._packets()
-        self._at_work, self._left = threading.Lock(), False
+        self._at_work, self._left = threading.Lock(), threading.Event()
 
     def __iter__(self) -> Iterator[Packet]:
         return self
@@ -123,12 +123,12 @@ class _Stream:
             with self._at_work:
                 return next(self._made)
         finally:
-            if self._left:
+            if self._left.is_set():
                 self.close()
 
     def leave(self) -> None:
         """Begin no further file: nobody wants it."""
-        self._left = True
+        self._left.set()
 
     def close(self) -> None:
         """Close the file at hand; where a thread is still at work, it does so in the end."""
@@ -187,12 +187,12 @@ class _Stream:
             found.sort(key=lambda file: (file.modified, file.name))
         moment = since(self._request.bookmark)
         for file in found:
-            if self._left or len(state.done) >= _MOST_FILES:
+            if self._left.is_set() or len(state.done) >= _MOST_FILES:
                 return
             if file in seen or file.modified < moment:
                 continue
             content = self._folder.content(file)
-            if self._left:
+            if self._left.is_set():
                 return
             if content is None:
                 continue  # somebody has changed it since the folder was looked into: the next read takes it
