@@ -49,11 +49,11 @@ def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
     file.seek(0)
     number, names = 0, list[str]()
     for line, cells in _lines(file, look):
-        if not names:
-            if look.header:
-                names = _names(cells, look, line)
-                continue
+        if not look.header:
             names = [f"column_{place}" for place in range(1, len(cells) + 1)]
+        elif not names:
+            names = _names(cells, look, line)
+            continue
         number += 1
         if number > mark.number:
             values = dict(zip(names, cells, strict=False))

@@ -149,3 +149,11 @@ async def test_nothing_is_appended_to_a_workbook(exchange: Exchange) -> None:
     with pytest.raises(ConfigurationError) as raised:
         await exchange.write([(1, "A", "1")], file="orders.xlsx", mode="append")
     assert raised.value.field == "mode"
+
+
+async def test_without_names_a_line_that_is_longer_than_the_first_one_keeps_all_its_values(exchange: Exchange) -> None:
+    exchange.put("stock.xlsx", workbook((1, 2), (3, 4, 5)))
+    assert documents(await exchange.read(header="no")) == [
+        {"column_1": 1, "column_2": 2},
+        {"column_1": 3, "column_2": 4, "column_3": 5},
+    ]
