@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -33,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True):
         begin: What a new file begins with.
         joint: The line end that the file lacks there.
         rows: How many records the file has with this packet.
+        key: The node's ledger key.
     """
 
     receipt: bytes
@@ -44,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True):
     begin: bytes = b""
     joint: bytes = b""
     rows: int = 0
+    key: str = ""
 
 
 class Receipts:
@@ -126,6 +129,20 @@ class Receipts:
         else:
             self._place.move(hidden, entry.file)
         self._place.settle()
+
+    def finish_others(self, key: str, file: str) -> None:
+        """Bring what other nodes have committed for the end of a file there, before the node with that key appends.
+
+        A conflict of theirs is told to them, when they go on.
+        """
+        for left in self._place.names(FOLDER):
+            stem = left.partition(".")[0]
+            if not left.endswith(_PACKET) or stem == _stem(key):
+                continue
+            with suppress(FatalError, msgspec.DecodeError, msgspec.ValidationError):
+                entry = msgspec.json.decode(self._place.read(f"{FOLDER}/{stem}.json") or b"", type=Entry)
+                if entry.key and entry.hidden == left and entry.appends and entry.file == file:
+                    self.finish(entry.key, entry)
 
     def _append(self, key: str, entry: Entry, content: bytes, at: Callable[[str], None]) -> None:
         status = self._place.status(entry.file)

@@ -55,6 +55,8 @@ class Writer:
                 raise missing(self._place)
             before = self._finished(target.ledger_key) or Entry(b"", 0)
             name, number = self._named(options, before.number)
+            if options.mode is Mode.APPEND:
+                self._receipts.finish_others(target.ledger_key, name)
             size = self._size(name) if options.mode is Mode.APPEND else 0
             rows = before.rows if size and before.file == name else 0
             if not pieces:
@@ -72,7 +74,7 @@ class Writer:
             entry = Entry(
                 receipt=seal(report), number=number, file=name, hidden=hidden, appends=options.mode is Mode.APPEND,
                 offset=size, begin=encoder.begin(), joint=self._receipts.joint(name, size, content),
-                rows=rows + len(pieces),
+                rows=rows + len(pieces), key=target.ledger_key,
             )  # fmt: skip
             self._commit(target.ledger_key, entry)
             self._at("committed")

@@ -218,7 +218,7 @@ async def test_a_file_that_another_node_has_begun_meanwhile_is_not_replaced(exch
         await connection.write(other, Batch(ORDER, ["z"], [(9, "Zoe", "7")]), lambda _: b"other")
     for _ in range(2):
         assert await _recovered(exchange) == b"two"
-    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n9,Zoe,7\r\n3,Cy,1\r\n"
+    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n3,Cy,1\r\n9,Zoe,7\r\n"
 
 
 @pytest.mark.parametrize("step", ["noted", "appended"])
@@ -298,3 +298,21 @@ async def test_a_packet_that_is_just_like_the_first_one_is_appended(exchange: Ex
     else:
         await exchange.write([(3, "Cy", "1")], mode="append")
     assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n3,Cy,1\r\n3,Cy,1\r\n"
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+@pytest.mark.parametrize("step", ["committed", "appended"])
+async def test_whoever_appends_first_after_a_crash_completes_what_another_node_has_begun(
+    exchange: Exchange, step: str, fetched: bool
+) -> None:
+    await exchange.write([(1, "Ann", "1")], mode="append")
+    _cy_dies_at(exchange, step)
+    if fetched and step == "committed":
+        (exchange.path / "orders.csv").rename(exchange.path / "fetched.csv")
+    other = WriteTarget("orders", "POST", {"mode": "append"}, ledger_key="flow/another")
+    async with exchange.opened() as connection:
+        await connection.write(other, Batch(ORDER, ["z"], [(9, "Zoe", "7")]), lambda _: b"other")
+        assert await connection.receipt(other) == b"other"
+    assert await _recovered(exchange) == b"two"
+    lines = [line for text in exchange.texts().values() for line in text.splitlines() if not line.startswith("id,")]
+    assert sorted(lines) == ["1,Ann,1", "3,Cy,1", "9,Zoe,7"]
