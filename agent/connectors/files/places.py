@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -10,6 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_CANNOT_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
+"""What file systems say that sync files but no folders: some shares, and what programs put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +127,18 @@ class LocalPlace:
 
     def entries(self) -> Iterator[Entry]:
         """The files in it."""
-        inside = self.path.resolve()
+        inside = Path(os.path.realpath(self.path))
         with os.scandir(self.path) as found:
             for entry in found:
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+                if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(inside):
                     yield Entry(entry.name, 0, 0, outside=True)
                     continue
-                status = entry.stat()
+                try:
+                    status = Path(entry.path).stat()  # Windows lists what it knew when the file was closed last
+                except OSError as error:
+                    if error.errno in _NOTHING_THERE:
+                        continue  # a link to nothing, or a file that somebody has just taken
+                    raise
                 if stat.S_ISREG(status.st_mode):
                     yield Entry(entry.name, status.st_size, status.st_mtime_ns)
 
@@ -197,11 +207,15 @@ class LocalPlace:
         """Make renames outlive a power cut. Windows does so by itself and opens no folders."""
         if os.name == "nt":
             return
-        handle = os.open(self.path / folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            handle = os.open(self.path / folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            if error.errno not in _CANNOT_SYNC:
+                raise
 
     def try_to_write(self) -> None:
         """Make a file and remove it again."""

@@ -6,6 +6,7 @@ outlive a power cut of the server.
 
 from __future__ import annotations
 
+import errno
 import io
 import posixpath
 import stat
@@ -64,7 +65,7 @@ class SftpPlace:
             for listed in sftp.listdir_attr(self._folder):
                 found = listed
                 if stat.S_ISLNK(listed.st_mode or 0):
-                    if not sftp.normalize(self._path(listed.filename)).startswith(inside):
+                    if not self._leads_to(listed.filename).startswith(inside):
                         yield Entry(listed.filename, 0, 0, outside=True)
                         continue
                     found = self._followed(listed)
@@ -161,6 +162,16 @@ class SftpPlace:
     def _path(self, name: str) -> str:
         return posixpath.join(self._folder, name)
 
+    def _leads_to(self, link: str) -> str:
+        """The path of what a link leads to; nothing where the server cannot tell, as it leads to nothing itself."""
+        try:
+            with self._connection.session() as sftp:
+                return sftp.normalize(self._path(link))
+        except OSError as error:
+            if error.errno not in {None, errno.ENOENT}:
+                raise
+            return ""
+
     def _followed(self, link: paramiko.SFTPAttributes) -> paramiko.SFTPAttributes:
         """What a link leads to; the link itself where that is nothing."""
         try:
@@ -187,6 +198,11 @@ class _Raw(io.RawIOBase):
             content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
+
+    def readall(self) -> bytes:
+        """The rest, in pieces as large as servers give; Python's own way takes four times as many."""
+        with self._connection.asking(self._client):
+            return b"".join(iter(lambda: self._file.read(_BUFFER), b""))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         with self._connection.asking(self._client):

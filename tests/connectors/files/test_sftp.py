@@ -86,6 +86,8 @@ async def test_links_that_lead_out_of_the_folder_are_left_alone(ssh_server: SshS
     exchange.put("orders.csv", "id\n1\n")
     (exchange.path / "outside.csv").symlink_to(secret)
     (exchange.path / "nowhere.csv").symlink_to(exchange.path / "gone.csv")
+    (exchange.path / "no folder.csv").symlink_to(exchange.path.parent / "gone" / "gone.csv")
+    (exchange.path / "in circles.csv").symlink_to(exchange.path / "in circles.csv")
     async with opened(ssh_server, exchange.path) as connection:
         request = ReadRequest("*.csv", "GET", (), {"id": "id"}, None, None, 100)
         packets = [packet async for packet in connection.read(request)]

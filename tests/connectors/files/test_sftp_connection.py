@@ -169,3 +169,13 @@ def test_a_host_that_cannot_be_looked_up_is_told_at_its_field() -> None:
     with pytest.raises(ConfigurationError) as raised:
         place.is_there()
     assert raised.value.field == "host"
+
+
+def test_a_whole_file_is_fetched_in_large_pieces(ssh_server: SshServer, line: Line, exchange: Exchange) -> None:
+    exchange.put("orders.csv", "x" * 1_000_000)
+    place = through(line, ssh_server, exchange)
+    assert place.is_there()
+    before = line.pieces
+    assert place.read("orders.csv") == b"x" * 1_000_000
+    assert line.pieces - before < 60
+    place.close()
