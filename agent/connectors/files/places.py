@@ -42,7 +42,7 @@ class Place(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of whatever is open."""
+        """Let go of whatever is open, for good: a thread that is still at work finds the connection lost."""
         ...
 
     def is_there(self) -> bool:

@@ -15,7 +15,9 @@ from tests.connectors.files.exchange import Exchange, ids
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege there, and folders are not synced")
 
 
-@pytest.mark.parametrize("target", ["gone.csv", "no folder/gone.csv", "orders.csv/gone.csv", "dead.csv", "/nowhere/gone.csv"])
+@pytest.mark.parametrize(
+    "target", ["gone.csv", "no folder/gone.csv", "orders.csv/gone.csv", "dead.csv", "/nowhere/gone.csv"]
+)
 async def test_a_link_that_leads_to_nothing_does_not_keep_the_others_from_being_read(
     exchange: Exchange, target: str
 ) -> None:

@@ -73,12 +73,13 @@ async def test_each_file_is_read_once_and_archived(s3_server: S3Server, bucket: 
     bucket.put("in/", "")
     bucket.put("in/orders 1 ü+.csv", "id\n1\n2\n")
     bucket.put("in/.opagent/hidden.csv", "id\n666\n")
-    connection = opened(s3_server, bucket)
-    packets = await read(connection, "orders*.csv", afterwards="archive")
+    packets = await read(opened(s3_server, bucket), "orders*.csv", afterwards="archive")
     assert ids(packets) == ["1", "2"]
     bucket.put("in/orders copied.csv", "id\n1\n2\n")
     bucket.put("in/orders 2.csv", "id\n3\n")
-    assert ids(await read(connection, "orders*.csv", bookmark=last(packets), afterwards="archive")) == ["3"]
+    assert ids(await read(opened(s3_server, bucket), "orders*.csv", bookmark=last(packets), afterwards="archive")) == [
+        "3"
+    ]
     assert "in/archive/orders 1 ü+.csv" in bucket.texts()
     assert "in/orders 1 ü+.csv" not in bucket.texts()
 

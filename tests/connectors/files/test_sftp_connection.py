@@ -179,3 +179,14 @@ def test_a_whole_file_is_fetched_in_large_pieces(ssh_server: SshServer, line: Li
     assert place.read("orders.csv") == b"x" * 1_000_000
     assert line.pieces - before < 60
     place.close()
+
+
+def test_a_place_that_was_closed_does_not_connect_again(ssh_server: SshServer, line: Line, exchange: Exchange) -> None:
+    place = through(line, ssh_server, exchange)
+    assert place.is_there()
+    place.close()
+    before = line.pieces
+    with pytest.raises(TransientError) as raised:
+        place.write("orders.csv", b"id\n")
+    assert raised.value.code == "connection-lost"
+    assert (line.pieces, exchange.texts()) == (before, {})
