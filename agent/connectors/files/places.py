@@ -87,7 +87,8 @@ class Place(Protocol):
         ...
 
     def replace_with(self, name: str, content: bytes) -> None:
-        """Make or replace a file, in one step: whoever looks finds all of it, or what was there before."""
+        """Make or replace a file, in one step: whoever looks finds all of it, or what was there before. Where that
+        takes two, it may be there under the name that `beside` gives alone, after the agent has died."""
         ...
 
     def remove(self, name: str) -> None:
@@ -105,6 +106,11 @@ class Place(Protocol):
     def free_bytes(self) -> int | None:
         """How much room there is; None where it cannot be told."""
         ...
+
+
+def beside(name: str) -> str:
+    """The name under which a file is made before it replaces another one."""
+    return f"{name}.new"
 
 
 class LocalPlace:
@@ -196,8 +202,8 @@ class LocalPlace:
 
     def replace_with(self, name: str, content: bytes) -> None:
         """Make or replace a file, in one step."""
-        self.write(f"{name}.new", content)
-        (self.path / f"{name}.new").replace(self.path / name)
+        self.write(beside(name), content)
+        (self.path / beside(name)).replace(self.path / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

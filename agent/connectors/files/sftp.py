@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 import paramiko
 
 from agent.connectors.files.credentials import FOLDER, HOST
-from agent.connectors.files.places import Entry
+from agent.connectors.files.places import Entry, beside
 from agent.connectors.files.sftp_connection import SftpConnection
 from agent.domain.secret import Secret
 
@@ -129,17 +129,23 @@ class SftpPlace:
             sftp.rename(self._path(name), self._path(target))
 
     def replace_with(self, name: str, content: bytes) -> None:
-        """Make or replace a file: in one step with OpenSSH's extension, else in two."""
-        new = f"{name}.new"
+        """Make or replace a file: in one step with OpenSSH's extension, else in two, between which it is there `beside`
+        its name alone."""
+        new = beside(name)
         self.write(new, content)
         try:
-            with self._connection.session() as sftp:
-                sftp.posix_rename(self._path(new), self._path(name))
+            self.posix_rename(new, name)
         except OSError as error:
             if error.errno is not None or self.status(new) is None:
                 raise
             self.remove(name)  # the server does not know the extension
             self.move(new, name)
+
+    def posix_rename(self, name: str, target: str) -> None:
+        """Give a file another name, which another one may have: OpenSSH's extension. OSError without a number where
+        the server does not know it."""
+        with self._connection.session() as sftp:
+            sftp.posix_rename(self._path(name), self._path(target))
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

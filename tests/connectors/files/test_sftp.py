@@ -14,7 +14,7 @@ from agent.connectors.files.connector import FilesConnection, FilesConnector
 from agent.connectors.files.credentials import prepare
 from agent.connectors.files.sftp import SftpPlace
 from agent.connectors.files.writing import Writer
-from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
+from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Batch
 from agent.domain.secret import Secret
 from tests.connectors.files.exchange import ORDER, Exchange, ids, target
@@ -146,6 +146,52 @@ def test_a_write_that_is_broken_off_anywhere_is_there_once(
     second.close()
     lines = [line for text in exchange.texts().values() for line in text.splitlines() if line[:1].isdecimal()]
     assert sorted(lines) == [f"{number},Order {number},1.00" for number in (1, 2, 3, 4)]
+
+
+class _Plain(SftpPlace):
+    """On a server that replaces files in two steps only; the connection is lost between them."""
+
+    loses = False
+
+    def posix_rename(self, name: str, target: str) -> None:
+        raise OSError("Operation unsupported")
+
+    def move(self, name: str, target: str) -> None:
+        if self.loses and target.endswith(".json"):
+            raise EOFError
+        super().move(name, target)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_note_that_is_replaced_in_two_steps_is_not_lost_between_them(
+    ssh_server: SshServer, exchange: Exchange, before: int
+) -> None:
+    prepared = prepare(ssh_server.values(exchange.path), SECRETS)
+    place, wanted = _Plain(prepared.values, prepared.secrets), target("orders")
+    writer = Writer(place, lambda: NOON, threading.Lock())
+    for number in range(1, before + 1):
+        writer.write(wanted, Batch(ORDER, ["1"], [(number, "x", "1.00")]), lambda _: b"before")
+    for fetched in exchange.path.glob("*.csv"):
+        fetched.unlink()
+
+    place.loses = True
+    with pytest.raises(AmbiguousWriteError):
+        writer.write(wanted, Batch(ORDER, ["1"], [(3, "x", "1.00")]), lambda _: b"third")
+    place.loses = False
+    assert writer.receipt(wanted) == b"third"
+    assert list(exchange.texts()) == [f"orders-{before + 1:06}.csv"]
+
+    place.loses = True
+    with pytest.raises(AmbiguousWriteError):
+        writer.write(wanted, Batch(ORDER, ["1"], [(4, "x", "1.00")]), lambda _: b"fourth")
+    place.loses = False
+    writer = Writer(place, lambda: NOON, threading.Lock())
+    if writer.receipt(wanted) == b"third":
+        writer.write(wanted, Batch(ORDER, ["1"], [(4, "x", "1.00")]), lambda _: b"fourth")
+    writer.write(wanted, Batch(ORDER, ["1"], [(5, "x", "1.00")]), lambda _: b"fifth")
+    assert writer.receipt(wanted) == b"fifth"
+    place.close()
+    assert list(exchange.texts()) == [f"orders-{before + number:06}.csv" for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
