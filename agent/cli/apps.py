@@ -12,6 +12,7 @@ import typer
 
 from agent.api import app_models, configuration_models
 from agent.cli.connecting import ask
+from agent.cli.installed import RESTART, unseen
 from agent.cli.output import JsonOption, YesOption, explain, fail, local, note, say, show, show_json, table
 from agent.cli.questions import confirm, has_terminal
 from agent.cli.secrets import read_secrets, read_values
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # it brings httpx along
 
 # Often enough that progress is shown as it happens, seldom enough to cost nothing.
 _LOOK_SECONDS = 1.0
+_AFTER_START = "Its connector was installed after the service was started."
 
 app = typer.Typer(no_args_is_help=True, help="App Configurations: list, validate, save, remove.")
 
@@ -58,6 +60,8 @@ def list_apps(as_json: JsonOption = False) -> None:
                 note(f"{one.name}: {one.problem.title} {one.problem.remedy}")
                 if one.problem.detail:
                     note(f"  {one.problem.detail}")
+        for app_id in unseen([one.id for one in apps]):
+            note(f"{app_id}: {_AFTER_START} {RESTART}")
 
     show([*apps, *configurations], as_json, text)
 
@@ -212,6 +216,9 @@ def _app(app_id: str) -> app_models.App:
     apps = ask(lambda client: client.apps())
     found = next((one for one in apps if one.id == app_id), None)
     if found is None:
+        if app_id in unseen([one.id for one in apps]):
+            message = f"The app “{app_id}” is not known yet. {_AFTER_START}"
+            fail(NotFoundError(message, code="app-not-loaded", remedy=RESTART))
         remedy = meant(app_id, [one.id for one in apps])
         fail(NotFoundError(f"There is no app “{app_id}”.", code="app-not-found", remedy=remedy))
     return found

@@ -12,16 +12,21 @@ from agent.cli.programs import become
 connector = typer.Typer(no_args_is_help=True, help="Connectors: write a new one, try one. For who makes them.")
 
 FolderOption = Annotated[str, typer.Option("--folder", help="Where to write it; opagent-NAME here by default.")]
+TitleOption = Annotated[
+    str, typer.Option("--title", help="What people call the app; the words of NAME by default: My Shop for my_shop.")
+]
 OnlyOption = Annotated[str, typer.Option("--only", metavar="WORDS", help="Only cases with these words in their names.")]
 
 
 @connector.command("new")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The app's id, such as my_shop.")],
+    title: TitleOption = "",
     folder: FolderOption = "",
 ) -> None:
     """Write a new connector that works, to be turned into yours."""
-    become("agent.connectors.skeleton", [name, *(["--folder", folder] if folder else [])])
+    options = [*(["--title", title] if title else []), *(["--folder", folder] if folder else [])]
+    become("agent.connectors.skeleton", [*options, "--", name])
 
 
 @connector.command("test")

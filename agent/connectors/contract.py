@@ -74,7 +74,8 @@ SentPart: TypeAlias = "SentClause | SentGroup"
 class ReadRequest:
     """One read of a run.
 
-    All of `clauses` have to hold. `position` is that of the last acknowledged packet when a run goes on after an
+    All of `clauses` have to hold; a `~{CreatedDate}~` in them is rendered already, in UTC and whole seconds, rounded
+    down. `position` is that of the last acknowledged packet when a run goes on after an
     interruption, else None. `packet_records` is how many records a packet should have about; the last one has
     fewer.
 
@@ -107,7 +108,8 @@ class WriteTarget:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """What the destination holds of a batch whose write was not answered: indices of rows found as intended."""
+    """What the destination holds of a batch whose write was not answered: the ids of the rows found as intended, by the
+    index of the row. As intended is what has every value that the row gives, whatever else it has."""
 
     written: Mapping[int, str] = field(default_factory=dict)
 
@@ -156,7 +158,13 @@ class Connection(Protocol):
         ...
 
     def read(self, request: ReadRequest) -> AsyncIterator[Packet]:
-        """Yield packets; the last one carries the new bookmark. Resumable from any packet's `position`."""
+        """Yield packets; the last one carries the new bookmark. Resumable from any packet's `position`.
+
+        An async generator, or a method that returns one. The bookmark's moment is the app's time from before the first
+        page, also where the read went on from a position: keep it there. Where no answer tells the app's time, the HTTP
+        header `Date` does, in whole seconds rounded down, which is right for a bookmark; the clock of this computer is
+        not the app's. An answer that does not have the form of a page is an error, not a page without records.
+        """
         ...
 
     def packet_records(self, schema: str, action: str) -> int:
@@ -164,7 +172,12 @@ class Connection(Protocol):
         ...
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
-        """Write a batch and report on each row.
+        """Write a batch and report on each row. Values come in the forms of `agent.domain.packet`: a decimal number is
+        a text, and None is what the record does not say.
+
+        An error may be raised when some of the rows are written already, as when the app is asked too often in the
+        middle: before the batch is sent once more, the agent looks up which of its rows are there. A row that the app
+        refuses goes into the report with its RecordError, and the others go on.
 
         Raises:
             AmbiguousWriteError: the batch, or a part of it, may have been written.
@@ -235,14 +248,19 @@ class Settling(Protocol):
         ...
 
 
+KeepSecrets = Callable[[Mapping[str, Secret], Mapping[str, Secret]], None]
+"""Keeps new secrets, by field name, in the place of others, the second; where others than those are stored by now,
+nothing is changed. It blocks, may be called in any thread, and raises AgentError where they cannot be kept."""
+
+
 @runtime_checkable
 class Renewing(Protocol):
     """A connection to an app that replaces secrets while they are used, such as refresh tokens."""
 
-    def renew(self, keep: Callable[[Mapping[str, Secret]], None]) -> None:
-        """From now on, have new secrets kept by calling this, by field name, before the old ones are needed again.
+    def renew(self, keep: KeepSecrets) -> None:
+        """From now on, have new secrets kept by calling this, before the old ones are needed again.
 
-        Called before the connection is entered. `keep` blocks, may be called in any thread, and raises AgentError.
+        Called before the connection is entered.
         """
         ...
 
@@ -252,7 +270,7 @@ class SigningIn(Protocol):
     """A connector for an app at which a person signs in with a browser. Asked whenever somebody validates."""
 
     async def signed_in(
-        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None]
+        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None], keep: KeepSecrets
     ) -> Mapping[str, Secret]:
         """The secrets that a connection needs: those that are given, where they still count, else newer ones.
 
@@ -262,6 +280,7 @@ class SigningIn(Protocol):
             values: Prepared plain values.
             secrets: The prepared secrets.
             ask: Given the address that the person has to open.
+            keep: Keeps what takes the place of a given secret by itself, without anybody signing in.
         """
         ...
 
@@ -277,9 +296,11 @@ class Describing(Protocol):
 
 
 class Connector(Protocol):
-    """The code for one app."""
+    """The code for one app. One of another distribution has `contract_version` besides: see `CONTRACT_VERSION`."""
 
     app: App
+    """What the app is and has. The names of schemas and actions are the connector's choice; most call them GET, UPSERT,
+    INSERT, UPDATE and DELETE. Processflows name them, so they stay."""
 
     def prepare(self, values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
         """Tidy what people paste. Raises ConfigurationError with `field` set where a value cannot be right."""

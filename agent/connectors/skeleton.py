@@ -20,27 +20,39 @@ from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 _PACKAGED = Path(__file__).resolve().parents[1] / "_resources" / "connector"
 _SOURCE_TREE = Path(__file__).resolve().parents[2] / "resources" / "connector"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,30}")
-_LOWER, _UPPER = "acme", "Acme"
-"""What stands for the name in the files, and for the name as classes and people write it."""
+_ACME: Final = re.compile(r"(?P<id>acme)|(?P<title>\bAcme\b)|(?P<in_classes>Acme)")
+"""What stands for the id in the files, and for the name: in a word of its own as people write it, within one as classes
+do."""
+_NO_TITLE: Final = re.compile(r"""["'\\{}\r\n]""")
 
 
-def written(name: str, folder: Path | None = None) -> Path:
+def written(name: str, folder: Path | None = None, *, title: str = "") -> Path:
     """Write a connector of that name, and give its folder.
 
     Args:
         name: The app's id: small letters, digits and underscores.
         folder: Where to; by default `opagent-NAME` here.
+        title: What people call the app; by default the words of the name: My Shop for my_shop.
 
     Raises:
-        ConfigurationError: The name will not do.
+        ConfigurationError: The name or the title will not do.
         ConflictError: There is something in the folder.
     """
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ConfigurationError(
             f"A connector cannot be called “{name}”.",
             code="connector-name",
-            remedy="Use 2 to 31 small letters, digits and underscores, with a letter first, such as my_shop.",
+            remedy="Use 2 to 31 small letters, digits and underscores, with a letter first, such as "
+            f"{_suggested(name)}. What people call the app goes with --title.",
             field="name",
+        )
+    title = title.strip() or " ".join(word.capitalize() for word in name.split("_") if word)
+    if _NO_TITLE.search(title) or not title.isprintable():
+        raise ConfigurationError(
+            f"An app cannot be called “{title}”: it stands in texts of Python code.",
+            code="connector-title",
+            remedy="Use letters, digits and blanks.",
+            field="title",
         )
     if name in connectors():
         raise ConflictError(
@@ -54,25 +66,32 @@ def written(name: str, folder: Path | None = None) -> Path:
     source = _PACKAGED if _PACKAGED.is_dir() else _SOURCE_TREE
     for file in sorted(source.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
-            target = folder / _renamed(file.relative_to(source).as_posix(), name)
+            target = folder / _renamed(file.relative_to(source).as_posix(), name, title)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(_renamed(file.read_text("utf-8"), name), "utf-8")
+            target.write_text(_renamed(file.read_text("utf-8"), name, title), "utf-8")
     return folder
 
 
-def _renamed(text: str, name: str) -> str:
-    title = "".join(word.capitalize() for word in name.split("_"))
-    return text.replace(_LOWER, name).replace(_UPPER, title)
+def _renamed(text: str, name: str, title: str) -> str:
+    written = {"id": name, "title": title, "in_classes": "".join(word.capitalize() for word in name.split("_"))}
+    return _ACME.sub(lambda found: written[found.lastgroup or ""], text)
+
+
+def _suggested(name: str) -> str:
+    """A name that will do, as near to the one that was given as can be."""
+    near = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")[:31]
+    return near if _NAME.fullmatch(near) and not keyword.iskeyword(near) else "my_shop"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write one, and say how to go on."""
     parser = argparse.ArgumentParser("opagent connector new", description="Write a new connector that works.")
     parser.add_argument("name", help="The app's id, such as my_shop.")
+    parser.add_argument("--title", default="", help="What people call the app, such as “My Shop”.")
     parser.add_argument("--folder", type=Path, help="Where to write it; opagent-NAME here by default.")
     given = parser.parse_args(arguments)
     try:
-        folder = written(given.name, given.folder)
+        folder = written(given.name, given.folder, title=given.title)
     except AgentError as error:
         sys.stderr.write(f"{error.message} {error.remedy}\n")
         return 1

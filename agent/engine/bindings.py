@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 from agent.connectors.contract import Connection, Connector, Renewing, Telling
@@ -89,7 +90,7 @@ class Bindings:
         def made() -> Connection:
             opened = connector.open(configuration.values, secrets)
             if isinstance(opened, Renewing):
-                opened.renew(lambda new: self._keep(configuration, new))
+                opened.renew(partial(self._keep, configuration))
             return opened
 
         opened = made()
@@ -102,9 +103,11 @@ class Bindings:
             used=used,
         )
 
-    def _keep(self, configuration: ConfigurationRow, secrets: Mapping[str, Secret]) -> None:
-        """Keep secrets that the app has replaced."""
-        self._secrets.store({configuration.secret_name(field): secret for field, secret in secrets.items()})
+    def _keep(self, configuration: ConfigurationRow, new: Mapping[str, Secret], old: Mapping[str, Secret]) -> None:
+        """Keep secrets that the app has replaced; not in the place of what a person has entered meanwhile."""
+        names = {field: configuration.secret_name(field) for field in new}
+        if all(self._secrets.get(names[field]) == old.get(field) for field in new):
+            self._secrets.store({names[field]: secret for field, secret in new.items()})
 
     def _configuration(self, node: AppNode, bindings: Mapping[str, str]) -> ConfigurationRow:
         bound = bindings.get(node.credential)

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from agent.api import app_models, configuration_models, live_models
-from agent.connectors.contract import Connector, Describing, Prepared
+from agent.connectors.contract import Connector, Describing, Prepared, Renewing
 from agent.connectors.foreign import Unloadable
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
@@ -112,6 +113,8 @@ class Configurations:
         connection = connector.open(row.values, secrets)
         if not isinstance(connection, Describing):
             return self.schemas(row.app)
+        if isinstance(connection, Renewing):
+            connection.renew(partial(self.keep, row.id))
         async with connection:
             return [answers.schema(one) for one in await connection.schemas()]
 
@@ -276,6 +279,18 @@ class Configurations:
             self._secrets.store({row.secret_name(name): secret for name, secret in after.secrets.items()})
             hints = {name: secret.hint() for name, secret in after.secrets.items()}
             self._store.save(replace(row, secret_hints=hints))
+
+    def keep(self, configuration_id: str | None, new: Mapping[str, Secret], old: Mapping[str, Secret]) -> None:
+        """Keep secrets that the app has replaced, where the old ones are those that are stored.
+
+        Raises:
+            ConfigurationError: the vault is not open.
+        """
+        with self._changing:
+            row = self._store.find(configuration_id) if configuration_id else None
+            if row is None or any(self._secrets.get(row.secret_name(name)) != old.get(name) for name in new):
+                return
+            self._secrets.store({row.secret_name(name): secret for name, secret in new.items()})
 
     def tripped(self, configuration_id: str) -> None:
         """Tell that a configuration has tripped."""

@@ -6,13 +6,15 @@ import asyncio
 import logging
 import secrets as random_names
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from agent.api import configuration_models, live_models
-from agent.connectors.contract import CheckReport, Prepared, SigningIn
+from agent.connectors.contract import CheckReport, Prepared, Renewing, SigningIn
 from agent.domain.errors import AgentError, ConfigurationError, FatalError, NotFoundError, TransientError
+from agent.domain.secret import Secret
 from agent.service import answers
 from agent.service.configurations import Configurations, Proof
 from agent.service.events import Hub
@@ -33,6 +35,7 @@ class _Test:
 
     answer: configuration_models.Validation
     app: str
+    configuration: str | None
     prepared: Prepared
     entered: Prepared
     """As it was before anybody signed in."""
@@ -77,7 +80,7 @@ class Validations:
             id=random_names.token_hex(8), state=configuration_models.ValidationState.RUNNING,
             progress=[f"Contacting {app.name} …"], notes=list(prepared.notes), values=dict(prepared.values),
         )  # fmt: skip
-        test = _Test(answer, draft.app, prepared, entered=prepared, asks=asks)
+        test = _Test(answer, draft.app, draft.id, prepared, entered=prepared, asks=asks)
         self._tests[answer.id] = test
         test.task = asyncio.create_task(self._run(test, draft))
         while len(self._tests) > _MOST_KEPT:
@@ -112,13 +115,24 @@ class Validations:
         if tasks:
             await asyncio.wait(tasks)
 
-    def signed_in(self, app: str, prepared: Prepared) -> Prepared:
+    def signed_in(self, draft: configuration_models.ConfigurationDraft, prepared: Prepared) -> Prepared:
         """What was entered, with the secrets that a sign-in has brought, where its latest validation had one."""
+        test = self._latest(draft, prepared)
+        return replace(prepared, secrets=test.prepared.secrets) if test is not None else prepared
+
+    def saved(self, draft: configuration_models.ConfigurationDraft, entered: Prepared) -> None:
+        """What was entered is stored: the sign-in belongs to that configuration, and to no other that looks like it."""
+        test = self._latest(draft, entered)
+        if test is not None:
+            test.entered = test.prepared
+
+    def _latest(self, draft: configuration_models.ConfigurationDraft, entered: Prepared) -> _Test | None:
+        """The latest validation of what was entered, for the same configuration."""
+        wanted = (draft.app, draft.id, entered.values, entered.secrets)
         for test in reversed(self._tests.values()):
-            signed_in = test.app == app and test.prepared is not test.entered
-            if signed_in and (test.entered.values, test.entered.secrets) == (prepared.values, prepared.secrets):
-                return replace(prepared, secrets=test.prepared.secrets)
-        return prepared
+            if (test.app, test.configuration, test.entered.values, test.entered.secrets) == wanted:
+                return test
+        return None
 
     def proof(self, app: str, prepared: Prepared) -> Proof | None:
         """How the latest validation of exactly these values and secrets ended."""
@@ -184,7 +198,8 @@ class Validations:
         before = test.prepared
         try:
             async with asyncio.timeout(_LONGEST_SIGN_IN_SECONDS):
-                secrets = await connector.signed_in(before.values, before.secrets, ask)
+                keep = partial(self._configurations.keep, draft.id)
+                secrets = await connector.signed_in(before.values, before.secrets, ask, keep)
         except TimeoutError:
             raise _nobody_signed_in() from None
         if test.answer.sign_in_url:
@@ -198,8 +213,16 @@ class Validations:
         def progress(text: str) -> None:
             self._step(test, progress=[*test.answer.progress, self._redact(text)])
 
+        def keep(new: Mapping[str, Secret], old: Mapping[str, Secret]) -> None:
+            self._know(new.values())
+            self._configurations.keep(test.configuration, new, old)
+            test.prepared = replace(test.prepared, secrets={**test.prepared.secrets, **new})
+
         connector = self._configurations.connector(app_id)
-        async with connector.open(test.prepared.values, test.prepared.secrets) as connection:
+        opened = connector.open(test.prepared.values, test.prepared.secrets)
+        if isinstance(opened, Renewing):
+            opened.renew(keep)
+        async with opened as connection:
             return await connection.check(progress)
 
     def _step(self, test: _Test, **changes: object) -> None:

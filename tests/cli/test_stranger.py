@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agent.cli.installed import GROUP
 from agent.cli.main import app
+from agent.connectors import foreign
 from tests.cli.conftest import Run
+from tests.helpers.fake_distribution import GOOD, importable, install
 from tests.helpers.running_service import RunningService
 from tests.service.asking import COPY, database_draft
 
@@ -55,6 +58,19 @@ def test_a_run_that_was_started_says_how_to_follow_it(quickly: Run, folder: Path
     assert done.returncode == 0
     (run,) = re.findall(r"“opagent snapshot (\w+)”", done.stdout)
     assert quickly("snapshot", run).returncode == 0
+
+
+def test_a_connector_that_was_installed_after_the_service_was_started(
+    quickly: Run, folder: Path, tmp_path: Path
+) -> None:
+    assert "was installed after" not in quickly("app", "list").stderr
+    install(tmp_path, "acme", GOOD)
+    with importable(tmp_path):
+        listed, asked = quickly("app", "list"), quickly("app", "fields", "acme")
+    restart = "Run “opagent service stop”, then “opagent service start”."
+    assert f"acme: Its connector was installed after the service was started. {restart}" in listed.stderr
+    assert refused(asked).endswith(f"{restart}\n")
+    assert GROUP == foreign.GROUP
 
 
 def test_a_vault_that_is_set_up_the_wrong_way(quickly: Run, folder: Path) -> None:

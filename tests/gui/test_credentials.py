@@ -93,6 +93,19 @@ def test_a_person_signs_in_in_the_browser_and_the_form_goes_on_by_itself(
     assert len(opened) == 2
 
 
+def test_a_form_that_is_closed_while_validate_begins_leaves_nothing_waiting(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    fake.hang.add("validate")
+    click(qtbot, form.validate_button)
+    qtbot.waitUntil(lambda: "validate" in fake.calls)
+    form.close()
+    fake.let_go()
+    qtbot.waitUntil(lambda: "cancel_validation" in fake.calls)
+
+
 def test_a_page_that_is_none_of_the_web_is_not_opened(
     qtbot: Any, shell: Shell, fake: FakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ class FakeClient:
     def __init__(self, *, now: datetime = NOW, log_lines: int = 0, empty: bool = False) -> None:
         self.now = now
         self.hang: set[str] = set()
+        self._hanging: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self.fail: dict[str, AgentError] = {}
         self.calls: list[str] = []
         self.asked: list[BaseModel] = []
@@ -682,11 +683,19 @@ class FakeClient:
             self.sync = [one.model_copy(update=change) if fits(one) else one for one in self.sync]
         return changed
 
+    def let_go(self) -> None:
+        """Let the method that began to hang last go on."""
+        assert self._hanging is not None
+        loop, until = self._hanging
+        loop.call_soon_threadsafe(until.set)
+
     async def _enter(self, method: str) -> None:
         self.calls.append(method)
         try:
             if method in self.hang:
-                await asyncio.Event().wait()
+                until = asyncio.Event()
+                self._hanging = asyncio.get_running_loop(), until
+                await until.wait()
             await asyncio.sleep(0)
         except asyncio.CancelledError:
             self.cancelled.append(method)

@@ -16,7 +16,7 @@ import msgspec
 
 from agent.connectors.bigcommerce.credentials import API_PATH, Account, AccountKind
 from agent.connectors.bigcommerce.failures import answer_failure
-from agent.domain.errors import ConfigurationError, TransientError
+from agent.domain.errors import AmbiguousWriteError, ConfigurationError, TransientError
 from agent.domain.secret import Secret
 from agent.http.failures import network_failure
 from agent.http.pacing import Gate
@@ -143,7 +143,10 @@ class StoreClient:
         async def once() -> Answer:
             # BigCommerce wants stock, catalogue and orders to be written one after the other.
             async with self.gate.writes.turn():
-                return await self._once(method, address, body=content, accept=accept)
+                answer = await self._once(method, address, body=content, accept=accept)
+            if answer.content and answer.status not in accept:
+                _must_be_whole(answer, host=self.account.host)
+            return answer
 
         return await self._retry.run(once, policy=policy)
 
@@ -216,6 +219,17 @@ def log_recovery(account: Account) -> Callable[[int], None]:
         _log.info("Store %s answers again, after %d failed tries.", account.name, failures)
 
     return on_recovery
+
+
+def _must_be_whole(answer: Answer, *, host: str) -> None:
+    try:
+        msgspec.json.decode(answer.content)
+    except msgspec.DecodeError as error:
+        raise AmbiguousWriteError(
+            f"{host} gave an answer to a write that cannot be understood.",
+            code="answer-not-understood",
+            remedy="The agent finds out whether it was written, and goes on by itself.",
+        ) from error
 
 
 def _forget_frames(error: BaseException | None) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio.base_events
+import asyncio.runners
+import contextlib
 import json
 import sys
 import time
@@ -16,6 +19,8 @@ from agent.connectors.conformance.expectations import NotConformingError, NotOff
 from agent.connectors.conformance.suite import Conformance
 
 _PLACES = ("tests/test_conformance.py", "test_conformance.py")
+_SUITE = Path(__file__).parent
+_PYTHONS = {asyncio.runners.__file__, asyncio.base_events.__file__, contextlib.__file__}
 _SIGNS = {"passed": "  ok ", "failed": "FAIL ", "not offered": "  –  "}
 
 
@@ -117,9 +122,17 @@ def _carried_out(suite: type[Conformance], name: str, words: str) -> Outcome:
         outcome, reason = "not offered", str(error)
     except NotConformingError as error:
         outcome, reason = "failed", str(error)
-    except Exception:  # noqa: BLE001 - whatever the connector or its stand raises is the answer
-        outcome, reason = "failed", traceback.format_exc()
+    except Exception as error:  # noqa: BLE001 - whatever the connector or its stand raises is the answer
+        outcome, reason = "failed", _told(error)
     return Outcome(suite.__name__, words, outcome, round(time.monotonic() - begun, 3), reason)
+
+
+def _told(error: Exception) -> str:
+    """What came out, and the way to it through the connector's own code: the suite's and Python's tell nobody much."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if not Path(one.filename).is_relative_to(_SUITE) and one.filename not in _PYTHONS]
+    lines = [f"{type(error).__name__} came out: {error}", *traceback.format_list(own or frames[-1:])]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _line(one: Outcome) -> str:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from agent.connectors.conformance.expectations import hold, offered
+from agent.connectors.conformance.expectations import NotConformingError, hold, offered
 from agent.connectors.conformance.faults import Fault
 from agent.connectors.conformance.proxy import FaultProxy, fault_proxy
 from agent.connectors.conformance.stand import Address, Credentials, Reading, Stand, Writing
@@ -75,7 +75,7 @@ class Bench:
             stream = connection.read(request)
             try:
                 async for packet in stream:
-                    yield replace(packet, position=_kept(packet.position), bookmark=_kept_bookmark(packet.bookmark))
+                    yield _as_kept(packet, f"{reading}")
             finally:
                 if hasattr(stream, "aclose"):
                     await stream.aclose()
@@ -116,8 +116,14 @@ class Bench:
         """Write a batch once, and look at the report's form."""
         batch = batch if batch is not None else writing.batch
         async with self.opened() as connection:
-            report = await connection.write(writing.target, batch, lambda _: RECEIPT)
-        hold_report(report, batch)
+            try:
+                report = await connection.write(writing.target, batch, lambda _: RECEIPT)
+            except RecordError as error:
+                raise NotConformingError(
+                    f"{writing}: write raised a RecordError ({error.message}). It belongs into the report, by the "
+                    "index of its row: the other records of the batch go on."
+                ) from error
+        hold_report(report, batch, f"{writing}")
         return report
 
     async def settle(self, writing: Writing) -> None:
@@ -131,16 +137,17 @@ class Bench:
                 done = set((await connection.look_up(writing.target, writing.batch)).written)
                 hold(
                     len(done) == held,
-                    f"look_up found {len(done)} of the records of a batch that was interrupted; the app has {held}.",
+                    f"{writing}: look_up found {len(done)} of the records of a batch that was interrupted; the app has "
+                    f"{held}.",
                 )
         missing = part(writing.batch, [row for row in rows if row not in done])
         if len(missing):
             report = await self.write(writing, missing)
-            hold(not report.failures, f"What was missing of the batch was refused: {_first(report)}")
+            hold(not report.failures, f"{writing}: what was missing of the batch was refused: {_first(report)}")
         held = await writing.held()
         hold(
             held == len(rows),
-            f"After an interrupted write was settled, the app has {held} of {len(rows)} records: "
+            f"{writing}: after an interrupted write was settled, the app has {held} of {len(rows)} records: "
             "something was lost or written twice.",
         )
 
@@ -157,6 +164,8 @@ async def refusal(work: Awaitable[object], what: str) -> AgentError:
     except AgentError as error:
         hold_error(error)
         return error
+    except NotConformingError:
+        raise
     except Exception as error:
         hold(condition=False, otherwise=f"{what}: {type(error).__name__} came out. Raise one of agent.domain.errors.")
         raise
@@ -176,20 +185,25 @@ def hold_error(error: AgentError) -> None:
     )
 
 
-def hold_report(report: WriteReport, batch: Batch) -> None:
+def hold_report(report: WriteReport, batch: Batch, what: str) -> None:
     """Expect one result for each record."""
     hold(
         len(report.destination_ids) == len(batch),
-        f"A report on {len(batch)} records has {len(report.destination_ids)} destination ids: it has to have one each.",
+        f"{what}: a report on {len(batch)} records has {len(report.destination_ids)} destination ids: it has to have "
+        "one each.",
     )
     for row, error in report.failures.items():
-        hold(0 <= row < len(batch), f"A report on {len(batch)} records has a failure at {row}.")
-        hold(isinstance(error, RecordError), f"A failure of a record is a {type(error).__name__}, not a RecordError.")
-    bad = [row for row in range(len(batch)) if row not in report.failures and row not in report.skipped]
-    hold(
-        all(report.destination_ids[row] for row in bad),
-        "A record that was written has no destination id.",
-    )
+        hold(0 <= row < len(batch), f"{what}: a report on {len(batch)} records has a failure at {row}.")
+        hold(
+            isinstance(error, RecordError),
+            f"{what}: a failure of a record is a {type(error).__name__}, not a RecordError.",
+        )
+    for row, given in enumerate(report.destination_ids):
+        hold(isinstance(given, str), f"{what}: the destination id {given!r} is a {type(given).__name__}, not a text.")
+        hold(
+            given or row in report.failures or row in report.skipped,
+            f"{what}: a record that was written has no destination id.",
+        )
 
 
 def ids(packets: Iterable[Packet]) -> list[str]:
@@ -201,13 +215,28 @@ def _first(report: WriteReport) -> str:
     return next((error.message for error in report.failures.values()), "")
 
 
-def _kept(position: Position) -> Position:
-    kept: Position = json.loads(json.dumps(position))
+def _as_kept(packet: Packet, what: str) -> Packet:
+    """A packet whose position and bookmark have been in the agent's database, where they are JSON."""
+    bookmark = packet.bookmark
+    if bookmark is not None:
+        moment = bookmark.moment
+        hold(
+            moment is None or moment.tzinfo is not None,
+            f"{what}: the bookmark's moment {moment} has no time zone. Give it one, such as UTC.",
+        )
+        bookmark = replace(bookmark, detail=_as_json(bookmark.detail, f"{what}: the detail of a bookmark"))
+    return replace(packet, position=_as_json(packet.position, f"{what}: the position of a packet"), bookmark=bookmark)
+
+
+def _as_json(values: Position, what: str) -> Position:
+    try:
+        kept: Position = json.loads(json.dumps(values))
+    except (TypeError, ValueError) as error:
+        raise NotConformingError(
+            f"{what} is kept in a database as JSON, which takes texts, numbers, lists and the like: {error}. "
+            f"It is {values!r}."
+        ) from error
     return kept
-
-
-def _kept_bookmark(bookmark: Bookmark | None) -> Bookmark | None:
-    return None if bookmark is None else replace(bookmark, detail=json.loads(json.dumps(bookmark.detail)))
 
 
 @asynccontextmanager

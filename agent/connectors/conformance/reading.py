@@ -11,7 +11,7 @@ from typing import Any
 from agent.connectors.conformance.bench import Bench, ids, refusal, soon
 from agent.connectors.conformance.cases import Cases, case
 from agent.connectors.conformance.expectations import hold, offered
-from agent.connectors.conformance.faults import Answer, Fault, Trouble
+from agent.connectors.conformance.faults import Fault, Trouble
 from agent.connectors.conformance.stand import Medium, Reading
 from agent.connectors.contract import ReadRequest, SentClause
 from agent.domain.errors import ConfigurationError
@@ -26,55 +26,39 @@ class ReadingCases(Cases):
     @case
     async def test_each_record_is_read_once(self, bench: Bench) -> None:
         """All records come, each once, as JSON objects; the last packet, and no other, has the bookmark."""
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             packets = await bench.read(reading)
-            _hold_exact(packets, reading, "A read of everything")
+            hold_exact(packets, reading, "A read of everything")
             hold(
                 all(packet.bookmark is None for packet in packets[:-1]) and packets[-1].bookmark is not None,
-                f"{_name(reading)}: the last packet of a read, and no other, has to carry a bookmark.",
+                f"{reading}: the last packet of a read, and no other, has to carry a bookmark.",
             )
             for packet in packets:
                 hold(
                     len(packet.source_ids) == len(packet.documents),
-                    f"{_name(reading)}: a packet has {len(packet.source_ids)} ids, {len(packet.documents)} records.",
+                    f"{reading}: a packet has {len(packet.source_ids)} ids, {len(packet.documents)} records.",
                 )
                 objects = all(isinstance(json.loads(document), dict) for document in packet.documents)
-                hold(objects, f"{_name(reading)}: a document is not a JSON object.")
+                hold(objects, f"{reading}: a document is not a JSON object.")
 
     @case
     async def test_a_read_goes_on_from_any_position(self, bench: Bench) -> None:
         """After each packet in turn, another connection reads the rest, and nothing else."""
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             packets = await bench.read(reading)
             hold(
                 len(packets) > 1,
-                f"{_name(reading)}: {len(reading.ids)} records came in one packet though {reading.packet_records} were "
+                f"{reading}: {len(reading.ids)} records came in one packet though {reading.packet_records} were "
                 "asked for. Keep to packet_records about, or give the stand more records.",
             )
             for number, packet in enumerate(packets[:-1], 1):
                 rest = await bench.read(reading, position=packet.position)
-                _hold_exact([*packets[:number], *rest], reading, f"A read that went on after packet {number}")
-
-    @case
-    async def test_a_read_from_the_bookmark_brings_what_changed(self, bench: Bench) -> None:
-        """The bookmark of the last packet leads to the records that change afterwards; none is lost."""
-        changing = [reading for reading in _readings(bench) if reading.change is not None]
-        offered(changing, "what changed is not read by a bookmark")
-        for reading in changing:
-            assert reading.change is not None
-            bookmark = (await bench.read(reading))[-1].bookmark
-            changed = await reading.change()
-            found = ids(await bench.read(reading, bookmark=bookmark))
-            hold(changed in found, f"{_name(reading)}: a record that changed after the bookmark was not read.")
-            hold(
-                len(found) < len(reading.ids),
-                f"{_name(reading)}: everything was read again from the bookmark on, though one record had changed.",
-            )
+                hold_exact([*packets[:number], *rest], reading, f"A read that went on after packet {number}")
 
     @case
     async def test_chosen_records_are_read_by_their_ids(self, bench: Bench) -> None:
         """Actions that say by_id bring exactly the records that are asked for, as far as they are there."""
-        choosing = [reading for reading in _readings(bench) if _by_id(bench, reading)]
+        choosing = [reading for reading in readings_of(bench) if _by_id(bench, reading)]
         offered(choosing, "no action says by_id")
         for reading in choosing:
             chosen = [reading.ids[0], reading.ids[-1]]
@@ -84,7 +68,7 @@ class ReadingCases(Cases):
             found = ids(packets)
             hold(
                 sorted(found) == sorted(chosen),
-                f"{_name(reading)}: of the ids {[*chosen, reading.missing]}, of which the last is not there, the "
+                f"{reading}: of the ids {[*chosen, reading.missing]}, of which the last is not there, the "
                 f"records {found} were read.",
             )
 
@@ -111,42 +95,29 @@ class ReadingCases(Cases):
             )
 
     @case
-    async def test_nonsense_is_not_taken_for_records(self, bench: Bench) -> None:
-        """An answer that cannot be understood stops or delays the read; afterwards each record is read once."""
-        offered(bench.stand.address, "the app is not reached over a network")
-        http = bench.stand.medium is Medium.HTTP
-        answer = bench.stand.malformed if http else Answer(None, {}, b"\x00what?\r\n" * 9)
-        for reading in _readings(bench):
-            proxy = bench.faulty(Fault(Trouble.ANSWER, reading.word, times=None, answer=answer))
-            await refusal(_all(bench, reading), f"{_name(reading)}: reading from an app that answers nonsense")
-            hold(proxy.strikes, f"{_name(reading)}: the client never says {reading.word!r}; correct the stand.")
-            bench.lift()
-            _hold_exact(await bench.read(reading), reading, "A read after nonsense")
-
-    @case
     async def test_a_read_can_be_cancelled(self, bench: Bench) -> None:
         """Cancelling ends a read that waits for an answer at once; the next read works."""
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             proxy = bench.faulty(Fault(Trouble.HOLD, reading.word, times=None))
-            work = asyncio.create_task(_all(bench, reading))
-            hold(await soon(proxy.struck, work), f"{_name(reading)}: the client never says {reading.word!r}.")
-            await cancelled(work, f"{_name(reading)}: a read")
+            work = asyncio.create_task(read_all(bench, reading))
+            hold(await soon(proxy.struck, work), f"{reading}: the client never says {reading.word!r}.")
+            await cancelled(work, f"{reading}: a read")
             bench.lift()
-            _hold_exact(await bench.read(reading), reading, "A read after a cancelled one")
+            hold_exact(await bench.read(reading), reading, "A read after a cancelled one")
 
     @case
     async def test_a_read_that_is_left_early_lets_go(self, bench: Bench) -> None:
         """Whoever stops after the first packet can close the connection; the next read works."""
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             stream: Any = bench.packets(reading)
             await anext(stream)
             await stream.aclose()
-            _hold_exact(await bench.read(reading), reading, "A read after one that was left early")
+            hold_exact(await bench.read(reading), reading, "A read after one that was left early")
 
     @case
     async def test_an_action_that_there_is_not(self, bench: Bench) -> None:
         """A processflow may name an action that the app does not offer: a person has to act."""
-        reading = _readings(bench)[0]
+        reading = readings_of(bench)[0]
         request = bench.request(reading)
         unknown = replace(request, action="NO-SUCH-ACTION", clauses=(), options={})
 
@@ -159,10 +130,10 @@ class ReadingCases(Cases):
     @case
     async def test_a_filter_that_there_is_not(self, bench: Bench) -> None:
         """A clause that the app does not know is refused: without it, far more would be read than was asked for."""
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             request = bench.request(reading)
             filtered = replace(request, clauses=[*request.clauses, SentClause("no_such_filter_here", "=", "1")])
-            error = await refusal(_drained(bench, filtered), f"{_name(reading)}: a filter that there is not")
+            error = await refusal(_drained(bench, filtered), f"{reading}: a filter that there is not")
             hold(
                 isinstance(error, ConfigurationError),
                 f"An unknown filter gave a {type(error).__name__}; a person has to act: ConfigurationError.",
@@ -171,21 +142,21 @@ class ReadingCases(Cases):
     @case
     async def test_batches_have_a_size(self, bench: Bench) -> None:
         """For each action that is read, the connector says how many records a packet has at best."""
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             size = bench.opened().packet_records(reading.schema, reading.action)
-            hold(size > 0, f"{_name(reading)}: packet_records is {size}.")
+            hold(size > 0, f"{reading}: packet_records is {size}.")
 
     async def _survives(self, bench: Bench, fault: Any, what: str) -> None:
         offered(bench.stand.address, "the app is not reached over a network")
-        for reading in _readings(bench):
+        for reading in readings_of(bench):
             made: Fault = fault(reading.word)
             proxy = bench.faulty(made)
             packets = await bench.read(reading)
             hold(
                 proxy.strikes or made.skip,
-                f"{_name(reading)}: the client never says {reading.word!r}; correct the stand.",
+                f"{reading}: the client never says {reading.word!r}; correct the stand.",
             )
-            _hold_exact(packets, reading, f"A read that {what}")
+            hold_exact(packets, reading, f"A read that {what}")
             bench.lift()
 
 
@@ -199,7 +170,7 @@ async def cancelled(work: asyncio.Task[Any], what: str) -> None:
     hold(work.cancelled(), f"{what} that was cancelled ended with {ended} instead of CancelledError. Let that through.")
 
 
-async def _all(bench: Bench, reading: Reading) -> None:
+async def read_all(bench: Bench, reading: Reading) -> None:
     async for _ in bench.packets(reading):
         pass
 
@@ -210,7 +181,7 @@ async def _drained(bench: Bench, request: ReadRequest) -> None:
             pass
 
 
-def _readings(bench: Bench) -> Sequence[Reading]:
+def readings_of(bench: Bench) -> Sequence[Reading]:
     offered(bench.stand.readings, "the connector does not read")
     return bench.stand.readings
 
@@ -223,11 +194,7 @@ def _by_id(bench: Bench, reading: Reading) -> bool:
     return action is not None and action.by_id
 
 
-def _name(reading: Reading) -> str:
-    return f"{reading.schema} {reading.action}"
-
-
-def _hold_exact(packets: Sequence[Packet], reading: Reading, what: str) -> None:
+def hold_exact(packets: Sequence[Packet], reading: Reading, what: str) -> None:
     found = ids(packets)
     lost = [one for one in reading.ids if one not in found]
     twice = sorted({one for one in found if found.count(one) > 1})
@@ -235,4 +202,4 @@ def _hold_exact(packets: Sequence[Packet], reading: Reading, what: str) -> None:
     wrong = ", ".join(
         f"{word} {some[:5]}" for word, some in (("lost", lost), ("read twice", twice), ("made up", strange)) if some
     )
-    hold(not wrong, f"{_name(reading)}: {what} {wrong}.")
+    hold(not wrong, f"{reading}: {what} {wrong}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import formatdate
 from enum import Enum
 
 from agent.connectors.conformance.faults import Answer
@@ -62,6 +63,9 @@ class Reading:
     since: Callable[[datetime], SentClause] | None = None
     change: Callable[[], Awaitable[str]] | None = None
 
+    def __str__(self) -> str:
+        return f"{self.schema} {self.action}"
+
 
 @dataclass(frozen=True, slots=True)
 class Writing:
@@ -84,9 +88,17 @@ class Writing:
     refused: Row | None = None
     adds: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.target.schema} {self.target.action}"
+
 
 def _too_many() -> Answer:
     return Answer(429, {"Retry-After": "1"}, b"{}")
+
+
+def _other_json() -> Sequence[Answer]:
+    # With the headers that a real answer has, lest it is refused for their lack alone.
+    return (Answer(200, {"Date": formatdate(usegmt=True)}, b"{}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +121,8 @@ class Stand:
         rate_limited: How the app says that it was asked too often.
         unable: How the app says that it cannot answer just now.
         malformed: What the app would never say.
+        foreign: What the app would never say either, though it can be understood, such as JSON of another form. Empty
+            where there is no such thing.
     """
 
     connector: Connector
@@ -123,3 +137,4 @@ class Stand:
     rate_limited: Answer = field(default_factory=_too_many)
     unable: Answer = field(default_factory=lambda: Answer(503, {}, b"Service Unavailable"))
     malformed: Answer = field(default_factory=lambda: Answer(200, {}, b'{"data": [{"id": 1, "na'))
+    foreign: Sequence[Answer] = field(default_factory=_other_json)

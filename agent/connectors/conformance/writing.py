@@ -22,48 +22,47 @@ class WritingCases(Cases):
     @case
     async def test_each_record_is_written_and_gets_its_id(self, bench: Bench) -> None:
         """The app holds each record of the batch once; a write knows receipts, or is found again by looking it up."""
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             report = await bench.write(writing)
-            hold(not report.failures, f"{_name(writing)}: a good record was refused: {_reasons(report.failures)}")
-            await _hold_once(writing, "A write")
+            hold(not report.failures, f"{writing}: a good record was refused: {_reasons(report.failures)}")
+            await hold_once(writing, "A write")
             async with bench.opened() as connection:
                 receipt = await connection.receipt(writing.target)
                 if connection.keeps_receipts:
-                    hold(receipt == RECEIPT, f"{_name(writing)}: the receipt was not committed with the rows.")
+                    hold(receipt == RECEIPT, f"{writing}: the receipt was not committed with the rows.")
                     continue
-                hold(receipt is None, f"{_name(writing)}: there is a receipt though keeps_receipts is False.")
+                hold(receipt is None, f"{writing}: there is a receipt though keeps_receipts is False.")
                 written = (await connection.look_up(writing.target, writing.batch)).written
             hold(
                 dict(written) == dict(enumerate(report.destination_ids)),
-                f"{_name(writing)}: look_up gives {dict(written)} for a batch whose ids are "
-                f"{list(report.destination_ids)}.",
+                f"{writing}: look_up gives {dict(written)} for a batch whose ids are {list(report.destination_ids)}.",
             )
 
     @case
     async def test_a_batch_that_was_not_written_is_not_found(self, bench: Bench) -> None:
         """look_up finds nothing, and receipt neither, before there is something."""
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             async with bench.opened() as connection:
                 found = await connection.look_up(writing.target, writing.batch)
-                hold(not found.written, f"{_name(writing)}: look_up found records that were never written.")
-                hold(await connection.receipt(writing.target) is None, f"{_name(writing)}: there is a receipt already.")
+                hold(not found.written, f"{writing}: look_up found records that were never written.")
+                hold(await connection.receipt(writing.target) is None, f"{writing}: there is a receipt already.")
 
     @case
     async def test_what_is_written_twice_is_there_once(self, bench: Bench) -> None:
         """The same batch again makes no second record. Where every write adds records, there are receipts."""
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             if writing.adds:
                 async with bench.opened() as connection:
-                    hold(connection.keeps_receipts, f"{_name(writing)}: what adds records has to keep receipts.")
+                    hold(connection.keeps_receipts, f"{writing}: what adds records has to keep receipts.")
                 continue
             await bench.write(writing)
             await bench.write(writing)
-            await _hold_once(writing, "A batch that was written twice")
+            await hold_once(writing, "A batch that was written twice")
 
     @case
     async def test_a_bad_record_fails_alone(self, bench: Bench) -> None:
         """The report names the refused record, with its class; the others are written."""
-        refusing = [writing for writing in await self._writings(bench) if writing.refused is not None]
+        refusing = [writing for writing in await writings_of(bench) if writing.refused is not None]
         offered(refusing, "the app takes any record")
         for writing in refusing:
             assert writing.refused is not None
@@ -76,51 +75,23 @@ class WritingCases(Cases):
             report = await bench.write(writing, mixed)
             hold(
                 set(report.failures) == {1},
-                f"{_name(writing)}: of a batch with one bad record, {sorted(report.failures)} failed instead of [1].",
+                f"{writing}: of a batch with one bad record, {sorted(report.failures)} failed instead of [1].",
             )
             error = report.failures[1]
-            hold(error.message and error.code, f"{_name(writing)}: the failure of a record does not say why.")
+            hold(error.message and error.code, f"{writing}: the failure of a record does not say why.")
             hold(
                 error.error_class,
-                f"{_name(writing)}: the failure {error.code!r} has no error_class; choose one of ErrorClass.",
+                f"{writing}: the failure {error.code!r} has no error_class; choose one of ErrorClass.",
             )
-            hold(not report.destination_ids[1], f"{_name(writing)}: a refused record has a destination id.")
-            await _hold_once(writing, "A batch with a bad record")
+            hold(not report.destination_ids[1], f"{writing}: a refused record has a destination id.")
+            await hold_once(writing, "A batch with a bad record")
 
     @case
     async def test_an_empty_batch_is_no_trouble(self, bench: Bench) -> None:
         """A batch of which nothing is left, as after a Decision, is written without a complaint."""
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             report = await bench.write(writing, part(writing.batch, []))
-            hold(not report.failures, f"{_name(writing)}: an empty batch has failures.")
-
-    @case
-    async def test_a_preview_writes_nothing(self, bench: Bench) -> None:
-        """present tells what is there, before and after a write, and leaves it as it is."""
-        for writing in await self._writings(bench):
-            for written in (False, True):
-                async with bench.opened() as connection:
-                    found = await connection.present(writing.target, writing.batch)
-                hold(
-                    len(found.rows) == len(found.destination_ids) == len(writing.batch),
-                    f"{_name(writing)}: present has to give one row and one id for each row of the batch.",
-                )
-                for row in found.rows:
-                    hold(
-                        row is None or len(row) == len(writing.batch.attributes),
-                        f"{_name(writing)}: present gives a row without a value for each attribute.",
-                    )
-                if not written:
-                    hold(not await writing.held(), f"{_name(writing)}: present has written.")
-                    await bench.write(writing)
-                else:
-                    # An action that only ever makes records may not look for them.
-                    again = {row for row, one in enumerate(found.rows) if one is None}
-                    hold(
-                        again <= set(found.failures) | set(found.skipped) or found.stand_ins >= again,
-                        f"{_name(writing)}: present does not find what was written.",
-                    )
-            await _hold_once(writing, "A write between previews")
+            hold(not report.failures, f"{writing}: an empty batch has failures.")
 
     @case
     async def test_a_write_that_the_app_never_heard(self, bench: Bench) -> None:
@@ -142,13 +113,13 @@ class WritingCases(Cases):
     async def test_a_write_that_comes_too_often(self, bench: Bench) -> None:
         """The app says that it was asked too often: nothing was written; later it is, once."""
         offered(bench.stand.medium is Medium.HTTP, "the app is not talked to over HTTP")
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             fault = Fault(Trouble.ANSWER, writing.word, times=None, answer=bench.stand.rate_limited)
             bench.faulty(fault)
-            error = await refusal(bench.write(writing), f"{_name(writing)}: writing to an app that was asked too often")
+            error = await refusal(bench.write(writing), f"{writing}: writing to an app that was asked too often")
             hold(
                 isinstance(error, TransientError) and not isinstance(error, AmbiguousWriteError),
-                f"{_name(writing)}: a write that was not even looked at gave a {type(error).__name__}.",
+                f"{writing}: a write that was not even looked at gave a {type(error).__name__}.",
             )
             bench.lift()
             await bench.settle(writing)
@@ -166,67 +137,66 @@ class WritingCases(Cases):
     @case
     async def test_an_action_that_there_is_not_writes_nothing(self, bench: Bench) -> None:
         """A processflow may name an action that the app does not offer: a person has to act."""
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             unknown = replace(writing, target=replace(writing.target, action="NO-SUCH-ACTION"))
-            error = await refusal(bench.write(unknown), f"{_name(writing)}: an action that there is not")
+            error = await refusal(bench.write(unknown), f"{writing}: an action that there is not")
             hold(
                 isinstance(error, ConfigurationError),
                 f"An unknown action gave a {type(error).__name__}; a person has to act: ConfigurationError.",
             )
-            hold(not await writing.held(), f"{_name(writing)}: an unknown action has written.")
+            hold(not await writing.held(), f"{writing}: an unknown action has written.")
 
     async def _in_doubt(self, bench: Bench, trouble: Trouble) -> None:
         offered(bench.stand.address, "the app is not reached over a network")
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             proxy = bench.faulty(Fault(trouble, writing.word))
             try:
                 report = await bench.write(writing)
                 hold(
                     not report.failures,
-                    f"{_name(writing)}: a write in doubt was repeated without looking it up first, and then refused: "
+                    f"{writing}: a write in doubt was repeated without looking it up first, and then refused: "
                     f"{_reasons(report.failures)}",
                 )
             except AgentError as error:
                 hold(
                     isinstance(error, TransientError),
-                    f"{_name(writing)}: a lost connection gave a {type(error).__name__}; raise a TransientError, or an "
+                    f"{writing}: a lost connection gave a {type(error).__name__}; raise a TransientError, or an "
                     "AmbiguousWriteError where something may have been written.",
                 )
                 if trouble is not Trouble.REFUSE:
                     hold(
                         isinstance(error, AmbiguousWriteError),
-                        f"{_name(writing)}: a write that was done, and not answered, gave a {type(error).__name__}. "
+                        f"{writing}: a write that was done, and not answered, gave a {type(error).__name__}. "
                         "Raise AmbiguousWriteError: otherwise it is simply repeated.",
                     )
-            hold(proxy.strikes, f"{_name(writing)}: the client never says {writing.word!r}; correct the stand.")
+            hold(proxy.strikes, f"{writing}: the client never says {writing.word!r}; correct the stand.")
             bench.lift()
             await bench.settle(writing)
 
     async def _cancelled(self, bench: Bench, trouble: Trouble) -> None:
-        for writing in await self._writings(bench):
+        for writing in await writings_of(bench):
             proxy = bench.faulty(Fault(trouble, writing.word, times=None))
             work = asyncio.create_task(bench.write(writing))
-            hold(await soon(proxy.struck, work), f"{_name(writing)}: the client never says {writing.word!r}.")
-            await cancelled(work, f"{_name(writing)}: a write")
+            hold(await soon(proxy.struck, work), f"{writing}: the client never says {writing.word!r}.")
+            await cancelled(work, f"{writing}: a write")
             bench.lift()
             await bench.settle(writing)
 
-    async def _writings(self, bench: Bench) -> Sequence[Writing]:
-        offered(bench.stand.writings, "the connector does not write")
-        for writing in bench.stand.writings:
-            held = await writing.held()
-            hold(not held, f"{_name(writing)}: the stand says that {held} of the records are there already.")
-        return bench.stand.writings
 
-
-def _name(writing: Writing) -> str:
-    return f"{writing.target.schema} {writing.target.action}"
+async def writings_of(bench: Bench) -> Sequence[Writing]:
+    """What the stand writes, of which nothing is there yet."""
+    offered(bench.stand.writings, "the connector does not write")
+    for writing in bench.stand.writings:
+        held = await writing.held()
+        hold(not held, f"{writing}: the stand says that {held} of the records are there already.")
+    return bench.stand.writings
 
 
 def _reasons(failures: Mapping[int, RecordError]) -> str:
     return ", ".join(error.message for error in failures.values())
 
 
-async def _hold_once(writing: Writing, what: str) -> None:
+async def hold_once(writing: Writing, what: str) -> None:
+    """Expect each record of the batch in the app, once."""
     held, wanted = await writing.held(), len(writing.batch)
-    hold(held == wanted, f"{_name(writing)}: {what} left {held} records in the app instead of {wanted}.")
+    hold(held == wanted, f"{writing}: {what} left {held} records in the app instead of {wanted}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 import msgspec
@@ -20,20 +21,24 @@ def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
     Raises:
         ConfigurationError: code `file-malformed`, with the line.
     """
-    begin = Lines(file, look, Mark())
-    columns = _columns(look, begin) if look.header else []
-    # What only counting leads to is counted again, from behind the names.
-    lines = Lines(file, look, mark) if look.by_bytes and mark.number else begin
-    number = mark.number if lines is not begin else 0
+    lines, number, began = Lines(file, look, Mark()), 0, 1
+    rows = _rows(look, lines)
+    first = _first(look, rows)
+    columns = _names(look, first) if look.header else [f"column_{place}" for place in range(1, len(first) + 1)]
+    if look.by_bytes and mark.number:
+        lines, number, began = Lines(file, look, mark), mark.number, mark.line
+        rows = _rows(look, lines)
+    elif look.header:
+        began = lines.line
+    else:
+        rows = chain([first], rows)
+    # What only counting leads to is counted again, from the first record on.
     encode = msgspec.json.Encoder().encode
-    began = lines.line
     try:
-        for row in csv.reader(lines, delimiter=look.delimiter, strict=True):
+        for row in rows:
             line, began = began, lines.line
             if not row:
                 continue
-            if not columns:
-                columns = [f"column_{place}" for place in range(1, len(row) + 1)]
             number += 1
             if number <= mark.number:
                 continue
@@ -47,11 +52,19 @@ def records(file: BinaryIO, look: Look, mark: Mark) -> Iterator[Record]:
         raise malformed(look.name, began, _said(error)) from error
 
 
-def _columns(look: Look, lines: Lines) -> list[str]:
+def _rows(look: Look, lines: Lines) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=look.delimiter, strict=True)
+
+
+def _first(look: Look, rows: Iterator[list[str]]) -> list[str]:
+    """The first row that is not empty; an empty one where there is none."""
     try:
-        row = next((row for row in csv.reader(lines, delimiter=look.delimiter, strict=True) if row), [])
+        return next((row for row in rows if row), [])
     except csv.Error as error:
         raise malformed(look.name, 1, _said(error)) from error
+
+
+def _names(look: Look, row: list[str]) -> list[str]:
     names = [name.strip() or f"column_{place}" for place, name in enumerate(row, start=1)]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

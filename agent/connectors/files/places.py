@@ -10,22 +10,32 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _CANNOT_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
 """What file systems say that sync files but no folders: some shares, and what programs put together."""
 
 
+class Status(NamedTuple):
+    """What a file is like. `modified` is in nanoseconds since 1970, UTC; `version` is another one for each content,
+    empty where the place has none."""
+
+    size: int
+    modified: int
+    version: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in the folder. `modified` is in nanoseconds since 1970, UTC; `outside` says that it is a link that leads
+    """A file in the folder, its `modified` and `version` as in `Status`; `outside` says that it is a link that leads
     out of the folder."""
 
     name: str
     size: int
     modified: int
     outside: bool = False
+    version: str = ""
 
 
 class Place(Protocol):
@@ -53,8 +63,8 @@ class Place(Protocol):
         """The files in it, in any order; no folders."""
         ...
 
-    def status(self, name: str) -> tuple[int, int] | None:
-        """A file's size, and when it was modified in nanoseconds since 1970; None where it is not there."""
+    def status(self, name: str) -> Status | None:
+        """What a file is like; None where it is not there."""
         ...
 
     def open(self, name: str) -> BinaryIO:
@@ -81,9 +91,14 @@ class Place(Protocol):
         """The names in a folder of the folder; none where it is not there."""
         ...
 
-    def move(self, name: str, target: str) -> None:
+    def move(self, name: str, target: str, version: str = "") -> None:
         """Give a file another name, which nothing has. Where that takes two steps, it may be there under both names
-        after the agent has died."""
+        after the agent has died.
+
+        Raises:
+            TransientError: code `file-changed`, where there are versions and it has another one, or gets another one
+                meanwhile. It is still there, then.
+        """
         ...
 
     def replace_with(self, name: str, content: bytes) -> None:
@@ -148,13 +163,13 @@ class LocalPlace:
                 if stat.S_ISREG(status.st_mode):
                     yield Entry(entry.name, status.st_size, status.st_mtime_ns)
 
-    def status(self, name: str) -> tuple[int, int] | None:
-        """A file's size and when it was modified."""
+    def status(self, name: str) -> Status | None:
+        """What a file is like."""
         try:
             status = (self.path / name).stat()
         except FileNotFoundError:
             return None
-        return status.st_size, status.st_mtime_ns
+        return Status(status.st_size, status.st_mtime_ns)
 
     def open(self, name: str) -> BinaryIO:
         """A file, for reading."""
@@ -196,7 +211,7 @@ class LocalPlace:
         except FileNotFoundError:
             return []
 
-    def move(self, name: str, target: str) -> None:
+    def move(self, name: str, target: str, version: str = "") -> None:
         """Give a file another name, which nothing has."""
         (self.path / name).rename(self.path / target)
 

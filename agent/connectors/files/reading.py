@@ -7,13 +7,13 @@ bookmark is kept that says that it was read, never before: see `Reader.settle`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
 
@@ -24,13 +24,12 @@ from agent.connectors.files.folder import Folder, Found
 from agent.connectors.files.look import Look, look_at
 from agent.connectors.files.options import Afterwards, Format, Order, ReadOptions, read_options, refuse_filters
 from agent.connectors.files.records import Mark, Record
-from agent.domain.errors import FatalError, TransientError
-from agent.domain.packet import BY_HAND, Bookmark, JsonValue, Packet, Position
+from agent.connectors.files.remembered import BEGINNING, Done, bookmark_after, remembered, since, stands
+from agent.domain.errors import TransientError
+from agent.domain.packet import Bookmark, Packet
 
 _MOST_FILES = 500
 """How many files one read takes; the next one takes the others. What was read so far is part of each position."""
-_MOST_REMEMBERED = 20_000
-_BEGINNING = Mark()
 _READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = {
     Format.CSV: delimited.records,
     Format.JSON_LINES: json_records.line_records,
@@ -39,33 +38,9 @@ _READERS: Mapping[Format, Callable[[BinaryIO, Look, Mark], Iterator[Record]]] = 
     Format.XLSX: workbooks.records,
 }
 
+_log = logging.getLogger(__name__)
+
 Tell = Callable[[str, Look], None]
-
-
-class _Done(NamedTuple):
-    """A file that a read is done with, as it lay there, and its content."""
-
-    file: Found
-    content: str
-
-    def stored(self) -> JsonValue:
-        return [self.file.name, self.file.size, self.file.modified, self.content]
-
-
-@dataclass(slots=True)
-class _State:
-    """Where a read stands: which files it is done with, which one is at hand, and where it is in that."""
-
-    done: list[_Done] = field(default_factory=list)
-    begun: _Done | None = None
-    mark: Mark = _BEGINNING
-
-    def position(self) -> Position:
-        return {
-            "done": [one.stored() for one in self.done],
-            "begun": self.begun.stored() if self.begun is not None else None,
-            "mark": list(self.mark),
-        }
 
 
 class Reader:
@@ -101,6 +76,7 @@ class Reader:
             task.cancel()  # the thread cannot be stopped: nobody waits for it, and it closes the file when it is done
             raise
         finally:
+            stream.leave()
             await asyncio.gather(task, return_exceptions=True)
             stream.close()
 
@@ -109,7 +85,13 @@ class Reader:
         options = read_options(request.schema, request.options)
         if options.afterwards is Afterwards.KEEP:
             return
-        for one in _remembered(bookmark):
+        known = remembered(bookmark)
+        # Most are long gone. To ask for each takes a while where every answer comes over a network.
+        listed = {file.name: file for file in self._folder.files("*")} if known else {}
+        for one in known:
+            here = listed.get(one.file.name)
+            if here is None or not one.file.like(here.status()):
+                continue
             if options.afterwards is Afterwards.ARCHIVE:
                 self._folder.archive(one.file, now=self._clock())
             else:
@@ -127,10 +109,11 @@ class _Stream:
         refuse_filters(request.clauses)
         self._options = read_options(request.schema, request.options)
         self._began = clock()
-        self._state = _begun(request.position)
+        self._state = stands(request.position)
         self._file: BinaryIO | None = None
+        self._names: set[str] = set()
         self._made = self._packets()
-        self._at_work, self._left = threading.Lock(), False
+        self._at_work, self._left = threading.Lock(), threading.Event()
 
     def __iter__(self) -> Iterator[Packet]:
         return self
@@ -140,12 +123,16 @@ class _Stream:
             with self._at_work:
                 return next(self._made)
         finally:
-            if self._left:
+            if self._left.is_set():
                 self.close()
+
+    def leave(self) -> None:
+        """Begin no further file: nobody wants it."""
+        self._left.set()
 
     def close(self) -> None:
         """Close the file at hand; where a thread is still at work, it does so in the end."""
-        self._left = True
+        self.leave()
         if self._at_work.acquire(blocking=False):
             try:
                 self._made.close()
@@ -155,59 +142,80 @@ class _Stream:
                 self._at_work.release()
 
     def _packets(self) -> Generator[Packet, None, None]:
-        state, known = self._state, _remembered(self._request.bookmark)
+        state, known = self._state, remembered(self._request.bookmark)
         if state.begun is not None:
             state.begun = self._found_again(state.begun)
-            yield from self._of(state.begun)
+            if state.begun is not None:
+                yield from self._of(state.begun)
+            else:
+                state.mark = BEGINNING
         for new in self._new(known):
-            state.begun, state.mark = new, _BEGINNING
+            state.begun, state.mark = new, BEGINNING
             yield from self._of(new)
-        yield Packet([], [], state.position(), self._bookmark(known))
+        moved = bookmark_after(self._began, self._request.bookmark, state.done, self._names)
+        yield Packet([], [], state.position(), moved)
 
-    def _found_again(self, begun: _Done) -> _Done:
-        """The file that a position leads into: as it was, or with the same content elsewhere in the folder."""
+    def _found_again(self, begun: Done) -> Done | None:
+        """The file that a position leads into: as it was, or with the same content elsewhere in the folder.
+
+        None where that name has another content: that file is a new one.
+        """
         if self._folder.same(begun.file):
             return begun
-        for file in self._folder.files(self._options.pattern):
-            if file.size == begun.file.size and self._folder.content(file.name) == begun.content:
-                return _Done(file, begun.content)
+        listed = self._folder.files(self._options.pattern)
+        for file in listed:
+            if file.size == begun.file.size and self._folder.content(file) == begun.content:
+                return Done(file, begun.content)
+        if any(file.name == begun.file.name for file in listed):
+            _log.warning("%s was changed while it was being read: it is read from its beginning.", begun.file.name)
+            return None
         raise TransientError(
-            f"{begun.file.name}, which was being read, has changed or gone.",
+            f"{begun.file.name}, which was being read, has gone.",
             code="file-gone",
-            remedy="Put it back into the folder, or cancel the run and execute the processflow again.",
+            remedy="Put it back into the folder. If nobody has it any more, cancel the run and execute the processflow "
+            "again: what was read of the file has arrived, the rest has not.",
         )
 
-    def _new(self, known: Sequence[_Done]) -> Iterator[_Done]:
+    def _new(self, known: Sequence[Done]) -> Iterator[Done]:
         """The files to read."""
         state = self._state
         seen, contents = {one.file for one in (*known, *state.done)}, {one.content for one in (*known, *state.done)}
-        found = [file for file in self._folder.files(self._options.pattern) if self._is_ready(file)]
+        listed = self._folder.files(self._options.pattern)
+        self._names = {file.name for file in listed}
+        found = [file for file in listed if self._is_ready(file)]
         if self._options.order is Order.MODIFIED:
             found.sort(key=lambda file: (file.modified, file.name))
-        moment = _since(self._request.bookmark)
+        moment = since(self._request.bookmark)
         for file in found:
-            if len(state.done) >= _MOST_FILES:
+            if self._left.is_set() or len(state.done) >= _MOST_FILES:
                 return
             if file in seen or file.modified < moment:
                 continue
-            new = _Done(file, self._folder.content(file.name))
-            if new.content in contents:
+            content = self._folder.content(file)
+            if self._left.is_set():
+                return
+            if content is None:
+                continue  # somebody has changed it since the folder was looked into: the next read takes it
+            new = Done(file, content)
+            if content in contents:
                 # The same again, under another name or copied anew: it is done, and goes where the first one went.
                 state.done.append(new)
                 continue
-            contents.add(new.content)
             yield new
+            if state.done and state.done[-1] is new:
+                contents.add(content)
 
     def _is_ready(self, file: Found) -> bool:
         """Whether nobody has written to it for some time. A time in the future comes from a clock that is wrong."""
         age = time.time() - file.modified / 1e9
         return not 0 <= age < self._options.quiet_seconds
 
-    def _of(self, new: _Done) -> Iterator[Packet]:
+    def _of(self, new: Done) -> Iterator[Packet]:
         if new.file.size:
             yield from self._records(new.file)
-        self._state.done.append(new)
-        self._state.begun, self._state.mark = None, _BEGINNING
+        if new.file.size or self._folder.same(new.file):  # an empty one may be filled at any moment
+            self._state.done.append(new)
+        self._state.begun, self._state.mark = None, BEGINNING
 
     def _records(self, file: Found) -> Iterator[Packet]:
         look = look_at(self._folder, file.name, self._options.layout)
@@ -229,16 +237,12 @@ class _Stream:
                 raise TransientError(
                     f"{file.name} was written to while it was being read.",
                     code="file-changed",
-                    remedy="It is read again. Have it written under another name and renamed when it is whole, or set "
-                    "the option quiet_seconds of the GET node higher.",
+                    remedy="It is read again, from its beginning. Have it written under another name and renamed when "
+                    "it is whole, or set the option quiet_seconds of the GET node higher.",
                 )
         finally:
             self._file.close()
             self._file = None
-
-    def _bookmark(self, known: Sequence[_Done]) -> Bookmark:
-        kept = [*known, *self._state.done][-_MOST_REMEMBERED:]
-        return Bookmark(moment=self._began, detail={"files": [one.stored() for one in kept]})
 
 
 def _id(record: Record, file: Found, look: Look, options: ReadOptions, number: int) -> str:
@@ -254,41 +258,3 @@ def _id(record: Record, file: Found, look: Look, options: ReadOptions, number: i
             "Correct the option id of the GET node, or the file.",
         )  # fmt: skip
     return str(value)
-
-
-def _remembered(bookmark: Bookmark | None) -> list[_Done]:
-    return _files(bookmark.detail.get("files", ())) if bookmark is not None else []
-
-
-def _since(bookmark: Bookmark | None) -> int:
-    """Where a person set the bookmark, the moment in nanoseconds from which on files are new."""
-    if bookmark is None or bookmark.moment is None or not bookmark.detail.get(BY_HAND):
-        return 0
-    return int(bookmark.moment.astimezone(UTC).timestamp() * 1e9)
-
-
-def _files(stored: JsonValue) -> list[_Done]:
-    try:
-        rows = msgspec.convert(stored, list[tuple[str, int, int, str]])
-    except msgspec.ValidationError:
-        raise _damaged() from None
-    return [_Done(Found(name, size, modified), content) for name, size, modified, content in rows]
-
-
-def _begun(position: Position | None) -> _State:
-    if position is None:
-        return _State()
-    try:
-        begun = position["begun"]
-        mark = Mark(*msgspec.convert(position["mark"], tuple[int, int, int]))
-        return _State(_files(position["done"]), _files([begun])[0] if begun is not None else None, mark)
-    except (KeyError, msgspec.ValidationError):
-        raise _damaged() from None
-
-
-def _damaged() -> FatalError:
-    return FatalError(
-        "The place where reading stopped cannot be understood.",
-        code="position-damaged",
-        remedy="Execute the processflow again; it starts from the last bookmark.",
-    )

@@ -17,6 +17,7 @@ from agent.connectors.files.places import Place, beside
 from agent.domain.errors import FatalError
 
 FOLDER = ".opagent"
+_PACKET = ".packet"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True):
         appends: Whether it goes to the end of the file.
         offset: How long the file was before, in bytes.
         begin: What a new file begins with.
+        joint: The line end that the file lacks there.
         rows: How many records the file has with this packet.
     """
 
@@ -40,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True):
     appends: bool = False
     offset: int = 0
     begin: bytes = b""
+    joint: bytes = b""
     rows: int = 0
 
 
@@ -90,9 +93,9 @@ class Receipts:
         self._place.make_folder(FOLDER)
         stem = _stem(key)
         for left in self._place.names(FOLDER):
-            if left.startswith(f"{stem}.") and left.endswith(".packet"):
+            if left.startswith(f"{stem}.") and left.endswith(_PACKET):
                 self._place.remove(f"{FOLDER}/{left}")
-        name = f"{stem}.{uuid.uuid4().hex}.packet"
+        name = f"{stem}.{uuid.uuid4().hex}{_PACKET}"
         self._place.write(f"{FOLDER}/{name}", content)
         return name
 
@@ -106,8 +109,14 @@ class Receipts:
         self._place.replace_with(name, msgspec.json.encode(entry))
         self._place.settle(FOLDER)
 
-    def finish(self, entry: Entry, *, at: Callable[[str], None] = lambda _step: None) -> None:
-        """Bring a committed packet to its place, if it is not there yet.
+    def joint(self, name: str, size: int, content: bytes) -> bytes:
+        """The line end that a file of that size lacks before lines of `content` go to its end; mostly nothing."""
+        if not size or (self._place.read(name, size - 1, 1) or b"\n") in (b"\n", b"\r", content[-1:]):
+            return b""
+        return b"\r\n" if content.endswith(b"\r\n") else content[-1:]
+
+    def finish(self, key: str, entry: Entry, *, at: Callable[[str], None] = lambda _step: None) -> None:
+        """Bring the committed packet of that ledger key to its place, if it is not there yet.
 
         Raises:
             FatalError: somebody else has changed the file at this very place.
@@ -117,7 +126,7 @@ class Receipts:
         if status is None:
             return
         if entry.appends:
-            self._append(entry, self._place.read(hidden) or b"")
+            self._append(key, entry, self._place.read(hidden, 0, status[0]) or b"", at)
             at("appended")
             self._place.remove(hidden)
         elif (there := self._place.status(entry.file)) is not None:
@@ -134,24 +143,46 @@ class Receipts:
             self._place.move(hidden, entry.file)
         self._place.settle()
 
-    def _append(self, entry: Entry, content: bytes) -> None:
+    def _append(self, key: str, entry: Entry, content: bytes, at: Callable[[str], None]) -> None:
         status = self._place.status(entry.file)
-        size = status[0] if status is not None else 0
-        if size < entry.offset or not size:
-            # Whoever takes the records out of the folder has taken the file meanwhile; a new one begins.
-            self._place.write(entry.file, entry.begin + content)
+        size, new = status.size if status is not None else 0, entry.begin + content
+        if not size:
+            # Nobody has begun one, or whoever takes the records out of the folder has taken the file meanwhile.
+            self._begin(entry, new, there=status is not None)
             return
-        there = self._place.read(entry.file, entry.offset, len(content)) or b""
-        if there == content:
+        if size < entry.offset or not entry.offset:
+            if self._begins(entry, new):
+                return
+            # Another node has begun a new file. Where its end is has to be known after the agent has died, too.
+            entry = msgspec.structs.replace(entry, offset=size, joint=self.joint(entry.file, size, content))
+            self.commit(key, entry)
+            at("noted")
+        piece = entry.joint + content
+        there = self._place.read(entry.file, entry.offset, len(piece)) or b""
+        if there == piece:
             return
-        if not content.startswith(there):
+        if not piece.startswith(there):
+            if self._begins(entry, new):
+                return
             raise FatalError(
                 f"{entry.file} was changed by somebody else while the agent was writing to it.",
                 code="file-changed",
                 remedy="Let nobody else write to this file. Rename it and execute the processflow again: a new one is "
                 "then begun.",
             )
-        self._place.write_from(entry.file, entry.offset, content)
+        self._place.write_from(entry.file, entry.offset, piece)
+
+    def _begins(self, entry: Entry, content: bytes) -> bool:
+        """Whether the agent died when it had just begun a new file with this."""
+        return self._place.read(entry.file, 0, len(content)) == content
+
+    def _begin(self, entry: Entry, content: bytes, *, there: bool) -> None:
+        """Make a file that is there whole or not at all; an empty one goes."""
+        hidden = f"{FOLDER}/{entry.hidden.removesuffix(_PACKET)}.begun{_PACKET}"
+        self._place.write(hidden, content)
+        if there:
+            self._place.remove(entry.file)
+        self._place.move(hidden, entry.file)
 
 
 def entry_name(key: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from boto3.s3.transfer import TransferConfig
 
 from agent.connectors.files.credentials import BUCKET, FOLDER
-from agent.connectors.files.places import Entry
+from agent.connectors.files.places import Entry, Status
 from agent.connectors.files.s3_client import PATIENT, Patience, answered, host_of, s3_client, unreadable
 from agent.domain.errors import AccessError, TransientError
 from agent.domain.secret import Secret
@@ -88,10 +88,10 @@ class S3Place:
         """The files in it."""
         yield from self._objects(self._prefix)
 
-    def status(self, name: str) -> tuple[int, int] | None:
-        """A file's size and when it was modified."""
+    def status(self, name: str) -> Status | None:
+        """What a file is like. Its version is its ETag."""
         found = self._head(name)
-        return None if found is None else found[:2]
+        return None if found is None else Status(found[0], found[1], _version(found[2]))
 
     def open(self, name: str) -> BinaryIO:
         """A file, for reading: all of it as it is now, or an error once somebody replaces it."""
@@ -146,17 +146,23 @@ class S3Place:
         """The names in a folder of the folder."""
         return [entry.name for entry in self._objects(f"{self._prefix}{folder}/")]
 
-    def move(self, name: str, target: str) -> None:
-        """Give a file another name, which nothing has: in two steps, of which the second waits for the first."""
+    def move(self, name: str, target: str, version: str = "") -> None:
+        """Give a file another name, which nothing has: in two steps, of which the second waits for the first.
+
+        Between them somebody may have replaced the file; then it stays.
+        """
         found = self._head(name)
         if found is None:
             raise FileNotFoundError(name)
-        with answered(self._values):
-            source = {"Bucket": self._bucket, "Key": self._key(name)}
-            self._client().copy(source, self._bucket, self._key(target), Config=_COPY)  # type: ignore[arg-type]  # such a mapping
+        if version and _version(found[2]) != version:
+            raise _replaced(name)
+        self._copied(name, target, found[2])
         copied = self._head(target)
         if copied is None or copied[0] != found[0]:
             raise unreadable(self._values, "a copy is not what it was made of")
+        left = self._head(name)
+        if left is not None and left[2] != found[2]:
+            raise _replaced(name)
         self.remove(name)
 
     def remove(self, name: str) -> None:
@@ -190,6 +196,14 @@ class S3Place:
     def _key(self, name: str) -> str:
         return f"{self._prefix}{name}"
 
+    def _copied(self, name: str, target: str, version: str) -> None:
+        with answered(self._values):
+            source = {"Bucket": self._bucket, "Key": self._key(name)}
+            self._client().copy(
+                source,  # type: ignore[arg-type]  # such a mapping
+                self._bucket, self._key(target), ExtraArgs={"CopySourceIfMatch": version}, Config=_COPY,
+            )  # fmt: skip
+
     def _head(self, name: str) -> tuple[int, int, str] | None:
         """Size, time and version of an object, None where it is not there."""
         try:
@@ -216,7 +230,8 @@ class S3Place:
             for found in page.get("Contents", ()):
                 name = found["Key"].removeprefix(prefix)
                 if name:  # some programs make an empty object for the folder itself
-                    yield Entry(name, found["Size"], _whole_seconds(found["LastModified"]))
+                    modified, version = _whole_seconds(found["LastModified"]), _version(found.get("ETag", ""))
+                    yield Entry(name, found["Size"], modified, version=version)
 
     def _listed(self, page: Mapping[str, object]) -> None:
         """Make sure that an answer is a list: one that says nothing would be taken for an empty folder."""
@@ -266,6 +281,18 @@ class _Object(io.RawIOBase):
 
     def tell(self) -> int:
         return self._at
+
+
+def _version(etag: str) -> str:
+    """An ETag without quotes, which some servers leave out in one place and not in another."""
+    return etag.strip('"')
+
+
+def _replaced(name: str) -> TransientError:
+    return TransientError(
+        f"{name} was replaced while the agent was moving it.", code="file-changed",
+        remedy="Nothing has to be done: it stays where it is, and is read.",
+    )  # fmt: skip
 
 
 def _whole_seconds(moment: datetime) -> int:

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 import paramiko
 
 from agent.connectors.files.credentials import FOLDER, HOST
-from agent.connectors.files.places import Entry, beside
+from agent.connectors.files.places import Entry, Status, beside
 from agent.connectors.files.sftp_connection import SftpConnection
 from agent.domain.secret import Secret
 
@@ -72,14 +72,14 @@ class SftpPlace:
                 if stat.S_ISREG(found.st_mode or 0):
                     yield Entry(listed.filename, found.st_size or 0, (found.st_mtime or 0) * _NANOSECONDS)
 
-    def status(self, name: str) -> tuple[int, int] | None:
-        """A file's size and when it was modified."""
+    def status(self, name: str) -> Status | None:
+        """What a file is like."""
         try:
             with self._connection.session() as sftp:
                 found = sftp.stat(self._path(name))
         except FileNotFoundError:
             return None
-        return found.st_size or 0, (found.st_mtime or 0) * _NANOSECONDS
+        return Status(found.st_size or 0, (found.st_mtime or 0) * _NANOSECONDS)
 
     def open(self, name: str) -> BinaryIO:
         """A file, for reading."""
@@ -123,7 +123,7 @@ class SftpPlace:
         except FileNotFoundError:
             return []
 
-    def move(self, name: str, target: str) -> None:
+    def move(self, name: str, target: str, version: str = "") -> None:
         """Give a file another name, which nothing has."""
         with self._connection.session() as sftp:
             sftp.rename(self._path(name), self._path(target))

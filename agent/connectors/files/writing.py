@@ -64,18 +64,19 @@ class Writer:
             if options.mode is Mode.PACKET:
                 content = encoder.whole(pieces.values())
             else:
-                content = (b"" if size else encoder.begin()) + encoder.between().join(pieces.values())
+                content = encoder.between().join(pieces.values())
             hidden = self._receipts.prepare(target.ledger_key, content)
             self._at("prepared")
             places = {index: f"{name}:{rows + place}" for place, index in enumerate(pieces, start=1)}
             report = WriteReport([places.get(index, "") for index in range(len(batch))], failures)
             entry = Entry(
                 receipt=seal(report), number=number, file=name, hidden=hidden, appends=options.mode is Mode.APPEND,
-                offset=size, begin=encoder.begin() if size else b"", rows=rows + len(pieces),
+                offset=size, begin=encoder.begin(), joint=self._receipts.joint(name, size, content),
+                rows=rows + len(pieces),
             )  # fmt: skip
             self._commit(target.ledger_key, entry)
             self._at("committed")
-            self._receipts.finish(entry, at=self._at)
+            self._receipts.finish(target.ledger_key, entry, at=self._at)
             self._at("finished")
             return report
 
@@ -132,7 +133,7 @@ class Writer:
     def _finished(self, key: str) -> Entry | None:
         entry = self._receipts.entry(key)
         if entry is not None:
-            self._receipts.finish(entry)
+            self._receipts.finish(key, entry)
         return entry
 
     def _named(self, options: WriteOptions, number: int) -> tuple[str, int]:

@@ -99,6 +99,11 @@ def _put(fields: dict[str, Any], name: str, value: Any) -> None:
                 remedy="Map one of them.", field=name, error_class=ErrorClass.VALIDATION_FAILED,
             )  # fmt: skip
         fields = inner
+    if last in fields:
+        raise RecordError(
+            f"“{name}” is mapped both as a value and as something with members.", code="mapped-twice",
+            remedy="Map one of them.", field=name, error_class=ErrorClass.VALIDATION_FAILED,
+        )  # fmt: skip
     fields[last] = value
 
 

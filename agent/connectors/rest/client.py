@@ -162,14 +162,15 @@ class Client:
                 content = await self._read(response, writing=writing)
             finally:
                 await response.aclose()
+        except (UnicodeEncodeError, httpx.LocalProtocolError) as error:
+            raise ConfigurationError(
+                "A header of a request holds signs that no header can have.", code="header-signs",
+                remedy="Use letters of the English alphabet, digits and signs alone, without a blank at the end.",
+                field=None,
+            ) from error  # fmt: skip
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             _forget_frames(error)
             raise network_failure(error, host=self.host, writing=writing) from error
-        except UnicodeEncodeError as error:
-            raise ConfigurationError(
-                "A header of a request holds signs that no header can have.", code="header-signs",
-                remedy="Use letters of the English alphabet, digits and signs alone.", field=None,
-            ) from error  # fmt: skip
         if not self.speaks_xml or not content.strip():
             return Answer(response.status_code, response.headers, content)
         try:

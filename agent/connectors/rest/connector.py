@@ -16,7 +16,16 @@ from typing import Self
 import httpx
 import msgspec
 
-from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.contract import (
+    CheckReport,
+    KeepSecrets,
+    LookUp,
+    Prepared,
+    Present,
+    ReadRequest,
+    Seal,
+    WriteTarget,
+)
 from agent.connectors.rest.check import check
 from agent.connectors.rest.client import Client
 from agent.connectors.rest.credentials import (
@@ -85,7 +94,7 @@ class RestConnector:
         return RestConnection(service, self._policy, self._read_seconds)
 
     async def signed_in(
-        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None]
+        self, values: Mapping[str, str], secrets: Mapping[str, Secret], ask: Callable[[str], None], keep: KeepSecrets
     ) -> Mapping[str, Secret]:
         """Have a person sign in, where that is how the service wants it and nobody has."""
         if authentication_of(values) is not Authentication.PERSON:
@@ -95,7 +104,7 @@ class RestConnector:
         if given:
             grant = self._known.grants.of(server, given)
             with suppress(CredentialsError):
-                await renewed(server, self._known.grants, grant, grant.access, lambda _: None)
+                await renewed(server, self._known.grants, grant, grant.access, _as_field(keep))
                 return {**secrets, REFRESH_TOKEN: grant.refresh}
         answer = await sign_in(server, ask)
         assert answer.refresh is not None, "a sign-in without one is an error"
@@ -135,7 +144,7 @@ class RestConnection:
         self._service, self._policy, self._read_seconds = service, policy, read_seconds
         self._description = parse(service.text)
         self._observer: Observer | None = None
-        self._keep: Callable[[Mapping[str, Secret]], None] | None = None
+        self._keep: KeepSecrets | None = None
         self._http: httpx.AsyncClient | None = None
         self._key_parameter = ""
 
@@ -146,12 +155,12 @@ class RestConnection:
         """Tell of every request, from now on."""
         self._observer = observer
 
-    def renew(self, keep: Callable[[Mapping[str, Secret]], None]) -> None:
+    def renew(self, keep: KeepSecrets) -> None:
         """Have new refresh tokens kept, from now on."""
         self._keep = keep
 
     async def __aenter__(self) -> Self:
-        auth = self._service.sign_in(self.plain_client, self._kept)
+        auth = self._service.sign_in(self.plain_client, _as_field(self._keep))
         self._http = self._made(auth, self._observer)
         self._key_parameter = auth.name if isinstance(auth, QueryAuth) else ""
         return self
@@ -244,10 +253,6 @@ class RestConnection:
         """A client that signs in with nothing, under the same rules."""
         return self._made(None, None)
 
-    def _kept(self, refresh: Secret) -> None:
-        if self._keep is not None:
-            self._keep({REFRESH_TOKEN: refresh})
-
     def _made(self, auth: httpx.Auth | None, observer: Observer | None) -> httpx.AsyncClient:
         host = httpx.URL(self._service.base).host
         allowed = self._service.private or _through_proxy(self._service.base)
@@ -259,6 +264,16 @@ class RestConnection:
             guard=None if allowed else GuardedBackend(PRIVATE),
             inside=auth.inside if isinstance(auth, QueryAuth) else None,
         )
+
+
+def _as_field(keep: KeepSecrets | None) -> Keep:
+    """What keeps a refresh token, where somebody keeps secrets."""
+
+    def kept(new: Secret, old: Secret) -> None:
+        if keep is not None:
+            keep({REFRESH_TOKEN: new}, {REFRESH_TOKEN: old})
+
+    return kept
 
 
 def _through_proxy(address: str) -> bool:

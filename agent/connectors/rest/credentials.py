@@ -175,4 +175,4 @@ def authentication_of(values: Mapping[str, str]) -> Authentication:
 
 def secret_field(kind: Authentication) -> str:
     """The field to look at where the service refuses the credentials."""
-    return SECRETS.get(kind, (AUTHENTICATION,))[0]
+    return REFRESH_TOKEN if kind is Authentication.PERSON else SECRETS.get(kind, (AUTHENTICATION,))[0]

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.output.write_text(text, "utf-8")
             notes = [f"Written into {given.output}", *notes]
         else:
-            sys.stdout.write(text)
+            sys.stdout.buffer.write(text.encode())  # whatever the terminal's own encoding is
     except AgentError as error:
         sys.stderr.write(f"{error.message} {error.remedy}".strip() + "\n")
         return 1

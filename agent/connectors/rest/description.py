@@ -43,8 +43,8 @@ class _Part(BaseModel):
 class Paging(_Part):
     """How the pages of a list follow each other.
 
-    `page` and `offset` count, until a page has fewer records than the first one; `cursor` sends what lies at `next` in
-    an answer; `next-url` and `link` go to the address that the answer names, at `next` or in its header `Link`.
+    `page` and `offset` count, until a page has no records; `cursor` sends what lies at `next` in an answer; `next-url`
+    and `link` go to the address that the answer names, at `next` or in its header `Link`.
     """
 
     style: Literal["none", "page", "offset", "cursor", "next-url", "link"] = "none"
@@ -169,6 +169,9 @@ class Find(Request):
     """As in `Reading`."""
     single: bool = False
     """The answer is one record, or 404."""
+    others: bool = False
+    """Whether the service may list others beside the one that is looked for, as a search in names does. The list has to
+    be complete then. Without it, an answer with others alone is an error: the service does not know the filter."""
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

@@ -16,12 +16,19 @@ from agent.domain.errors import ConfigurationError
 
 _MOST_BYTES = 50_000_000
 _MOST_NESTING = 100
-_OPENAPI = re.compile(r"""^[\s{]*["']?(openapi|swagger)["']?\s*:\s*["']?[23]""", re.MULTILINE)
+_OPENAPI = re.compile(r"""^["']?(openapi|swagger)["']?[ \t]*:""", re.MULTILINE)
+_OURS = re.compile(r"""^["']?service["']?[ \t]*:""", re.MULTILINE)
 
 
 def is_openapi(text: str) -> bool:
-    """Whether a text looks like an OpenAPI document, and not like a service description."""
-    return _OPENAPI.search(text) is not None and re.search(r"""^[\s{]*["']?service["']?\s*:""", text, re.M) is None
+    """Whether a text is an OpenAPI document by its outermost names, and no service description."""
+    if text.lstrip()[:1] != "{":
+        return _OPENAPI.search(text) is not None and _OURS.search(text) is None
+    try:
+        names = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).keys()
+    except msgspec.MsgspecError:
+        return '"openapi"' in text[:1_000] or '"swagger"' in text[:1_000]  # one that is broken is told as such
+    return bool(names & {"openapi", "swagger"}) and "service" not in names
 
 
 def document_of(content: bytes, name: str, *, json_only: bool = False) -> Any:

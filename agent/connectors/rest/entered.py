@@ -41,6 +41,7 @@ from agent.domain.secret import Secret
 _MOST_TOLD = 6
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 LABELS = {field.name: field.label for field in FIELDS}
+_LISTENS_AT = {"localhost", "127.0.0.1"}
 _HOSTS_OF_THIS_COMPUTER = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -104,11 +105,8 @@ def _turned(text: str) -> tuple[str, list[str]]:
 
 def _tidied(name: str, text: str) -> str:
     """A plain value. Raises ConfigurationError where it cannot be right."""
-    if name == TOKEN_URL:
-        return address_of(text, name, LABELS[name])
-    if name == AUTHORIZATION_URL:  # some services want a query there
-        page, mark, query = text.partition("?")
-        return f"{address_of(page, name, LABELS[name])}{mark}{query}"
+    if name in {TOKEN_URL, AUTHORIZATION_URL}:
+        return _page(text, name)
     return _own_address(text) if name == REDIRECT else text
 
 
@@ -151,11 +149,18 @@ def address_of(text: str, field: str, label: str) -> str:
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
 
 
+def _page(text: str, field: str) -> str:
+    """The address of one page: unlike a base URL, it keeps a slash at its end, and may have a query."""
+    address, mark, query = text.partition("?")
+    slash = "/" if address.endswith("/") else ""
+    return f"{address_of(address, field, LABELS[field])}{slash}{mark}{query}"
+
+
 def _own_address(text: str) -> str:
     """An address of this computer with a port that an account without rights may listen at."""
-    found = address_of(text, REDIRECT, LABELS[REDIRECT])
+    found = _page(text, REDIRECT)
     parts = urlsplit(found)
-    if parts.scheme != "http" or parts.hostname not in _HOSTS_OF_THIS_COMPUTER or not (parts.port or 0) >= 1024:
+    if parts.scheme != "http" or parts.hostname not in _LISTENS_AT or not (parts.port or 0) >= 1024:
         raise ConfigurationError(
             "The redirect address is none of this computer.", code="field-format", field=REDIRECT,
             remedy=f"Write it like {USUAL_REDIRECT}, with a port from 1024 on.",

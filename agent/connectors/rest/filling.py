@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import Formatter
 from urllib.parse import quote
 
 from agent.connectors.rest.description import Request, names_in
@@ -19,17 +20,24 @@ def filled_path(request: Request, values: Mapping[str, str]) -> str:
     for name in names_in(request.path):
         if needed(values, name) in {".", ".."}:
             raise _unfit(name)
-    return request.path.format_map(
-        {name: quote(_doubled(request, needed(values, name)), safe="") for name in names_in(request.path)}
+    return _filled(
+        request.path, {name: quote(_doubled(request, needed(values, name)), safe="") for name in names_in(request.path)}
     )
 
 
 def filled_query(request: Request, values: Mapping[str, str]) -> list[tuple[str, str]]:
     """The query with the values in it. Raises RecordError where one is missing."""
     return [
-        (name, text.format_map({one: _doubled(request, needed(values, one)) for one in names_in(text)}))
+        (name, _filled(text, {one: _doubled(request, needed(values, one)) for one in names_in(text)}))
         for name, text in request.query.items()
     ]
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with the values in it. Names may have dots, which Python's own formatting takes for something else."""
+    return "".join(
+        literal + (values[name] if name is not None else "") for literal, name, _, _ in Formatter().parse(text)
+    )
 
 
 def _doubled(request: Request, value: str) -> str:

@@ -2,6 +2,8 @@
 
 Many services give a new refresh token with each access token, and the one before counts no more. So all connections
 with the same one share what became of it, one at a time asks for a new one, and a new one is kept before it is used.
+Asking goes on in a thread of its own to its end, whoever is cancelled meanwhile: an answer that nobody takes would be
+the end of the sign-in.
 """
 
 from __future__ import annotations
@@ -15,23 +17,30 @@ from dataclasses import dataclass, field
 import httpx
 from oauthlib.oauth2 import WebApplicationClient
 
-from agent.connectors.rest.credentials import CLIENT_ID, REFRESH_TOKEN, SCOPE, TOKEN_URL
+from agent.connectors.rest.credentials import CLIENT_ID, REFRESH_TOKEN, TOKEN_URL
 from agent.connectors.rest.tokens import BEFORE_IT_EXPIRES_SECONDS, TokenAnswer, TokenServer
 from agent.domain.errors import CredentialsError
 from agent.domain.secret import Secret
 
 SIGN_IN_AGAIN = "Open the App Configuration and press Validate: the sign-in page then opens in your browser."
-_LOOK_SECONDS = 0.05
 
-Keep = Callable[[Secret], None]
-"""Keeps a new refresh token for good."""
+Keep = Callable[[Secret, Secret], None]
+"""Keeps a new refresh token for good, in the place of another one, the second."""
 
 
 @dataclass(slots=True)
 class Grant:
-    """One sign-in: its newest refresh token, and the access token that is known. Never shown."""
+    """One sign-in. Never shown.
+
+    Args:
+        refresh: The newest refresh token.
+        kept: The one that was kept last: the same, but where it could not be kept yet.
+        access: The access token that is known.
+        expires: When it does, by the clock of `Grants`.
+    """
 
     refresh: Secret = field(repr=False)
+    kept: Secret = field(repr=False)
     access: Secret | None = field(default=None, repr=False)
     expires: float = 0.0
     at_work: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -48,7 +57,7 @@ class Grants:
     def of(self, server: TokenServer, refresh: Secret) -> Grant:
         """The sign-in with that refresh token, or with one that came after it."""
         with self._changing:
-            return self._known.setdefault(_key(server, refresh), Grant(refresh))
+            return self._known.setdefault(_key(server, refresh), Grant(refresh, kept=refresh))
 
     def take(self, server: TokenServer, grant: Grant, answer: TokenAnswer) -> None:
         """Note what the service has given."""
@@ -60,8 +69,8 @@ class Grants:
             grant.expires = self._clock() + answer.seconds - BEFORE_IT_EXPIRES_SECONDS
 
     def holding(self, grant: Grant) -> Secret | None:
-        """The access token, if it still holds."""
-        return grant.access if grant.expires > self._clock() else None
+        """The access token, if it still holds, and nothing is left to be kept."""
+        return grant.access if grant.expires > self._clock() and grant.kept == grant.refresh else None
 
 
 async def renewed(server: TokenServer, grants: Grants, grant: Grant, refused: Secret | None, keep: Keep) -> Secret:
@@ -71,9 +80,12 @@ async def renewed(server: TokenServer, grants: Grants, grant: Grant, refused: Se
         CredentialsError: code `credentials-rejected`: a person has to sign in again.
         AgentError: the service does not answer, or a new refresh token cannot be kept.
     """
-    while not grant.at_work.acquire(blocking=False):  # noqa: ASYNC110 - connections may be in several event loops
-        await asyncio.sleep(_LOOK_SECONDS)
-    try:
+    return await asyncio.to_thread(_renewed, server, grants, grant, refused, keep)
+
+
+def _renewed(server: TokenServer, grants: Grants, grant: Grant, refused: Secret | None, keep: Keep) -> Secret:
+    with grant.at_work:
+        _keep(grant, keep)
         known = grants.holding(grant)
         if known is not None and known != refused:
             return known
@@ -87,14 +99,16 @@ async def renewed(server: TokenServer, grants: Grants, grant: Grant, refused: Se
                 )
             )
 
-        answer = await server.ask(client, body)
-        is_new = answer.refresh is not None and answer.refresh != grant.refresh
+        answer = asyncio.run(server.ask(client, body))
         grants.take(server, grant, answer)
-        if is_new:
-            await asyncio.to_thread(keep, grant.refresh)
+        _keep(grant, keep)
         return answer.access
-    finally:
-        grant.at_work.release()
+
+
+def _keep(grant: Grant, keep: Keep) -> None:
+    if grant.kept != grant.refresh:
+        keep(grant.refresh, grant.kept)
+        grant.kept = grant.refresh
 
 
 class RefreshAuth(httpx.Auth):
@@ -139,4 +153,4 @@ class RefreshAuth(httpx.Auth):
 def _key(server: TokenServer, refresh: Secret) -> tuple[str, ...]:
     # The token is in the key by its form in memory alone.
     values = server.values
-    return values[TOKEN_URL], values[CLIENT_ID], values.get(SCOPE, ""), str(hash(refresh.reveal()))
+    return values[TOKEN_URL], values[CLIENT_ID], str(hash(refresh.reveal()))

@@ -3,8 +3,8 @@
 A position is the place of a page in its list, and how many of its records have been given already. The new bookmark is
 the time at the service when the first page was asked for: what changes meanwhile is read again the next time.
 
-Where pages are counted, nobody knows beforehand how many records a page has: a service may give fewer than it was asked
-for. So the first page says how many a full one has, and after a first page that is short, one more is asked for.
+Where pages are counted, a page that is short is not taken for the last one: a service may give fewer records than it
+was asked for, or leave some out of a page. Only one without records ends the list, or a status that says so.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class _Place:
     Args:
         here: Its number, offset, cursor, or address below the origin; empty for the first one.
         given: How many of its records have been given.
-        full: How many records the first page has; 0 where it is this one.
         before: What tells the page before from others.
-        probes: Whether the first page, the one before, was short: there may be nothing here.
+        short: Whether the page before had fewer records than were asked for: there may be nothing here.
+        later: Whether the page before was not the first one.
     """
 
     here: str = ""
     given: int = 0
-    full: int = 0
     before: str = ""
-    probes: bool = False
+    short: bool = False
+    later: bool = False
 
     @classmethod
     def of(cls, position: Position | None) -> _Place:
@@ -89,12 +89,12 @@ class Reader:
             answer = await self._page(place, query, headers)
             began = began or self._time_of(answer)
             records = self._records(answer) if answer is not None else ()
+            if self._is_the_page_before(place, records):
+                records = ()
             following = self._following(answer, place, records) if answer is not None else None
             if following is not None and following.here in seen | {place.here}:
                 raise self._endless()
             seen.add(place.here)
-            if following is None and place.probes and self._told_apart(records) == place.before:
-                records = ()  # the only page once more, from a service that knows no pages
             for packet in self._cut(records, place, following, request.packet_records, began):
                 yield packet
             place = following
@@ -168,7 +168,7 @@ class Reader:
             asked.append((paging.parameter, here or str(paging.first if paging.style == "page" else 0)))
         past_the_end: frozenset[int] = frozenset()
         if here and paging.style in _COUNTED:
-            past_the_end = NOT_THERE | {paging.past_the_end} | ({400} if place.probes else frozenset())
+            past_the_end = NOT_THERE | {paging.past_the_end} | ({400} if place.short else frozenset())
         return await self._client.get(self._client.address(action.path), asked, headers=sent, missing=past_the_end)
 
     def _records(self, answer: Answer) -> Sequence[msgspec.Raw]:
@@ -198,22 +198,30 @@ class Reader:
 
     def _counted_on(self, place: _Place, records: Sequence[msgspec.Raw]) -> _Place | None:
         paging, count = self._action.paging, len(records)
-        if count < (place.full or 1):
+        if not count:
             return None
-        told_apart = self._told_apart(records)
-        if told_apart == place.before:
-            if place.probes:
-                return None
-            raise self._endless()
         here = int(place.here or (paging.first if paging.style == "page" else 0))
         return _Place(
-            str(here + (1 if paging.style == "page" else count)), full=place.full or count, before=told_apart,
-            probes=not place.here and count < paging.size,
+            str(here + (1 if paging.style == "page" else count)), before=self._told_apart(records),
+            short=count < paging.size, later=bool(place.here),
         )  # fmt: skip
 
+    def _is_the_page_before(self, place: _Place, records: Sequence[msgspec.Raw]) -> bool:
+        """Whether it is the last page once more, as some services have it beyond their end; also the only page of one
+        that knows no pages.
+
+        Raises:
+            FatalError: code `same-page`: the first page is full and comes again, so that nothing else can be had.
+        """
+        if not place.before or self._told_apart(records) != place.before:
+            return False
+        if place.short or place.later:
+            return True
+        raise self._endless()
+
     def _told_apart(self, records: Sequence[msgspec.Raw]) -> str:
-        """The same for two pages of the same records."""
-        return hashlib.sha256("\n".join(map(self._id, records)).encode()).hexdigest()[:16]
+        """The same for two pages of the same records, in whatever order."""
+        return hashlib.sha256("\n".join(sorted(map(self._id, records))).encode()).hexdigest()[:16]
 
     def _id(self, record: msgspec.Raw) -> str:
         found = word(at(record, self._schema.key))

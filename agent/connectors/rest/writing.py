@@ -23,6 +23,8 @@ from agent.http.json_values import agrees, amount, decoded_record, held_value
 
 _CLASSES = {404: ErrorClass.DEPENDENT_MISSING, 409: ErrorClass.DUPLICATE, 410: ErrorClass.DEPENDENT_MISSING}
 _LONGEST_REASON = 300
+_NOTHING = {b"false", b"[]", b"{}", b"", b"0"}
+"""What lies at the place of a refusal where there is none."""
 
 
 class _Likeness(IntEnum):
@@ -108,15 +110,13 @@ class Writer:
     async def _written(self, body: Body) -> str:
         action = self._action
         if action.delete is not None:
-            return await self._sent(action.delete, body, self._id_of(body))
+            known = await self._known(body)
+            return "" if known is None else await self._sent(action.delete, body, known)
         if action.create is None:
             assert action.update is not None
-            known = self._id_of(body)
-            if not known and action.find is not None:
-                held = await self._found(body)
-                if held is None:
-                    raise self._not_there()
-                known = held.id
+            known = await self._known(body)
+            if known is None:
+                raise self._not_there()
             return await self._sent(action.update, body, known)
         if action.update is None:
             held = await self._found(body) if action.asks_first else None
@@ -126,8 +126,18 @@ class Writer:
             return await self._sent(action.create, body, "")
         return await self._sent(action.update, body, held.id)
 
+    async def _known(self, body: Body) -> str | None:
+        """The id of a record that is to be there; None where it is not."""
+        known = self._id_of(body)
+        if known or self._action.find is None:
+            return known
+        held = await self._found(body)
+        return held.id if held is not None else None
+
     async def _sent(self, sending: Sending, body: Body, known: str) -> str:
         values = {**body.values, "id": known or body.values.get("id", "")}
+        if known:
+            values.setdefault(self._schema.key, known)
         content = None if sending.method == "DELETE" else body.content(sending.wrap, as_xml=self._client.speaks_xml)
         answer = await self._client.send(
             sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
@@ -135,10 +145,22 @@ class Writer:
         if sending.method == "DELETE" and answer.status in NOT_THERE:
             return known  # it was to be gone
         try:
+            if not answer.was_xml and answer.status not in RECORD_STATUSES:
+                self._refuse_nonsense(answer, sending)
             self._raise(answer)
-            return (word(at(answer.content, sending.id)) if sending.id and answer.content.strip() else "") or known
+            made = word(at(answer.content, sending.id)) if sending.id and answer.content.strip() else known
         except msgspec.MsgspecError:
             raise self._client.nonsense(writing=True) from None
+        if not made and not known and sending.id and answer.content.strip():
+            raise self._client.nonsense(writing=True)
+        return made or known
+
+    def _refuse_nonsense(self, answer: Answer, sending: Sending) -> None:
+        """A page of something that stands between us and the service, such as a sign-in page, is no answer to a write.
+        Raises msgspec.MsgspecError."""
+        content = answer.content.strip()
+        if content[:1] == b"<" or (content and (sending.id or self._action.refused)):
+            records_at(content, "")  # all of it has to be JSON
 
     def _raise(self, answer: Answer) -> None:
         """Raise where an answer refuses the record: by its status, or by what it says."""
@@ -151,7 +173,7 @@ class Writer:
                 said = ""
         elif self._action.refused and answer.content.strip():
             found = at(answer.content, self._action.refused)
-            refused = found is not None and bytes(found).strip() not in {b"false", b"[]", b"{}", b'""'}
+            refused = found is not None and bytes(found).strip().strip(b'"').lower() not in _NOTHING
             said = word(found) or (word(at(answer.content, self._action.reason)) if self._action.reason else "")
         if refused:
             why = said.strip()[:_LONGEST_REASON].rstrip(".") or f"status {answer.status}"
@@ -176,18 +198,19 @@ class Writer:
         try:
             if find.single:
                 one = at(answer.content, find.records)
-                listed: Sequence[msgspec.Raw] | None = [] if one is None else [one]
+                empty = one is None or bytes(one).strip() in {b"{}", b"[]"}
+                listed: Sequence[msgspec.Raw] | None = [] if one is None or empty else [one]
             else:
                 listed = records_at(answer.content, find.records, absent_if_empty=find.absent_if_empty,
                                     elements=answer.was_xml)  # fmt: skip
-            if listed is None:
+            if listed is None or any(bytes(one).lstrip()[:1] != b"{" for one in listed):
                 raise self._client.nonsense()
             if answer.was_xml:
                 listed = [typed(one, self._schema.attributes) for one in listed]
             raw = self._chosen(listed, {name: body.values.get(name, "") for name in find.names})
             if raw is None:
                 return None
-            known = word(at(raw, self._schema.key)) or self._id_of(body)
+            known = word(at(raw, self._schema.key))
             if not known:
                 raise self._unclear(f"what it finds has no “{self._schema.key}”")
             return _Held(known, decoded_record(raw))
@@ -197,25 +220,41 @@ class Writer:
     def _chosen(self, listed: Sequence[msgspec.Raw], wanted: Mapping[str, str]) -> msgspec.Raw | None:
         """The record among those listed that was looked for; None where it is none of them.
 
-        A service that does not know the filter lists others as well, or all it has. So a record that does not tell
-        the values that were searched for is believed where it is the only one, and no further.
+        A service that does not know the filter lists others as well, or all it has, of which this may be a part. So a
+        record that does not tell the values that were searched for is believed where it is the only one, and others
+        alone are no proof that the record is not there.
+
+        Raises:
+            ConfigurationError: code `find-unclear`.
+            RecordError: there are several, and one of them would be changed.
         """
+        find = self._action.find
+        assert find is not None
+        if not listed or find.single:
+            return listed[0] if listed else None
         likenesses = [_likeness(decoded_record(raw), wanted) for raw in listed]
+        names = " and ".join(sorted(wanted))
         for best in (_Likeness.SAME, _Likeness.BUT_FOR_CASE):
+            if likenesses.count(best) > 1 and (self._action.update or self._action.delete):
+                raise RecordError(
+                    f"{self._client.host} has several records with this {names}.", code="several",
+                    remedy="Make them different there, or let “find” name what tells them apart.",
+                    error_class=ErrorClass.DUPLICATE,
+                )  # fmt: skip
             if best in likenesses:
                 return listed[likenesses.index(best)]
-        if _Likeness.UNTOLD not in likenesses:
-            return None
-        if len(listed) == 1:
+        if _Likeness.UNTOLD in likenesses and len(listed) == 1:
             return listed[0]
-        raise self._unclear(f"of {len(listed)} records that it finds, none tells its {' and '.join(sorted(wanted))}")
+        if find.others and _Likeness.UNTOLD not in likenesses:
+            return None
+        raise self._unclear(f"it lists {len(listed)} records, and none of them with the {names} that was looked for")
 
     def _unclear(self, why: str) -> ConfigurationError:
         return ConfigurationError(
             f"{self._client.host} cannot be asked for a record in the way of the service description: {why}.",
             code="find-unclear", field=DESCRIPTION,
-            remedy="Check the path and the query of “find”. Its names have to be those that the service uses in its "
-            "records.",
+            remedy="Check the path and the query of “find”: its names have to be those that the service uses in its "
+            "records. If the service finds similar ones as well, write “others: true” there.",
         )  # fmt: skip
 
     def _as_intended(self, body: Body, held: _Held) -> bool:

@@ -5,9 +5,12 @@ A secret is wrapped the moment it arrives here and is never kept: after Save the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import SecretStr, ValidationError
 
@@ -16,6 +19,9 @@ from agent.api.configuration_models import ValidationState
 from agent.domain.app import FieldKind
 from agent.domain.errors import AgentError
 from agent.gui.calls import Call, Calls
+
+if TYPE_CHECKING:  # the client brings httpx along, which the first paint does not need
+    from agent.api.client import AgentClient
 
 NAME = "name"
 _POLL_SECONDS = 20
@@ -81,6 +87,7 @@ class CredentialPresenter:
         self._closed = False
         self._call: Call | None = None
         self._validation: str | None = None
+        self._beginning = False
         self._signing_in = ""
 
     @property
@@ -94,7 +101,8 @@ class CredentialPresenter:
         if draft is None or self.busy:
             return
         self._view.show_progress(f"Contacting {self._app.name} …")
-        self._call = self._calls.start(lambda client: client.validate(draft), self._on_validation, self._on_failed)
+        self._beginning = True
+        self._call = self._calls.start(partial(_begun, draft=draft), self._on_validation, self._on_failed)
 
     def cancel(self) -> None:
         """Stop a validation; the request in flight is dropped."""
@@ -124,9 +132,9 @@ class CredentialPresenter:
         """The form goes: end what is under way."""
         self._closed = True
         validation, self._validation = self._validation, None
+        if self._call is not None and (self._beginning or validation is not None):
+            self._call.cancel()
         if validation is not None:
-            if self._call is not None:
-                self._call.cancel()
             self._calls.start(lambda client: client.cancel_validation(validation), lambda _: None, lambda _: None)
 
     def _draft(self, entered: Entered) -> configuration_models.ConfigurationDraft | None:
@@ -155,7 +163,7 @@ class CredentialPresenter:
             return None
 
     def _on_validation(self, validation: configuration_models.Validation) -> None:
-        self._call = None
+        self._call, self._beginning = None, False
         if self._closed:
             return
         if validation.state is ValidationState.RUNNING:
@@ -198,6 +206,7 @@ class CredentialPresenter:
 
     def _on_failed(self, error: AgentError) -> None:
         self._call = self._validation = None
+        self._beginning = False
         if self._closed:
             return
         self._view.show_saving(saving=False)
@@ -214,3 +223,16 @@ class CredentialPresenter:
             self._view.show_field_errors({place: title})
             title = f"{what}: look at “{labels[place]}”"
         self._view.show_failure(title, remedy, notes)
+
+
+async def _begun(
+    client: AgentClient, *, draft: configuration_models.ConfigurationDraft
+) -> configuration_models.Validation:
+    """Begin a validation. Who cancels before the service has said what to cancel cancels it all the same."""
+    beginning = asyncio.ensure_future(client.validate(draft))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        with suppress(AgentError):
+            await client.cancel_validation((await beginning).id)
+        raise

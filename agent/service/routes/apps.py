@@ -41,10 +41,11 @@ async def save_configuration(
     agent: Agent, who: Who, draft: configuration_models.ConfigurationDraft
 ) -> configuration_models.Saved:
     """Save: plain values into the store, secrets into the vault."""
-    prepared = await asyncio.to_thread(agent.configurations.prepare, draft)
-    prepared = agent.validations.signed_in(draft.app, prepared)
+    entered = await asyncio.to_thread(agent.configurations.prepare, draft)
+    prepared = agent.validations.signed_in(draft, entered)
     proof = agent.validations.proof(draft.app, prepared)
     saved = await asyncio.to_thread(agent.configurations.save, draft, prepared, proof)
+    agent.validations.saved(draft, entered)
     agent.journal.write("info", f"{who} saved the App Configuration “{saved.configuration.name}”.")
     return saved
 

@@ -16,6 +16,6 @@ class _Account(msgspec.Struct):
 
 async def check(client: Client, progress: Callable[[str], None]) -> CheckReport:
     """Prove the credentials."""
-    progress(f"Contacting {client.host} …")
+    progress("Asking whose token this is …")
     account = await client.get("/v1/account", _Account)
     return CheckReport(facts=(("Account", account.name),))

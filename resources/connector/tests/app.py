@@ -1,8 +1,12 @@
-"""Something that behaves like Acme, on this computer: a real server for the tests. Put your app in its place."""
+"""Something that behaves like Acme, on this computer: a real server for the tests. Put your app in its place.
+
+`python tests/app.py 8000` runs it by itself, at http://127.0.0.1:8000.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +24,18 @@ class AcmeServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.lock = threading.Lock()
         made = datetime.now(UTC) - _DAY
         self.customers: dict[int, dict[str, Any]] = {}
         for number in range(1, 11):
             self.save(number, {"email": f"c{number}@shop.test", "name": f"Customer {number}"}, at=made)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up: the suite does so on purpose."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def save(self, number: int, values: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
         """Make or change a customer."""
@@ -110,3 +119,9 @@ def running_app() -> Iterator[AcmeServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+if __name__ == "__main__":
+    with AcmeServer(int(sys.argv[1])) as alone:
+        print(f"Acme answers at http://127.0.0.1:{alone.server_port}. Its API token is {TOKEN}", flush=True)
+        alone.serve_forever()

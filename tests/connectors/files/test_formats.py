@@ -141,3 +141,17 @@ async def test_a_file_of_an_unknown_kind_needs_the_option(exchange: Exchange) ->
         await exchange.read("orders.dat")
     assert caught.value.code == "format-unknown"
     assert documents(await exchange.read("orders.dat", format="csv")) == [{"id": "1"}]
+
+
+async def test_columns_without_names_are_those_of_the_first_row_after_an_interruption_too(exchange: Exchange) -> None:
+    for name, content in (
+        ("orders.csv", b"1,2,3\n4,5,6\n7\n8,9,10\n"),
+        ("utf-16.csv", "1,2,3\n4,5,6\n7\n8,9,10\n".encode("utf-16")),
+    ):
+        exchange.put(name, content)
+        whole = await exchange.read(name, header="no", at_once=2)
+        rest = await exchange.read(name, header="no", at_once=2, position=whole[0].position)
+        assert documents(rest) == [
+            {"column_1": "7"}, {"column_1": "8", "column_2": "9", "column_3": "10"},
+        ]  # fmt: skip
+        assert documents(whole)[2:] == documents(rest)

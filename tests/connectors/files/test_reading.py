@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.connectors.contract import ReadRequest
-from agent.domain.errors import ConfigurationError, FatalError, TransientError
+from agent.domain.errors import ConfigurationError, FatalError
 from agent.domain.packet import BY_HAND, Bookmark
 from tests.connectors.files.exchange import Exchange, documents, ids, last
 
@@ -121,14 +121,6 @@ async def test_a_read_goes_on_from_any_position(exchange: Exchange, name: str, c
         assert ids(rest) == ids(whole[place:])
         assert documents(rest) == documents(whole[place:])
         assert last(rest).detail == last(whole).detail
-
-
-async def test_a_read_does_not_go_on_in_a_file_that_was_changed(exchange: Exchange) -> None:
-    exchange.put("orders.csv", many(25))
-    packets = await exchange.read(at_once=10)
-    exchange.put("orders.csv", many(30), seconds_ago=30)
-    with pytest.raises(TransientError, match=r"orders\.csv, which was being read, has changed or gone"):
-        await exchange.read(at_once=10, position=packets[0].position)
 
 
 async def test_a_read_goes_on_in_a_file_that_was_renamed(exchange: Exchange) -> None:

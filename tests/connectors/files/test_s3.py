@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -281,3 +281,59 @@ def test_what_people_paste_is_tidied() -> None:
     assert prepared.secrets["secret_key"].reveal() == "a secret key"
     again = prepare(prepared.values, prepared.secrets)
     assert (again.values, again.notes) == (prepared.values, ())
+
+
+class _Busy(S3Place):
+    """A place in which somebody replaces an object at the worst moment."""
+
+    before: str = ""
+    then: Callable[[], object] = staticmethod(lambda: None)
+
+    def _copied(self, name: str, target: str, version: str) -> None:
+        if self.before == "copy":
+            self.then()
+        super()._copied(name, target, version)
+        if self.before == "removal":
+            self.then()
+
+
+@pytest.mark.parametrize("moment", ["copy", "removal"])
+async def test_an_object_that_is_replaced_while_it_is_archived_is_read(
+    s3_server: S3Server, bucket: Bucket, moment: str
+) -> None:
+    def place_of(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> S3Place:
+        place = _Busy(values, secrets)
+        place.before, place.then = moment, lambda: bucket.put("in/stock.csv", "id\nnew\n")
+        return place
+
+    connector = FilesConnector(place_of=place_of)
+    prepared = connector.prepare(s3_server.values(bucket.name, folder="in"), s3_server.secrets)
+    bucket.put("in/stock.csv", "id\nold\n")
+    first = await read(connector.open(prepared.values, prepared.secrets), "*.csv", afterwards="archive")
+    second = await read(
+        connector.open(prepared.values, prepared.secrets), "*.csv", bookmark=last(first), afterwards="archive"
+    )
+    assert ids(first) + ids(second) == ["old", "new"]
+    assert bucket.texts()["in/stock.csv"] == "id\nnew\n"
+    assert [text for name, text in bucket.texts("in/archive/").items()] in ([], ["id\nold\n"])
+
+
+async def test_an_object_that_is_replaced_by_one_of_the_same_size_in_the_same_second_is_read(
+    s3_server: S3Server, bucket: Bucket
+) -> None:
+    bucket.put("in/stock.csv", "id\nold\n")
+    first = await read(opened(s3_server, bucket), "*.csv", afterwards="delete")
+    bucket.put("in/stock.csv", "id\nnew\n")
+    second = await read(opened(s3_server, bucket), "*.csv", bookmark=last(first), afterwards="delete")
+    assert ids(first) + ids(second) == ["old", "new"]
+
+
+async def test_a_bookmark_that_knows_no_versions_of_objects_counts(s3_server: S3Server, bucket: Bucket) -> None:
+    bucket.put("in/stock.csv", "id\nold\n")
+    first = await read(opened(s3_server, bucket), "*.csv")
+    files = last(first).detail["files"]
+    assert isinstance(files, list)
+    old = Bookmark(last(first).moment, {"files": [row[:4] for row in files]})
+    second = await read(opened(s3_server, bucket), "*.csv", bookmark=old, afterwards="delete")
+    assert ids(second) == []
+    assert bucket.texts() == {}

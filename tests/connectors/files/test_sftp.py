@@ -156,10 +156,10 @@ class _Plain(SftpPlace):
     def posix_rename(self, name: str, target: str) -> None:
         raise OSError("Operation unsupported")
 
-    def move(self, name: str, target: str) -> None:
+    def move(self, name: str, target: str, version: str = "") -> None:
         if self.loses and target.endswith(".json"):
             raise EOFError
-        super().move(name, target)
+        super().move(name, target, version)
 
 
 @pytest.mark.parametrize("before", [0, 2])

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.connectors.contract import Seal
+from agent.connectors.contract import Seal, WriteTarget
 from agent.connectors.files.connector import FilesConnector
 from agent.connectors.files.places import LocalPlace
+from agent.connectors.files.receipts import Receipts
 from agent.connectors.files.writing import Writer
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError, FatalError
@@ -188,3 +189,112 @@ async def test_a_preview_makes_nothing(exchange: Exchange) -> None:
     assert list(present.rows) == [None, None]
     assert present.stand_ins == {0, 1}
     assert list(exchange.path.iterdir()) == []
+
+
+def _cy_dies_at(exchange: Exchange, step: str) -> None:
+    """The node of all these tests dies while it appends Cy."""
+
+    def die(done: str) -> None:
+        if done == step:
+            raise Died
+
+    with pytest.raises(Died):
+        Writer(LocalPlace(exchange.path), lambda: NOON, threading.Lock(), die).write(
+            target("orders", mode="append"), Batch(ORDER, ["c"], [(3, "Cy", "1")]), lambda _: b"two"
+        )
+
+
+async def _recovered(exchange: Exchange) -> bytes | None:
+    async with exchange.opened() as connection:
+        return await connection.receipt(target("orders", mode="append"))
+
+
+async def test_a_file_that_another_node_has_begun_meanwhile_is_not_replaced(exchange: Exchange) -> None:
+    await exchange.write(ROWS, mode="append")
+    _cy_dies_at(exchange, "committed")
+    (exchange.path / "orders.csv").rename(exchange.path / "fetched.csv")
+    other = WriteTarget("orders", "POST", {"mode": "append"}, ledger_key="flow/another")
+    async with exchange.opened() as connection:
+        await connection.write(other, Batch(ORDER, ["z"], [(9, "Zoe", "7")]), lambda _: b"other")
+    for _ in range(2):
+        assert await _recovered(exchange) == b"two"
+    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n9,Zoe,7\r\n3,Cy,1\r\n"
+
+
+@pytest.mark.parametrize("step", ["noted", "appended"])
+async def test_killed_while_the_file_of_another_node_is_appended_to_a_packet_is_there_once(
+    exchange: Exchange, step: str
+) -> None:
+    await exchange.write(ROWS, mode="append")
+    _cy_dies_at(exchange, "committed")
+    (exchange.path / "orders.csv").write_bytes(b"id,name,total\r\n9,Zoe,7\r\n")
+
+    def die(done: str) -> None:
+        if done == step:
+            raise Died
+
+    receipts = Receipts(LocalPlace(exchange.path))
+    entry = receipts.entry("flow/post")
+    assert entry is not None
+    with pytest.raises(Died):
+        receipts.finish("flow/post", entry, at=die)
+    assert await _recovered(exchange) == b"two"
+    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n9,Zoe,7\r\n3,Cy,1\r\n"
+
+
+@pytest.mark.parametrize("written", ["id,name,total\r\n3,Cy,1\r\n", ""])
+async def test_killed_while_a_new_file_is_begun_in_place_of_a_fetched_one_a_packet_is_there_once(
+    exchange: Exchange, written: str
+) -> None:
+    await exchange.write(ROWS, mode="append")
+    _cy_dies_at(exchange, "committed")
+    (exchange.path / "orders.csv").write_bytes(written.encode())
+    assert await _recovered(exchange) == b"two"
+    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n3,Cy,1\r\n"
+
+
+async def test_a_new_file_that_is_longer_than_the_fetched_one_was_is_whole(exchange: Exchange) -> None:
+    await exchange.write([(1, "A", "1")], mode="append")
+
+    def die(done: str) -> None:
+        if done == "committed":
+            raise Died
+
+    with pytest.raises(Died):
+        Writer(LocalPlace(exchange.path), lambda: NOON, threading.Lock(), die).write(
+            target("orders", mode="append"),
+            Batch(ORDER, ["b", "c"], [(2, "Bob", "1"), (3, "Cy", "1")]),
+            lambda _: b"two",
+        )
+    (exchange.path / "orders.csv").write_bytes(b"id,name,total\r\n2,Bob,1\r\n3,Cy,1\r\n")
+    assert await _recovered(exchange) == b"two"
+    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n2,Bob,1\r\n3,Cy,1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "there", "expected"),
+    [
+        ("csv", "id,name,total\n1,Ann,1", "id,name,total\n1,Ann,1\r\n3,Cy,1\r\n"),
+        ("csv", "id,name,total\r1,Ann,1\r", "id,name,total\r1,Ann,1\r3,Cy,1\r\n"),
+        ("jsonl", '{"id":1}', '{"id":1}\n{"id":3,"name":"Cy","total":1}\n'),
+    ],
+)
+async def test_what_is_appended_to_a_file_without_a_line_end_begins_on_a_line_of_its_own(
+    exchange: Exchange, form: str, there: str, expected: str
+) -> None:
+    exchange.put(f"orders.{form}", there)
+    for _ in range(2):
+        assert await _recovered(exchange) is None
+    await exchange.write([(3, "Cy", "1")], mode="append", format=form)
+    assert (exchange.path / f"orders.{form}").read_bytes() == expected.encode()
+
+
+@pytest.mark.parametrize("step", ["", "committed", "appended"])
+async def test_a_packet_that_is_just_like_the_first_one_is_appended(exchange: Exchange, step: str) -> None:
+    await exchange.write([(3, "Cy", "1")], mode="append")
+    if step:
+        _cy_dies_at(exchange, step)
+        assert await _recovered(exchange) == b"two"
+    else:
+        await exchange.write([(3, "Cy", "1")], mode="append")
+    assert (exchange.path / "orders.csv").read_bytes() == b"id,name,total\r\n3,Cy,1\r\n3,Cy,1\r\n"

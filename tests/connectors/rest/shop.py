@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,8 +32,9 @@ class Service(ThreadingHTTPServer):
     `echoes_key`, the address of the next page repeats the key of the query; without `tells_date`, no answer says when
     it was made. `ignores_filters` and `ignores_case` say how customers are searched, `tells_reference` what is told of
     them. With `speaks_xml`, all of it is XML.
+    Orders that it `hides` are left out of their pages; who `clamps` gives the last page beyond the end, too.
     `refresh` is the newest refresh token, the only one that counts; who `denies` lets nobody sign in, who `forgets`
-    gives no refresh token.
+    gives no refresh token. `before_token` is called before one is given to a person.
     """
 
     daemon_threads = True
@@ -51,6 +52,9 @@ class Service(ThreadingHTTPServer):
         self.tells_date = self.tells_reference = True
         self.ignores_filters = self.ignores_case = False
         self.speaks_xml = False
+        self.before_token: Callable[[], None] | None = None
+        self.hides: set[int] = set()
+        self.clamps = False
         self.code: dict[str, str] = {}
         self.refresh = ""
         self.denies = self.forgets = False
@@ -153,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
             elif not self._granted(form):
                 self._json(400, {"error": "invalid_grant"})
             else:
+                if self.server.before_token is not None:
+                    self.server.before_token()
                 self.server.tokens += 1
                 self.server.refresh = f"{SECRET}-refresh-{self.server.tokens}"
                 lasting = {} if self.server.forgets else {"refresh_token": self.server.refresh}
@@ -220,7 +226,11 @@ class _Handler(BaseHTTPRequestHandler):
         if first >= len(records) and first and self.server.past_the_end:
             self._json(self.server.past_the_end, {"error": "no such page"})
             return
+        if self.server.clamps:
+            first = min(first, (len(records) - 1) // size * size)
         piece = records if style == "all" else records[first : first + size]
+        if self.server.hides:
+            piece = [one for one in piece if one["id"] not in self.server.hides]
         more = style != "all" and first + size < len(records)
         hidden = {"from"} if self.server.echoes_key else {"from", "key"}
         following = {name: value for name, value in query.items() if name not in hidden} | {"from": first + size}

@@ -6,11 +6,25 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
-from agent.connectors.conformance import Address, Answer, Conformance, Credentials, Medium, Reading, Stand, Writing
+from agent.connectors.conformance import (
+    Address,
+    Answer,
+    Conformance,
+    Credentials,
+    Fault,
+    Medium,
+    Reading,
+    Stand,
+    Trouble,
+    Writing,
+)
+from agent.connectors.conformance.bench import Bench, refusal
+from agent.connectors.conformance.cases import case
 from agent.connectors.contract import SentClause, WriteTarget
 from agent.connectors.rest.connector import RestConnector
 from agent.connectors.rest.credentials import Authentication
 from agent.domain.app import Attribute, DataType
+from agent.domain.errors import AmbiguousWriteError
 from agent.domain.packet import Batch, Value
 from agent.domain.secret import Secret
 from agent.http.retry import RetryPolicy
@@ -32,6 +46,16 @@ class TestKeyInTheQueryAndCursors(Conformance):
 
     def stand(self) -> AbstractAsyncContextManager[Stand]:
         return service_stand(Authentication.KEY, "CURSOR", "UPSERT")
+
+    @case
+    async def test_an_answer_without_an_id_is_not_taken_for_a_new_record(self, bench: Bench) -> None:
+        """Something answers {} in the place of the service: nothing was made, and the record is not lost."""
+        (writing,) = bench.stand.writings
+        bench.faulty(Fault(Trouble.ANSWER, writing.word, answer=Answer(200, {}, b"{}")))
+        error = await refusal(bench.write(writing), "Making a record that is answered with {}")
+        assert isinstance(error, AmbiguousWriteError)
+        bench.lift()
+        await bench.settle(writing)
 
 
 class TestOAuthAndLinksInXml(Conformance):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +58,7 @@ async def signed_in(
     made = await connector.signed_in(
         values.values, values.secrets,
         lambda address: visits.append(asyncio.ensure_future(browser(address))) if visit is None else visit(address),
+        lambda _new, _old: None,
     )  # fmt: skip
     await asyncio.gather(*visits)
     return made
@@ -66,7 +68,7 @@ def renewing(connector: RestConnector, values: Prepared, secrets: dict[str, Secr
     """A connection whose new secrets go into `secrets`."""
     connection = connector.open(values.values, dict(secrets))
     assert isinstance(connection, Renewing)
-    connection.renew(secrets.update)
+    connection.renew(lambda new, _old: secrets.update(new))
     return connection
 
 
@@ -93,7 +95,7 @@ async def test_connections_at_once_ask_for_one_token(service: Service) -> None:
     connector = RestConnector()
     old = dict(secrets)
     packets = await asyncio.gather(*(read(renewing(connector, values, secrets)) for _ in range(5)))
-    assert all(len(one) == 4 for one in packets)
+    assert all(sum(map(len, one)) == 10 for one in packets)
     assert service.tokens == 2
     service.revoked = 2
     await asyncio.gather(*(read(renewing(connector, values, old)) for _ in range(5)))
@@ -110,6 +112,49 @@ async def test_a_sign_in_that_counts_no_more_is_told_and_healed_by_another(servi
     healed = await signed_in(connector, Prepared(values.values, secrets))
     assert healed["refresh_token"].reveal() == service.refresh
     await read(renewing(connector, values, dict(healed)))
+
+
+async def test_who_is_cancelled_while_a_token_is_being_given_loses_no_sign_in(service: Service) -> None:
+    values = prepared(service)
+    secrets = dict(await signed_in(RestConnector(), values))
+    asked, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold() -> None:
+        loop.call_soon_threadsafe(asked.set)
+        go_on.wait(10)
+
+    service.before_token = hold
+    connector = RestConnector()
+    reading = asyncio.ensure_future(read(renewing(connector, values, secrets)))
+    await asked.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    service.before_token = None
+    go_on.set()
+    await read(renewing(connector, values, secrets))
+    assert secrets["refresh_token"].reveal() == service.refresh
+    assert service.tokens == 2
+
+
+async def test_a_token_that_could_not_be_kept_is_kept_before_anything_else(service: Service) -> None:
+    values = prepared(service)
+    secrets = dict(await signed_in(RestConnector(), values))
+    connector, told = RestConnector(), []
+
+    def locked(_new: Mapping[str, Secret], _old: Mapping[str, Secret]) -> None:
+        raise ConfigurationError("The vault is locked.", code="vault-locked")
+
+    connection = connector.open(values.values, dict(secrets))
+    connection.renew(locked)
+    with pytest.raises(ConfigurationError, match="locked"):
+        await read(connection)
+    again = connector.open(values.values, dict(secrets))
+    again.renew(lambda new, old: told.append((new["refresh_token"], old["refresh_token"])))
+    await read(again)
+    assert told == [(Secret(service.refresh), secrets["refresh_token"])]
+    assert service.tokens == 2
 
 
 async def test_without_a_sign_in_nothing_is_asked_of_the_service(service: Service) -> None:
@@ -138,7 +183,8 @@ async def test_what_a_stranger_sends_back_is_not_believed(service: Service) -> N
 async def test_the_page_is_asked_with_a_challenge_and_without_a_secret(service: Service) -> None:
     asking: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     values = prepared(service, authorization_url=f"http://127.0.0.1:{service.server_port}/authorize?prompt=consent")
-    waiting = asyncio.ensure_future(RestConnector().signed_in(values.values, values.secrets, asking.set_result))
+    going = RestConnector().signed_in(values.values, values.secrets, asking.set_result, lambda _new, _old: None)
+    waiting = asyncio.ensure_future(going)
     asked = await asking
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -8,7 +8,7 @@ import pytest
 
 from agent.connectors.contract import WriteTarget
 from agent.domain.app import Attribute, DataType
-from agent.domain.errors import ConfigurationError, RecordError
+from agent.domain.errors import AmbiguousWriteError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Value, WriteReport
 from tests.connectors.rest.shop import DESCRIPTION, Service, running_service
 from tests.connectors.rest.test_reading import opened
@@ -67,18 +67,69 @@ async def test_an_update_needs_the_record_to_be_there(service: Service) -> None:
 
 
 async def test_a_find_that_gives_others_as_well_is_not_believed(service: Service) -> None:
-    """A service that does not know the filter gives everything: none of that is the record that was looked for."""
+    """A service that does not know the filter gives everything, or the first page of it: that says nothing."""
     for number in (1, 2):
         service.customers[number] = {"id": number, "reference": f"R{number}", "name": "x", "ref": f"R{number}"}
     service.ignores_filters = True
-    report = await write(service, "UPSERT", batch(("R2", "Rob", None, None), ("R9", "New", None, None)))
-    assert list(report.destination_ids) == ["2", "3"]
-    assert [one["name"] for one in service.customers.values()] == ["x", "Rob", "New"]
-    service.tells_reference = False
+    assert list((await write(service, "UPSERT", batch(("R2", "Rob", None, None)))).destination_ids) == ["2"]
     with pytest.raises(ConfigurationError) as raised:
-        await write(service, "UPSERT", batch(("R2", "Ann", None, None)))
+        await write(service, "UPSERT", batch(("R9", "New", None, None)))
     assert (raised.value.code, raised.value.field) == ("find-unclear", "description")
+    similar = DESCRIPTION.replace('{reference: "{reference}"}}', '{reference: "{reference}"}, others: true}')
+    report = await write(service, "UPSERT", batch(("R9", "New", None, None)), similar)
+    assert list(report.destination_ids) == ["3"]
+    service.tells_reference = False
+    with pytest.raises(ConfigurationError):
+        await write(service, "UPSERT", batch(("R2", "Ann", None, None)), similar)
     assert [one["name"] for one in service.customers.values()] == ["x", "Rob", "New"]
+
+
+async def test_of_several_that_match_none_is_changed(service: Service) -> None:
+    for number in (1, 2):
+        service.customers[number] = {"id": number, "reference": "Smith", "name": "x"}
+    report = await write(service, "UPSERT", batch(("Smith", "Rob", None, None), ("R3", "Ann", None, None)))
+    assert report.failures[0].code == "several"
+    assert [one["name"] for one in service.customers.values()] == ["x", "x", "Ann"]
+
+
+@pytest.mark.parametrize("content", [b"<html>Please sign in</html>", b"{}", b"[]", b'"fine"', b'{"error": "no"}'])
+async def test_an_answer_that_says_nothing_proves_nothing(service: Service, content: bytes) -> None:
+    """Neither that a record was written, nor that it is there."""
+    description = DESCRIPTION.replace(
+        'find: {path: /customers, query: {reference: "{reference}"}}',
+        'find: {path: "/customers/by/{reference}", single: true}',
+    )
+    service.answer = (200, {"Content-Type": "text/html"}, content)
+    with pytest.raises((ConfigurationError, AmbiguousWriteError)):
+        await write(service, "UPSERT", batch(("R1", "Ann", None, None)), description)
+
+
+async def test_values_with_dots_in_their_names_are_filled_in(service: Service) -> None:
+    description = DESCRIPTION.replace('query: {reference: "{reference}"}}', 'query: {reference: "{address.city}"}}')
+    service.customers[1] = {"id": 1, "reference": "Graz", "name": "x", "address": {"city": "Wels"}}
+    with pytest.raises(ConfigurationError, match=r"address\.city"):
+        await write(service, "UPSERT", batch(("R1", "Ann", "Graz", None)), description)
+    assert service.asked[-1] == "GET /api/customers?reference=Graz"
+
+
+async def test_what_find_has_told_is_used_in_paths(service: Service) -> None:
+    service.customers[7] = {"id": 7, "reference": "R7", "name": "x"}
+    numbered = DESCRIPTION.replace(
+        'delete: {method: DELETE, path: "/customers/{id}"}',
+        """delete: {method: DELETE, path: "/customers/{id}"}
+        find: {path: /customers, query: {reference: "{reference}"}}""",
+    )
+    report = await write(service, "DELETE", batch(("R7", None, None, None), ("R8", None, None, None)), numbered)
+    assert (list(report.destination_ids), report.failures) == (["7", "1"], {})
+    assert service.customers == {}
+
+
+@pytest.mark.parametrize("said", [b"false", b'"false"', b"0", b'""', b"null", b"[]"])
+async def test_nothing_at_the_place_of_a_refusal_is_no_refusal(service: Service, said: bytes) -> None:
+    service.answer = (200, {}, b'{"customer": {"id": 5}, "errors": %s}' % said)
+    description = DESCRIPTION.replace("POST:\n        create", "POST:\n        asks_first: false\n        create")
+    report = await write(service, "POST", batch(("R1", "Ann", None, None)), description)
+    assert (list(report.destination_ids), report.failures) == (["5"], {})
 
 
 async def test_a_record_is_found_however_the_service_writes_what_names_it(service: Service) -> None:
