@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from agent.connectors.sql.connector import SqlConnection, SqlConnector
 from agent.domain.app import Attribute, DataType
 from agent.domain.packet import Batch, Row
 from agent.domain.secret import Secret
+from tests.helpers.mariadb_server import MariadbServer, running_mariadb
 from tests.helpers.postgres_server import NoServerError, PostgresServer, running_server
 
 _LINE = (
@@ -65,20 +67,23 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, nargs="+", default=[2_500])
-    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--only", choices=("sqlite", "postgresql", "mariadb"))
     arguments = parser.parse_args()
     rows = list(_rows(arguments.orders))
     _tell(f"{arguments.orders:,} orders of {len(_NAMES)} columns, with two lines each; median of {arguments.rounds}")
     _tell(f"{'database':12}{'what':28}{'batch':>8}{'seconds':>10}{'orders/s':>12}{'x bare':>8}")
     for batch in arguments.batch:
-        if arguments.only != "postgresql":
+        if arguments.only in (None, "sqlite"):
             _table("SQLite", batch, arguments.rounds, rows, _sqlite)
-        if arguments.only != "sqlite":
-            try:
+        try:
+            if arguments.only in (None, "postgresql"):
                 with running_server(durable=True) as server:
-                    _table("PostgreSQL", batch, arguments.rounds, rows, lambda *given: _postgresql(server, *given))
-            except NoServerError as error:
-                _tell(f"PostgreSQL: {error}")
+                    _table("PostgreSQL", batch, arguments.rounds, rows, partial(_postgresql, server))
+            if arguments.only in (None, "mariadb"):
+                with running_mariadb(durable=True) as mariadb:
+                    _table("MariaDB", batch, arguments.rounds, rows, partial(_mariadb, mariadb))
+        except NoServerError as error:
+            _tell(f"{error}")
 
 
 def _table(
@@ -193,6 +198,34 @@ def _bare_postgresql(server: PostgresServer, database: str, rows: Sequence[Row],
             with driver.transaction(), driver.cursor() as cursor:
                 cursor.executemany(orders, [row[:-1] for row in part])
                 cursor.executemany(lines, _lines(part))
+
+
+def _mariadb(server: MariadbServer, rows: Sequence[Row], batch: int, folder: Path) -> list[Timed]:
+    agents = server.emptied_database()
+    server.execute("mysql", "DROP DATABASE IF EXISTS bare", "CREATE DATABASE bare CHARACTER SET utf8mb4")
+    return [
+        ("bare driver", lambda: _seconds(lambda: _bare_mariadb(server, "bare", rows, batch))),
+        *_agent(server.values(agents), server.secrets(), rows, batch),
+    ]
+
+
+def _bare_mariadb(server: MariadbServer, database: str, rows: Sequence[Row], batch: int) -> None:
+    server.execute(
+        database,
+        "CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint, status varchar(255), total decimal(38, 10), "
+        "subtotal decimal(38, 10), tax decimal(38, 10), method varchar(255), currency varchar(255), "
+        "name varchar(255), email varchar(255), is_deleted boolean, date_modified varchar(30))",
+        "CREATE TABLE `lines` (order_id bigint, id bigint, sku varchar(255), quantity bigint, price decimal(38, 10), "
+        "PRIMARY KEY (order_id, id))",
+    )
+    with closing(server.connect(database)) as driver, closing(driver.cursor()) as cursor:
+        orders = f"INSERT INTO orders VALUES ({', '.join(['%s'] * len(_NAMES))})"
+        lines = f"INSERT INTO `lines` VALUES ({', '.join(['%s'] * len(_LINE_NAMES))})"
+        for part in _parts(rows, batch):
+            cursor.execute("START TRANSACTION")
+            cursor.executemany(orders, [row[:-1] for row in part])
+            cursor.executemany(lines, _lines(part))
+            cursor.execute("COMMIT")
 
 
 def _lines(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
