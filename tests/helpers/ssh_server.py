@@ -24,7 +24,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.connectors.files.sftp import fingerprint
+from agent.connectors.files.sftp_keys import fingerprint
 from tests.helpers.postgres_server import NoServerError, free_port
 
 PASSPHRASE = "the passphrase of the tests' key"

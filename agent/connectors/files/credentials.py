@@ -120,7 +120,7 @@ def prepare(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepare
 
 def _on_server(tidy: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:
     host, user = tidy.get(HOST, "").removeprefix("sftp://").rstrip("/"), tidy.get(USER, "")
-    if not _HOST.fullmatch(host):
+    if not (_HOST.fullmatch(host) and _is_name(host)):
         raise _wrong(HOST, "This is no name or address of a server.", "Write it like sftp.example.com.")
     if not user or "\n" in user:
         raise _wrong(USER, "Enter the user name.", "It is the one that the server knows.")
@@ -140,6 +140,15 @@ def _on_server(tidy: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepar
     prepared = {PLACE: SFTP, HOST: host.strip("[]"), PORT: str(int(port)), USER: user, HOST_KEY: fingerprint}
     folder = str(PurePosixPath(tidy[FOLDER]))
     return Prepared({**prepared, KEY_FILE: tidy.get(KEY_FILE, ""), FOLDER: folder}, kept)
+
+
+def _is_name(host: str) -> bool:
+    """Whether it can be looked up: parts between dots are neither empty nor longer than 63 characters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _in_bucket(tidy: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepared:

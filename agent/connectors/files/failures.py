@@ -48,7 +48,7 @@ def told(what: str, place: Place) -> Iterator[None]:
             f"The agent could not {what}: the connection was lost.",
             code="connection-lost",
             remedy="Nothing has to be done if it passes; the agent tries again.",
-            detail=type(error).__name__,
+            detail=str(error) or type(error).__name__,
         ) from error
     except OSError as error:
         full = error.errno in _FULL

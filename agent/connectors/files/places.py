@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -10,6 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
+
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_CANNOT_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
+"""What file systems say that sync files but no folders: some shares, and what programs put together."""
 
 
 class Status(NamedTuple):
@@ -47,7 +52,7 @@ class Place(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of whatever is open."""
+        """Let go of whatever is open, for good: a thread that is still at work finds the connection lost."""
         ...
 
     def is_there(self) -> bool:
@@ -97,7 +102,8 @@ class Place(Protocol):
         ...
 
     def replace_with(self, name: str, content: bytes) -> None:
-        """Make or replace a file, in one step: whoever looks finds all of it, or what was there before."""
+        """Make or replace a file, in one step: whoever looks finds all of it, or what was there before. Where that
+        takes two, it may be there under the name that `beside` gives alone, after the agent has died."""
         ...
 
     def remove(self, name: str) -> None:
@@ -115,6 +121,11 @@ class Place(Protocol):
     def free_bytes(self) -> int | None:
         """How much room there is; None where it cannot be told."""
         ...
+
+
+def beside(name: str) -> str:
+    """The name under which a file is made before it replaces another one."""
+    return f"{name}.new"
 
 
 class LocalPlace:
@@ -137,13 +148,18 @@ class LocalPlace:
 
     def entries(self) -> Iterator[Entry]:
         """The files in it."""
-        inside = self.path.resolve()
+        inside = Path(os.path.realpath(self.path))
         with os.scandir(self.path) as found:
             for entry in found:
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+                if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(inside):
                     yield Entry(entry.name, 0, 0, outside=True)
                     continue
-                status = Path(entry.path).stat()  # Windows lists what it knew when the file was closed last
+                try:
+                    status = Path(entry.path).stat()  # Windows lists what it knew when the file was closed last
+                except OSError as error:
+                    if error.errno in _NOTHING_THERE:
+                        continue  # a link to nothing, or a file that somebody has just taken
+                    raise
                 if stat.S_ISREG(status.st_mode):
                     yield Entry(entry.name, status.st_size, status.st_mtime_ns)
 
@@ -201,8 +217,8 @@ class LocalPlace:
 
     def replace_with(self, name: str, content: bytes) -> None:
         """Make or replace a file, in one step."""
-        self.write(f"{name}.new", content)
-        (self.path / f"{name}.new").replace(self.path / name)
+        self.write(beside(name), content)
+        (self.path / beside(name)).replace(self.path / name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -212,11 +228,15 @@ class LocalPlace:
         """Make renames outlive a power cut. Windows does so by itself and opens no folders."""
         if os.name == "nt":
             return
-        handle = os.open(self.path / folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            handle = os.open(self.path / folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            if error.errno not in _CANNOT_SYNC:
+                raise
 
     def try_to_write(self) -> None:
         """Make a file and remove it again."""

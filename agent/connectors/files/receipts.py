@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import msgspec
 
-from agent.connectors.files.places import Place
+from agent.connectors.files.places import Place, beside
 from agent.domain.errors import FatalError
 
 FOLDER = ".opagent"
@@ -54,9 +54,12 @@ class Receipts:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._stranded: set[str] = set()
 
     def entry(self, key: str) -> Entry | None:
         """The entry of the POST node with that ledger key, None before its first packet.
+
+        Where replacing takes two steps, the agent may have died between them: the entry is beside its place, then.
 
         Raises:
             FatalError: it was damaged.
@@ -64,7 +67,7 @@ class Receipts:
         name = entry_name(key)
         packed = self._place.read(name)
         if packed is None:
-            return None
+            return self._beside(key)
         try:
             return msgspec.json.decode(packed, type=Entry)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
@@ -75,6 +78,15 @@ class Receipts:
                 "again.",
                 detail=str(error),
             ) from error
+
+    def _beside(self, key: str) -> Entry | None:
+        packed = self._place.read(beside(entry_name(key)))
+        try:
+            entry = msgspec.json.decode(packed or b"", type=Entry)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            return None  # it was never whole, so nothing was committed
+        self._stranded.add(key)
+        return entry
 
     def prepare(self, key: str, content: bytes) -> str:
         """Write a packet into a hidden file; returns its name, which no packet had before.
@@ -93,7 +105,11 @@ class Receipts:
     def commit(self, key: str, entry: Entry) -> None:
         """Replace the entry: from now on the packet counts as written."""
         self._place.make_folder(FOLDER)
-        self._place.replace_with(entry_name(key), msgspec.json.encode(entry))
+        name = entry_name(key)
+        if key in self._stranded and self._place.status(name) is None:
+            self._place.move(beside(name), name)  # the next one is written where it lies
+        self._stranded.discard(key)
+        self._place.replace_with(name, msgspec.json.encode(entry))
         self._place.settle(FOLDER)
 
     def joint(self, name: str, size: int, content: bytes) -> bytes:

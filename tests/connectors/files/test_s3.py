@@ -20,6 +20,7 @@ from agent.domain.packet import Batch, Bookmark, Packet
 from agent.domain.secret import Secret
 from tests.connectors.files.exchange import ORDER, ids, last, target
 from tests.connectors.files.test_workbooks import workbook
+from tests.helpers.cut_line import line_to
 from tests.helpers.s3_server import Bucket, S3Server
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -72,12 +73,13 @@ async def test_each_file_is_read_once_and_archived(s3_server: S3Server, bucket: 
     bucket.put("in/", "")
     bucket.put("in/orders 1 ü+.csv", "id\n1\n2\n")
     bucket.put("in/.opagent/hidden.csv", "id\n666\n")
-    connection = opened(s3_server, bucket)
-    packets = await read(connection, "orders*.csv", afterwards="archive")
+    packets = await read(opened(s3_server, bucket), "orders*.csv", afterwards="archive")
     assert ids(packets) == ["1", "2"]
     bucket.put("in/orders copied.csv", "id\n1\n2\n")
     bucket.put("in/orders 2.csv", "id\n3\n")
-    assert ids(await read(connection, "orders*.csv", bookmark=last(packets), afterwards="archive")) == ["3"]
+    assert ids(await read(opened(s3_server, bucket), "orders*.csv", bookmark=last(packets), afterwards="archive")) == [
+        "3"
+    ]
     assert "in/archive/orders 1 ü+.csv" in bucket.texts()
     assert "in/orders 1 ü+.csv" not in bucket.texts()
 
@@ -109,6 +111,27 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_mixed(s3_server: S3Serv
             file.read()
         assert raised.value.code == "file-gone"
     place.close()
+
+
+def test_a_whole_file_is_fetched_in_large_pieces(s3_server: S3Server, bucket: Bucket) -> None:
+    bucket.put("in/many.csv", b"a" * 5_000_000)
+    with line_to(s3_server.port) as line:
+        prepared = prepare(s3_server.values(bucket.name, folder="in", port=line.port), s3_server.secrets)
+        place = S3Place(prepared.values, prepared.secrets)
+        assert place.read("many.csv") == b"a" * 5_000_000
+        assert place.read("many.csv", 4_999_990) == b"a" * 10
+        assert line.pieces < 12
+        place.close()
+
+
+def test_a_place_that_was_closed_asks_the_server_for_nothing(s3_server: S3Server, bucket: Bucket) -> None:
+    place = s3_server.place(bucket.name, "in")
+    assert place.is_there()
+    place.close()
+    with pytest.raises(TransientError) as raised:
+        place.write("orders.csv", b"id\n")
+    assert raised.value.code == "connection-lost"
+    assert bucket.texts() == {}
 
 
 def test_a_folder_of_several_pages_is_listed_whole(s3_server: S3Server, bucket: Bucket) -> None:
