@@ -134,7 +134,7 @@ class SftpConnection:
                 remedy="Check server and port, the network, and that the firewall allows outgoing connections.",
                 detail=type(error).__name__, field=HOST,
             ) from error  # fmt: skip
-        self._transport = transport = paramiko.Transport(_Wire(wire, self._answer_seconds))
+        self._transport = transport = paramiko.Transport(ImpatientSocket(wire, self._answer_seconds))
         if self._closed:  # while nobody could see the connection
             raise EOFError
         return transport
@@ -177,7 +177,7 @@ class SftpConnection:
             ) from None  # fmt: skip
 
 
-class _Wire(socket.socket):
+class ImpatientSocket(socket.socket):
     """A connection that is lost once the other side has taken nothing for so many seconds.
 
     Paramiko tries to send without end, in pieces of a tenth of a second.

@@ -26,7 +26,7 @@ async def test_a_link_that_leads_to_nothing_does_not_keep_the_others_from_being_
     assert ids(await exchange.read(id="id")) == ["1"]
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES])
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.EACCES])
 async def test_a_file_system_that_does_not_sync_folders_takes_files(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

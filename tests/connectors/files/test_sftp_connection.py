@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +16,7 @@ from agent.connectors.files.connector import FilesConnector
 from agent.connectors.files.credentials import prepare
 from agent.connectors.files.failures import told
 from agent.connectors.files.sftp import SftpPlace
+from agent.connectors.files.sftp_connection import ImpatientSocket
 from agent.connectors.files.writing import Writer
 from agent.domain.errors import AmbiguousWriteError, ConfigurationError, TransientError
 from agent.domain.packet import Batch, Packet, Position
@@ -65,22 +68,31 @@ def test_a_server_that_falls_silent_after_signing_in_ends_the_run(point: Point) 
 
 
 @pytest.mark.parametrize("point", ["channel", "subsystem", "version"])
-def test_a_run_that_waits_for_a_silent_server_can_be_cancelled(point: Point) -> None:
+async def test_a_run_that_waits_for_a_silent_server_can_be_cancelled(point: Point) -> None:
+    ended = threading.Event()
+
+    class Place(SftpPlace):
+        def is_there(self) -> bool:
+            try:
+                return super().is_there()
+            finally:
+                ended.set()
+
+    def place(values: Mapping[str, str], secrets: Mapping[str, Secret]) -> SftpPlace:
+        return Place(values, secrets, answer_seconds=_ENDLESS)
+
+    async def read() -> None:
+        async with FilesConnector(place_of=place).open(server.values(), SECRETS) as connection:
+            async for _ in connection.read(ReadRequest("*.csv", "GET", (), {}, None, None, 100)):
+                pass
+
     with stalling_ssh_server(point) as server:
-        place = SftpPlace(server.values(), SECRETS, answer_seconds=_ENDLESS)
-        ended: list[str] = []
-
-        def wait() -> None:
-            with pytest.raises(TransientError) as raised, told("look into the folder", place):
-                place.is_there()
-            ended.append(raised.value.code)
-
-        waiting = threading.Thread(target=wait, daemon=True)
-        waiting.start()
-        assert server.reached.wait(20)
-        place.close()
-        waiting.join(20)
-        assert ended == ["connection-lost"]
+        reading = asyncio.create_task(read())
+        assert await asyncio.to_thread(server.reached.wait, 20)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(reading, 20)
+        assert await asyncio.to_thread(ended.wait, 20)
 
 
 async def test_a_connection_that_is_lost_during_a_read_passes_and_the_next_one_goes_on(
@@ -135,11 +147,29 @@ def test_an_answer_that_does_not_come_passes_and_the_connection_is_made_anew(
     assert place.is_there()
     line.hold()
     with pytest.raises(TransientError) as raised, told("write", place):
-        place.write("orders.tmp", b"x" * 32_000_000)
+        place.write("orders.tmp", b"x" * 10)
     assert raised.value.code == "connection-lost"
     line.cut()
     assert place.read("orders.csv") == b"id\n1\n"
     place.close()
+
+
+def test_a_server_that_takes_nothing_more_counts_as_lost_and_a_slow_one_does_not() -> None:
+    ours, theirs = socket.socketpair()
+    wire = ImpatientSocket(ours, 0.3)
+    wire.settimeout(0.02)
+
+    def send(pieces: int) -> None:
+        for _ in range(pieces):
+            with suppress(TimeoutError):
+                wire.send(b"x" * 65_536)
+
+    with wire, theirs:
+        for _ in range(20):  # in all longer than the other side may take
+            send(5)
+            theirs.recv(1 << 22)
+        with pytest.raises(ConnectionAbortedError):
+            send(1_000)
 
 
 def test_a_connection_that_is_lost_while_a_packet_is_committed_leaves_it_in_doubt(
