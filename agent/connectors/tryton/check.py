@@ -29,7 +29,7 @@ NEEDED: Final[Mapping[str, Sequence[str]]] = {
     STOCK: ("product.product", "stock.location", "stock.move"),
     SALES: ("sale.sale", "sale.line"),
     SHIPMENTS: ("stock.shipment.out", "stock.move"),
-    SALE_SHIPMENTS: ("stock.shipment.out", "stock.move", "sale.sale", "sale.line"),
+    SALE_SHIPMENTS: ("stock.shipment.out", "stock.move", "sale.sale"),
 }
 """The models that a schema is made of."""
 _RIGHTS: Final[Mapping[str, Sequence[str]]] = {

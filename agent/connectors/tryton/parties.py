@@ -1,8 +1,8 @@
 """Writes parties with their addresses and contact mechanisms, and finds them again by code.
 
 Tryton keeps codes unique. Addresses and contacts are added and changed, never taken away: an address is known by its
-id, or by its street, postal code and city; a contact by its type and value. `email` and `phone` are the first contact
-of that type.
+id, or by its street, postal code and city, where several have these also by its name; a contact by its type and value.
+`email` and `phone` are the first contact of that type.
 """
 
 from __future__ import annotations
@@ -148,18 +148,34 @@ def _changes(wanted: Record, held: Record) -> Record:
 
 
 def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
+    """Each held address is meant once: by its id, else by name and place, else by the place alone."""
+    there = {one["id"]: one for one in held}
+    chosen: dict[int, Record] = {}
+    others: dict[tuple[str, ...], Record] = {}
     for address in wanted:
         number = _number(address.get("id"))
-        there = next(
-            (one for one in held if one["id"] == number or (number is None and _place(one) == _place(address))), None
-        )
         values = {name: value for name, value in address.items() if name != "id"}
-        if there is None:
-            yield None, values
-            continue
-        changed = {name: value for name, value in values.items() if not same(value, there.get(name))}
+        if number is not None and number in there:
+            chosen[number] = chosen.get(number, {}) | values
+        else:
+            # One that the record has twice is one.
+            others[_known_as(address)] = others.get(_known_as(address), {}) | values
+    for number, values in chosen.items():
+        chosen[number] = values | others.pop(_known_as(values), {})
+    for known_as in (_known_as, _place):
+        free = [number for number in there if number not in chosen]
+        for key, values in list(others.items()):
+            number = next((one for one in free if known_as(there[one]) == known_as(values)), None)
+            if number is not None:
+                free.remove(number)
+                chosen[number] = values
+                del others[key]
+    for number, values in chosen.items():
+        changed = {name: value for name, value in values.items() if not same(value, there[number].get(name))}
         if changed:
-            yield there["id"], changed
+            yield number, changed
+    for values in others.values():
+        yield None, values
 
 
 def _changed_contacts(wanted: Record, held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
@@ -178,8 +194,16 @@ def _changed_contacts(wanted: Record, held: Sequence[Record]) -> Iterable[tuple[
             yield None, {"type": key[0], "value": key[1]}
 
 
+def _known_as(address: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*_words(address, "name"), *_place(address))
+
+
 def _place(address: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(" ".join(str(address.get(name) or "").casefold().split()) for name in _PLACE)
+    return _words(address, *_PLACE)
+
+
+def _words(address: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    return tuple(" ".join(str(address.get(name) or "").casefold().split()) for name in names)
 
 
 def _number(value: object) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from agent.connectors.tryton.schema import APP
 from agent.connectors.tryton.wire import plain
@@ -15,6 +15,7 @@ from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value
 
 Record = dict[str, Any]
+_KEYS: Final = frozenset({"code", "party_code", "product_code", "reference"})
 
 
 def must_be_known(schema_name: str, attributes: Sequence[Attribute], writable: Mapping[str, frozenset[str]]) -> None:
@@ -43,7 +44,10 @@ def must_be_known(schema_name: str, attributes: Sequence[Attribute], writable: M
 
 
 def record_of(batch: Batch, row: int) -> Record:
-    """What a row says, by name: values as texts, integers and booleans, collections as lists of records."""
+    """What a row says, by name: values as texts, integers and booleans, collections as lists of records.
+
+    What records are known by is given as Tryton keeps it: as a text without blanks at its ends. A blank one is none.
+    """
     return _named(batch.attributes, batch.rows[row])
 
 
@@ -144,7 +148,8 @@ def schema_attribute(schema_name: str, name: str) -> Attribute | None:
 def _named(attributes: Sequence[Attribute], values: Row) -> Record:
     """None says nothing of an attribute, and is left out."""
     record: Record = {}
-    for attribute, value in zip(attributes, values, strict=True):
+    for attribute, given in zip(attributes, values, strict=True):
+        value = str(given).strip() or None if attribute.name in _KEYS and given is not None else given
         if attribute.type is DataType.COLLECTION and value is not None:
             record[attribute.name] = [_named(attribute.members, one) for one in cast("list[Row]", value)]
         elif value is not None:

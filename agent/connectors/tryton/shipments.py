@@ -25,18 +25,18 @@ class Shipments(Source):
     names = ("number", "reference", "state", "customer.code", "customer.name", "effective_date", "outgoing_moves")
 
     async def composed(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> list[Record]:
-        """Three more calls: for the moves, for the sales' lines that these come from, for packages."""
+        """Two more calls: for the moves with the sales that these come from, and for packages."""
         parts = await _parts(client, rows)
         tracking = await self._tracking(client, rows)
         records = []
         for row in rows:
             own = parts[row["id"]]
-            first = next((sale for _, sale in own if sale), {})
+            first = next((move for move in own if move.get("sale")), {})
             records.append({
                 **self._shared(row, tracking),
                 "sale_reference": field_of(first, "sale", "reference"),
                 "sale_number": field_of(first, "sale", "number"),
-                "lines": [{**_line(move), "sale_reference": field_of(sale, "sale", "reference")} for move, sale in own],
+                "lines": [{**_line(move), "sale_reference": field_of(move, "sale", "reference")} for move in own],
             })  # fmt: skip
         return records
 
@@ -86,39 +86,36 @@ class SaleShipments(Shipments):
         tracking = await self._tracking(client, rows)
         records = []
         for row in rows:
-            sales: dict[int, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
-            for move, sale in parts[row["id"]]:
-                if sale.get("sale"):
-                    sales.setdefault(sale["sale"], []).append((move, sale))
+            sales: dict[int, list[Mapping[str, Any]]] = {}
+            for move in parts[row["id"]]:
+                if move.get("sale"):
+                    sales.setdefault(move["sale"], []).append(move)
             for sale_id, own in sales.items():
                 records.append({
                     **self._shared(row, tracking),
                     "id": f"{row['id']}@{sale_id}",
                     "shipment": row["id"],
                     "sale": sale_id,
-                    "sale_reference": field_of(own[0][1], "sale", "reference"),
-                    "sale_number": field_of(own[0][1], "sale", "number"),
-                    "lines": [_line(move) for move, _ in own],
+                    "sale_reference": field_of(own[0], "sale", "reference"),
+                    "sale_number": field_of(own[0], "sale", "number"),
+                    "lines": [_line(move) for move in own],
                 })  # fmt: skip
         return records
 
 
-async def _parts(
-    client: Client, rows: Sequence[Mapping[str, Any]]
-) -> Mapping[int, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
-    """The moves of each shipment, each with the sale's line that it comes from; cancelled moves bring nothing."""
+async def _parts(client: Client, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, list[Mapping[str, Any]]]:
+    """The moves of each shipment; cancelled ones bring nothing.
+
+    The sale is what Tryton says of the move itself: a move may come from a line of the sale, or from a part of a kit.
+    """
     move_ids = [one for row in rows for one in row.get("outgoing_moves") or ()]
     moves = {move["id"]: move for move in await with_ids(
-        client, "stock.move", move_ids, ("product.code", "product.name", "quantity", "origin", "state")
-    )}  # fmt: skip
-    origins = {move["id"]: _line_id(move.get("origin")) for move in moves.values()}
-    sold = {line["id"]: line for line in await with_ids(
-        client, "sale.line", sorted({one for one in origins.values() if one}),
-        ("sale", "sale.reference", "sale.number"),
+        client, "stock.move", move_ids,
+        ("product.code", "product.name", "quantity", "state", "sale", "sale.reference", "sale.number"),
     )}  # fmt: skip
     return {
         row["id"]: [
-            (moves[one], sold.get(origins[one] or 0, {}))
+            moves[one]
             for one in row.get("outgoing_moves") or ()
             if one in moves and (moves[one].get("state") != _CANCELLED or row.get("state") == _CANCELLED)
         ]
@@ -132,9 +129,3 @@ def _line(move: Mapping[str, Any]) -> Record:
         "product_name": field_of(move, "product", "name"),
         "quantity": move.get("quantity"),
     }
-
-
-def _line_id(origin: Any) -> int | None:
-    """The id of a sale's line in a reference such as `sale.line,12`."""
-    model, _, number = str(origin or "").partition(",")
-    return int(number) if model == "sale.line" and number.isdecimal() else None

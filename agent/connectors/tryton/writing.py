@@ -90,7 +90,7 @@ class Writer:
         return WriteReport(ids, failures)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
-        """The records that are there as intended.
+        """The records that are there as intended. One that would be refused is not: sent again, it says why.
 
         Records are written in their order, so that at most one is on its way: the first that is not there. It is
         waited for where Tryton would not notice that it is made twice.
@@ -98,19 +98,22 @@ class Writer:
         writer = self._writer(target, batch)
         records = [record_of(batch, row) for row in range(len(batch))]
         waited = 0.0
+        held = await writer.held(records)
+        await writer.prepare(records)
         while True:
-            held = await writer.held(records)
-            found = {
-                row: str(there["id"])
-                for row, (record, there) in enumerate(zip(records, held, strict=True))
-                if there is not None and writer.intended(record, there)
-            }
-            late = isinstance(writer, SaleWriter) and len(found) < len(records) and waited < self._late_seconds
+            late = isinstance(writer, SaleWriter) and None in held and waited < self._late_seconds
             if not late:
-                return LookUp(found)
+                return LookUp({
+                    row: str(there["id"])
+                    for row, (record, there) in enumerate(zip(records, held, strict=True))
+                    if there is not None
+                    and writer.intended(record, there)
+                    and writer.refusal(record, there) is None
+                })  # fmt: skip
             pause = min(_LOOK_SECONDS, self._late_seconds - waited)
             await self._sleep(pause)
             waited += pause
+            held = await writer.held(records)
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
         """What is there now of the records."""
