@@ -17,6 +17,7 @@ from agent.domain.packet import Packet
 from agent.domain.processflow import NodeType
 from agent.engine.check import check
 from agent.engine.document import parse
+from agent.engine.flow_tests import run_flow_tests
 from agent.engine.loading import load
 from agent.engine.mapping import Mapper
 from agent.engine.walking import Walker
@@ -67,6 +68,13 @@ def test_a_sample_is_a_good_document(sample: Path) -> None:
     for stage in document.flow.all_stages:
         Walker(stage)
     assert list(VALIDATOR.iter_errors(plain(sample.read_bytes()))) == []
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+def test_a_sample_passes_its_own_tests(sample: Path) -> None:
+    flow = parse(sample.read_bytes(), file=sample.name).flow
+    assert flow is not None
+    assert [one.differences for one in run_flow_tests(flow) if one.differences] == []
 
 
 def test_the_sample_for_orders_maps_an_order() -> None:

@@ -60,3 +60,12 @@ async def test_a_draft_that_came_too_late_is_told_when_the_order_comes_again(
     assert reference in told.failures[0].message
     assert by_a_person.failures == {}, "what somebody makes of an order is theirs"
     assert mended.destination_ids == made.destination_ids
+
+
+async def test_a_reference_with_a_blank_at_its_end_is_one_sale(tryton_server: TrytonServer) -> None:
+    reference = tryton_server.unique("BC")
+    first = await written(tryton_server, f"{reference} ")
+    again = await written(tryton_server, f" {reference}")
+    ((count,),) = tryton_server.rows(f"SELECT count(*) FROM sale_sale WHERE trim(reference) = '{reference}'")
+    assert (first.failures, again.failures, count) == ({}, {}, 1)
+    assert first.destination_ids == again.destination_ids
