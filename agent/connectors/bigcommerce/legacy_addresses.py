@@ -43,9 +43,13 @@ class LegacyAddressPages:
             async with places:
                 return await self._addresses(number)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(of(number)) for number in page.ids]
-        found = [task.result() for task in tasks]
+        tasks = [asyncio.ensure_future(of(number)) for number in page.ids]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return Page(
             [str(number) for numbers, _ in found for number in numbers],
             [document for _, documents in found for document in documents],

@@ -19,7 +19,7 @@ from agent.connectors.bigcommerce.held_records import HeldRecords, Record, fille
 from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, is_held
 from agent.connectors.bigcommerce.record_refusals import exists_already, not_there, partly_written, refused
 from agent.connectors.bigcommerce.records import decoded
-from agent.connectors.bigcommerce.shipments import REFERENCE, Shipments, take_references
+from agent.connectors.bigcommerce.shipments import REFERENCE, Shipments, repeated, take_references
 from agent.connectors.bigcommerce.write_actions import DELETE, POST, PUT, WriteAction
 from agent.connectors.contract import LookUp, Present, WriteTarget
 from agent.domain.app import Schema
@@ -85,8 +85,9 @@ class RecordWriter:
         held = await self._held_of(bodies)
         if self._action.method == DELETE:
             return LookUp({body.row: str(body.id) for body in bodies if body.row not in held})
-        # What was made has the values that name it; what it holds besides, the store may have put in another form.
-        made = self._action.method == POST and not self._action.asks_first
+        # A record of that name may have been there before, and this one been refused because of it. So it has to be
+        # the same in all that the store tells. Of shipments, what they are told by is enough.
+        made = self._action.completes
         found = (body for body in bodies if body.row in held and (made or is_held(body, held[body.row])))
         return LookUp({body.row: str(held[body.row].get(ID, "")) for body in found})
 
@@ -139,8 +140,12 @@ class RecordWriter:
     async def _completed(self, bodies: Sequence[Body], written: _Written) -> list[Body]:
         """The shipments that can be made, whole. One whose reference the store has is left as it is."""
         shipments = Shipments(self._client)
+        written.failures.update(repeated(bodies))
+        bodies = [body for body in bodies if body.row not in written.failures]
         held = await shipments.held(body for body in bodies if REFERENCE in body.named)
-        written.ids.update((row, str(record.get(ID, ""))) for row, record in held.items())
+        others = await shipments.others(bodies, held)
+        written.failures.update(others)
+        written.ids.update((row, str(record.get(ID, ""))) for row, record in held.items() if row not in others)
         new = [body for body in bodies if body.row not in held]
         failures = await shipments.complete(new)
         written.failures.update(failures)

@@ -47,11 +47,25 @@ _LINE = msgspec.json.Decoder(_Line)
 def take_references(bodies: Iterable[Body]) -> None:
     """Put each reference where the store keeps it: at the beginning of the comments, before a colon."""
     for body in bodies:
-        reference = " ".join(str(body.fields.pop(REFERENCE, None) or "").split())
+        # A colon and a blank end it, so that they cannot be in it.
+        reference = " ".join(str(body.fields.pop(REFERENCE, None) or "").split()).replace(": ", ":")
         if reference:
             comments = body.fields.get(_COMMENTS)
             body.fields[_COMMENTS] = f"{reference}: {comments}" if comments else reference
             body.named[REFERENCE] = reference
+
+
+def repeated(bodies: Iterable[Body]) -> dict[int, RecordError]:
+    """The rows whose reference another shipment of the order has, earlier in the batch."""
+    failures: dict[int, RecordError] = {}
+    seen: set[tuple[str, str]] = set()
+    for body in bodies:
+        if REFERENCE in body.named:
+            name = str(body.named["order_id"]), _folded(body.named[REFERENCE])
+            if name in seen:
+                failures[body.row] = _taken(body)
+            seen.add(name)
+    return failures
 
 
 class Shipments:
@@ -83,6 +97,15 @@ class Shipments:
                     break
         return found
 
+    async def others(self, bodies: Iterable[Body], held: Mapping[int, Record]) -> dict[int, RecordError]:
+        """The rows whose reference belongs to a shipment of the store that has something else in it."""
+        failures: dict[int, RecordError] = {}
+        for body in bodies:
+            record = held.get(body.row)
+            if record is not None and body.fields.get("items") and not await self._has_items(body, record):
+                failures[body.row] = _taken(body)
+        return failures
+
     async def complete(self, bodies: Iterable[Body]) -> dict[int, RecordError]:
         """Fill in what shipments do not say, in place. Gives back which rows cannot be completed."""
         failures: dict[int, RecordError] = {}
@@ -97,12 +120,15 @@ class Shipments:
         if REFERENCE in body.named:
             comments = _folded(record.get(_COMMENTS))
             reference = _folded(body.named[REFERENCE])
-            return comments == reference or comments.startswith(f"{reference}:")
-        items, tracking = body.fields.get("items"), _folded(body.fields.get("tracking_number"))
+            return comments == reference or comments.startswith(f"{reference}: ")
+        tracking = _folded(body.fields.get("tracking_number"))
         if tracking != _folded(record.get("tracking_number")):
             return False
-        if not items:
-            return bool(tracking)
+        return await self._has_items(body, record) if body.fields.get("items") else bool(tracking)
+
+    async def _has_items(self, body: Body, record: Record) -> bool:
+        """Whether a shipment of the store has the items of this one."""
+        items = body.fields["items"]
         if all("order_product_id" in item for item in items):
             return agrees(_without_skus(items), record.get("items"))
         # An SKU may be on several lines, and which of them were chosen depended on what was left then.
@@ -137,7 +163,7 @@ class Shipments:
             body.fields.setdefault("order_address_id", _address(body, chosen))
             if not by_id:
                 body.fields["items"] = [{"order_product_id": line.id, "quantity": count} for line, count in chosen]
-        elif any("sku" in item for item in items):
+        if by_id:
             body.fields["items"] = _without_skus(items)
         for item in body.fields["items"]:
             self._taken[item["order_product_id"]] += item.get("quantity") or 0
@@ -151,7 +177,7 @@ class Shipments:
             counts = {line.id: self._left(line) for line in lines if self._left(line) > 0}
         for item in items:
             own = [line for line in lines if _is_meant(item, line)]
-            if not own and "order_product_id" not in item:
+            if not own:
                 raise _no_line(item)
             if "order_product_id" not in item:
                 # What goes to no address, the store does not ship.
@@ -171,7 +197,8 @@ class Shipments:
             raise RecordError(
                 f"Nothing of order {body.named['order_id']} is left to be shipped.",
                 code="nothing-to-ship",
-                remedy="Look at the order in the store: it may have been shipped already, or go to no address.",
+                remedy="Look at the order in the store: it may have been shipped already, be in another shipment that "
+                "was just sent, or go to no address.",
                 field="items",
                 error_class=ErrorClass.INCONSISTENT,
             )
@@ -248,9 +275,23 @@ def _by_sku(items: Iterable[Mapping[str, Any]], skus: Mapping[int, str]) -> dict
     return counts
 
 
-def _no_line(item: Mapping[str, Any]) -> RecordError:
+def _taken(body: Body) -> RecordError:
     return RecordError(
-        f"The order has no line with the SKU {item.get('sku')}.",
+        f"Another shipment of order {body.named['order_id']} has the reference {body.named[REFERENCE]}.",
+        code="reference-taken",
+        remedy="Give each shipment of an order a reference of its own, with all its items in one record.",
+        field=REFERENCE,
+        error_class=ErrorClass.DUPLICATE,
+    )
+
+
+def _no_line(item: Mapping[str, Any]) -> RecordError:
+    if "order_product_id" in item:
+        what = f"no line {item['order_product_id']} that goes to this address"
+    else:
+        what = f"no line with the SKU {item.get('sku')}"
+    return RecordError(
+        f"The order has {what}.",
         code="not-there",
         remedy="Check the SKUs of the shipment's items, or map order_product_id.",
         field="items",

@@ -10,9 +10,9 @@ import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnection
 from agent.connectors.contract import ReadRequest, SentClause
-from agent.domain.errors import ConfigurationError
+from agent.domain.errors import ConfigurationError, CredentialsError
 from agent.domain.packet import Packet, Position
-from tests.helpers.fake_store import FakeStore, invalid
+from tests.helpers.fake_store import LEGACY_PATH, FakeStore, invalid
 
 
 def request(*clauses: SentClause, position: Position | None = None, packet_records: int = 250) -> ReadRequest:
@@ -183,8 +183,16 @@ async def test_addresses_of_a_legacy_account_come_customer_by_customer() -> None
 
     store.disturb = addresses
     wanted = ReadRequest("customer_addresses", "GET", [SentClause("max_id", "=", "12")], {}, None, None, 250)
-    packets = await store.clock.run(read(store.connection("/api/v2/"), wanted))
+    packets = await store.clock.run(read(store.connection(LEGACY_PATH), wanted))
 
     wanted_ids = [number * 10 + place for number in range(1, 13) if number != 9 for place in range(number % 4)]
     assert ids(packets) == wanted_ids
     assert packets[-1].bookmark is not None
+
+
+async def test_what_goes_wrong_with_addresses_of_a_legacy_account_is_told_as_it_is() -> None:
+    store = filled()
+    store.disturb = lambda _, sent: httpx.Response(401) if sent.url.path.endswith("/addresses") else None
+    wanted = ReadRequest("customer_addresses", "GET", [SentClause("max_id", "=", "5")], {}, None, None, 250)
+    with pytest.raises(CredentialsError):
+        await store.clock.run(read(store.connection(LEGACY_PATH), wanted))

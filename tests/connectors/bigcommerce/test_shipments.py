@@ -164,3 +164,42 @@ async def test_more_than_is_left_fails_with_what_the_store_says(sandbox: Running
 
     assert report.failures[0].code == "record-refused"
     assert shop(sandbox, f"{TWICE}/shipments") == []
+
+
+async def test_a_reference_belongs_to_one_shipment(sandbox: RunningSandbox) -> None:
+    """Whatever else has it is told: in a batch, and beside what the store has; and a longer one is another one."""
+    skus = list(quantities(sandbox, TWICE))
+    first = shipment(TWICE, [(skus[0], 1)], reference="PO 7")
+    async with connection(sandbox) as one:
+        report = await one.write(TARGET, batch(first, shipment(TWICE, [(skus[1], 1)], reference="po 7")), lambda _: b"")
+        assert {row: error.code for row, error in report.failures.items()} == {1: "reference-taken"}
+        other = shipment(TWICE, [(skus[1], 1)], reference="PO 7")
+        longer = shipment(TWICE, [(skus[1], 1)], reference="PO 7:2")
+        again = await one.write(TARGET, batch(other, longer), lambda _: b"")
+        same = await one.write(TARGET, batch(first), lambda _: b"")
+
+    assert {row: error.code for row, error in again.failures.items()} == {0: "reference-taken"}
+    assert (same.failures, same.destination_ids[0]) == ({}, report.destination_ids[0])
+    assert sorted(made["comments"] for made in shop(sandbox, f"{TWICE}/shipments")) == ["PO 7", "PO 7:2"]
+
+
+async def test_a_line_that_the_order_does_not_have_is_told(sandbox: RunningSandbox) -> None:
+    line = shop(sandbox, f"{TWICE}/products")[0]
+    members = (
+        Attribute("order_product_id", DataType.INTEGER),
+        Attribute("sku"),
+        Attribute("quantity", DataType.INTEGER),
+    )
+    attributes = (
+        Attribute("order_id"),
+        Attribute("reference"),
+        Attribute("items", DataType.COLLECTION, members=members),
+    )
+    rows: list[Row] = [(TWICE, "A", [(None, line["sku"], 1), (77_777, None, 1)]), (TWICE, "B", [(line["id"], "x", 1)])]
+    async with connection(sandbox) as one:
+        report = await one.write(TARGET, Batch(attributes, ["a", "b"], rows), lambda _: b"")
+    assert {row: error.message for row, error in report.failures.items()} == {
+        0: "The order has no line 77777 that goes to this address."
+    }
+    (made,) = shop(sandbox, f"{TWICE}/shipments")
+    assert [(one["order_product_id"], one["quantity"]) for one in made["items"]] == [(line["id"], 1)]

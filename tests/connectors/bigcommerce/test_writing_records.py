@@ -172,6 +172,13 @@ async def test_what_was_made_without_an_answer_is_found_and_not_made_again(
     assert all(found.written.values())
 
 
+async def test_what_was_refused_as_it_is_there_is_not_taken_for_made(sandbox: RunningSandbox) -> None:
+    """A product of that SKU was there before: the look-up after a lost answer must not swallow the refusal."""
+    await write(sandbox, "products", "POST", [CUP])
+    assert list((await look_up(sandbox, "products", "POST", [CUP])).written) == [0]
+    assert (await look_up(sandbox, "products", "POST", [{**CUP, "price": "99.50"}])).written == {}
+
+
 async def test_a_change_without_an_answer_is_compared(sandbox: RunningSandbox) -> None:
     changes: Records = [{"id": 3, "price": "19.95", "name": "New name"}, {"id": 4, "price": "7"}]
     assert (await look_up(sandbox, "products", "PUT", changes)).written == {}
