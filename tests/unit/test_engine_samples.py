@@ -70,9 +70,9 @@ def test_a_sample_is_a_good_document(sample: Path) -> None:
     assert list(VALIDATOR.iter_errors(plain(sample.read_bytes()))) == []
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
-def test_a_sample_passes_its_own_tests(sample: Path) -> None:
-    flow = parse(sample.read_bytes(), file=sample.name).flow
+@pytest.mark.parametrize("name", ["customers-to-tryton", "orders-to-tryton", "tryton-shipments-to-store"])
+def test_a_sample_for_tryton_passes_its_own_tests(name: str) -> None:
+    flow = parse((RESOURCES / "processflows" / f"{name}.yaml").read_bytes(), file=name).flow
     assert flow is not None
     assert [one.differences for one in run_flow_tests(flow) if one.differences] == []
 
