@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent.connectors.sql import mssql_failures
 from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
 from agent.connectors.sql.mssql_values import EXACTLY, quoted
-from agent.connectors.sql.parameters import Lexis, Query, is_one_expression
+from agent.connectors.sql.parameters import Lexis, Query, refuse_several
 from agent.connectors.sql.schema import QUERY_OPTION
 from agent.domain.errors import ConfigurationError
 
@@ -121,11 +121,7 @@ def query(connection: sa.Connection, asked: Query) -> Table:
     Raises:
         ConfigurationError: it is more than one, or gives two columns of one name.
     """
-    if not is_one_expression(asked.sql, _LEXIS):
-        raise ConfigurationError(
-            "The query has a semicolon in it, or brackets that are not in pairs.", code="query-refused",
-            remedy="It has to be one SELECT. Correct the option query.", field=QUERY_OPTION,
-        )  # fmt: skip
+    refuse_several(asked, _LEXIS)
     sql, given = asked.bound(_LEXIS, "%s", plain=lambda text: text.replace("%", "%%"), given=_given)
     source = f"(\n{sql}\n)"
     try:

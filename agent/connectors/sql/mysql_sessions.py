@@ -39,8 +39,8 @@ class _Session(pymysql.connections.Connection):
         super()._request_authentication()  # type: ignore[misc]  # not in its stubs
 
 
-def connect(address: ServerAddress, patience: Patience) -> Any:
-    """A connection of the driver, with a session as the agent wants it."""
+def connect(address: ServerAddress, patience: Patience, *, answer_seconds: float | None = None) -> Any:
+    """A connection of the driver, with a session as the agent wants it. It waits for each answer, or only so long."""
     context = _context(address)
     where: dict[str, Any] = {"host": address.host, "port": address.port}
     if address.socket:
@@ -55,6 +55,8 @@ def connect(address: ServerAddress, patience: Patience) -> Any:
         ssl=context,
         ssl_disabled=context is None,
         connect_timeout=int(patience.connect_seconds) + 2,
+        read_timeout=answer_seconds,
+        write_timeout=answer_seconds,
         # Rows that were met are counted, not only those that changed.
         client_flag=CLIENT.FOUND_ROWS,
         conv=DECODERS,
@@ -84,7 +86,7 @@ def connect(address: ServerAddress, patience: Patience) -> Any:
 
 def stop(address: ServerAddress, patience: Patience, driver: Any) -> None:
     """Ask the server, over another connection, to stop the statement in flight."""
-    other = connect(address, patience)
+    other = connect(address, patience, answer_seconds=patience.stop_seconds)
     try:
         with other.cursor() as cursor:
             cursor.execute(f"KILL QUERY {driver.thread_id():d}")

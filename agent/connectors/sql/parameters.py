@@ -222,3 +222,12 @@ def _is_prefixed(sql: str, at: int) -> bool:
 
 def _is_of_name(sign: str) -> bool:
     return sign.isalnum() or sign in "_$"
+
+
+def refuse_several(asked: Query, lexis: Lexis) -> None:
+    """Raise ConfigurationError where a query is more than one expression: then it could do more than read."""
+    if not is_one_expression(asked.sql, lexis):
+        raise ConfigurationError(
+            "The query has a semicolon in it, or brackets that are not in pairs.", code="query-refused",
+            remedy="It has to be one SELECT. Correct the option query.", field=QUERY_OPTION,
+        )  # fmt: skip

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Column, Family, Procedure, Table, fetch
-from agent.connectors.sql.parameters import Lexis, Query
+from agent.connectors.sql.parameters import Lexis, Query, refuse_several
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {
@@ -127,7 +127,12 @@ def tables(connection: sa.Connection) -> list[str]:
 
 
 def query(connection: sa.Connection, asked: Query) -> Table:
-    """A SELECT as something to read from."""
+    """A SELECT as something to read from.
+
+    Raises:
+        ConfigurationError: it is more than one expression.
+    """
+    refuse_several(asked, _LEXIS)
     sql, given = asked.bound(_LEXIS, "%s", plain=_escaped)
     source = f"(\n{sql}\n)"
     result = connection.exec_driver_sql(f"SELECT * FROM {source} AS q LIMIT 0", given)  # noqa: S608 - the operator's query

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import sqlalchemy as sa
 
 from agent.connectors.sql.dialect import Column, Family, fetch
+from agent.connectors.sql.moments import bound_of
 from agent.connectors.sql.postgresql_catalog import quoted
 from agent.domain.packet import JsonValue
 
-USUAL_OVERLAP_SECONDS = 60
 _SQL_OPERATORS = {
     "=": "=", "==": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
@@ -47,7 +47,7 @@ def earlier(
         moment = _moment(highest)
         if moment is None:
             return highest, None
-        bound = min(moment, now) - timedelta(seconds=USUAL_OVERLAP_SECONDS if overlap is None else overlap)
+        bound = bound_of(moment, overlap=overlap, now=now)
         return bound.isoformat(), bound
     if column.family is Family.INTEGER:
         return str(int(highest) - (usual if overlap is None else overlap)), None
@@ -60,7 +60,7 @@ def earlier(
 
 
 def _moment(text: str) -> datetime | None:
-    if text == "infinity":
+    if text == "infinity" or text[:5].isdecimal():  # a year that Python does not have
         return datetime.max.replace(tzinfo=UTC)
     try:
         moment = datetime.fromisoformat(text)

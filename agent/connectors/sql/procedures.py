@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Column, Dialect, Fault, Load, Procedure, StoppedError, Table, UnfitError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
-from agent.connectors.sql.structure import RECEIPTS, define, matched
+from agent.connectors.sql.structure import have_receipts, matched
 from agent.connectors.sql.writing import key_text
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
@@ -42,8 +43,7 @@ class Caller:
         def work(connection: sa.Connection) -> WriteReport:
             dialect = client.dialect
             found, columns = _prepared(connection, dialect, target.schema, batch.attributes)
-            if dialect.table(connection, RECEIPTS) is None:
-                define(connection, dialect, RECEIPTS, dialect.receipts_table)
+            have_receipts(connection, dialect)
             report = _Calling(connection, client, found, columns, batch, refused=refused).report()
             dialect.keep_receipt(connection, target.ledger_key, seal(report))
             return report
@@ -97,7 +97,7 @@ class _Calling:
                 continue
             savepoints.set(self._connection, _SAVEPOINT)
             try:
-                self._connection.exec_driver_sql(statement, row).close()
+                _read_out(self._connection.exec_driver_sql(statement, row))
             except Exception as error:
                 original = cause(error)
                 if dialect.fault(original) is not Fault.RECORD:
@@ -126,6 +126,14 @@ class _Calling:
             detail=self._dialect.code(error), field=found.column,
             error_class=ERROR_CLASSES.get(found.code, ErrorClass.UNKNOWN),
         )  # fmt: skip
+
+
+def _read_out(result: sa.CursorResult[Any]) -> None:
+    """Take everything that a procedure answers: it may fail after it has given rows, and closing hides that."""
+    cursor: Any = result.cursor if result.returns_rows else None
+    while cursor is not None and cursor.nextset():
+        pass
+    result.close()
 
 
 def _prepared(

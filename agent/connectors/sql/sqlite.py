@@ -42,6 +42,11 @@ _KEYS_AT_ONCE = 500
 _RECEIPTS = Receipts(mark="?", now="strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
 
 
+def _lasts(connection: sa.Connection) -> bool:
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)
+
+
 class SqliteDialect:
     """SQLite in one file."""
 
@@ -49,7 +54,8 @@ class SqliteDialect:
     longest_name: tuple[int, str] | None = None
     row_values = True
     making_commits = False
-    savepoints = Savepoints()
+    # A trigger may end the transaction (RAISE(ROLLBACK)).
+    savepoints = Savepoints(lasts=_lasts)
     adding = "ADD COLUMN"
     _types: Mapping[DataType, str] = {
         DataType.TEXT: "TEXT",
@@ -163,7 +169,7 @@ class SqliteDialect:
             return self._update(connection, load, rows)
         names = [self.quote(column.name) for column in load.columns]
         marks = ", ".join("?" * len(names))
-        statement = f"INSERT INTO {load.table.quoted} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - quoted names
+        statement = f"INSERT OR ABORT INTO {load.table.quoted} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - quoted names
         statement += on_conflict(load, self.quote)
         connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
         return statement
@@ -175,7 +181,7 @@ class SqliteDialect:
             return ""
         change = ", ".join(f"{self.quote(load.columns[place].name)} = ?" for place in others)
         where = " AND ".join(f"{self.quote(load.columns[place].name)} = ?" for place in keys)
-        statement = f"UPDATE {load.table.quoted} SET {change} WHERE {where}"  # noqa: S608 - quoted names
+        statement = f"UPDATE OR ABORT {load.table.quoted} SET {change} WHERE {where}"  # noqa: S608 - quoted names
         connection.exec_driver_sql(statement, [tuple(row[place] for place in (*others, *keys)) for row in rows])
         return statement
 

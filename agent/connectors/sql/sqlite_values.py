@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 
 from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.moments import bound_of
 from agent.domain.packet import JsonValue
 
 DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
 """Declared types of our own: their affinity is TEXT, so that every digit and sign is kept."""
 
-USUAL_OVERLAP_SECONDS = 60
 _DOUBLE_DIGITS = 15
 _MILLISECONDS_FROM = 100_000_000_000
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
@@ -197,9 +197,9 @@ def earlier(highest: JsonValue, *, overlap: int | None, usual: int, now: datetim
         if shape is None or moment is None:
             return highest, None
         shift = _offset(highest, moment)
-        bound = min(moment, now) - timedelta(seconds=USUAL_OVERLAP_SECONDS if overlap is None else overlap)
+        bound = bound_of(moment, overlap=overlap, now=now)
         bound = bound.replace(microsecond=0)
-        return (bound + shift).strftime(f"%Y-%m-%d{shape['middle']}%H:%M:%S"), bound
+        return (bound + shift).replace(tzinfo=None).isoformat(shape["middle"], "seconds"), bound
     if isinstance(highest, int) and not isinstance(highest, bool):
         return highest - (usual if overlap is None else overlap), None
     if isinstance(highest, float):

@@ -107,18 +107,7 @@ def look_at(
         if not manner.extend:
             raise missing_table(dialect, layout, manner)
         return None, {}
-    if table.view:
-        raise _refused(layout.table, "table-is-view", f"{layout.table} is a view, and views are not written into.",
-                       "Choose a table.")  # fmt: skip
-    if table.lasting:
-        raise _refused(layout.table, "table-without-transactions",
-                       f"What is written into the table {table.name} cannot be taken back, so that after a crash "
-                       "records would be lost or be there twice.",
-                       f"Convert it: ALTER TABLE {table.name} ENGINE=InnoDB.")  # fmt: skip
-    if table.swallowing:
-        raise _refused(layout.table, "table-ignores-rows",
-                       f"The table {table.name} has an index with IGNORE_DUP_KEY: rows that it takes for known vanish "
-                       "without a word.", "Make the index anew without IGNORE_DUP_KEY.")  # fmt: skip
+    refuse_unfit(layout.table, table)
     found = matched([wanted.name for wanted in layout.columns], table.columns)
     _check_fit(dialect, layout, found, table, manner.mode)
     missing = next((wanted.name for wanted in layout.columns if wanted.name not in found), None)
@@ -126,6 +115,35 @@ def look_at(
         raise _refused(layout.table, "column-missing", f"The table {layout.table} has no column {missing}.",
                        f"Add it, or {_permit(manner, 'map the attribute to another one')}.", field=missing)  # fmt: skip
     return table, found
+
+
+def have_receipts(connection: sa.Connection, dialect: Dialect) -> None:
+    """Make the table of receipts, where it is not there.
+
+    Raises:
+        ConfigurationError: it is one in which a receipt would stay without what it is for.
+    """
+    found = dialect.table(connection, RECEIPTS)
+    if found is None:
+        define(connection, dialect, RECEIPTS, dialect.receipts_table)
+    else:
+        refuse_unfit(RECEIPTS, found)
+
+
+def refuse_unfit(name: str, table: Table) -> None:
+    """Raise ConfigurationError where rows cannot be written into a table, or do not stay as they were written."""
+    if table.view:
+        raise _refused(name, "table-is-view", f"{name} is a view, and views are not written into.",
+                       "Choose a table.")  # fmt: skip
+    if table.lasting:
+        raise _refused(name, "table-without-transactions",
+                       f"What is written into the table {table.name} cannot be taken back, so that after a crash "
+                       "records would be lost or be there twice.",
+                       f"Convert it: ALTER TABLE {table.name} ENGINE=InnoDB.")  # fmt: skip
+    if table.swallowing:
+        raise _refused(name, "table-ignores-rows",
+                       f"The table {table.name} has an index with IGNORE_DUP_KEY: rows that it takes for known vanish "
+                       "without a word.", "Make the index anew without IGNORE_DUP_KEY.")  # fmt: skip
 
 
 def matched(names: Sequence[str], columns: Sequence[Column]) -> dict[str, Column]:

@@ -20,7 +20,7 @@ from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
-from agent.connectors.sql.structure import RECEIPTS, Manner, Plan, define, plan
+from agent.connectors.sql.structure import RECEIPTS, Manner, Plan, have_receipts, plan
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError
@@ -100,8 +100,8 @@ class Writer:
         """In the thread and the transaction: everything but the commit."""
         dialect = self._client.dialect
         the_plan = planned()
-        if not self._receipts_ready and dialect.table(connection, RECEIPTS) is None:
-            define(connection, dialect, RECEIPTS, dialect.receipts_table)
+        if not self._receipts_ready:
+            have_receipts(connection, dialect)
         report = _Sending(connection, self._client, the_plan, batch.rows, learnt).report()
         dialect.keep_receipt(connection, ledger_key, seal(report))
         return report, the_plan
@@ -189,11 +189,23 @@ class _Sending:
         keys = self._plan.layout.keys(rows)
         ids = list(map(key_text, keys))
         indices: Sequence[int] = range(len(rows))
+        twins: list[list[int]] = []
         if len(set(keys)) < len(keys) and self._mode is not Mode.INSERT:
             # The same record twice: the later one counts, as if they had been written one after the other.
-            indices = sorted(dict(zip(keys, range(len(keys)), strict=True)).values())
+            together: dict[object, list[int]] = {}
+            for index, key in enumerate(keys):
+                together.setdefault(key, []).append(index)
+            twins = [found for found in together.values() if len(found) > 1]
+            indices = sorted(found[-1] for found in together.values())
         if rows:
             self._send(indices)
+        while twins:
+            # Where the later one came to nothing, the one before it counts.
+            twins = [found[:-1] for found in twins if found[-1] in self._refusals or found[-1] in self._skipped]
+            if twins:
+                self._again = True
+                self._send(sorted(found[-1] for found in twins))
+            twins = [found for found in twins if len(found) > 1]
         for index in self._refusals:
             ids[index] = ""
         return WriteReport(ids, dict(sorted(self._refusals.items())), dict(sorted(self._skipped.items())))

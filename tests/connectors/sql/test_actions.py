@@ -136,7 +136,68 @@ async def test_a_preview_says_what_each_action_would_do(place: Place) -> None:
     assert place.rows("SELECT id, name FROM orders") == [(1, "Ann")]
 
 
+async def test_of_two_records_with_one_key_the_later_counts_unless_it_comes_to_nothing(place: Place) -> None:
+    place.run("CREATE TABLE orders (id integer PRIMARY KEY, name varchar(20) CHECK (name <> 'bad'))")
+    async with opened(place) as connection:
+        report = await send(connection, "UPSERT", (ID, NAME), [(1, "a"), (1, "good"), (1, "bad"), (2, "x"), (2, "y")])
+        updated = await send(connection, "UPDATE", (ID, NAME), [(9, "x"), (9, "y"), (1, "b")])
+        deleted = await send(connection, "DELETE", (ID,), [(9,), (9,), (2,)])
+    assert list(report.failures) == [2]
+    assert (codes(updated), updated.destination_ids) == ({0: "row-missing", 1: "row-missing"}, ["", "", "1"])
+    assert sorted(deleted.skipped) == [0, 1]
+    assert place.rows("SELECT id, name FROM orders") == [(1, "b")]
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("clause", ["REPLACE", "IGNORE", "ROLLBACK", "FAIL"])
+async def test_a_table_with_a_conflict_clause_loses_no_row(place: Place, clause: str) -> None:
+    """What the table says to do about a row that is there twice is not done: the record is refused."""
+    place.run(f"CREATE TABLE orders (id integer PRIMARY KEY, name text UNIQUE ON CONFLICT {clause})",
+              "INSERT INTO orders VALUES (1, 'A'), (5, 'E')")  # fmt: skip
+    async with opened(place) as connection:
+        report = await send(connection, "UPSERT", (ID, NAME), [(2, "A"), (3, "C")])
+        updated = await send(connection, "UPDATE", (ID, NAME), [(5, "A")])
+    assert (codes(report), codes(updated)) == ({0: "value-twice"}, {0: "value-twice"})
+    assert place.rows("SELECT id, name FROM orders ORDER BY id") == [(1, "A"), (3, "C"), (5, "E")]
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+async def test_a_trigger_that_ends_the_transaction_holds_up_no_other_record(place: Place) -> None:
+    place.run("CREATE TABLE orders (id integer PRIMARY KEY, name text)",
+              "CREATE TRIGGER strict BEFORE INSERT ON orders WHEN new.name = 'bad' "
+              "BEGIN SELECT RAISE(ROLLBACK, 'never'); END")  # fmt: skip
+    async with opened(place) as connection:
+        report = await send(connection, "UPSERT", (ID, NAME), [(1, "A"), (2, "bad"), (3, "C")])
+    assert list(report.failures) == [1]
+    assert place.rows("SELECT id, name FROM orders ORDER BY id") == [(1, "A"), (3, "C")]
+
+
+@pytest.mark.parametrize("place", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+async def test_a_table_of_receipts_that_keeps_them_without_their_rows_is_refused(place: Place) -> None:
+    place.run("CREATE TABLE opagent_receipts (ledger_key varchar(200) PRIMARY KEY, receipt longblob NOT NULL, "
+              "committed_at datetime(6)) ENGINE=MyISAM")  # fmt: skip
+    async with opened(place) as connection:
+        with pytest.raises(ConfigurationError) as raised:
+            await send(connection, "UPSERT", (ID, NAME), [(2, "B")])
+    assert raised.value.code == "table-without-transactions"
+
+
 # Stored procedures
+
+
+@pytest.mark.parametrize("place", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+async def test_a_procedure_that_fails_after_it_has_given_rows_has_failed(place: Place) -> None:
+    place.run("CREATE TABLE stock (sku varchar(20) PRIMARY KEY, number integer)",
+              "INSERT INTO stock VALUES ('A', 5)",
+              "CREATE PROCEDURE book(the_sku varchar(20), pieces int) BEGIN "
+              "UPDATE stock SET number = number - pieces WHERE sku = the_sku; SELECT number FROM stock; "
+              "IF pieces > 100 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Nobody orders so many'; END IF; "
+              "END")  # fmt: skip
+    async with opened(place) as connection:
+        rows = batch(BOOKING, [("A", 2), ("A", 200), ("A", 1)])
+        report = await connection.write(doing("CALL", "book"), rows, lambda _: b"called")
+    assert codes(report) == {1: "procedure-refused"}
+    assert place.rows("SELECT number FROM stock") == [(2,)]
 
 
 def with_procedure(place: Place) -> None:

@@ -238,3 +238,14 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> SqlitePlace:
     place = SqlitePlace(tmp_path_factory.mktemp("texts") / "one.db")
     place.run("CREATE TABLE one (id INTEGER PRIMARY KEY)", "INSERT INTO one VALUES (1)")
     return place
+
+
+@pytest.mark.parametrize("place", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+async def test_a_query_that_leaves_its_brackets_does_nothing(place: Place) -> None:
+    people(place)
+    query = "SELECT 1 AS id) q; COMMIT; DELETE FROM people; SELECT * FROM (SELECT 1 AS id"
+    async with opened(place) as connection:
+        with pytest.raises(ConfigurationError) as raised:
+            await read(connection, read_request("people", options={"query": query, "key": "id"}))
+    assert (raised.value.code, raised.value.field) == ("query-refused", "query")
+    assert place.rows("SELECT count(*) FROM people") == [(2,)]
