@@ -11,7 +11,7 @@ import itertools
 import sqlite3
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from agent.domain.packet import SyncState
@@ -39,10 +39,10 @@ _MOST_STARTS = 300
 _names = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+@contextmanager
+def hasty(folder: Path) -> Iterator[Database]:
     """One for all examples, each of which has a processflow of its own."""
-    database = Database.at(tmp_path_factory.mktemp("model") / "agent.db")
+    database = Database.at(folder / "agent.db")
 
     @sa.event.listens_for(database.engine, "connect")
     def _hasten(connection: sqlite3.Connection, _record: object) -> None:
@@ -52,6 +52,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database.close()
     yield database
     database.close()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with hasty(tmp_path_factory.mktemp("model")) as made:
+        yield made
 
 
 @dataclass(frozen=True)
@@ -406,9 +412,15 @@ def _after_halt(told: Told, halt: str) -> set[str]:
     return {post for post, pasts in found.items() if all(pasts)}
 
 
-def hold(database: Database, cases: int) -> None:
-    """Tell so many stories and check each."""
+PARTS = 8
+"""In how many tests the stories are told: all in one would take as long as a test that hangs. Half of them are in a
+file of their own, for another worker."""
 
+
+def hold(database: Database, cases: int, *, part: int = 0) -> None:
+    """Tell so many stories and check each. Other parts have other stories, also where chance is the same each time."""
+
+    @seed(part)
     @settings(
         max_examples=cases, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
     )
@@ -420,10 +432,11 @@ def hold(database: Database, cases: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS // 2))
 def test_any_flow_ends_as_the_model_says_whatever_happens_to_it(
-    database: Database, request: pytest.FixtureRequest
+    database: Database, request: pytest.FixtureRequest, part: int
 ) -> None:
-    hold(database, request.config.getoption("--cases"))
+    hold(database, -(-request.config.getoption("--cases") // PARTS), part=part)
 
 
 @pytest.fixture(params=BOTH_KINDS[1:])
