@@ -241,8 +241,9 @@ class SqliteDialect:
         return sqlite_values.documents(columns, rows)
 
     def ordered(self, column: Column) -> str:
-        """The column as it is."""
-        return f"q.{self.quote(column.name)}"
+        """The column as it is; texts by their bytes, whatever the column takes for the same."""
+        name = f"q.{self.quote(column.name)}"
+        return f"{name} COLLATE BINARY" if column.family is Family.TEXT else name
 
     def held(self, column: Column) -> str:
         """The value itself."""
@@ -272,7 +273,17 @@ class SqliteDialect:
     def earlier(
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
     ) -> tuple[JsonValue, datetime | None]:
-        """Where the next incremental read begins."""
+        """Where the next incremental read begins.
+
+        Raises:
+            ConfigurationError: the column has numbers that are kept as texts, whose order is another one.
+        """
+        if column.family is Family.DECIMAL and isinstance(highest, str):
+            raise ConfigurationError(
+                f"{column.name} cannot be read by: it has exact numbers, which are texts in this file, and “10” comes "
+                "before “9” there.",
+                code="incremental-unfit", remedy="Name a column with moments or whole numbers.", field="incremental",
+            )  # fmt: skip
         return sqlite_values.earlier(highest, overlap=overlap, usual=self.usual_overlap, now=now)
 
     # Previewing

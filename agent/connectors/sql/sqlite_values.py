@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
@@ -26,6 +26,7 @@ _DOUBLE_DIGITS = 15
 _MILLISECONDS_FROM = 100_000_000_000
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 _MOMENT = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?P<middle>[T ])(?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})").match
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -125,7 +126,7 @@ def condition(name: str, column_: Column, operator: str, values: Sequence[str], 
         name, mark = f"CAST({name} AS NUMERIC)", "CAST(? AS NUMERIC)"
         given: list[Any] = [_number_text(value) for value in values]
     else:
-        given = [_written(column_, value, sample) for value in values]
+        given = [_written(column_, value, sample, operator) for value in values]
     if operator in ("in", "not_in"):
         listed = f"{name} IN ({', '.join([mark] * len(given))})"
         return (listed if operator == "in" else f"({listed}) IS NOT TRUE"), given
@@ -139,15 +140,21 @@ def _number_text(value: str) -> str:
         raise ValueError("a number") from error
 
 
-def _written(column_: Column, value: str, sample: Any) -> Any:
+def _written(column_: Column, value: str, sample: Any, operator: str) -> Any:
     if column_.family is Family.BOOLEAN and value.strip().casefold() in _TRUTH:
         return _TRUTH[value.strip().casefold()]
     if isinstance(sample, int | float):
         return _number(value, sample)
     if isinstance(sample, str) and (shape := _MOMENT(sample)) is not None and (moment := _moment(value)) is not None:
-        text = moment.strftime(f"%Y-%m-%d{shape['middle']}%H:%M:%S")
+        text = moment.replace(tzinfo=None).isoformat(shape["middle"], "seconds")
+        if operator in (">=", "<"):
+            return text  # it comes before every way to write that second, with a fraction or without
         rest = sample[shape.end() :].lstrip("0123456789.,")
         return text + (rest if rest in ("Z", "+00:00", "+00") else "")
+    if isinstance(sample, str) and _DAY(sample) and (moment := _moment(value)) is not None:
+        # A day is a text that comes before all moments of it.
+        midnight = moment.time() == time()
+        return f"{moment:%Y-%m-%d}" if midnight or operator != "<" else f"{moment:%Y-%m-%d}T"
     if sample is None and column_.family in (Family.INTEGER, Family.FLOAT):
         return _number(value, 0)
     return value

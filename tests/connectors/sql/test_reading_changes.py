@@ -238,3 +238,34 @@ async def test_a_moment_says_nothing_where_a_number_tells_what_changed(place: Pl
         await changes(place, BY_REVISION, Bookmark(datetime(2026, 1, 2, tzinfo=UTC), {BY_HAND: True}))
     assert caught.value.code == "bookmark-unsupported"
     assert "Clear the bookmark" in caught.value.remedy
+
+
+ONLY_SQLITE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+
+
+@ONLY_SQLITE
+async def test_a_bookmark_set_by_hand_takes_every_way_to_write_its_second_and_its_day(place: Place) -> None:
+    seconds = ("2026-01-01T09:14:59Z", "2026-01-01T09:15:00Z", "2026-01-01T09:15:00.500Z", "2026-01-01T09:15:01Z")
+    timed(place, *seconds)
+    by_hand = Bookmark(datetime(2026, 1, 1, 9, 15, tzinfo=UTC), {BY_HAND: True})
+    assert sorted((await changes(place, BY_TIME, by_hand))[0]) == ["2", "3", "4"]
+    place.run("DELETE FROM stock", "INSERT INTO stock VALUES (1, '2025-12-31'), (2, '2026-01-01'), (3, '2026-01-02')")
+    assert sorted((await changes(place, BY_TIME, by_hand))[0]) == ["2", "3"]
+
+
+@ONLY_SQLITE
+async def test_exact_numbers_that_are_kept_as_texts_are_not_read_by(place: Place) -> None:
+    place.run("CREATE TABLE stock (sku integer PRIMARY KEY, version DECIMAL_TEXT)",
+              "INSERT INTO stock VALUES (1, '8'), (2, '9')")  # fmt: skip
+    with pytest.raises(ConfigurationError) as raised:
+        await changes(place, {"incremental": "version"})
+    assert raised.value.code == "incremental-unfit"
+
+
+@ONLY_SQLITE
+async def test_keys_that_the_column_takes_for_the_same_are_all_read(place: Place) -> None:
+    place.run("CREATE TABLE stock (sku text COLLATE NOCASE, n integer)",
+              "INSERT INTO stock VALUES ('0', 0), ('A', 1), ('a', 2), ('z', 3)")  # fmt: skip
+    async with opened(place) as connection:
+        packets = await read(connection, read_request("stock", options={"key": "sku"}, records=1))
+    assert sorted(ids(packets)) == ["0", "A", "a", "z"]
