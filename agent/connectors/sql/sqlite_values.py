@@ -23,6 +23,8 @@ DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
 """Declared types of our own: their affinity is TEXT, so that every digit and sign is kept."""
 
 _DOUBLE_DIGITS = 15
+_SECONDS_FROM = 100_000_000
+"""Numbers below are no seconds since 1970: they would be before 1973. They are versions, or the like."""
 _MILLISECONDS_FROM = 100_000_000_000
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 _MOMENT = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?P<middle>[T ])(?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})").match
@@ -168,6 +170,8 @@ def _number(value: str, sample: float) -> int | float:
         pass
     moment = _moment(text)
     if moment is not None:
+        if 0 < abs(sample) < _SECONDS_FROM:
+            raise ValueError("a number, as the column has no moments")
         seconds = moment.timestamp()
         return int(seconds * 1000) if abs(sample) >= _MILLISECONDS_FROM else int(seconds)
     try:

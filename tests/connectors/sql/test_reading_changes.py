@@ -269,3 +269,12 @@ async def test_keys_that_the_column_takes_for_the_same_are_all_read(place: Place
     async with opened(place) as connection:
         packets = await read(connection, read_request("stock", options={"key": "sku"}, records=1))
     assert sorted(ids(packets)) == ["0", "A", "a", "z"]
+
+
+@ONLY_SQLITE
+async def test_a_moment_is_not_compared_with_versions(place: Place) -> None:
+    place.run("CREATE TABLE stock (sku integer PRIMARY KEY, version)", "INSERT INTO stock VALUES (1, 5), (2, 6)")
+    by_hand = Bookmark(datetime(2026, 1, 1, tzinfo=UTC), {BY_HAND: True})
+    options = {"query": "SELECT sku, version FROM stock", "key": "sku", "incremental": "version"}
+    with pytest.raises(ConfigurationError):
+        await changes(place, options, by_hand)
