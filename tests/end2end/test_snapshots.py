@@ -68,7 +68,7 @@ def test_yesterdays_run_shows_nodes_records_packets_and_requests(stage: Stage, s
     assert (request["method"], request["status"]) == ("GET", 200)
     assert "/orders" in request["target"]
     sent = next(one for one in contents.values() if (one.packet.node, one.packet.kind) == ("post-orders", "request"))
-    assert json.loads(sent.content)["body"].startswith("INSERT INTO")
+    assert json.loads(sent.content)["body"].startswith("INSERT OR ABORT INTO")
 
 
 def test_diagnosis_mode_writes_plain_files_and_clearing_while_runs_go_on_harms_nothing(
