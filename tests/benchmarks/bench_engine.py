@@ -41,13 +41,13 @@ from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
 from agent.domain.processflow import MapperNode
 from agent.domain.run import RunState
 from agent.domain.secret import Secret
-from agent.engine.bindings import Bindings
-from agent.engine.control import RunControl
-from agent.engine.garbage import collect_less_often
-from agent.engine.journal import Level
-from agent.engine.loading import load
-from agent.engine.mapping import Mapper
-from agent.engine.runner import Parts, Runner, Then
+from agent.engine.documents.loading import load
+from agent.engine.mapping.mapper import Mapper
+from agent.engine.running.bindings import Bindings
+from agent.engine.running.control import RunControl
+from agent.engine.running.garbage import collect_less_often
+from agent.engine.running.runner import Parts, Runner, Then
+from agent.engine.walking.journal import Level
 from agent.store import data_log, node_work, sync_rows
 from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore

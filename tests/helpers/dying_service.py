@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from agent.api.folders import Folders
 from agent.api.launch import running_service
-from agent.engine.garbage import importing
+from agent.engine.running.garbage import importing
 
 _PATIENCE_SECONDS = 60.0
 

@@ -19,12 +19,12 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.run_classes import NO_FAULT, RunFault
 from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
-from agent.engine.bindings import Bindings
-from agent.engine.control import RunControl
-from agent.engine.event_answers import Answer, Answers
-from agent.engine.journal import Level
-from agent.engine.loading import load
-from agent.engine.runner import Parts, Runner, Then
+from agent.engine.documents.loading import load
+from agent.engine.events.answers import Answer, Answers
+from agent.engine.running.bindings import Bindings
+from agent.engine.running.control import RunControl
+from agent.engine.running.runner import Parts, Runner, Then
+from agent.engine.walking.journal import Level
 from agent.store.acknowledgement import Acknowledgement, Move
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database

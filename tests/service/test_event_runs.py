@@ -12,8 +12,8 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Bookmark
 from agent.domain.run import RunState, Trigger
-from agent.service.asked_plans import chosen_get
-from agent.service.event_runs import EventRuns
+from agent.service.receiving.starting import EventRuns
+from agent.service.runs.asked_plans import chosen_get
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore
 from agent.store.runs import NewRun, new_run_id

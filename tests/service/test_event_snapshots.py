@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from agent.domain.processflow import NodeType
-from agent.service.snapshots import Snapshots
+from agent.service.upkeep.snapshots import Snapshots
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.snapshots import Snapshots as SnapshotStore

@@ -11,7 +11,7 @@ from agent.api.flow_models import DocumentRequest
 from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.run import RunState
 from agent.service.agent_parts import utc_now
-from agent.service.event_doors import signature_secret_name, url_secret_name
+from agent.service.receiving.doors import signature_secret_name, url_secret_name
 from agent.store.events import Delivery, EventStore
 from agent.store.kept import Kept, KeptKind
 from agent.store.runs import RunStore, new_run_id

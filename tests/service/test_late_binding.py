@@ -12,9 +12,9 @@ import pytest
 from agent.api import log_models, service_models
 from agent.domain.app import Schema
 from agent.domain.errors import FatalError
-from agent.service.chosen_bindings import BindingChoice
+from agent.service.apps.chosen_bindings import BindingChoice
+from agent.service.apps.late_binding import LateBinding
 from agent.service.events import Hub
-from agent.service.late_binding import LateBinding
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import Deployment, DeploymentStore

@@ -27,7 +27,7 @@ from agent.api.record_models import (
 )
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.packet import SyncState
-from agent.service.record_jobs import RecordJobs
+from agent.service.records.jobs import RecordJobs
 from agent.store.audit import Audit
 from agent.store.begun_jobs import BegunJobs
 from agent.store.database import Database

@@ -17,15 +17,15 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, ConflictError, CredentialsError, NotFoundError, TransientError
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
-from agent.engine.journal import Level
-from agent.engine.schedule_look import MISFIRES_UNTIL_ALERT
-from agent.service.chosen_bindings import UNBOUND
-from agent.service.environment import Environment
+from agent.engine.schedules.look import MISFIRES_UNTIL_ALERT
+from agent.engine.walking.journal import Level
+from agent.service.apps.chosen_bindings import UNBOUND
+from agent.service.apps.trips import Trips
 from agent.service.events import Hub, Listener
-from agent.service.runs import Runs
-from agent.service.scheduler import LOOK_SECONDS, Scheduler
-from agent.service.schedules import Schedules
-from agent.service.trips import Trips
+from agent.service.runs.environment import Environment
+from agent.service.runs.runs import Runs
+from agent.service.runs.scheduler import LOOK_SECONDS, Scheduler
+from agent.service.runs.schedules import Schedules
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
@@ -398,7 +398,7 @@ def test_the_thread_looks_when_it_is_woken_survives_failures_and_ends(
         store=store, deployments=stand.deployments, runs=stand.runs, rows=stand.rows, hub=stand.hub, clock=stand.clock,
         state=lambda: stand.state, hindrances=dict, journal=stand.journal,
     )  # fmt: skip
-    caplog.set_level(logging.INFO, "agent.service.scheduler")
+    caplog.set_level(logging.INFO, "agent.service.runs.scheduler")
     scheduler.start()
     for _ in range(3):
         assert store.asked.acquire(timeout=20)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.runner import Then
+from agent.engine.running.runner import Then
 from agent.store.database import Database
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, moment_of

@@ -10,8 +10,8 @@ import pytest
 
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.control import RunControl
-from agent.engine.runner import Then
+from agent.engine.running.control import RunControl
+from agent.engine.running.runner import Then
 from agent.store.database import Database
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import QuickControl, Rig

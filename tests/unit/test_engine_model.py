@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.runner import Runner, Then
-from agent.engine.verdict import conclusion
+from agent.engine.running.runner import Runner, Then
+from agent.engine.walking.verdict import conclusion
 from agent.store.database import Database
 from agent.store.runs import RunRow
 from agent.store.sync_info import SyncRow

@@ -12,7 +12,7 @@ import pytest
 
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
-from agent.engine.runner import Then
+from agent.engine.running.runner import Then
 from agent.store.database import Database
 from agent.store.kept import KeptKind
 from agent.store.node_work import NodeWork

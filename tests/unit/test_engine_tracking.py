@@ -10,8 +10,8 @@ import pytest
 
 from agent.connectors.contract import Connector
 from agent.domain.packet import SyncState
-from agent.engine.check import check
-from agent.engine.document import parse
+from agent.engine.checking.check import check
+from agent.engine.documents.document import parse
 from agent.store.database import Database
 from agent.store.sync_filter import RecordFilter
 from tests.helpers.agent_database import BOTH_KINDS, opened

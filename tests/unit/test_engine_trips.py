@@ -12,7 +12,7 @@ import pytest
 
 from agent.domain.errors import AccessError, CredentialsError
 from agent.domain.run import RunState
-from agent.engine.runner import Then
+from agent.engine.running.runner import Then
 from agent.store.configurations import FAILED, SAVED, VALIDATED
 from agent.store.database import Database
 from tests.helpers.flow_rig import QuickControl, Rig

@@ -7,7 +7,7 @@ import io
 from datetime import UTC, datetime
 
 from agent.domain.packet import SyncState
-from agent.service.record_export import csv_pieces
+from agent.service.records.export import csv_pieces
 from agent.store.sync_info import SyncRow
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
-from agent.engine.vocabularies import Pins, Vocabularies
+from agent.engine.expressions.vocabularies import Pins, Vocabularies
 from agent.store.database import Database
 from agent.store.functions import FunctionStore, NewFunction
 from agent.store.lookups import LookupChange, LookupStore

@@ -14,8 +14,8 @@ import pytest
 from agent.domain.plan_form import parse_plan, plan_form
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Progress
-from agent.engine.schedule_look import Busy, World, begin, look
-from agent.engine.schedule_times import anchor_of
+from agent.engine.schedules.look import Busy, World, begin, look
+from agent.engine.schedules.times import anchor_of
 from agent.store.database import Database
 from agent.store.deployments import DeploymentStore
 from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
