@@ -10,14 +10,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from agent.connectors.sql import (
-    postgresql_catalog,
-    postgresql_failures,
-    postgresql_sessions,
-    postgresql_values,
-    postgresql_writing,
-    servers,
-)
+from agent.connectors.sql import moments, servers
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import (
     Column,
@@ -32,7 +25,9 @@ from agent.connectors.sql.dialect import (
     fetch,
 )
 from agent.connectors.sql.parameters import Query
-from agent.connectors.sql.postgresql_writing import driver_of
+from agent.connectors.sql.postgresql import catalog, failures, sessions, writing
+from agent.connectors.sql.postgresql import values as postgresql_values
+from agent.connectors.sql.postgresql.writing import driver_of
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
 from agent.domain.app import DataType
@@ -96,7 +91,7 @@ class PostgresDialect:
     def engine(self) -> sa.Engine:
         """An engine for the database."""
         return sa.create_engine(
-            "postgresql+psycopg://", creator=partial(postgresql_sessions.connect, self._address, self.patience),
+            "postgresql+psycopg://", creator=partial(sessions.connect, self._address, self.patience),
             poolclass=sa.pool.NullPool, hide_parameters=True, use_native_hstore=False,
         )  # fmt: skip
 
@@ -120,7 +115,7 @@ class PostgresDialect:
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Ask the server to stop the statement in flight. Where it cannot be asked, hang up."""
         if cut:
-            postgresql_sessions.cut(driver)
+            sessions.cut(driver)
         else:
             driver.cancel_safe(timeout=self.patience.stop_seconds)
 
@@ -137,7 +132,7 @@ class PostgresDialect:
 
     def quote(self, name: str) -> str:
         """Quoted, and safe in statements with parameters."""
-        return postgresql_catalog.quoted(name)
+        return catalog.quoted(name)
 
     def quote_table(self, name: str) -> str:
         """Quoted; what comes before the first dot is the schema's name."""
@@ -145,15 +140,15 @@ class PostgresDialect:
 
     def tables(self, connection: sa.Connection) -> list[str]:
         """Those of the search path by their plain names, others with their schema."""
-        return postgresql_catalog.tables(connection)
+        return catalog.tables(connection)
 
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
-        return postgresql_catalog.table(connection, name)
+        return catalog.table(connection, name)
 
     def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return postgresql_catalog.query(connection, asked)
+        return catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """The same in keys as elsewhere."""
@@ -167,17 +162,15 @@ class PostgresDialect:
 
     def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Copy rows in."""
-        return postgresql_writing.load(
-            connection, load, rows, again=again, place=self.place, username=self._address.username
-        )
+        return writing.load(connection, load, rows, again=again, place=self.place, username=self._address.username)
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
-        postgresql_writing.clear(connection, load, keys)
+        writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name, in the search path or in the schema before the dot."""
-        return postgresql_catalog.procedure(connection, name)
+        return catalog.procedure(connection, name)
 
     def calling(self, procedure: Procedure, given: Sequence[Column]) -> str:
         """CALL, each parameter by its name."""
@@ -240,7 +233,7 @@ class PostgresDialect:
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins."""
-        return postgresql_values.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
+        return moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
 
     # Previewing
 
@@ -283,22 +276,22 @@ class PostgresDialect:
 
     def fault(self, error: BaseException) -> Fault:
         """What an error of the driver means."""
-        return postgresql_failures.fault(error)
+        return failures.fault(error)
 
     def refusal(self, connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
         """Why one row was refused."""
-        return postgresql_failures.refusal(connection, error, load, row)
+        return failures.refusal(connection, error, load, row)
 
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
-        return postgresql_failures.unreachable(error, self._address)
+        return failures.unreachable(error, self._address)
 
     def code(self, error: BaseException) -> str:
         """The SQLSTATE."""
-        return postgresql_failures.code(error)
+        return failures.code(error)
 
     # Validation
 
     def facts(self, connection: sa.Connection) -> tuple[list[tuple[str, str]], list[str]]:
         """What is in the database, and what the user may do."""
-        return postgresql_catalog.facts(connection, self._address)
+        return catalog.facts(connection, self._address)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import sqlite_failures, sqlite_values
 from agent.connectors.sql.dialect import Table, fetch
 from agent.connectors.sql.parameters import Lexis, Query
+from agent.connectors.sql.sqlite import failures
+from agent.connectors.sql.sqlite import values as sqlite_values
 from agent.domain.errors import ConfigurationError
 
 _LEXIS = Lexis({"'": "'", '"': '"', "`": "`", "[": "]"})
@@ -87,7 +88,7 @@ def new_file(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
         ConfigurationError: it cannot be made.
     """
     if not path.parent.is_dir():
-        raise sqlite_failures.misplaced(path)
+        raise failures.misplaced(path)
     if not os.access(path.parent, os.W_OK):
         raise ConfigurationError(
             f"The file {path.name} is not there, and the folder {path.parent} cannot be written, so it cannot be made.",

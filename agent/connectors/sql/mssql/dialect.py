@@ -8,18 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import (
-    mssql_catalog,
-    mssql_facts,
-    mssql_failures,
-    mssql_filters,
-    mssql_fitting,
-    mssql_sessions,
-    mssql_values,
-    mssql_writing,
-    postgresql_values,
-    servers,
-)
+from agent.connectors.sql import moments, servers
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import (
     Column,
@@ -33,6 +22,8 @@ from agent.connectors.sql.dialect import (
     Table,
     fetch,
 )
+from agent.connectors.sql.mssql import catalog, facts, failures, filters, fitting, sessions, writing
+from agent.connectors.sql.mssql import values as mssql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.savepoints import Savepoints
 from agent.domain.app import DataType
@@ -78,8 +69,8 @@ class MssqlDialect:
         self.patience = patience
         self.name = address.kind
         self.place = f"the database {address.database} on {address.host}"
-        self._session: mssql_sessions.Session | None = None
-        self._state: mssql_facts.State | None = None
+        self._session: sessions.Session | None = None
+        self._state: facts.State | None = None
         self._writing = False
 
     # Connecting and transactions
@@ -94,17 +85,17 @@ class MssqlDialect:
 
     def engine(self) -> sa.Engine:
         """An engine for the database."""
-        return mssql_sessions.engine(self._connected)
+        return sessions.engine(self._connected)
 
-    def _connected(self) -> mssql_sessions.Session:
+    def _connected(self) -> sessions.Session:
         self._state = None
-        self._session = mssql_sessions.connect(self._address, self.patience)
+        self._session = sessions.connect(self._address, self.patience)
         return self._session
 
     def begin(self, connection: sa.Connection, *, write: bool, stopped: Stopped) -> None:
         """Begin. Readers see one state where the database keeps former ones of its rows."""
         if self._state is None:
-            self._state = mssql_facts.state(connection, self.place)
+            self._state = facts.state(connection, self.place)
         level = "SNAPSHOT" if self._state.snapshots and not write else "READ COMMITTED"
         connection.exec_driver_sql(f"{_ROLL_BACK}; SET TRANSACTION ISOLATION LEVEL {level}; BEGIN TRANSACTION")
         self._writing = write
@@ -145,15 +136,15 @@ class MssqlDialect:
 
     def tables(self, connection: sa.Connection) -> list[str]:
         """Those that the user may read."""
-        return mssql_catalog.tables(connection)
+        return catalog.tables(connection)
 
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
-        return mssql_catalog.table(connection, name)
+        return catalog.table(connection, name)
 
     def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return mssql_catalog.query(connection, asked)
+        return catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """Texts are compared by their characters. In keys they have to be short."""
@@ -176,19 +167,19 @@ class MssqlDialect:
 
     def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Insert or update rows."""
-        return mssql_writing.load(connection, load, rows)
+        return writing.load(connection, load, rows)
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
-        mssql_writing.clear(connection, load, keys)
+        writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
-        return mssql_catalog.procedure(connection, name)
+        return catalog.procedure(connection, name)
 
     def calling(self, procedure: Procedure, given: Sequence[Column]) -> str:
         """EXEC, with parameters by their names."""
-        return mssql_writing.calling(procedure.quoted, given)
+        return writing.calling(procedure.quoted, given)
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
         """The receipt kept under that key."""
@@ -242,7 +233,7 @@ class MssqlDialect:
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
         """A clause as a condition."""
-        return mssql_filters.condition(column, operator, values)
+        return filters.condition(column, operator, values)
 
     def earlier(
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
@@ -250,10 +241,8 @@ class MssqlDialect:
         """Where the next incremental read begins."""
         if isinstance(highest, Mapping):  # binary data
             return highest, None
-        bound, moment = postgresql_values.earlier(
-            column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now
-        )
-        return (bound if moment is None else mssql_fitting.written(column, moment)), moment
+        bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
+        return (bound if moment is None else fitting.written(column, moment)), moment
 
     # Previewing
 
@@ -266,29 +255,29 @@ class MssqlDialect:
         keys: Sequence[tuple[object, ...]],
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return mssql_writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Have the server round numbers and moments as their column does."""
-        return mssql_writing.settled(connection, column, texts)
+        return writing.settled(connection, column, texts)
 
     # Failures
 
     def fault(self, error: BaseException) -> Fault:
         """What an error of the driver means."""
-        return mssql_failures.fault(error)
+        return failures.fault(error)
 
     def refusal(self, connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
         """Why one row was refused."""
-        return mssql_failures.refusal(error, load)
+        return failures.refusal(error, load)
 
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
-        return mssql_failures.unreachable(error, self._address)
+        return failures.unreachable(error, self._address)
 
     def code(self, error: BaseException) -> str:
         """The number of the error."""
-        return mssql_failures.code(error)
+        return failures.code(error)
 
     # Validation
 
@@ -296,4 +285,4 @@ class MssqlDialect:
         """What is in the database, and what the user may do."""
         encrypted = self._session.encrypted if self._session is not None else ""
         snapshots = self._state is not None and self._state.snapshots
-        return mssql_facts.facts(connection, self._address, encrypted=encrypted, snapshots=snapshots)
+        return facts.facts(connection, self._address, encrypted=encrypted, snapshots=snapshots)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.connectors.sql import mssql_sessions
 from agent.connectors.sql.connector import SqlConnection, SqlConnector
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Patience
+from agent.connectors.sql.mssql import sessions
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.secret import Secret
 from tests.helpers.postgres_server import certificates
@@ -132,16 +132,16 @@ async def test_a_database_that_behaves_as_an_old_server_is_refused(server: Stand
 
 
 @pytest.fixture
-def cursor(server: StandIn) -> Iterator[mssql_sessions.Cursor]:
+def cursor(server: StandIn) -> Iterator[sessions.Cursor]:
     address = ServerAddress(
         "SQL Server", "localhost", server.port, "shop", "agent", Secret(PASSWORD), tls="Required", ca_file=""
     )
-    session = mssql_sessions.connect(address, Patience(connect_seconds=5))
+    session = sessions.connect(address, Patience(connect_seconds=5))
     yield session.cursor()
     session.close()
 
 
-def test_values_travel_both_ways(server: StandIn, cursor: mssql_sessions.Cursor) -> None:
+def test_values_travel_both_ways(server: StandIn, cursor: sessions.Cursor) -> None:
     long = "ä€😀" * 20_000
     given = ("a", long, 5, -(2**40), True, Decimal("-12.3400"), b"\0\xff", None, "100%")
     rows = [
@@ -158,12 +158,12 @@ def test_values_travel_both_ways(server: StandIn, cursor: mssql_sessions.Cursor)
 
 @pytest.mark.parametrize("parameters", [(), ("x",)], ids=["batch", "call"])
 def test_all_errors_of_an_answer_are_known_and_nothing_is_broken_off(
-    server: StandIn, cursor: mssql_sessions.Cursor, parameters: tuple[str, ...]
+    server: StandIn, cursor: sessions.Cursor, parameters: tuple[str, ...]
 ) -> None:
     errors = [Fails(50000, "No more than five."), Fails(3609, "The transaction ended in the trigger.")]
     server.answer = lambda _: errors
     statement = "EXEC p %s" if parameters else "EXEC p"
-    with pytest.raises(mssql_sessions.ServerError) as caught:
+    with pytest.raises(sessions.ServerError) as caught:
         cursor.execute(statement, parameters)
     assert [(one.number, one.text) for one in caught.value.messages] == [(one.number, one.text) for one in errors]
     assert "five" not in str(caught.value)
@@ -173,7 +173,7 @@ def test_all_errors_of_an_answer_are_known_and_nothing_is_broken_off(
     assert server.attentions == 0
 
 
-def test_what_is_no_text_is_refused_before_anything_is_sent(server: StandIn, cursor: mssql_sessions.Cursor) -> None:
+def test_what_is_no_text_is_refused_before_anything_is_sent(server: StandIn, cursor: sessions.Cursor) -> None:
     with pytest.raises(UnicodeEncodeError):
         cursor.execute("SELECT %s", ("x" * 100_000 + "\ud800",))
     cursor.execute("SELECT 1")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agent.connectors.sql import mssql_failures
 from agent.connectors.sql.dialect import Column, Fault, Load, Mode, Table, UnfitError
-from agent.connectors.sql.mssql_catalog import _column, _given
-from agent.connectors.sql.mssql_filters import condition
-from agent.connectors.sql.mssql_fitting import MisfitError, doubtful, texts
-from agent.connectors.sql.mssql_sessions import Message, ServerError
-from agent.connectors.sql.mssql_values import documents, held, ordered, recalled, shown
-from agent.connectors.sql.mssql_writing import calling
+from agent.connectors.sql.mssql import failures
+from agent.connectors.sql.mssql.catalog import _column, _given
+from agent.connectors.sql.mssql.filters import condition
+from agent.connectors.sql.mssql.fitting import MisfitError, doubtful, texts
+from agent.connectors.sql.mssql.sessions import Message, ServerError
+from agent.connectors.sql.mssql.values import documents, held, ordered, recalled, shown
+from agent.connectors.sql.mssql.writing import calling
 
 
 def of(declared: str, *, collation: str = "", exactly: bool = False) -> Column:
@@ -73,9 +73,9 @@ def test_what_fits_is_sent_as_text(declared: str, value: object, sent: str | Non
 def test_what_does_not_fit_is_refused_before_it_is_sent(declared: str, value: object, code: str) -> None:
     with pytest.raises(MisfitError) as caught:
         texts(of(declared), "t")([value])
-    refusal = mssql_failures.refusal(caught.value, Load(Table("t", "[t]", ()), (), ()))
+    refusal = failures.refusal(caught.value, Load(Table("t", "[t]", ()), (), ()))
     assert (refusal.code, refusal.column) == (code, "c")
-    assert mssql_failures.fault(caught.value) is Fault.RECORD
+    assert failures.fault(caught.value) is Fault.RECORD
 
 
 def test_a_key_with_a_blank_at_its_end_is_refused_in_tables_of_ours() -> None:
@@ -224,8 +224,8 @@ LOAD = Load(
 )  # fmt: skip
 def test_why_a_row_is_refused(messages: list[tuple[int, str]], code: str, column: str | None) -> None:
     raised = error(*messages)
-    refusal = mssql_failures.refusal(raised, LOAD)
-    assert mssql_failures.fault(raised) is Fault.RECORD
+    refusal = failures.refusal(raised, LOAD)
+    assert failures.fault(raised) is Fault.RECORD
     assert (refusal.code, refusal.column) == (code, column)
     assert refusal.message
     assert refusal.remedy
@@ -251,9 +251,9 @@ def test_why_a_row_is_refused(messages: list[tuple[int, str]], code: str, column
     ],
 )
 def test_what_an_error_means(messages: list[tuple[int, str]], fault: Fault) -> None:
-    assert mssql_failures.fault(error(*messages)) is fault
+    assert failures.fault(error(*messages)) is fault
 
 
 def test_a_broken_line_is_a_lost_connection() -> None:
-    assert mssql_failures.fault(ConnectionResetError()) is Fault.LOST
-    assert mssql_failures.fault(TimeoutError()) is Fault.LOST
+    assert failures.fault(ConnectionResetError()) is Fault.LOST
+    assert failures.fault(TimeoutError()) is Fault.LOST

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.connectors.sql.dialect import Column, Family
-from agent.connectors.sql.mssql_fitting import as_date, as_moment, as_number
-from agent.connectors.sql.mssql_values import UNORDERED, base, collation, length, quoted, typed
+from agent.connectors.sql.mssql.fitting import as_date, as_moment, as_number
+from agent.connectors.sql.mssql.values import UNORDERED, base, collation, length, quoted, typed
 
 _SQL_OPERATORS = {"=": "=", "==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MOST_DIGITS = 38

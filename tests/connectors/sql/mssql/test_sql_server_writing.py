@@ -10,8 +10,7 @@ from agent.connectors.contract import WriteTarget
 from agent.connectors.sql.connector import SqlConnection
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, TransientError
-from tests.connectors.sql.places import ID, batch, read, read_request, target, write
-from tests.connectors.sql.sql_server_tables import (
+from tests.connectors.sql.mssql.tables import (
     BEGIN,
     Table,
     Tables,
@@ -21,6 +20,7 @@ from tests.connectors.sql.sql_server_tables import (
     told,
     usual_tables,
 )
+from tests.connectors.sql.places import ID, batch, read, read_request, target, write
 from tests.helpers.sql_server_stand_in import NOT_SUPPORTED, Answer, Fails, Sent, StandIn, running
 
 NAME = Attribute("name", DataType.TEXT)

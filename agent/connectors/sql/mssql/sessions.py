@@ -20,9 +20,9 @@ from pytds.row_strategies import tuple_row_strategy  # type: ignore[import-untyp
 from pytds.tds_base import PreLoginEnc  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy.engine.default import DefaultDialect
 
-from agent.connectors.sql import mssql_tls
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Patience
+from agent.connectors.sql.mssql import tls
 from agent.connectors.sql.servers import keep_alive
 
 # It tells the beginning of each statement.
@@ -65,7 +65,7 @@ class Session:
     def encrypted(self) -> str:
         """The version of TLS; empty where the connection is not encrypted."""
         channel = self._tds.sock
-        return channel.version() if isinstance(channel, mssql_tls.Channel) else ""
+        return channel.version() if isinstance(channel, tls.Channel) else ""
 
     def cursor(self) -> Cursor:
         """What runs a statement."""
@@ -179,7 +179,7 @@ def connect(address: ServerAddress, patience: Patience) -> Session:
     Raises:
         ServerError, pytds.Error, OSError: there is none.
     """
-    encryption = mssql_tls.context(address)
+    encryption = tls.context(address)
     host, port = address.host, address.port
     for _ in range(_MOST_ROUTES):
         line = socket.create_connection((host, port), timeout=patience.connect_seconds + 2)

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from agent.connectors.sql.dialect import Column, Load, Mode, Table, UnfitError, fetch
 from agent.connectors.sql.loading import check_digits
-from agent.connectors.sql.mysql_catalog import quoted
-from agent.connectors.sql.mysql_values import compared, filled_up, sender, shortened
+from agent.connectors.sql.mysql.catalog import quoted
+from agent.connectors.sql.mysql.values import compared, filled_up, sender, shortened
 from agent.domain.packet import Value
 
 _STATEMENT_BYTES = 1_000_000

@@ -8,15 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import (
-    mysql_catalog,
-    mysql_failures,
-    mysql_sessions,
-    mysql_values,
-    mysql_writing,
-    postgresql_values,
-    servers,
-)
+from agent.connectors.sql import moments, servers
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import (
     Column,
@@ -30,6 +22,8 @@ from agent.connectors.sql.dialect import (
     Table,
     fetch,
 )
+from agent.connectors.sql.mysql import catalog, failures, sessions, writing
+from agent.connectors.sql.mysql import values as mysql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
@@ -94,7 +88,7 @@ class MysqlDialect:
         )
 
     def _connected(self) -> Any:
-        driver = mysql_sessions.connect(self._address, self.patience)
+        driver = sessions.connect(self._address, self.patience)
         self._mariadb = "mariadb" in str(driver.server_version).lower()
         return driver
 
@@ -116,9 +110,9 @@ class MysqlDialect:
     def interrupt(self, driver: Any, *, cut: bool) -> None:
         """Ask the server to stop the statement in flight. Where it cannot be asked, hang up."""
         if cut:
-            mysql_sessions.cut(driver)
+            sessions.cut(driver)
         else:
-            mysql_sessions.stop(self._address, self.patience, driver)
+            sessions.stop(self._address, self.patience, driver)
 
     def now(self, connection: sa.Connection) -> datetime:
         """The server's time."""
@@ -133,7 +127,7 @@ class MysqlDialect:
 
     def quote(self, name: str) -> str:
         """Quoted, and safe in statements with parameters."""
-        return mysql_catalog.quoted(name)
+        return catalog.quoted(name)
 
     def quote_table(self, name: str) -> str:
         """Quoted; what comes before the first dot is the database's name."""
@@ -151,11 +145,11 @@ class MysqlDialect:
 
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
-        return mysql_catalog.table(connection, name, mariadb=self._mariadb)
+        return catalog.table(connection, name, mariadb=self._mariadb)
 
     def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return mysql_catalog.query(connection, asked)
+        return catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """Texts are compared by their very characters, blanks at the end included. In keys they have to be short."""
@@ -183,15 +177,15 @@ class MysqlDialect:
 
     def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
         """Insert or update rows."""
-        return mysql_writing.load(connection, load, rows)
+        return writing.load(connection, load, rows)
 
     def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
         """Remove the child rows of parents."""
-        mysql_writing.clear(connection, load, keys)
+        writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
-        return mysql_catalog.procedure(connection, name)
+        return catalog.procedure(connection, name)
 
     def calling(self, procedure: Procedure, given: Sequence[Column]) -> str:
         """CALL, with the parameters in the procedure's order: it takes no names, and demands all of them."""
@@ -226,7 +220,7 @@ class MysqlDialect:
     def ordered(self, column: Column) -> str:
         """Texts that no index tells apart are put in order by their very characters, and choices by what they say."""
         name = f"q.{self.quote(column.name)}"
-        if column.comparable != mysql_catalog.EXACTLY:
+        if column.comparable != catalog.EXACTLY:
             return name
         return f"CONVERT({name} USING utf8mb4) COLLATE {self._collation}"
 
@@ -241,7 +235,7 @@ class MysqlDialect:
 
     def given(self, column: Column) -> str:
         """Text as a value again."""
-        return "%s" if column.comparable in ("", mysql_catalog.EXACTLY) else column.comparable
+        return "%s" if column.comparable in ("", catalog.EXACTLY) else column.comparable
 
     def by_text(self, column: Column) -> tuple[str, str]:
         """The column itself, so that its index is used, for texts and whole numbers; all others as text."""
@@ -261,9 +255,7 @@ class MysqlDialect:
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins."""
-        bound, moment = postgresql_values.earlier(
-            column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now
-        )
+        bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
         return (bound if moment is None else mysql_values.written(moment)), moment
 
     # Previewing
@@ -277,7 +269,7 @@ class MysqlDialect:
         keys: Sequence[tuple[object, ...]],
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return mysql_writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Round numbers as their column does; moments are compared as they are written."""
@@ -287,22 +279,22 @@ class MysqlDialect:
 
     def fault(self, error: BaseException) -> Fault:
         """What an error of the driver means."""
-        return mysql_failures.fault(error)
+        return failures.fault(error)
 
     def refusal(self, connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
         """Why one row was refused."""
-        return mysql_failures.refusal(error, load)
+        return failures.refusal(error, load)
 
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
-        return mysql_failures.unreachable(error, self._address)
+        return failures.unreachable(error, self._address)
 
     def code(self, error: BaseException) -> str:
         """The number of the error."""
-        return mysql_failures.code(error)
+        return failures.code(error)
 
     # Validation
 
     def facts(self, connection: sa.Connection) -> tuple[list[tuple[str, str]], list[str]]:
         """What is in the database, and what the user may do."""
-        return mysql_catalog.facts(connection, self._address)
+        return catalog.facts(connection, self._address)

@@ -13,7 +13,7 @@ from pymysql.constants import CLIENT
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Patience
 from agent.connectors.sql.fields import TLS_OFF, TLS_PREFERRED, TLS_VERIFIED
-from agent.connectors.sql.mysql_values import DECODERS
+from agent.connectors.sql.mysql.values import DECODERS
 from agent.connectors.sql.servers import authorities, keep_alive
 from agent.domain.errors import ConfigurationError
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import sqlite_catalog, sqlite_failures, sqlite_values
 from agent.connectors.sql.dialect import (
     Column,
     Family,
@@ -33,7 +32,9 @@ from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
-from agent.connectors.sql.sqlite_sessions import SqliteSessions
+from agent.connectors.sql.sqlite import catalog, failures
+from agent.connectors.sql.sqlite import values as sqlite_values
+from agent.connectors.sql.sqlite.sessions import SqliteSessions
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
@@ -129,7 +130,7 @@ class SqliteDialect:
 
     def quote(self, name: str) -> str:
         """Quoted."""
-        return sqlite_catalog.quoted(name)
+        return catalog.quoted(name)
 
     def quote_table(self, name: str) -> str:
         """Quoted."""
@@ -146,11 +147,11 @@ class SqliteDialect:
 
     def table(self, connection: sa.Connection, name: str) -> Table | None:
         """The table or view of that name."""
-        return sqlite_catalog.table(connection, name)
+        return catalog.table(connection, name)
 
     def query(self, connection: sa.Connection, asked: Query) -> Table:
         """A SELECT as something to read from."""
-        return sqlite_catalog.query(connection, asked)
+        return catalog.query(connection, asked)
 
     def declared(self, kind: DataType, *, key_parts: int = 0) -> str:
         """The same in keys as elsewhere."""
@@ -322,22 +323,22 @@ class SqliteDialect:
 
     def fault(self, error: BaseException) -> Fault:
         """What an error of the driver means."""
-        return sqlite_failures.fault(error)
+        return failures.fault(error)
 
     def refusal(self, connection: sa.Connection, error: BaseException, load: Load, row: tuple[Value, ...]) -> Refusal:
         """Why one row was refused."""
-        return sqlite_failures.refusal(error, load, row)
+        return failures.refusal(error, load, row)
 
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the file cannot be opened."""
-        return sqlite_failures.unreachable(error, self.path)
+        return failures.unreachable(error, self.path)
 
     def code(self, error: BaseException) -> str:
         """SQLite's name of the error."""
-        return sqlite_failures.code(error)
+        return failures.code(error)
 
     # Validation
 
     def facts(self, connection: sa.Connection) -> tuple[list[tuple[str, str]], list[str]]:
         """What is in the file, and whether it can be written."""
-        return sqlite_catalog.facts(connection, self.path)
+        return catalog.facts(connection, self.path)

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import sqlite_failures
 from agent.connectors.sql.dialect import Fault, Patience, Stopped, StoppedError, cause, fetch
+from agent.connectors.sql.sqlite import failures
 
 _Result = TypeVar("_Result")
 
@@ -32,7 +32,7 @@ class SqliteSessions:
     def connect(self) -> sqlite3.Connection:
         """Open the file, which is made where it is missing."""
         if self._path.is_dir() or not self._path.parent.is_dir():
-            raise sqlite_failures.misplaced(self._path)
+            raise failures.misplaced(self._path)
         driver = sqlite3.connect(self._path, timeout=_STEP_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             for pragma in ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
@@ -62,7 +62,7 @@ class SqliteSessions:
             if fetch(connection, "PRAGMA journal_mode")[0][0] not in _IN_USE:
                 fetch(connection, "PRAGMA journal_mode=WAL")
         except sa.exc.OperationalError as error:
-            if sqlite_failures.fault(error.orig or error) is not Fault.BUSY:
+            if failures.fault(error.orig or error) is not Fault.BUSY:
                 raise
 
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
@@ -76,7 +76,7 @@ class SqliteSessions:
             try:
                 return attempt()
             except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
-                if sqlite_failures.fault(cause(error)) is not Fault.BUSY or time.monotonic() >= end:
+                if failures.fault(cause(error)) is not Fault.BUSY or time.monotonic() >= end:
                     raise
             if stopped():
                 raise StoppedError

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql import mssql_failures
 from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
-from agent.connectors.sql.mssql_values import EXACTLY, quoted
+from agent.connectors.sql.mssql import failures
+from agent.connectors.sql.mssql.values import EXACTLY, quoted
 from agent.connectors.sql.parameters import Lexis, Query, refuse_several
 from agent.connectors.sql.schema import QUERY_OPTION
 from agent.domain.errors import ConfigurationError
@@ -127,8 +127,8 @@ def query(connection: sa.Connection, asked: Query) -> Table:
     try:
         fetch(connection, f"SELECT TOP (0) * FROM {source} AS q", given)  # noqa: S608 - the operator's query
     except sa.exc.DBAPIError as error:
-        twin = _TWIN.search(mssql_failures.text(cause(error)))
-        if mssql_failures.number(cause(error)) != 8156 or twin is None:
+        twin = _TWIN.search(failures.text(cause(error)))
+        if failures.number(cause(error)) != 8156 or twin is None:
             raise
         raise ConfigurationError(
             f"The query gives two columns called {twin['column']}.", code="column-twice",

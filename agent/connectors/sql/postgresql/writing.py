@@ -13,10 +13,10 @@ from typing import Any, cast
 import psycopg
 import sqlalchemy as sa
 
-from agent.connectors.sql import postgresql_failures
 from agent.connectors.sql.dialect import Load, Mode
 from agent.connectors.sql.loading import check_digits, on_conflict
-from agent.connectors.sql.postgresql_catalog import quoted
+from agent.connectors.sql.postgresql import failures
+from agent.connectors.sql.postgresql.catalog import quoted
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Value
 
@@ -111,7 +111,7 @@ def _staged(driver: psycopg.Connection[Any], load: Load, names: str, place: str,
             code="not-permitted",
             remedy=f"Grant TEMPORARY on the database, and SELECT, INSERT and UPDATE on the table, to the user "
             f"{username}.",
-            detail=postgresql_failures.code(error),
+            detail=failures.code(error),
             field="username",
         ) from None
     return staged

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from pymysql.constants import ER, FIELD_TYPE, FLAG
 
-from agent.connectors.sql import mysql_values
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
+from agent.connectors.sql.mysql import values as mysql_values
 from agent.connectors.sql.parameters import Lexis, Query
 from agent.connectors.sql.schema import QUERY_OPTION
 from agent.domain.errors import ConfigurationError
@@ -45,7 +45,7 @@ _TYPES = {
     FIELD_TYPE.TIME: "time", FIELD_TYPE.JSON: "json", FIELD_TYPE.BIT: "bit",
 }  # fmt: skip
 _LEXIS = Lexis({"'": "'", '"': '"', "`": "`"}, escapes="'\"", hash_comments=True, spaced_dashes=True)
-"""With the modes that `mysql_sessions` sets. The driver writes values into statements, so it has to be exact."""
+"""With the modes that `mysql.sessions` sets. The driver writes values into statements, so it has to be exact."""
 _ZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)").fullmatch
 _COLUMNS = """
     SELECT column_name, data_type, column_type, is_nullable = 'NO', column_default, extra

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
 from agent.connectors.sql.dialect import Column, Family, Load, Refusal, UnfitError
-from agent.connectors.sql.mssql_values import BINARY_COLLATION, SCALE, base, collation, filled_up, length
+from agent.connectors.sql.mssql.values import BINARY_COLLATION, SCALE, base, collation, filled_up, length
 from agent.domain.packet import Value
 
 Row = tuple["str | None", ...]
