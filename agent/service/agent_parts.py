@@ -36,15 +36,15 @@ from agent.service.upkeep.journal import LogHandler
 from agent.service.upkeep.settings_desk import SettingsDesk
 from agent.service.upkeep.snapshots import Snapshots
 from agent.store.keysources.passphrase import Passphrase
-from agent.store.log_entries import LogLevel, LogLine
-from agent.store.logs import LogStore
+from agent.store.logs.entries import LogLevel, LogLine
+from agent.store.logs.logs import LogStore
+from agent.store.looks.preview_files import PreviewFolder
+from agent.store.looks.snapshots import Snapshots as SnapshotStore
 from agent.store.operators import OperatorStore
-from agent.store.passwords import Passwords
-from agent.store.past import Past
-from agent.store.preview_files import PreviewFolder
-from agent.store.redaction import Redactor
-from agent.store.snapshots import Snapshots as SnapshotStore
-from agent.store.vault import VaultState
+from agent.store.runs.past import Past
+from agent.store.vaults.passwords import Passwords
+from agent.store.vaults.redaction import Redactor
+from agent.store.vaults.vault import VaultState
 
 DRAIN_SECONDS = 30.0
 

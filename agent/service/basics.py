@@ -18,11 +18,11 @@ from agent.service.upkeep.diagnosis import Diagnosis
 from agent.service.upkeep.journal import ServiceJournal
 from agent.service.upkeep.log_access import LogAccess
 from agent.store.key_values import KeyValues
-from agent.store.logs import LogStore
-from agent.store.redaction import Redactor
+from agent.store.logs.logs import LogStore
 from agent.store.settings import Settings
-from agent.store.vault import VaultState
-from agent.store.vault_keeper import VaultKeeper
+from agent.store.vaults.keeper import VaultKeeper
+from agent.store.vaults.redaction import Redactor
+from agent.store.vaults.vault import VaultState
 
 
 class Basics:

@@ -39,21 +39,21 @@ POST = [
     Point("agent.engine.running.delivery:Delivery.deliver"),
     # Written, and neither told nor booked.
     Point("agent.engine.running.delivery:Delivery._concluded", "leave"),
-    Point("agent.store.ledger:Ledger.acknowledge"),
-    Point("agent.store.ledger:Ledger.acknowledge", "leave"),
+    Point("agent.store.runs.ledger:Ledger.acknowledge"),
+    Point("agent.store.runs.ledger:Ledger.acknowledge", "leave"),
     Point("agent.engine.running.delivery:Delivery.deliver", "leave"),
 ]
 UNANSWERED_POST = [
-    Point("agent.store.ledger:Ledger.announce"),
-    Point("agent.store.ledger:Ledger.announce", "leave"),
+    Point("agent.store.runs.ledger:Ledger.announce"),
+    Point("agent.store.runs.ledger:Ledger.announce", "leave"),
     Point("agent.engine.running.delivery:Delivery._look_up_and_write"),
     Point("agent.engine.running.delivery:Delivery._look_up_and_write", "leave"),
 ]
 DELAY = [
-    Point("agent.store.ledger:Ledger.hold"),
+    Point("agent.store.runs.ledger:Ledger.hold"),
     # Decided, and not parked yet. What follows has to come before the packet's time does.
-    Point("agent.store.ledger:Ledger.hold", "leave"),
-    Point("agent.store.runs:RunStore.park", "leave"),
+    Point("agent.store.runs.ledger:Ledger.hold", "leave"),
+    Point("agent.store.runs.runs:RunStore.park", "leave"),
     Point("agent.service.runs.worker:Worker._wake", "leave"),
 ]
 HALT = [
@@ -62,8 +62,8 @@ HALT = [
     Point("agent.engine.running.stage_runs:Stages._carry", "leave"),
 ]
 LOOP = [Point("agent.engine.running.progress:next_pass"), Point("agent.engine.running.progress:next_pass", "leave")]
-MOVE = [Point("agent.store.ledger:Ledger.move"), Point("agent.store.ledger:Ledger.move", "leave")]
-END = [Point("agent.store.runs:RunStore.end"), Point("agent.store.runs:RunStore.end", "leave")]
+MOVE = [Point("agent.store.runs.ledger:Ledger.move"), Point("agent.store.runs.ledger:Ledger.move", "leave")]
+END = [Point("agent.store.runs.runs:RunStore.end"), Point("agent.store.runs.runs:RunStore.end", "leave")]
 """Ending twice must do no harm, so it comes last."""
 
 

@@ -27,10 +27,10 @@ from agent.service.receiving.answers import EventAnswers
 from agent.service.receiving.door import MOST_BODY_BYTES, EventDoor
 from agent.service.receiving.doors import EventDoors, hash_of, signature_secret_name
 from agent.service.receiving.intake import EventIntake
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes
-from agent.store.events import Delivery, EventStore, Outcome
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import Delivery, EventStore, Outcome
+from agent.store.inbox.inboxes import EventInboxes
 from tests.helpers.scripted_apps import scripted_app
 
 SECRET = "s" * 43

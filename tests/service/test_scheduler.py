@@ -27,12 +27,12 @@ from agent.service.runs.runs import Runs
 from agent.service.runs.scheduler import LOOK_SECONDS, Scheduler
 from agent.service.runs.schedules import Schedules
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.retry_policies import RetryPolicies
-from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
-from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
-from agent.store.trips import TripStore, Used
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.retry_policies import RetryPolicies
+from agent.store.runs.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.runs.schedules import ScheduleRow, ScheduleStore, new_schedule
+from agent.store.runs.trips import TripStore, Used
 from tests.helpers.queued_runs import queue_run
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)

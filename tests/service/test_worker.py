@@ -14,8 +14,8 @@ from agent.domain.run import RunState
 from agent.engine.running.control import RunControl
 from agent.engine.running.runner import Then
 from agent.service.runs.worker import Worker
-from agent.store.database import Database
-from agent.store.runs import RunStore
+from agent.store.databases.database import Database
+from agent.store.runs.runs import RunStore
 from tests.helpers.queued_runs import queue_run
 from tests.helpers.small_disk import small_disk
 

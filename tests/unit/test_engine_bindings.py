@@ -13,7 +13,7 @@ from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import AppNode, Processflow
 from agent.domain.secret import Secret
 from agent.engine.running.bindings import Bindings
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import NoSecrets, Rig
 from tests.helpers.scripted_apps import ScriptedConnector
 

@@ -19,8 +19,8 @@ from agent.engine.running.intended import Intended
 from agent.engine.running.prepared import Prepared
 from agent.engine.walking.journal import RunJournal
 from agent.engine.walking.verdict import FailureLimit
-from agent.store.acknowledgement import Acknowledgement, Move, StoredBookmark
-from agent.store.database import Database
+from agent.store.databases.database import Database
+from agent.store.runs.acknowledgement import Acknowledgement, Move, StoredBookmark
 from tests.helpers.flow_rig import DOCUMENT, Rig
 from tests.helpers.scripted_apps import Crash, ScriptedConnection, moment_of
 

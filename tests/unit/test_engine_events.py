@@ -23,7 +23,7 @@ from agent.engine.checking.check import check
 from agent.engine.documents.document import parse
 from agent.engine.events.answers import Answer
 from agent.engine.running.runner import Then
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from agent.store.tables.events import EVENTS
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, Source, clauses_of, scripted_app

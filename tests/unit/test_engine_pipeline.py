@@ -24,7 +24,7 @@ from agent.engine.walking.journal import RunJournal
 from agent.engine.walking.verdict import FailureLimit
 from agent.engine.walking.walking import Walker
 from agent.engine.walking.watch import Watch
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import ScriptedConnection, outage
 

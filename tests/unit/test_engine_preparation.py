@@ -16,8 +16,8 @@ from agent.engine.walking.journal import RunJournal
 from agent.engine.walking.packet_look import PacketLook
 from agent.engine.walking.walking import Walker, Write
 from agent.engine.walking.watch import Watch
-from agent.store.acknowledgement import Acknowledgement, RecordLine
-from agent.store.database import Database
+from agent.store.databases.database import Database
+from agent.store.runs.acknowledgement import Acknowledgement, RecordLine
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import moment_of
 

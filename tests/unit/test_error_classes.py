@@ -13,8 +13,8 @@ from agent.domain.error_classes import CLASSES, ErrorClass, known_class
 from agent.domain.errors import RecordError
 from agent.domain.packet import SyncState
 from agent.service.records.cures import FlowCures
-from agent.store.database import Database
-from agent.store.message_shapes import shape
+from agent.store.databases.database import Database
+from agent.store.records.message_shapes import shape
 from tests.helpers.flow_rig import Rig
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "errors.md"

@@ -16,7 +16,7 @@ from agent.connectors.contract import Connection, ReadRequest
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, JsonValue, Packet, Position
 from agent.engine.filters.record_ids import LISTED_AT_ONCE, takes_lists, with_ids
-from agent.store.events import EventRow, EventStore
+from agent.store.inbox.events import EventRow, EventStore
 
 EVENT = "event"
 """In bookmarks and positions: the number of the last record that was taken off the queue."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from agent.domain.errors import AgentError
 from agent.domain.processflow import GetNode, Processflow
 from agent.engine.events.source import event_number
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.events import EventStore
-from agent.store.ledger import Ledger
-from agent.store.runs import RunStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import EventStore
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True)

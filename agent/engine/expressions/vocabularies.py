@@ -18,9 +18,9 @@ from agent.engine.documents.document import parse
 from agent.engine.documents.written_expressions import flow_expressions
 from agent.engine.expressions.names import named
 from agent.engine.expressions.vocabulary import PLAIN, Definition, Lookup, Vocabulary, in_order
-from agent.store.deployments import Deployment
-from agent.store.functions import FunctionRow, FunctionStore
-from agent.store.lookups import LookupStore, Revision
+from agent.store.flows.deployments import Deployment
+from agent.store.library.functions import FunctionRow, FunctionStore
+from agent.store.library.lookups import LookupStore, Revision
 
 _MOST_KEPT_ROWS: Final = 500_000
 

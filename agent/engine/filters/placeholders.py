@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agent.domain.errors import ConfigurationError
 from agent.engine.filters.functions import UPPER_LIMIT, Window, call_fault, parsed
-from agent.store.redaction import DOTS
+from agent.store.vaults.redaction import DOTS
 
 _PLACEHOLDER = re.compile(r"~\{(?P<call>.*?)\}~|\$\{(?P<variable>[^}]*)\}", re.DOTALL)
 _CONTEXTUAL = re.compile(r"\s*gen:GetContextualDataObject\s*\(\s*'(?P<name>[^']*)'\s*\)\s*")

@@ -15,7 +15,7 @@ from agent.connectors.contract import SentClause, SentGroup, SentPart
 from agent.domain.clauses import Clause, FilterPart, FilterPlace, Group, Join, all_clauses
 from agent.engine.filters.functions import Window
 from agent.engine.filters.placeholders import filled
-from agent.store.redaction import DOTS
+from agent.store.vaults.redaction import DOTS
 
 _SECRET_HEADER = re.compile(r"auth|token|key|secret|password|cookie|session", re.IGNORECASE)
 _SECRET_QUERY = re.compile(r"token|secret|password|api[_-]?key|signature", re.IGNORECASE)

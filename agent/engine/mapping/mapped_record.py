@@ -19,8 +19,8 @@ from agent.engine.walking.arrivals import with_ids
 from agent.engine.walking.load import Load
 from agent.engine.walking.variable_values import VariableValues
 from agent.engine.walking.walking import Action, Drop, Walker, Write
-from agent.store.past import Past
-from agent.store.variables import VariableStore
+from agent.store.library.variables import VariableStore
+from agent.store.runs.past import Past
 
 
 @dataclass(frozen=True, slots=True)

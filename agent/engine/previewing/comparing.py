@@ -20,8 +20,8 @@ from agent.engine.walking.delays import Delays
 from agent.engine.walking.load import Load
 from agent.engine.walking.verdict import FailureLimit
 from agent.engine.walking.walking import Action, Drop, Hold, Respond, Walker, Write
-from agent.store.past import Past
-from agent.store.sync_rows import Known
+from agent.store.records.sync_rows import Known
+from agent.store.runs.past import Past
 
 ALREADY_WRITTEN = "An earlier run has written the record in this state."
 PASSED_OVER = "An operator skipped the record in this state."

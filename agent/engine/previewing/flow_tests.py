@@ -21,7 +21,7 @@ from agent.engine.walking.arrivals import with_ids
 from agent.engine.walking.load import Load
 from agent.engine.walking.variable_values import VariableValues
 from agent.engine.walking.walking import Action, Drop, Respond, Walker, Write
-from agent.store.variables import StoredValue, StoredVariable, VariableStore
+from agent.store.library.variables import StoredValue, StoredVariable, VariableStore
 
 LONGEST_SECONDS = 60.0
 _MOST_DIFFERENCES = 50

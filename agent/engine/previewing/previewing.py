@@ -26,8 +26,8 @@ from agent.engine.running.reading import Readable, next_packet, opened
 from agent.engine.walking.variable_values import NO_VALUES, VariableValues
 from agent.engine.walking.verdict import FailureLimit
 from agent.engine.walking.walking import Walker
-from agent.store.past import Past
-from agent.store.variables import VariableStore
+from agent.store.library.variables import VariableStore
+from agent.store.runs.past import Past
 
 _PACKET_RECORDS = 1_000
 

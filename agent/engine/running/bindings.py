@@ -13,7 +13,7 @@ from agent.domain.secret import Secret
 from agent.domain.sent import Observer
 from agent.engine.running.guarded import GuardedConnection
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
-from agent.store.trips import Used
+from agent.store.runs.trips import Used
 
 
 class Secrets(Protocol):

@@ -23,7 +23,7 @@ from agent.engine.walking.chosen import Chosen
 from agent.engine.walking.delays import Delays
 from agent.engine.walking.load import Load
 from agent.engine.walking.walking import Action, Drop, Hold, Respond, Walker, Write
-from agent.store.ledger import Ledger
+from agent.store.runs.ledger import Ledger
 
 _SHORT_SECONDS = 2.0
 

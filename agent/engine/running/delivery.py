@@ -21,8 +21,8 @@ from agent.engine.running.intended import Intended
 from agent.engine.running.prepared import Prepared
 from agent.engine.walking.journal import RunJournal
 from agent.engine.walking.verdict import FailureLimit
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, RecordLine, acknowledged_at
-from agent.store.ledger import FENCED, Ledger
+from agent.store.runs.acknowledgement import STATE_NUMBERS, Acknowledgement, Move, RecordLine, acknowledged_at
+from agent.store.runs.ledger import FENCED, Ledger
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
 _AMBIGUOUS_TRIES = 3

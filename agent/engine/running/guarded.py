@@ -25,7 +25,7 @@ from agent.connectors.contract import (
 )
 from agent.domain.errors import AccessError, AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
-from agent.store.trips import Used
+from agent.store.runs.trips import Used
 
 _PAUSE_SECONDS: Final = 1.0
 _REFUSALS = (CredentialsError, AccessError)

@@ -10,7 +10,7 @@ from agent.connectors.contract import WriteTarget
 from agent.domain.app import Attribute
 from agent.domain.packet import Batch, Row
 from agent.engine.running.prepared import Prepared
-from agent.store.acknowledgement import Acknowledgement
+from agent.store.runs.acknowledgement import Acknowledgement
 
 
 class Intended(msgspec.Struct, frozen=True, array_like=True):

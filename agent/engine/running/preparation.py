@@ -19,9 +19,9 @@ from agent.domain.packet import Packet
 from agent.engine.walking.load import Load
 from agent.engine.walking.variable_values import Booked
 from agent.engine.walking.walking import Action, Walker
-from agent.store.acknowledgement import StoredBookmark
-from agent.store.ledger import Ledger
-from agent.store.node_work import NodeWork
+from agent.store.looks.node_work import NodeWork
+from agent.store.runs.acknowledgement import StoredBookmark
+from agent.store.runs.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

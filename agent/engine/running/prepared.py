@@ -9,7 +9,7 @@ import msgspec
 
 from agent.domain.packet import Batch
 from agent.engine.walking.load import Load
-from agent.store.acknowledgement import RecordLine
+from agent.store.runs.acknowledgement import RecordLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from agent.engine.walking.looping import loop_memory, next_pass
 from agent.engine.walking.variable_values import Booked
 from agent.engine.walking.walking import Drop
 from agent.engine.walking.watch import Count, work_of
-from agent.store.acknowledgement import STATE_NUMBERS, Move, RecordEnd
-from agent.store.ledger import Cursor, Ledger
+from agent.store.library.variables import StoredValue
+from agent.store.looks.node_work import NodeWork
 from agent.store.moments import to_milliseconds
-from agent.store.node_work import NodeWork
-from agent.store.variables import StoredValue
+from agent.store.runs.acknowledgement import STATE_NUMBERS, Move, RecordEnd
+from agent.store.runs.ledger import Cursor, Ledger
 
 _NO_WAY = "It ends here: no way leads on."
 _LOGGED_DROPS = 20

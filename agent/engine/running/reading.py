@@ -13,7 +13,7 @@ from agent.domain.processflow import EventSource, GetNode, Stage
 from agent.engine.events.answers import answers_by_event
 from agent.engine.events.source import EventFetch, EventPoll, EventQueue
 from agent.engine.filters.record_ids import names_events
-from agent.store.events import EventStore
+from agent.store.inbox.events import EventStore
 
 
 class Readable(Protocol):

@@ -6,7 +6,7 @@ from agent.domain.processflow import GetNode, PostNode, Processflow
 from agent.domain.run_classes import RUN_CLASSES, RunCuredAt, RunFault, run_class
 from agent.engine.running.guarded import RefusedError
 from agent.engine.walking.blame import blamed
-from agent.store.deployments import Deployment
+from agent.store.flows.deployments import Deployment
 
 
 def fault_of(error: BaseException, deployment: Deployment, flow: Processflow | None) -> RunFault:

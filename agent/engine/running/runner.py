@@ -33,12 +33,12 @@ from agent.engine.running.stage_runs import StageParts, Stages
 from agent.engine.walking.blame import blamed
 from agent.engine.walking.journal import Journal, Level, RunJournal
 from agent.engine.walking.verdict import conclusion
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.events import EventStore
-from agent.store.ledger import FENCED, Ledger
-from agent.store.runs import RunRow, RunStore
-from agent.store.trips import TripStore
-from agent.store.variables import VariableStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import EventStore
+from agent.store.library.variables import VariableStore
+from agent.store.runs.ledger import FENCED, Ledger
+from agent.store.runs.runs import RunRow, RunStore
+from agent.store.runs.trips import TripStore
 
 _LEVELS: Mapping[RunState, Level] = {RunState.FAILED: "error", RunState.PARTIAL: "warning"}
 

@@ -10,7 +10,7 @@ from agent.engine.running.delivery import Delivery
 from agent.engine.running.prepared import prepared
 from agent.engine.walking.load import Load
 from agent.engine.walking.watch import Watch
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, Move
+from agent.store.runs.acknowledgement import STATE_NUMBERS, Acknowledgement, Move
 
 _FAILED = STATE_NUMBERS[SyncState.FAILED]
 

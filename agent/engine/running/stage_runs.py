@@ -40,11 +40,11 @@ from agent.engine.walking.variable_values import Booked, FilterTexts, VariableVa
 from agent.engine.walking.verdict import FailureLimit
 from agent.engine.walking.walking import Walker
 from agent.engine.walking.ways_back import delivered, refused_of_event
-from agent.store.acknowledgement import RecordLine, StoredBookmark
-from agent.store.events import EventStore
-from agent.store.ledger import Cursor, Ledger
-from agent.store.runs import RunRow, RunStore
-from agent.store.variables import VariableStore
+from agent.store.inbox.events import EventStore
+from agent.store.library.variables import VariableStore
+from agent.store.runs.acknowledgement import RecordLine, StoredBookmark
+from agent.store.runs.ledger import Cursor, Ledger
+from agent.store.runs.runs import RunRow, RunStore
 
 _PACKET_RECORDS = 2_500
 _FILTER_NAMES = {Retry: "Retry by id", RuntimeFilter: "Runtime Filter", Replay: "Window"}

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from agent.domain.retry_policy import RetryPolicy
 from agent.engine.schedules.times import next_time
-from agent.store.retry_policies import RetryProgress
+from agent.store.runs.retry_policies import RetryProgress
 
 _LONGEST_INTERVAL = timedelta(hours=26)
 """No policy waits longer. A next time further away was reckoned with a clock that has been put back since."""

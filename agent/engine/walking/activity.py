@@ -28,9 +28,9 @@ from agent.engine.walking.journal import RunJournal
 from agent.engine.walking.packet_look import PacketLook
 from agent.engine.walking.request_look import RequestLook
 from agent.engine.walking.watch import Watch
-from agent.store.ledger import Ledger
+from agent.store.looks.node_work import NodeWork
 from agent.store.moments import to_milliseconds
-from agent.store.node_work import NodeWork
+from agent.store.runs.ledger import Ledger
 
 
 class StageActivity:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.domain.app import Attribute
 from agent.engine.walking.load import Load
-from agent.store.acknowledgement import Acknowledgement
+from agent.store.runs.acknowledgement import Acknowledgement
 
 _DESTINATION_ID = "destination_id"
 

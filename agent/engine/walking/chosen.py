@@ -18,7 +18,7 @@ from agent.domain.processflow import PostNode, Stage
 from agent.engine.running.prepared import Prepared
 from agent.engine.walking.load import Load
 from agent.engine.walking.ways_back import EVENT_GONE, GONE, delivered
-from agent.store.acknowledgement import STATE_NUMBERS, RecordLine
+from agent.store.runs.acknowledgement import STATE_NUMBERS, RecordLine
 
 _FAILED, _SKIPPED = STATE_NUMBERS[SyncState.FAILED], STATE_NUMBERS[SyncState.SKIPPED]
 _ELSEWHERE = "When it was tried again, it took another way and did not come here."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from agent.store.kept import KeptKind
+from agent.store.looks.kept import KeptKind
 
 Level = Literal["debug", "info", "warning", "error"]
 

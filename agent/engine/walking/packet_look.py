@@ -12,7 +12,7 @@ from itertools import islice
 
 from agent.engine.walking.journal import RunJournal
 from agent.engine.walking.load import Load
-from agent.store.kept import KeptKind
+from agent.store.looks.kept import KeptKind
 
 _SAMPLE_RECORDS = 10
 _MOST_FAILED = 200

@@ -9,7 +9,7 @@ import msgspec
 
 from agent.domain.sent import Sent
 from agent.engine.walking.journal import RunJournal
-from agent.store.kept import KeptKind
+from agent.store.looks.kept import KeptKind
 
 _SAMPLE, _MOST_FAILED = 3, 20
 _LARGEST_SAMPLE = 64_000

@@ -21,7 +21,7 @@ from agent.engine.documents.variable_forms import value_of
 from agent.engine.expressions.jsonata import Expressions
 from agent.engine.expressions.vocabulary import PLAIN, Vocabulary
 from agent.engine.filters.placeholders import names_in
-from agent.store.variables import StoredValue, VariableStore
+from agent.store.library.variables import StoredValue, VariableStore
 
 _EXACT_BITS = 53
 

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from agent.engine.walking.blame import blaming
 from agent.engine.walking.load import Load
 from agent.engine.walking.packet_look import PacketLook
+from agent.store.looks.node_work import NodeWork
 from agent.store.moments import to_milliseconds
-from agent.store.node_work import NodeWork
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import msgspec
 from agent.domain.error_classes import CLASSES, CuredAt, known_class
 from agent.domain.errors import RecordError
 from agent.domain.processflow import EventSource, Stage
-from agent.store.acknowledgement import RecordLine
+from agent.store.runs.acknowledgement import RecordLine
 
 MAPPED_AGAIN = "Correct the record in the source app: the next run fetches it again."
 DECIDED_AGAIN = (

@@ -11,7 +11,7 @@ from agent.domain.meant import meant
 from agent.engine.checking.check import check
 from agent.engine.documents.document import parse
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
-from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
 
 _NOT_ASKED = frozenset({"unbound-credential", "unknown-function", "unknown-lookup-table", "unknown-lookup"})
 UNBOUND = "Source Application Not Found: it waits for an App Configuration"

@@ -28,7 +28,7 @@ from agent.store.configurations import (
     ConfigurationStore,
     secret_name,
 )
-from agent.store.deployments import DeploymentStore
+from agent.store.flows.deployments import DeploymentStore
 
 
 @dataclass(frozen=True, slots=True)

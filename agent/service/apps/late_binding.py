@@ -14,8 +14,8 @@ from agent.domain.errors import AgentError
 from agent.service.events import Hub
 from agent.service.upkeep.journal import ServiceJournal
 from agent.store.configurations import VALIDATED, ConfigurationRow, ConfigurationStore
-from agent.store.deployment_log import noting_bound
-from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.flows.deployment_log import noting_bound
+from agent.store.flows.deployments import Deployment, DeploymentStore
 
 BY = "the agent"
 

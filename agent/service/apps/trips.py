@@ -7,8 +7,8 @@ from typing import Protocol
 
 from agent.domain.errors import ConflictError
 from agent.engine.walking.journal import Level
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.trips import Trip, TripStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.runs.trips import Trip, TripStore
 
 
 class Waker(Protocol):

@@ -15,9 +15,9 @@ from agent.engine.expressions.vocabulary import Definition, Lookup, Vocabulary
 from agent.service.deployment.samples import sample_parts
 from agent.service.library.functions import FunctionLibrary, new_version
 from agent.service.library.lookups import checked_row
-from agent.store.deployments import Together
-from agent.store.functions import adding_first
-from agent.store.lookups import creating
+from agent.store.flows.deployments import Together
+from agent.store.library.functions import adding_first
+from agent.store.library.lookups import creating
 
 
 @dataclass(frozen=True, slots=True)

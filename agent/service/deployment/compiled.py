@@ -13,7 +13,7 @@ from agent.connectors.contract import Connector
 from agent.domain.processflow import Processflow
 from agent.engine.documents.loading import load
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
-from agent.store.deployments import Deployment
+from agent.store.flows.deployments import Deployment
 
 _MOST_KEPT = 200
 

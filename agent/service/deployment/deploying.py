@@ -37,11 +37,11 @@ from agent.service.events import Hub
 from agent.service.runs.environment import Environment
 from agent.service.runs.retrying import PreparedRetry, Retrying
 from agent.service.runs.schedules import Prepared, Schedules
-from agent.store import retry_policies
 from agent.store.configurations import ConfigurationRow
-from agent.store.deployment_log import DeploymentLog, noting_deployed
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.schedules import putting, removing
+from agent.store.flows.deployment_log import DeploymentLog, noting_deployed
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.runs import retry_policies
+from agent.store.runs.schedules import putting, removing
 
 _UNBOUND = "unbound-credential"
 

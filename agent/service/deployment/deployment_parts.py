@@ -15,9 +15,9 @@ from agent.service.packages.packages import Packages
 from agent.service.packages.templates import TemplateKind
 from agent.service.runs.engine_parts import EngineParts
 from agent.service.runs.run_parts import RunParts
-from agent.store.deployment_log import DeploymentLog
-from agent.store.flow_history import FlowHistory
-from agent.store.library import LibraryStore
+from agent.store.flows.deployment_log import DeploymentLog
+from agent.store.flows.flow_history import FlowHistory
+from agent.store.library.documents import LibraryStore
 
 
 class DeploymentParts:

@@ -11,9 +11,9 @@ from agent.service.receiving.doors import signature_secret_name, url_secret_name
 from agent.service.secrets import Secrets
 from agent.service.upkeep.diagnosis import Diagnosis
 from agent.service.upkeep.journal import ServiceJournal
-from agent.store.deployment_log import DeploymentLog
-from agent.store.deployments import DeploymentStore
-from agent.store.flow_history import Extent, FlowHistory
+from agent.store.flows.deployment_log import DeploymentLog
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.flows.flow_history import Extent, FlowHistory
 
 
 class FlowHistories:

@@ -20,7 +20,7 @@ from agent.service.apps.chosen_bindings import BindingChoice
 from agent.service.deployment.companions import Companions
 from agent.service.deployment.compiled import CompiledFlows
 from agent.service.deployment.document_problems import invalid
-from agent.store.deployments import DeploymentStore
+from agent.store.flows.deployments import DeploymentStore
 
 
 class FlowTesting:

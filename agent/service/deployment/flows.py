@@ -22,10 +22,10 @@ from agent.service.events import Hub
 from agent.service.library.functions import FunctionLibrary
 from agent.service.runs.schedules import Brief, Schedules
 from agent.store.configurations import ConfigurationRow, ConfigurationStore
-from agent.store.deployment_log import noting_undeployed
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.runs import RunRow, RunStore
-from agent.store.sync_info import SyncInfo
+from agent.store.flows.deployment_log import noting_undeployed
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.records.sync_info import SyncInfo
+from agent.store.runs.runs import RunRow, RunStore
 
 
 class Flows:

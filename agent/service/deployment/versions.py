@@ -15,8 +15,8 @@ from agent.domain.plan_form import parse_plan
 from agent.service.deployment.deploying import Deploying
 from agent.service.runs.schedules import MANUAL
 from agent.store.configurations import ConfigurationStore
-from agent.store.deployment_log import DeploymentLog
-from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.flows.deployment_log import DeploymentLog
+from agent.store.flows.deployments import Deployment, DeploymentStore
 
 
 class Versions:

@@ -18,7 +18,7 @@ from agent.domain.meant import meant
 from agent.engine.checking.filters import Filtered, filter_faults
 from agent.engine.filters.placeholders import names_in
 from agent.service.runs.asked_plans import clause_of
-from agent.store.filter_templates import FilterTemplateStore, TemplateKey, TemplateRow
+from agent.store.library.filter_templates import FilterTemplateStore, TemplateKey, TemplateRow
 
 
 class FilterTemplates:

@@ -15,8 +15,8 @@ from agent.domain.meant import meant
 from agent.engine.checking.function_tests import Example, callers, faults, tried
 from agent.engine.expressions.vocabularies import definition
 from agent.engine.expressions.vocabulary import Definition
-from agent.store.deployments import DeploymentStore
-from agent.store.functions import FunctionRow, FunctionStore, NewFunction
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.library.functions import FunctionRow, FunctionStore, NewFunction
 
 
 class FunctionLibrary:

@@ -9,7 +9,7 @@ from agent.service.library.functions import FunctionLibrary
 from agent.service.library.lookups import LookupTables
 from agent.service.library.variables import Variables
 from agent.service.runs.engine_parts import EngineParts
-from agent.store.filter_templates import FilterTemplateStore
+from agent.store.library.filter_templates import FilterTemplateStore
 
 
 class LibraryParts:

@@ -12,8 +12,8 @@ from agent.api import lookup_models as models
 from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.lookup import LookupRow, lookup_row
 from agent.service.library.lookup_files import csv_file, read_file, xlsx_file
-from agent.store.deployments import DeploymentStore
-from agent.store.lookups import LookupChange, LookupStore, LookupTable
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.library.lookups import LookupChange, LookupStore, LookupTable
 
 _MOST_NAMED = 100
 

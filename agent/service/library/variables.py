@@ -13,9 +13,9 @@ from agent.domain.variables import Variable, VariableValue
 from agent.engine.documents.variable_forms import value_of
 from agent.service.deployment.compiled import CompiledFlows
 from agent.service.upkeep.journal import ServiceJournal
-from agent.store.deployments import DeploymentStore
-from agent.store.redaction import DOTS
-from agent.store.variables import NewValue, StoredValue, StoredVariable, VariableStore, is_sealed
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.library.variables import NewValue, StoredValue, StoredVariable, VariableStore, is_sealed
+from agent.store.vaults.redaction import DOTS
 
 
 class Variables:

@@ -22,10 +22,10 @@ from agent.service.library.functions import FunctionLibrary, new_version
 from agent.service.library.lookups import LookupTables, checked_row
 from agent.service.packages.content import read_as, refused, written
 from agent.service.packages.templates import TemplateKind
-from agent.store.deployments import DeploymentStore
-from agent.store.functions import adding
-from agent.store.library import LibraryRow, LibraryStore, Writing, putting
-from agent.store.lookups import replacing
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.library.documents import LibraryRow, LibraryStore, Writing, putting
+from agent.store.library.functions import adding
+from agent.store.library.lookups import replacing
 
 
 class PackageKind(Protocol):

@@ -16,8 +16,8 @@ from agent.domain.meant import meant
 from agent.engine.documents.document import parse
 from agent.service.packages.file import Package, PackagedItem, read_package, write_package
 from agent.service.packages.kinds import FlowKind, PackageKind
-from agent.store.deployments import DeploymentStore
-from agent.store.library import LibraryRow, LibraryStore, Writing, not_in_library
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.library.documents import LibraryRow, LibraryStore, Writing, not_in_library
 
 
 @dataclass(frozen=True, slots=True)

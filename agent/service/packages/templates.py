@@ -13,8 +13,8 @@ from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import EventSource, Processflow
 from agent.service.library.filter_templates import FilterTemplates
 from agent.service.packages.content import read_as, refused, written
-from agent.store.filter_templates import TemplateKey, TemplateRow, saving
-from agent.store.library import Writing
+from agent.store.library.documents import Writing
+from agent.store.library.filter_templates import TemplateKey, TemplateRow, saving
 
 
 class TemplateKind:

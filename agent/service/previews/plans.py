@@ -25,8 +25,8 @@ from agent.service.deployment.compiled import CompiledFlows
 from agent.service.runs.asked_plans import replay, runtime_filter
 from agent.service.runs.environment import Environment
 from agent.store.configurations import ConfigurationRow
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.variables import VariableStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.library.variables import VariableStore
 
 Bind = Callable[[str, Mapping[str, str], Mapping[str, str]], Mapping[str, ConfigurationRow]]
 """Chooses App Configurations: for a processflow's name, its credential tokens with their apps, and what was asked."""

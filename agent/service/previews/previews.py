@@ -27,8 +27,8 @@ from agent.service import answers
 from agent.service.events import Hub, Listener
 from agent.service.previews.plans import PreviewParts, planned
 from agent.service.previews.progress import PreviewProgress
-from agent.store.past import Past
-from agent.store.preview_files import MEGABYTE, PreviewFolder
+from agent.store.looks.preview_files import MEGABYTE, PreviewFolder
+from agent.store.runs.past import Past
 
 _logger = logging.getLogger(__name__)
 _MOST_KEPT = 10

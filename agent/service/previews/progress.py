@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from agent.api import preview_models as models
 from agent.domain.preview import Outcome, PreviewedRecord
 from agent.domain.processflow import GetNode, Processflow
-from agent.store.preview_files import PreviewFile
+from agent.store.looks.preview_files import PreviewFile
 
 _MOST_NOTES = 50
 

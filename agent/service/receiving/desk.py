@@ -15,8 +15,8 @@ from agent.domain.secret import Secret
 from agent.service.receiving.doors import hash_of, signature_secret_name, url_secret_name
 from agent.service.receiving.real_time import RealTime
 from agent.service.secrets import Secrets
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes, InboxRow
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.inboxes import EventInboxes, InboxRow
 
 _SECRET_BYTES: Final = 32
 _OFF: Final = "Nothing is received yet: turn on “Receive events” under Settings, section Real Time."

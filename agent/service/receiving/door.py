@@ -26,7 +26,7 @@ from agent.engine.events.signatures import is_signed
 from agent.engine.walking.journal import Level
 from agent.service.receiving.doors import Door, EventDoors
 from agent.service.receiving.intake import Accepted, EventIntake
-from agent.store.events import Taken
+from agent.store.inbox.events import Taken
 
 MOST_BODY_BYTES: Final = 1_000_000
 _MOST_BYTES_IN_HAND: Final = 64_000_000

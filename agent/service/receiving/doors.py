@@ -20,8 +20,8 @@ from agent.domain.event_trigger import EventTrigger, Signature
 from agent.domain.processflow import Processflow, ReturnNode
 from agent.domain.secret import Secret
 from agent.engine.events.intake import Intake
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.inboxes import EventInboxes
 
 _FRESH_SECONDS: Final = 1.0
 _NOBODY: Final = hashlib.sha256(b"nobody").hexdigest()

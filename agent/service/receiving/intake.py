@@ -18,8 +18,8 @@ from typing import Final
 from agent.domain.errors import AgentError, FatalError, TransientError
 from agent.engine.events.intake import Intake
 from agent.service.receiving.answers import EventAnswers, Waiting
-from agent.store.event_inboxes import EventInboxes, Refusals
-from agent.store.events import Delivery, EventStore, Outcome, Taken
+from agent.store.inbox.events import Delivery, EventStore, Outcome, Taken
+from agent.store.inbox.inboxes import EventInboxes, Refusals
 
 _AT_ONCE: Final = 256
 _MEGABYTE: Final = 1_000_000

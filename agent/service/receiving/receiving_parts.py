@@ -15,8 +15,8 @@ from agent.service.receiving.real_time import RealTime
 from agent.service.receiving.starting import EventRuns
 from agent.service.runs.engine_parts import EngineParts
 from agent.service.runs.runs import Runs
-from agent.store.event_inboxes import EventInboxes
-from agent.store.ledger import Ledger
+from agent.store.inbox.inboxes import EventInboxes
+from agent.store.runs.ledger import Ledger
 
 
 class EventParts:

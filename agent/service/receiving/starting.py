@@ -19,11 +19,11 @@ from agent.engine.events.succession import EventSuccession
 from agent.engine.walking.verdict import conclusion
 from agent.service.looking import Looker
 from agent.service.runs.runs import Runs
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes, InboxRow
-from agent.store.events import EventStore
-from agent.store.ledger import Ledger
-from agent.store.runs import RunRow, RunStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import EventStore
+from agent.store.inbox.inboxes import EventInboxes, InboxRow
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunRow, RunStore
 
 LOOK_SECONDS: Final = 15.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 30.0, 900.0

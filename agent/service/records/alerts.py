@@ -20,11 +20,11 @@ from agent.service.events import Hub
 from agent.service.looking import Looker
 from agent.service.upkeep.disk_room import ShortOfRoom
 from agent.store.alerts import AlertStore, Noted
-from agent.store.deployments import DeploymentStore
-from agent.store.retry_policies import RetryPolicies
-from agent.store.runs import RunStore
-from agent.store.schedules import ScheduleStore
-from agent.store.sync_info import SyncInfo
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.records.sync_info import SyncInfo
+from agent.store.runs.retry_policies import RetryPolicies
+from agent.store.runs.runs import RunStore
+from agent.store.runs.schedules import ScheduleStore
 
 _LOOK_SECONDS = 30.0
 _LEAST_SECONDS = 0.5

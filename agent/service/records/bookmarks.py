@@ -11,9 +11,9 @@ from agent.api.bookmark_models import AuditEntry, AuditPage, Bookmark, BookmarkC
 from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.meant import meant
 from agent.service.deployment.compiled import CompiledFlows
-from agent.store.audit import Audit, AuditLine
-from agent.store.bookmarks import BookmarkRow, BookmarkStore
-from agent.store.deployments import DeploymentStore
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.records.audit import Audit, AuditLine
+from agent.store.runs.bookmarks import BookmarkRow, BookmarkStore
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -24,12 +24,12 @@ from agent.service import answers
 from agent.service.deployment.compiled import CompiledFlows
 from agent.service.runs.asked_plans import unknown_node
 from agent.service.runs.runs import Runs
-from agent.store.corrections import Corrections, NewCorrection, record_changed
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.past import Past
-from agent.store.runs import RunStore
-from agent.store.sync_info import SyncInfo, SyncRow
-from agent.store.variables import VariableStore
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.library.variables import VariableStore
+from agent.store.records.corrections import Corrections, NewCorrection, record_changed
+from agent.store.records.sync_info import SyncInfo, SyncRow
+from agent.store.runs.past import Past
+from agent.store.runs.runs import RunStore
 
 _MOST_SECONDS = 25.0
 

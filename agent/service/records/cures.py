@@ -10,8 +10,8 @@ from agent.domain.error_classes import CLASSES, CuredAt, ErrorClass
 from agent.domain.errors import AgentError
 from agent.domain.packet import SyncState
 from agent.service.deployment.compiled import CompiledFlows
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.sync_info import SyncRow
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.records.sync_info import SyncRow
 
 _NODE = "node:"
 

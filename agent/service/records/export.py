@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from agent.service import answers
 from agent.service.library.formulas import guarded
-from agent.store.sync_info import SyncRow
+from agent.store.records.sync_info import SyncRow
 
 _HEADINGS = (
     "Node", "Source id", "Destination id", "State", "Kind", "Message", "What to do", "Tries", "Run", "Time (UTC)",

@@ -18,9 +18,9 @@ from datetime import datetime
 from agent.api.record_models import RecordJob, RecordJobState
 from agent.domain.errors import AgentError, ConflictError, FatalError, NotFoundError
 from agent.service import answers
-from agent.store.audit import AuditLine
-from agent.store.begun_jobs import Begun, BegunJobs
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.records.audit import AuditLine
+from agent.store.records.begun_jobs import Begun, BegunJobs
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
 
 _logger = logging.getLogger(__name__)
 _MOST_KEPT = 50

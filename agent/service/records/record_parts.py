@@ -16,12 +16,12 @@ from agent.service.runs.engine_parts import EngineParts
 from agent.service.runs.runs import Runs
 from agent.service.upkeep.disk_room import short_of_room
 from agent.store.alerts import AlertStore
-from agent.store.audit import Audit
-from agent.store.begun_jobs import BegunJobs
-from agent.store.bookmarks import BookmarkStore
-from agent.store.corrections import Corrections
-from agent.store.past import Past
-from agent.store.sync_edits import SyncEdits
+from agent.store.records.audit import Audit
+from agent.store.records.begun_jobs import BegunJobs
+from agent.store.records.corrections import Corrections
+from agent.store.records.sync_edits import SyncEdits
+from agent.store.runs.bookmarks import BookmarkStore
+from agent.store.runs.past import Past
 
 
 class RecordParts:

@@ -15,10 +15,10 @@ from agent.service.deployment.compiled import CompiledFlows
 from agent.service.records.cures import Cures
 from agent.service.records.export import csv_pieces, xlsx_pieces
 from agent.service.records.jobs import RecordJobs
-from agent.store.deployments import DeploymentStore
-from agent.store.sync_edits import Chosen, Deed
-from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.records.sync_edits import Chosen, Deed
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.records.sync_info import SyncInfo
 
 
 class Records:

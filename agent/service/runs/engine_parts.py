@@ -14,9 +14,9 @@ from agent.service.deployment.compiled import CompiledFlows
 from agent.service.receiving.answers import EventAnswers
 from agent.service.runs.environment import Environment
 from agent.service.runs.worker import Worker
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from agent.store.key_values import KeyValues
-from agent.store.ledger import Ledger
+from agent.store.runs.ledger import Ledger
 
 _INSTALLATION = "installation"
 

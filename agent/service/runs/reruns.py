@@ -15,10 +15,10 @@ from agent.service.deployment.compiled import CompiledFlows
 from agent.service.library.filter_templates import FilterTemplates
 from agent.service.runs.asked_plans import chosen_get, replay, runtime_filter, unknown_node
 from agent.service.runs.runs import Runs
-from agent.store.deployments import DeploymentStore
-from agent.store.filter_templates import TemplateKey
-from agent.store.plan_records import Choice
-from agent.store.runs import RunStore
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.library.filter_templates import TemplateKey
+from agent.store.runs.plan_records import Choice
+from agent.store.runs.runs import RunStore
 
 
 class Reruns:

@@ -20,10 +20,10 @@ from agent.engine.walking.journal import Level
 from agent.service.deployment.compiled import CompiledFlows
 from agent.service.events import Hub
 from agent.service.runs.runs import Runs
-from agent.store.deployments import DeploymentStore
-from agent.store.plan_records import Choice
-from agent.store.retry_policies import RetryPolicies, RetryRow
-from agent.store.runs import RunStore
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.plan_records import Choice
+from agent.store.runs.retry_policies import RetryPolicies, RetryRow
+from agent.store.runs.runs import RunStore
 
 MANUAL = "By hand"
 _LOOK_SECONDS = 15.0

@@ -18,12 +18,12 @@ from agent.service import answers
 from agent.service.apps.trips import Trips
 from agent.service.events import Hub, Listener
 from agent.service.runs.environment import Environment
-from agent.store.at_rest import OVERTAKEN
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.plan_records import Choice
-from agent.store.retry_policies import RetryPolicies, RetryProgress, RetryRow
-from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
-from agent.store.schedules import ScheduleRow, ScheduleStore
+from agent.store.databases.at_rest import OVERTAKEN
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.runs.plan_records import Choice
+from agent.store.runs.retry_policies import RetryPolicies, RetryProgress, RetryRow
+from agent.store.runs.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.runs.schedules import ScheduleRow, ScheduleStore
 
 
 class Queue(Protocol):

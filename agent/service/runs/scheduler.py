@@ -20,9 +20,9 @@ from agent.service.events import Hub
 from agent.service.looking import Looker
 from agent.service.runs.runs import Runs
 from agent.service.runs.schedules import stored_plan
-from agent.store.deployments import DeploymentStore
-from agent.store.runs import RunRow, RunStore
-from agent.store.schedules import ScheduleRow, ScheduleStore
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.runs import RunRow, RunStore
+from agent.store.runs.schedules import ScheduleRow, ScheduleStore
 
 LOOK_SECONDS = 15.0
 _LEAST_SECONDS = 0.05

@@ -14,8 +14,8 @@ from agent.domain.schedule import Plan, Progress
 from agent.engine.schedules.look import begin, upcoming
 from agent.engine.schedules.times import anchor_of
 from agent.service.events import Hub
-from agent.store.deployments import DeploymentStore
-from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.schedules import ScheduleRow, ScheduleStore, new_schedule
 
 _SHOWN = 5
 MANUAL = "Manual"

@@ -27,8 +27,8 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from agent.domain.errors import FatalError, TransientError
 from agent.engine.running.control import RunControl
 from agent.engine.running.runner import Runner, Then
-from agent.store.database_server import ServerAccess
-from agent.store.runs import RunStore
+from agent.store.databases.server import ServerAccess
+from agent.store.runs.runs import RunStore
 
 _SLICE_SECONDS = 20.0
 _POLL_SECONDS = 0.25  # each look costs 4 ms of processor time, also while nothing is to do

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.domain.errors import AgentError, ConfigurationError
-from agent.store.packets import PacketBudget, PacketStore
-from agent.store.redaction import Redactor
-from agent.store.samples import SampleBudget, Samples
+from agent.store.looks.packets import PacketBudget, PacketStore
+from agent.store.looks.samples import SampleBudget, Samples
 from agent.store.settings import Settings
+from agent.store.vaults.redaction import Redactor
 
 _MEGABYTE = 1_000_000
 _FOLDER = "op-agent-packets"

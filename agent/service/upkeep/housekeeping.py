@@ -9,9 +9,9 @@ from agent.domain.errors import AgentError
 from agent.service.looking import Looker
 from agent.service.upkeep.diagnosis import Diagnosis
 from agent.service.upkeep.journal import ServiceJournal
-from agent.store.database import Database
+from agent.store.databases.database import Database
+from agent.store.looks.snapshot_budget import SnapshotBudget, SnapshotKeeper
 from agent.store.settings import Settings
-from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
 
 _LOOK_SECONDS = 60.0
 _MEGABYTE = 1_000_000

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from agent.engine.walking.journal import Level
 from agent.service.upkeep.diagnosis import Diagnosis
-from agent.store.kept import Kept, KeptKind
-from agent.store.log_entries import LogLevel, LogLine
-from agent.store.logs import LogStore
+from agent.store.logs.entries import LogLevel, LogLine
+from agent.store.logs.logs import LogStore
+from agent.store.looks.kept import Kept, KeptKind
 
 
 class ServiceJournal:

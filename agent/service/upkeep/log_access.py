@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from agent.api import log_models
 from agent.domain.errors import NotFoundError
 from agent.service import answers
-from agent.store import log_entries
-from agent.store.log_search import LogSearch
-from agent.store.logs import LogStore
+from agent.store.logs import entries as log_entries
+from agent.store.logs.logs import LogStore
+from agent.store.logs.search import LogSearch
 
 _MOST_SEARCHES = 16
 _TAIL_LINES = 5_000

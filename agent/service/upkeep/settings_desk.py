@@ -11,8 +11,8 @@ from agent.service.receiving.receiving_parts import EventParts
 from agent.service.runs.environment import Environment
 from agent.service.upkeep.diagnosis import Diagnosis
 from agent.service.upkeep.housekeeping import Housekeeping
-from agent.store.log_entries import least_kept
-from agent.store.logs import LogBudget, LogStore
+from agent.store.logs.entries import least_kept
+from agent.store.logs.logs import LogBudget, LogStore
 from agent.store.settings import Settings
 
 _MEGABYTE = 1_000_000

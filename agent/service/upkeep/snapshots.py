@@ -29,14 +29,14 @@ from agent.domain.run import RunState
 from agent.service import answers
 from agent.service.deployment.compiled import CompiledFlows
 from agent.service.upkeep.diagnosis import Diagnosis
-from agent.store.deployments import DeploymentStore
-from agent.store.kept import KeptRow
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.looks.kept import KeptRow
+from agent.store.looks.node_work import NodeEntry, NodeWork
+from agent.store.looks.packets import StoredPacket
+from agent.store.looks.snapshots import LoggedRecord
+from agent.store.looks.snapshots import Snapshots as SnapshotStore
 from agent.store.moments import from_milliseconds, to_milliseconds
-from agent.store.node_work import NodeEntry, NodeWork
-from agent.store.packets import StoredPacket
-from agent.store.runs import RunRow, RunStore
-from agent.store.snapshots import LoggedRecord
-from agent.store.snapshots import Snapshots as SnapshotStore
+from agent.store.runs.runs import RunRow, RunStore
 
 _TYPES: Mapping[type[GetNode | FlowNode], NodeType] = {
     GetNode: NodeType.GET,
