@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 
 from agent.api import base_models, configuration_models
 from agent.domain.errors import ConfigurationError
@@ -15,6 +15,7 @@ from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
 from agent.gui.assembly import Shell
 from agent.gui.vault.dialog import VaultDialog
+from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.fact_grid import gathered
 from tests.gui.doubles import InstantCalls, Recorder, click, control
 from tests.gui.pilot import APPS
@@ -384,3 +385,57 @@ def test_a_refused_save_leaves_the_form_usable(qtbot: Any, shell: Shell, fake: F
     fake.fail.clear()
     click(qtbot, form.save_button)
     qtbot.waitUntil(lambda: form.banner.title.text() == "Connection Data Saved")
+
+
+def test_what_was_typed_is_given_up_only_when_that_is_wanted(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell)
+    qtbot.keyClicks(control(form, "api_token").field, SECRET)
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+    question = form.findChildren(ConfirmDialog)[-1]
+    qtbot.waitUntil(question.isVisible)
+    qtbot.keyClick(question, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not form.findChildren(ConfirmDialog))
+    assert control(form, "api_token").take() == SECRET
+    click(qtbot, form.close_button)
+    click(qtbot, form.findChildren(ConfirmDialog)[-1].accept_button)
+    qtbot.waitUntil(lambda: not shell.window.findChildren(CredentialForm))
+
+
+def test_an_untouched_form_closes_without_a_question(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell, "sql")
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not shell.window.findChildren(CredentialForm))
+
+
+def test_signing_out_asks_nothing_about_an_open_form(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell)
+    type_all(qtbot, form)
+    shell.window.show_sign_in(first=False, machine="shop-1")
+    qtbot.waitUntil(lambda: not shell.window.findChildren(CredentialForm))
+
+
+def test_an_error_leaves_the_help_of_its_field_on_show(qtbot: Any, shell: Shell) -> None:
+    form = open_form(qtbot, shell, "sql")
+    click(qtbot, form.validate_button)
+    row = form.rows["database"]
+    shown = [one.text() for one in row.findChildren(QLabel) if one.isVisible()]
+    assert row.error in shown
+    assert next(one.help for one in apps()[1].fields if one.name == "database") in shown
+
+
+def test_on_a_small_screen_the_wrong_field_and_the_result_are_both_in_sight(
+    qtbot: Any, shell: Shell, fake: FakeClient
+) -> None:
+    problem = base_models.Problem(title="No such store.", status=400, code="config", remedy="Look.", field="api_path")
+    fake.validation_result = configuration_models.Validation(
+        id="v", state=configuration_models.ValidationState.FAILED, progress=[], problem=problem
+    )
+    form = open_form(qtbot, shell)
+    form.fit = lambda: form.resize(520, 430)  # type: ignore[method-assign]  # as on a screen of that height
+    type_all(qtbot, form)
+    click(qtbot, form.validate_button)
+
+    def in_sight(widget: QWidget) -> bool:
+        return widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect()
+
+    qtbot.waitUntil(lambda: in_sight(form.rows["api_path"]) and in_sight(form.banner))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QLineEdit, QWidget
 
@@ -13,14 +13,14 @@ from agent.gui.tones import Tone
 from agent.gui.vault.line import VaultLine
 from agent.gui.widgets.banner import Banner
 from agent.gui.widgets.buttons import button
-from agent.gui.widgets.dialog import Dialog
+from agent.gui.widgets.dialog import ConfirmDialog, Dialog
 from agent.gui.widgets.field_row import FieldRow
 from agent.gui.widgets.inputs import ChoiceInput, DocumentInput, PathInput, SecretInput
 from agent.gui.widgets.text import Text
 
 
 class CredentialForm(Dialog):
-    """Emits what was entered. Enter validates, Esc closes."""
+    """Emits what was entered. Enter validates, Esc closes; what came of it stands above the buttons."""
 
     validate_clicked = Signal(object)
     save_clicked = Signal(object)
@@ -46,20 +46,21 @@ class CredentialForm(Dialog):
         self.vault = VaultLine()
         self.vault.resized.connect(self.fit_soon)
         self.vault.open_clicked.connect(self.vault_clicked)
+        self._leaving = False
         self._name_field = QLineEdit()
+        self.body.addWidget(Text("Fields marked with * are required.", "small"))
         self._add(NAME, "&Name", self._name_field, required=True, help_text="What you call this connection.")
         for one in app.fields:
             self._add_field(one)
-        self.body.addWidget(Text("Fields marked with * are required.", "small"))
         self.body.addWidget(self.vault)
-        self.banner, self.warning = Banner(), Banner()
-        self.body.addWidget(self.banner)
-        self.body.addWidget(self.warning)
         self.body.addStretch()
+        self.banner, self.warning = Banner(), Banner()
+        self.outcome.addWidget(self.banner)
+        self.outcome.addWidget(self.warning)
         self.validate_button = button("&Validate", self._on_validate, picture="plug")
         self.stop_button = button("Cancel &validation", self.cancel_clicked.emit)
         self.stop_button.hide()
-        self.close_button = button("Close", self.close)
+        self.close_button = button("Close", self.reject)
         self.save_button = button("&Save", self._on_save, kind="primary")
         self.foot.addWidget(self.validate_button)
         self.foot.addWidget(self.stop_button)
@@ -71,6 +72,7 @@ class CredentialForm(Dialog):
         self._show_wanted()
         self.rows[NAME].focus()
         self._name_field.selectAll()
+        self._kept = self.entered()
 
     # -- what the presenter says -----------------------------------------------------------------------------------
 
@@ -81,13 +83,14 @@ class CredentialForm(Dialog):
         first = next((row for name, row in self.rows.items() if name in errors), None)
         if first is not None:
             first.focus()
+            self.reveal(first)
         self.fit_soon()
 
     def show_progress(self, text: str) -> None:
         """Validate is at work."""
         self._busy(validating=True)
         self.banner.show_message(Tone.BUSY, "", text)
-        self._reveal_banner()
+        self.fit_soon()
 
     def show_sign_in(self, address: str) -> None:
         """Open the page at which a person signs in; the button is for who has lost it."""
@@ -102,7 +105,7 @@ class CredentialForm(Dialog):
             Tone.BUSY, "Sign in on the page in your browser",
             "Allow the access there. This window goes on by itself then.", [("Open the page again", go)],
         )  # fmt: skip
-        self._reveal_banner()
+        self.fit_soon()
         go()
 
     def show_success(
@@ -115,7 +118,7 @@ class CredentialForm(Dialog):
         if warnings:
             self.warning.show_message(Tone.WARN, "", "\n".join(warnings))
         (self.save_button if facts else self.close_button).setFocus()
-        self._reveal_banner()
+        self.fit_soon()
 
     def show_failure(self, title: str, remedy: str, notes: list[str]) -> None:
         """What is wrong, and what to do. The field that it is about has the focus."""
@@ -124,9 +127,10 @@ class CredentialForm(Dialog):
         wrong = next((row for row in self.rows.values() if row.error), None)
         if wrong is not None:
             wrong.focus()
+            self.reveal(wrong)
         else:
             self.validate_button.setFocus()
-        self._reveal_banner()
+        self.fit_soon()
 
     def show_vault_needed(self, title: str, remedy: str) -> None:
         """The vault has to be opened first; the button for it is where the eyes are."""
@@ -134,7 +138,7 @@ class CredentialForm(Dialog):
         word = self.vault.action.text() if self.vault.action.isVisibleTo(self) else "Open the vault…"
         self.banner.show_message(Tone.ERROR, title, remedy, [(word, self.vault_clicked.emit)])
         self.banner.focus_action()
-        self._reveal_banner()
+        self.fit_soon()
 
     def show_nothing(self) -> None:
         """Neither progress nor result."""
@@ -155,7 +159,7 @@ class CredentialForm(Dialog):
         self.validate_button.setEnabled(not saving)
         if saving:
             self.banner.show_message(Tone.BUSY, "", "Saving …")
-            self._reveal_banner()
+            self.fit_soon()
 
     def show_stored(self, configuration: configuration_models.Configuration) -> None:
         """Forget typed secrets, show hints."""
@@ -166,6 +170,7 @@ class CredentialForm(Dialog):
             if isinstance(row.control, SecretInput):
                 row.control.clear()
                 row.control.show_hint(configuration.secrets.get(name, ""))
+        self._kept = self.entered()
 
     def entered(self) -> Entered:
         """What the form holds."""
@@ -179,12 +184,21 @@ class CredentialForm(Dialog):
         return Entered(self._name_field.text().strip(), values, secrets)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._let_go()
+        """The window's own button asks as Esc does; the program, when somebody signs out, does not."""
+        self._leaving = self._leaving or not event.spontaneous()
         super().closeEvent(event)
 
     def reject(self) -> None:
-        self._let_go()
-        super().reject()
+        """Close and Esc. What was typed and is not saved is given up only when that is wanted."""
+        if self._leaving or self.entered() == self._kept:
+            self._let_go()
+            super().reject()
+            return
+        question = ConfirmDialog(
+            "Close without saving?", "What you entered here is lost then.", accept="Discard",
+            on_accept=self.close, parent=self,
+        )  # fmt: skip
+        question.open()
 
     # -- building --------------------------------------------------------------------------------------------------
 
@@ -251,10 +265,6 @@ class CredentialForm(Dialog):
             self.warning.hide()
         for row in self.rows.values():
             row.setEnabled(not validating)
-
-    def _reveal_banner(self) -> None:
-        self.fit_soon()
-        QTimer.singleShot(0, self, lambda: self._scroll.ensureWidgetVisible(self.banner, 0, 8))
 
     def _on_validate(self) -> None:
         self.validate_clicked.emit(self.entered())

@@ -145,7 +145,7 @@ class CredentialPresenter:
             given = entered.secrets.get(one.name) or kept.get(one.name) if is_secret else entered.values.get(one.name)
             wanted = one.shown_when is None or entered.values.get(one.shown_when[0]) in one.shown_when[1:]
             if one.required and wanted and not (given or "").strip():
-                missing[one.name] = f"Enter the {one.label}."
+                missing[one.name] = f"“{one.label}” must not be empty."
         self._view.show_field_errors(missing)
         if missing:
             self._view.show_nothing()

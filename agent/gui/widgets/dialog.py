@@ -1,4 +1,5 @@
-"""The frame of our dialogs: title, a body that scrolls where the screen is small, buttons; and the yes-no question."""
+"""The frame of our dialogs: title, a body that scrolls where the screen is small, what came of it, buttons; and the
+yes-no question."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from agent.gui.widgets.buttons import button
-from agent.gui.widgets.text import Text
+from agent.gui.widgets.text import Text, line, restyle
+
+_SETTLED_MILLISECONDS, _ROOM_AROUND = 40, 10
 
 
 class Dialog(QDialog):
@@ -46,7 +49,16 @@ class Dialog(QDialog):
         self.body.setContentsMargins(24, 2, 24, 2)
         self.body.setSpacing(14)
         self._scroll.setWidget(self._inner)
+        self._scroll.verticalScrollBar().rangeChanged.connect(self._on_range)
+        self._scroll.verticalScrollBar().valueChanged.connect(lambda _: self._mark_more())
         frame.addWidget(self._scroll, 1)
+        self._more = line()
+        self._more.setProperty("role", "clear")
+        frame.addWidget(self._more)
+        self.outcome = QVBoxLayout()
+        self.outcome.setContentsMargins(24, 0, 24, 0)
+        self.outcome.setSpacing(10)
+        frame.addLayout(self.outcome)
         self.foot = QHBoxLayout()
         self.foot.setContentsMargins(24, 0, 24, 0)
         self.foot.setSpacing(10)
@@ -78,7 +90,7 @@ class Dialog(QDialog):
         self.body.activate()
         grows = self.body.hasHeightForWidth()
         needed = self.body.totalHeightForWidth(width) if grows else self.body.sizeHint().height()
-        margins = 20 + 18 + 2 * 14
+        margins = 20 + 18 + 4 * 14 + self._more.sizeHint().height() + self._outcome_height(width)
         head = self.heading.heightForWidth(width - 48)
         if not self.subtitle.isHidden():
             head += 4 + self.subtitle.heightForWidth(width - 48)
@@ -87,6 +99,30 @@ class Dialog(QDialog):
         self.resize(width, min(margins + head + needed + foot + 2, screen - 60))
         if self.isVisible():
             self._keep_on_screen()
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scroll to a part of the body, once the layouts have seen what changed."""
+        for pause in (0, _SETTLED_MILLISECONDS):
+            QTimer.singleShot(pause, self, lambda: self._scroll.ensureWidgetVisible(widget, 0, _ROOM_AROUND))
+
+    def _outcome_height(self, width: int) -> int:
+        shown = [part.widget() for place in range(self.outcome.count()) if (part := self.outcome.itemAt(place))]
+        heights = [one.heightForWidth(width - 48) for one in shown if one is not None and not one.isHidden()]
+        return sum(heights) + max(len(heights) - 1, 0) * self.outcome.spacing()
+
+    def _on_range(self, _least: int, most: int) -> None:
+        """The fields keep their right edge, above that of the buttons, when the scroll bar comes."""
+        taken = self._scroll.verticalScrollBar().sizeHint().width() if most > 0 else 0
+        self.body.setContentsMargins(24, 2, max(24 - taken, 0), 2)
+        self._mark_more()
+
+    def _mark_more(self) -> None:
+        """A hairline where the body goes on below."""
+        bar = self._scroll.verticalScrollBar()
+        role = "line" if bar.value() < bar.maximum() else "clear"
+        if self._more.property("role") != role:
+            self._more.setProperty("role", role)
+            restyle(self._more)
 
     def _keep_on_screen(self) -> None:
         """A dialog that grows must not grow off the screen. Its title stays where it is as long as that is possible."""

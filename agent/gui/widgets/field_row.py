@@ -24,6 +24,9 @@ class FieldRow(QWidget):
         caption.setBuddy(_focusable(control))
         column.addWidget(caption)
         column.addWidget(control)
+        self._fault = Text("", "error", wrap=True)
+        self._fault.hide()
+        column.addWidget(self._fault)
         self._note = Text(help_text, "small", wrap=True)
         self._note.setVisible(bool(help_text))
         column.addWidget(self._note)
@@ -35,19 +38,19 @@ class FieldRow(QWidget):
         target.setAccessibleDescription(tip)
 
     def show_error(self, message: str) -> None:
-        """Show what is wrong with this field; the empty text takes it back."""
-        self._note.setText(message or self._help_text)
-        self._note.setVisible(bool(message or self._help_text))
-        self._note.setProperty("role", "error" if message else "small")
-        restyle(self._note)
+        """Show what is wrong with this field, above its help; the empty text takes it back."""
+        self._fault.setText(message)
+        self._fault.setVisible(bool(message))
         target = _focusable(self.control)
         target.setProperty("bad", bool(message))
-        target.setAccessibleDescription(message or self._help_text)
+        target.setAccessibleDescription(f"{message} {self._help_text}".strip())
         restyle(target)
 
     def say(self, help_text: str) -> None:
         """Say something else below the field."""
         self._help_text = help_text
+        self._note.setText(help_text)
+        self._note.setVisible(bool(help_text))
         self.show_error("")
 
     def show_help(self, *, visible: bool) -> None:
@@ -57,7 +60,7 @@ class FieldRow(QWidget):
     @property
     def error(self) -> str:
         """The error on show."""
-        return self._note.text() if self._note.property("role") == "error" else ""
+        return self._fault.text()
 
     def focus(self) -> None:
         """Put the cursor into the control."""
