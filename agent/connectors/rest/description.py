@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -25,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from agent.connectors.rest.braces import names_in
 from agent.connectors.rest.description_text import MistakeError, tree_of
 from agent.connectors.rest.expressions import checked
 from agent.domain.app import MOST_DOCUMENT_CHARACTERS, DataType
@@ -258,6 +258,12 @@ class Writing(_Part):
     """What, in an answer of success or in a result, has to be so where the record was written."""
     text: Text = ""
 
+    @property
+    def together(self) -> int:
+        """How many records go in one request at most."""
+        sendings = (self.create, self.update, self.delete)
+        return max((one.batch.size for one in sendings if one is not None and one.batch is not None), default=1)
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.delete is not None and (self.create or self.update):
@@ -333,18 +339,6 @@ class Description(_Part):
                     ):
                         raise ValueError(f"“{name}” is sent as XML, so that each batch needs “wrap” and “each”")
         return self
-
-
-def names_in(text: str) -> list[str]:
-    """The names in braces. Raises ValueError where a brace stands alone, or more than a name in it."""
-    names = []
-    for _, name, form, conversion in Formatter().parse(text):
-        if name is None:
-            continue
-        if form or conversion or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-            raise ValueError(f"{{{name}}} is no name of an attribute")
-        names.append(name)
-    return names
 
 
 @lru_cache(maxsize=32)

@@ -7,10 +7,13 @@ a place, as their text is cut out of the answer and keeps its digits; here the a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 from agent.connectors.rest.places import at
 
@@ -29,12 +32,14 @@ def checked(expression: str) -> str:
     if _is_place(expression):
         return expression
     try:
-        jmespath.compile(expression)
+        unknown = next(_unknown_functions(jmespath.compile(expression).parsed), None)
     except JMESPathError as error:
         why = str(error).partition("\n")[0].rstrip(" :.")
         raise ValueError(f"“{expression}” is neither a place nor JMESPath ({why})") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    if unknown is not None:
+        raise ValueError(f"“{unknown}” is no function of JMESPath with so many arguments")
     return expression
 
 
@@ -61,3 +66,16 @@ def is_so(found: msgspec.Raw | None) -> bool:
 
 def _is_place(expression: str) -> bool:
     return expression != "@" and not _MORE_THAN_A_PLACE.search(expression)
+
+
+def _unknown_functions(node: Mapping[str, Any]) -> Iterator[str]:
+    """The functions that there are not, which the library finds out only when it calls them."""
+    if node["type"] == "function_expression":
+        known = Functions.FUNCTION_TABLE.get(node["value"])
+        signature = () if known is None else known["signature"]
+        count = len(node["children"])
+        enough = count >= len(signature) if signature and signature[-1].get("variadic") else count == len(signature)
+        if known is None or not enough:
+            yield node["value"]
+    for child in node.get("children", ()):
+        yield from _unknown_functions(child)

@@ -212,12 +212,11 @@ class Writer:
     def _shares(self, bodies: Iterable[Body]) -> list[list[Body]]:
         """The records in shares that may go together, in their order. None is twice in one, as the second is looked for
         only once the first is there."""
-        most = max((one.batch.size for one in self._sendings if one.batch is not None), default=1)
         shares: list[list[Body]] = []
         taken: set[object] = set()
         for body in bodies:
             name = self._name_of(body)
-            if not shares or len(shares[-1]) >= most or name in taken:
+            if not shares or len(shares[-1]) >= self._action.together or name in taken:
                 shares.append([])
                 taken = set()
             shares[-1].append(body)

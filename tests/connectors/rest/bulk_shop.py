@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+_UNSET = object()
+
 
 class BulkShop(ThreadingHTTPServer):
     """Products by SKU. One without a name is refused.
@@ -23,7 +25,8 @@ class BulkShop(ThreadingHTTPServer):
         forgetful: it makes all, and tells of the first alone;
         limited: it makes the first two, and tells of those;
         mute: it makes none of those called Ghost, and tells nothing of them.
-    `sizes` are those of the requests with several, `found` counts how often one was looked for.
+    Where `answer` is set, it is what the service says, and it makes nothing.
+    `sizes` are those of the requests with several.
     """
 
     daemon_threads = True
@@ -35,8 +38,8 @@ class BulkShop(ThreadingHTTPServer):
         self.made: list[str] = []
         self.sizes: list[int] = []
         self.bodies: list[Any] = []
-        self.found = 0
         self.loses_answer = False
+        self.answer: Any = _UNSET
 
     @property
     def base(self) -> str:
@@ -60,7 +63,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Find by SKU."""
-        self.server.found += 1
         sku = parse_qs(urlsplit(self.path).query).get("sku", [""])[0]
         self._say(200, [one for one in self.server.products.values() if one["sku"] == sku])
 
@@ -86,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answered(self, products: list[dict[str, Any]]) -> tuple[int, Any]:
         shop = self.server
+        if shop.answer is not _UNSET:
+            return 200, shop.answer
         bad = [number for number, one in enumerate(products) if one.get("name") == "" or not _named(one)]
         if bad and shop.manner in {"whole", "careless"}:
             for one in products[: bad[0]] if shop.manner == "careless" else ():

@@ -3,10 +3,14 @@ the answer leaves out, nothing is lost and nothing is there twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from agent.connectors.conformance import Address, Answer, Credentials, Medium, Stand, Writing
+from agent.connectors.conformance.nonsense import NonsenseCases
+from agent.connectors.conformance.writing import WritingCases
 from agent.connectors.contract import LookUp, WriteTarget
 from agent.connectors.rest.connector import RestConnection, RestConnector
 from agent.domain.app import Attribute, DataType
@@ -18,6 +22,37 @@ from tests.connectors.rest.bulk_shop import BULK, BulkShop, running_bulk_shop
 ATTRIBUTES = (Attribute("sku"), Attribute("name"), Attribute("price", DataType.DECIMAL))
 BY_ORDER = BULK.replace("match: {sku: sku}, ", "")
 BY_NUMBER = BULK.replace("match: {sku: sku}", "index: number")
+
+
+class TestInOneRequest(WritingCases, NonsenseCases):
+    """What every connector has to show of writing."""
+
+    @asynccontextmanager
+    async def stand(self) -> AsyncIterator[Stand]:
+        with running_bulk_shop("each") as shop:
+            batch = products("A", "B", "C")
+
+            async def held() -> int:
+                return len(shop.made)
+
+            def entered(address: Address) -> Credentials:
+                base = f"http://{address[0]}:{address[1]}"
+                return Credentials(
+                    {"base_url": base, "authentication": "None", "private": "Allow", "description": BULK}, {}
+                )
+
+            yield Stand(
+                connector=RestConnector(RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.1), 0.5),
+                medium=Medium.HTTP,
+                address=("127.0.0.1", shop.server_port),
+                credentials=entered,
+                wrong=lambda _: {},
+                writings=(
+                    Writing(WriteTarget("products", "UPSERT", {}, "flow/post"), batch, held, b"POST /products",
+                            refused=("P9", None, "1")),
+                ),
+                rate_limited=Answer(429, {"Retry-After": "1"}, b"{}"),
+            )  # fmt: skip
 
 
 @pytest.fixture
@@ -131,3 +166,39 @@ async def test_two_records_of_one_name_are_never_in_one_request(shop: BulkShop) 
     report = await write(shop, twice)
     assert (list(report.destination_ids), shop.made) == (["1", "2", "1"], ["P0", "p0 "])
     assert shop.sizes == [1, 1]
+
+
+@pytest.mark.parametrize("answer", [{"results": "fine"}, [], {}, "fine", {"results": None}])
+async def test_an_answer_without_results_is_no_success(shop: BulkShop, answer: object) -> None:
+    shop.answer = answer
+    with pytest.raises(AmbiguousWriteError):
+        await write(shop, products("A", "B"))
+
+
+@pytest.mark.parametrize(
+    "result", [{}, None, "ok", {"id": 1}, {"status": "ok"}, {"status": "ok", "sku": "P7", "id": 1}]
+)
+async def test_a_result_that_proves_nothing_is_not_believed(shop: BulkShop, result: object) -> None:
+    """Nothing was made: neither an empty result, nor one of another record, says otherwise."""
+    shop.answer = {"results": [result, result]}
+    report = await write(shop, products("A", "B"))
+    assert set(report.failures) == {0, 1}
+
+
+async def test_all_or_nothing_needs_no_results(shop: BulkShop) -> None:
+    """Where the answer has no results, success is that of all; the ids are what names the records."""
+    description = BULK.replace("results: results, match: {sku: sku}, ", "").replace("success: \"status == 'ok'\"", "")
+    report = await write(shop, products("A", "B"), description=description.replace(", id: id, batch", ", batch"))
+    assert (list(report.destination_ids), shop.sizes) == (["s0", "s1"], [2])
+
+
+async def test_a_preview_of_several_says_what_is_there(shop: BulkShop) -> None:
+    await write(shop, products("A"))
+    async with opened(shop, BULK) as connection:
+        found = await connection.present(WriteTarget("products", "UPSERT", {}, "x"), products("A", "B"))
+    assert (found.rows[0], found.rows[1], found.stand_ins) == (("P0", "A", "12.50"), None, frozenset({1}))
+
+
+async def test_batches_are_as_large_as_the_description_says(shop: BulkShop) -> None:
+    async with opened(shop, BULK.replace("size: 4", "size: 200")) as connection:
+        assert connection.packet_records("products", "POST") == 200
