@@ -131,8 +131,10 @@ def _single(part: Message, number: int) -> Answer | None:
             return None
         part = inside[0]
     content = part.get_payload(decode=True)
-    status = _STATUS.match(content) if isinstance(content, bytes) else None
-    if status is None or part.get_content_type() != "application/http":
+    if not isinstance(content, bytes) or part.get_content_type() != "application/http":
+        return None
+    status = _STATUS.match(content)
+    if status is None:
         return None
     head, body = _split(content[status.end() :])
     headers = httpx.Headers([(name, str(value)) for name, value in _PARSER.parsebytes(head, headersonly=True).items()])
