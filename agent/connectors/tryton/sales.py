@@ -2,7 +2,8 @@
 
 Tryton does not keep references unique. So a sale is looked for before it is made, and one whose answer never came may
 still be on its way: `look_up` waits a while for it, before it says that it is not there. One that was on its way for
-longer leaves two drafts of the agent's user, which are told as soon as the order comes again.
+longer leaves two drafts of the agent's user, which are told as soon as the order comes again. What a sale needs besides
+is there before it: its addresses, and the party of somebody whom Tryton does not know. Neither is made twice.
 """
 
 from __future__ import annotations
@@ -11,20 +12,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agent.connectors.tryton.address_book import AddressBook
 from agent.connectors.tryton.client import Client
 from agent.connectors.tryton.failures import RefusedError, record_error
+from agent.connectors.tryton.named import coded, key_of, named
+from agent.connectors.tryton.places import Places, known_as
 from agent.connectors.tryton.records import Sales, known
-from agent.connectors.tryton.rows import Record, day_of, decimal_of, missing, not_there
+from agent.connectors.tryton.rows import Record, day_of, missing, not_there
+from agent.connectors.tryton.sale_lines import SaleLines
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import RecordError
 
+_ADDRESS: Final = frozenset({"name", "street", "postal_code", "city", "country", "subdivision"})
 WRITABLE: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset(
-        {"reference", "party", "party_code", "description", "comment", "sale_date", "currency", "warehouse", "lines"}
+        {"reference", "party", "party_code", "party_name", "party_email", "description", "comment",
+         "sale_date", "currency", "warehouse", "shipment_address", "invoice_address", "lines"}
     ),
     "lines.": frozenset({"product", "product_code", "description", "quantity", "unit_price"}),
-}
+    "shipment_address.": _ADDRESS,
+    "invoice_address.": _ADDRESS,
+}  # fmt: skip
 _MODEL: Final = "sale.sale"
+_PARTY: Final = "party.party"
+_ADDRESSES: Final[Mapping[str, str]] = {"shipment_address": "delivery", "invoice_address": "invoice"}
+"""The addresses of a sale, and how a party's address is marked that serves where none is named."""
 
 
 class SaleWriter:
@@ -37,9 +49,11 @@ class SaleWriter:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._parties: dict[object, Mapping[str, Any]] = {}
-        self._products: dict[object, Mapping[str, Any]] = {}
         self._currencies: dict[str, int] = {}
         self._warehouses: dict[str, int] = {}
+        self._lines = SaleLines(client)
+        self._places = Places(client)
+        self._book = AddressBook(client, self._places)
         self._made_twice: frozenset[str] = frozenset()
 
     async def held(self, records: Sequence[Record]) -> list[Record | None]:
@@ -64,16 +78,13 @@ class SaleWriter:
         return True
 
     async def prepare(self, records: Sequence[Record]) -> None:
-        """Look up the parties, products, currencies and warehouses that the records name."""
-        lines = [line for record in records for line in record.get("lines", ())]
-        self._parties = await self._named("party.party", ("code",), records, "party", "party_code")
-        self._products = await self._named(
-            "product.product", ("code", "sale_uom", "default_uom", "salable", "customer_taxes_used"),
-            lines, "product", "product_code",
-        )  # fmt: skip
-        self._currencies = await self._coded("currency.currency", records, "currency")
-        self._warehouses = await self._coded("stock.location", records, "warehouse")
-        await self._addresses()
+        """Look up the parties, addresses, products, currencies and warehouses that the records name."""
+        self._parties = await named(self._client, _PARTY, ("code",), records, by_id="party", by_code="party_code")
+        await self._lines.prepare(line for record in records for line in record.get("lines", ()))
+        self._currencies = await coded(self._client, "currency.currency", records, "currency")
+        self._warehouses = await coded(self._client, "stock.location", records, "warehouse")
+        await self._places.prepare(one for record in records for name in _ADDRESSES for one in record.get(name, ()))
+        await self._book.read(party["id"] for party in self._parties.values())
 
     def refusal(self, wanted: Record, held: Record | None) -> RecordError | None:
         """Why a sale can certainly not be made; None where it may be."""
@@ -97,6 +108,8 @@ class SaleWriter:
             self._must_be_the_same(wanted, held)
             return str(held["id"])
         values = self._values(wanted)
+        values["party"] = party = await self._party_id(wanted)
+        values.update(await self._addresses(wanted, party))
         try:
             made = await self._client.call(f"{_MODEL}.create", [values], writing=True)
         except RefusedError as error:
@@ -104,20 +117,19 @@ class SaleWriter:
         return str(made[0])
 
     def _values(self, wanted: Record) -> Record:
+        """A sale without its party and addresses, of which it is seen that they can be had."""
         if not wanted.get("reference"):
             # Without a reference, nothing would keep an order from becoming two sales.
             raise missing("reference")
-        party = self._party(wanted)
-        lines = [self._line(line, number) for number, line in enumerate(wanted.get("lines", ()), 1)]
+        self._must_have_a_party(wanted)
+        for name in _ADDRESSES:
+            self._address(wanted, name)
+        lines = [self._lines.values(line, number) for number, line in enumerate(wanted.get("lines", ()), 1)]
         values: Record = {
             "reference": str(wanted["reference"]),
-            "party": party["id"],
             **{name: wanted[name] for name in ("description", "comment") if name in wanted},
             "lines": [["create", lines]] if lines else [],
         }
-        for name in ("invoice_address", "shipment_address"):
-            if party.get(name) is not None:
-                values[name] = party[name]
         day = day_of(wanted, "sale_date")
         if day is not None:
             values["sale_date"] = day
@@ -129,34 +141,64 @@ class SaleWriter:
                 values[name] = found[str(code)]
         return values
 
-    def _line(self, line: Record, number: int) -> Record:
-        values: Record = {
-            "type": "line",
-            "sequence": number,
-            "quantity": float(decimal_of(line, "quantity")),
-            "unit_price": decimal_of(line, "unit_price"),
-            **({"description": line["description"]} if line.get("description") else {}),
-        }
-        key = line.get("product") or line.get("product_code")
-        if not key:
-            if not line.get("description"):
-                raise missing("lines.product_code")
-            return values
-        product = self._products.get(_key(line, "product", "product_code"))
-        if product is None:
-            raise not_there("product", key, "lines.product_code")
-        values |= {"product": product["id"], "unit": product.get("sale_uom") or product.get("default_uom")}
-        taxes = product.get("customer_taxes_used") or ()
-        return values | ({"taxes": [["add", list(taxes)]]} if taxes else {})
-
-    def _party(self, wanted: Record) -> Mapping[str, Any]:
-        key = _key(wanted, "party", "party_code")
+    def _must_have_a_party(self, wanted: Record) -> None:
+        key = key_of(wanted, "party", "party_code")
         if key is None:
             raise missing("party_code")
-        party = self._parties.get(key)
-        if party is None:
+        if key not in self._parties and not (isinstance(key, str) and _text(wanted, "party_name")):
             raise not_there("party", wanted.get("party_code") or wanted.get("party"), "party_code")
-        return party
+
+    async def _party_id(self, wanted: Record) -> int:
+        """The id of the customer's party, which is made where there is none and the record says how."""
+        key = key_of(wanted, "party", "party_code")
+        if key not in self._parties:
+            email = _text(wanted, "party_email")
+            contacts = [["create", [{"type": "email", "value": email}]]] if email else []
+            values = {"code": key, "name": _text(wanted, "party_name"), "addresses": [], "contact_mechanisms": contacts}
+            refused: RefusedError | None = None
+            try:
+                await self._client.call(f"{_PARTY}.create", [values], writing=True)
+            except RefusedError as error:
+                # Another order of the same customer may have made it since we looked.
+                refused = error
+            found = await named(self._client, _PARTY, ("code",), [wanted], by_id="party", by_code="party_code")
+            if key not in found:
+                raise record_error(refused) if refused else not_there("party", key, "party_code")
+            self._parties |= found
+            await self._book.read([found[key]["id"]])
+        return int(self._parties[key]["id"])
+
+    async def _addresses(self, wanted: Record, party: int) -> Record:
+        """Where goods and invoice go. A sale that names nowhere for its goods gets no address for them."""
+        values: Record = {}
+        for name, mark in _ADDRESSES.items():
+            address = self._address(wanted, name)
+            if address is not None:
+                values[name] = await self._book.entered(party, address)
+            elif name != "shipment_address" or name not in wanted:
+                values[name] = self._book.first(party, mark)
+        return {name: number for name, number in values.items() if number is not None}
+
+    def _address(self, wanted: Record, name: str) -> Record | None:
+        """The address of that name, as Tryton can have it; None where there is none."""
+        given: dict[tuple[str, ...], Record] = {}
+        for one in wanted.get(name, ()):
+            refused = self._places.refusal(one, name)
+            if refused is not None:
+                raise refused
+            if any(_text(one, part) for part in ("street", "postal_code", "city")):
+                address = self._places.resolved(one)
+                given.setdefault(known_as(address), address)
+        if len(given) > 1:
+            raise RecordError(
+                f"The order has {len(given)} different addresses for {name}; a sale of Tryton has one.",
+                code="several-addresses",
+                remedy="Enter a sale for each address in Tryton by hand; the first with this reference, "
+                f"{wanted.get('reference')}. Then try the record again: it counts as done.",
+                field=name,
+                error_class=ErrorClass.VALIDATION_FAILED,
+            )
+        return next(iter(given.values()), None)
 
     def _must_be_the_same(self, wanted: Record, held: Record) -> None:
         """A reference that another customer has is another order's, and an order has one sale."""
@@ -168,54 +210,17 @@ class SaleWriter:
                 field="reference",
                 error_class=ErrorClass.DUPLICATE,
             )
-        party = self._parties.get(_key(wanted, "party", "party_code"))
-        if party is not None and party["id"] != held["party"]:
+        key = key_of(wanted, "party", "party_code")
+        if key is not None and key != held["party" if isinstance(key, int) else "party_code"]:
             raise RecordError(
                 f"Tryton has a sale with the reference {wanted['reference']} for another party, {held['party_code']}.",
                 code="reference-taken",
-                remedy="Let the mapping make references that no other source makes, such as with a word before them.",
+                remedy="Let the mapping make references that no other source makes, such as with a word before them. "
+                "If it is this order's sale, give it the order's party in Tryton.",
                 field="reference",
                 error_class=ErrorClass.DUPLICATE,
             )
 
-    async def _named(
-        self, model: str, names: Sequence[str], records: Sequence[Record], by_id: str, by_code: str
-    ) -> dict[object, Mapping[str, Any]]:
-        """The records of a model that others name by id or code, by what they are named by."""
-        ids = sorted({key for one in records if isinstance(key := _key(one, by_id, by_code), int)})
-        codes = sorted({key for one in records if isinstance(key := _key(one, by_id, by_code), str)})
-        if not ids and not codes:
-            return {}
-        there = await known(self._client, model, names)
-        rows = await self._client.search_read(model, ["OR", ["id", "in", ids], ["code", "in", codes]], there)
-        return {key: dict(row) for row in rows for key in (row["id"], row.get("code")) if key is not None}
 
-    async def _coded(self, model: str, records: Sequence[Record], name: str) -> dict[str, int]:
-        codes = sorted({str(one[name]) for one in records if one.get(name)})
-        if not codes:
-            return {}
-        rows = await self._client.search_read(model, [["code", "in", codes]], ["code"])
-        return {str(row["code"]): int(row["id"]) for row in rows}
-
-    async def _addresses(self) -> None:
-        """Where invoices and goods go: the party's first address that is marked so, else its first."""
-        parties = {party["id"] for party in self._parties.values()}
-        if not parties:
-            return
-        there = await known(self._client, "party.address", ("party", "invoice", "delivery"))
-        rows = await self._client.search_read("party.address", [["party", "in", sorted(parties)]], there)
-        for party in self._parties.values():
-            own = [row for row in rows if row["party"] == party["id"]]
-            marked = {name: [row["id"] for row in own if row.get(mark)] or [row["id"] for row in own]
-                      for name, mark in (("invoice_address", "invoice"), ("shipment_address", "delivery"))}  # fmt: skip
-            assert isinstance(party, dict)
-            party.update({name: ids[0] for name, ids in marked.items() if ids})
-
-
-def _key(record: Record, by_id: str, by_code: str) -> int | str | None:
-    """What a record names another by: a number is an id, a text a code."""
-    number = record.get(by_id)
-    if number is not None and str(number).isdecimal():
-        return int(number)
-    code = record.get(by_code)
-    return str(code) if code not in (None, "") else None
+def _text(record: Mapping[str, Any], name: str) -> str:
+    return str(record.get(name) or "").strip()

@@ -45,8 +45,12 @@ _ADDRESS_MEMBERS = (
     Attribute("postal_code"),
     Attribute("city"),
     Attribute("country", description="The country's code of two letters, such as GB."),
+    Attribute("subdivision", description="The state or province: its code or its name, such as US-CA or California."),
     Attribute("invoice", DataType.BOOLEAN, description="Whether invoices go there."),
     Attribute("delivery", DataType.BOOLEAN, description="Whether goods go there."),
+)
+_SALE_ADDRESS_MEMBERS = tuple(
+    one for one in _ADDRESS_MEMBERS if one.name in {"name", "street", "postal_code", "city", "country", "subdivision"}
 )
 _CONTACT_MEMBERS = (
     Attribute("id", DataType.INTEGER, description="Given by Tryton."),
@@ -137,7 +141,24 @@ _SALES = Schema(
         Attribute("state"),
         Attribute("party", DataType.INTEGER, description="The id of the customer's party, instead of its code."),
         Attribute("party_code", description="The code of the customer's party."),
-        Attribute("party_name"),
+        Attribute(
+            "party_name",
+            description="With it, POST makes the customer's party, of this name, where no party has the code.",
+        ),
+        Attribute("party_email", description="The e-mail address of a party that POST makes."),
+        Attribute(
+            "shipment_address",
+            DataType.COLLECTION,
+            members=_SALE_ADDRESS_MEMBERS,
+            description="Where the goods go: one address, which is added to the party's where it is not there. Where "
+            "there is none, the sale has none; where it is not mapped, the party's first for deliveries.",
+        ),
+        Attribute(
+            "invoice_address",
+            DataType.COLLECTION,
+            members=_SALE_ADDRESS_MEMBERS,
+            description="Where the invoice goes: one address; where there is none, the party's first for invoices.",
+        ),
         Attribute("description"),
         Attribute("comment"),
         Attribute("sale_date", description="A day, such as 2026-01-31."),
