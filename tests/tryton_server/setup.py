@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-MODULES = ["sale", "stock_package_shipping"]
+MODULES = ["sale", "stock_package_shipping", "web_shop"]
 PASSWORD = os.environ["TRYTON_TEST_PASSWORD"]
 DATABASE = "template"
 

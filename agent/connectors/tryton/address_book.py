@@ -35,6 +35,11 @@ class AddressBook:
         self._stamps: dict[int, str | None] = {}
         self._addresses: dict[int, list[Record]] = {}
 
+    @property
+    def known(self) -> frozenset[int]:
+        """The parties whose addresses were read."""
+        return frozenset(self._addresses)
+
     async def read(self, party_ids: Iterable[int]) -> None:
         """Read the addresses of these parties. What moment a party is of is read first."""
         ids = sorted(set(party_ids))

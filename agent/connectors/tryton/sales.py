@@ -2,7 +2,8 @@
 
 Tryton does not keep references unique. So a sale is looked for before it is made, and one whose answer never came may
 still be on its way: `look_up` waits a while for it, before it says that it is not there. One that was on its way for
-longer leaves two drafts of the agent's user, which are told as soon as the order comes again. What a sale needs besides
+longer leaves two drafts of the agent's user, which are told as soon as the order comes again; with Tryton's module
+web_shop there cannot be two. What a sale needs besides
 is there before it: its addresses, and the party of somebody whom Tryton does not know. Neither is made twice.
 """
 
@@ -15,11 +16,13 @@ from typing import Any, Final
 from agent.connectors.tryton.address_book import AddressBook
 from agent.connectors.tryton.client import Client
 from agent.connectors.tryton.failures import RefusedError, record_error
-from agent.connectors.tryton.named import coded, key_of, named
+from agent.connectors.tryton.named import coded, key_of
 from agent.connectors.tryton.places import Places, known_as
 from agent.connectors.tryton.records import Sales, known
 from agent.connectors.tryton.rows import Record, day_of, missing, not_there
 from agent.connectors.tryton.sale_lines import SaleLines
+from agent.connectors.tryton.sale_parties import SaleParties
+from agent.connectors.tryton.sale_totals import Totals
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import RecordError
 
@@ -27,14 +30,16 @@ _ADDRESS: Final = frozenset({"name", "street", "postal_code", "city", "country",
 WRITABLE: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset(
         {"reference", "party", "party_code", "party_name", "party_email", "description", "comment",
-         "sale_date", "currency", "warehouse", "shipment_address", "invoice_address", "lines"}
+         "sale_date", "currency", "warehouse", "shipment_address", "invoice_address", "lines",
+         "untaxed_amount", "total_amount", "rounding"}
     ),
     "lines.": frozenset({"product", "product_code", "description", "quantity", "unit_price"}),
     "shipment_address.": _ADDRESS,
     "invoice_address.": _ADDRESS,
 }  # fmt: skip
 _MODEL: Final = "sale.sale"
-_PARTY: Final = "party.party"
+_WEB_ID: Final = "web_id"
+"""A field of the module web_shop that Tryton keeps unique: with it, no sale is made twice however late a request is."""
 _ADDRESSES: Final[Mapping[str, str]] = {"shipment_address": "delivery", "invoice_address": "invoice"}
 """The addresses of a sale, and how a party's address is marked that serves where none is named."""
 
@@ -48,13 +53,15 @@ class SaleWriter:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._parties: dict[object, Mapping[str, Any]] = {}
+        self._parties = SaleParties(client)
         self._currencies: dict[str, int] = {}
         self._warehouses: dict[str, int] = {}
         self._lines = SaleLines(client)
+        self._totals = Totals(client)
         self._places = Places(client)
         self._book = AddressBook(client, self._places)
         self._made_twice: frozenset[str] = frozenset()
+        self._unique = False
 
     async def held(self, records: Sequence[Record]) -> list[Record | None]:
         """The sales that Tryton has with the references of these records; the oldest of several."""
@@ -79,12 +86,14 @@ class SaleWriter:
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """Look up the parties, addresses, products, currencies and warehouses that the records name."""
-        self._parties = await named(self._client, _PARTY, ("code",), records, by_id="party", by_code="party_code")
+        await self._parties.prepare(records)
+        self._unique = _WEB_ID in await self._client.fields(_MODEL, (_WEB_ID,))
         await self._lines.prepare(line for record in records for line in record.get("lines", ()))
         self._currencies = await coded(self._client, "currency.currency", records, "currency")
+        await self._totals.prepare(records, self._currencies.values())
         self._warehouses = await coded(self._client, "stock.location", records, "warehouse")
         await self._places.prepare(one for record in records for name in _ADDRESSES for one in record.get(name, ()))
-        await self._book.read(party["id"] for party in self._parties.values())
+        await self._book.read(self._parties.ids)
 
     def refusal(self, wanted: Record, held: Record | None) -> RecordError | None:
         """Why a sale can certainly not be made; None where it may be."""
@@ -108,27 +117,38 @@ class SaleWriter:
             self._must_be_the_same(wanted, held)
             return str(held["id"])
         values = self._values(wanted)
-        values["party"] = party = await self._party_id(wanted)
-        values.update(await self._addresses(wanted, party))
+        party = await self._parties.party(wanted)
+        number = int(party["id"])
+        values = {**await self._parties.terms(number), **values, "party": number}
+        values.update(await self._addresses(wanted, number))
+        lines = [await self._lines.taxed(line, values, party.get("customer_tax_rule")) for line in values["lines"]]
+        lines = await self._totals.settled(lines, wanted, values.get("currency"))
+        values["lines"] = [["create", lines]] if lines else []
+        if self._unique:
+            values[_WEB_ID] = wanted["reference"]
         try:
             made = await self._client.call(f"{_MODEL}.create", [values], writing=True)
         except RefusedError as error:
-            raise record_error(error) from error
+            # It may have been made since we looked, perhaps by ourselves with a request that was slow to arrive.
+            (there,) = await self.held([wanted]) if self._unique else (None,)
+            if there is None:
+                raise record_error(error) from error
+            self._must_be_the_same(wanted, there)
+            return str(there["id"])
         return str(made[0])
 
     def _values(self, wanted: Record) -> Record:
-        """A sale without its party and addresses, of which it is seen that they can be had."""
+        """A sale without its party and addresses, of which it is seen that they can be had. Its lines are a list."""
         if not wanted.get("reference"):
             # Without a reference, nothing would keep an order from becoming two sales.
             raise missing("reference")
-        self._must_have_a_party(wanted)
+        self._parties.must_be_had(wanted)
         for name in _ADDRESSES:
             self._address(wanted, name)
-        lines = [self._lines.values(line, number) for number, line in enumerate(wanted.get("lines", ()), 1)]
         values: Record = {
             "reference": str(wanted["reference"]),
             **{name: wanted[name] for name in ("description", "comment") if name in wanted},
-            "lines": [["create", lines]] if lines else [],
+            "lines": [self._lines.values(line, number) for number, line in enumerate(wanted.get("lines", ()), 1)],
         }
         day = day_of(wanted, "sale_date")
         if day is not None:
@@ -141,35 +161,9 @@ class SaleWriter:
                 values[name] = found[str(code)]
         return values
 
-    def _must_have_a_party(self, wanted: Record) -> None:
-        key = key_of(wanted, "party", "party_code")
-        if key is None:
-            raise missing("party_code")
-        if key not in self._parties and not (isinstance(key, str) and _text(wanted, "party_name")):
-            raise not_there("party", wanted.get("party_code") or wanted.get("party"), "party_code")
-
-    async def _party_id(self, wanted: Record) -> int:
-        """The id of the customer's party, which is made where there is none and the record says how."""
-        key = key_of(wanted, "party", "party_code")
-        if key not in self._parties:
-            email = _text(wanted, "party_email")
-            contacts = [["create", [{"type": "email", "value": email}]]] if email else []
-            values = {"code": key, "name": _text(wanted, "party_name"), "addresses": [], "contact_mechanisms": contacts}
-            refused: RefusedError | None = None
-            try:
-                await self._client.call(f"{_PARTY}.create", [values], writing=True)
-            except RefusedError as error:
-                # Another order of the same customer may have made it since we looked.
-                refused = error
-            found = await named(self._client, _PARTY, ("code",), [wanted], by_id="party", by_code="party_code")
-            if key not in found:
-                raise record_error(refused) if refused else not_there("party", key, "party_code")
-            self._parties |= found
-            await self._book.read([found[key]["id"]])
-        return int(self._parties[key]["id"])
-
     async def _addresses(self, wanted: Record, party: int) -> Record:
         """Where goods and invoice go. A sale that names nowhere for its goods gets no address for them."""
+        await self._book.read({party} - self._book.known)
         values: Record = {}
         for name, mark in _ADDRESSES.items():
             address = self._address(wanted, name)

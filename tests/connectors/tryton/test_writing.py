@@ -33,6 +33,9 @@ class StandIn:
         self.made: list[dict[str, Any]] = []
         self.written: list[dict[str, Any]] = []
 
+    async def context(self) -> dict[str, Any]:
+        return {"company": 1}
+
     async def user_id(self) -> int:
         return 1
 
@@ -53,6 +56,8 @@ class StandIn:
 
     async def call(self, method: str, *parameters: Any, **_: object) -> Any:
         model, _dot, name = method.rpartition(".")
+        if name.startswith("on_change"):
+            return {}
         if name == "write":
             self.written.append(parameters[1])
             return None
