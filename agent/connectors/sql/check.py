@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from agent.connectors.contract import CheckReport
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.sqlite import SqliteDialect
-from agent.connectors.sql.sqlite_catalog import new_file
+from agent.connectors.sql.sqlite.catalog import new_file
+from agent.connectors.sql.sqlite.dialect import SqliteDialect
 
 
 async def check(client: Client, progress: Callable[[str], None]) -> CheckReport:

@@ -13,12 +13,12 @@ from agent.connectors.sql.credentials import SqliteAddress, address, prepare
 from agent.connectors.sql.described import described
 from agent.connectors.sql.dialect import Dialect, Patience
 from agent.connectors.sql.fields import MYSQL, SQL_SERVER
-from agent.connectors.sql.postgresql import PostgresDialect
+from agent.connectors.sql.postgresql.dialect import PostgresDialect
 from agent.connectors.sql.presence import Presence
 from agent.connectors.sql.procedures import CALLS, Caller
 from agent.connectors.sql.reading import Reader
 from agent.connectors.sql.schema import APP, CALL, GET, WRITES, schema
-from agent.connectors.sql.sqlite import SqliteDialect
+from agent.connectors.sql.sqlite.dialect import SqliteDialect
 from agent.connectors.sql.writing import Writer
 from agent.domain.app import App, Schema
 from agent.domain.errors import ConfigurationError
@@ -52,11 +52,11 @@ class SqlConnector:
         if isinstance(place, SqliteAddress):
             return SqlConnection(SqliteDialect(place.path, self._patience))
         if place.kind == MYSQL:
-            from agent.connectors.sql.mysql import MysqlDialect
+            from agent.connectors.sql.mysql.dialect import MysqlDialect
 
             return SqlConnection(MysqlDialect(place, self._patience))
         if place.kind == SQL_SERVER:
-            from agent.connectors.sql.mssql import MssqlDialect
+            from agent.connectors.sql.mssql.dialect import MssqlDialect
 
             return SqlConnection(MssqlDialect(place, self._patience))
         return SqlConnection(PostgresDialect(place, self._patience))

@@ -20,8 +20,8 @@ from agent.connectors.sql.forms import canonical, mark
 from agent.connectors.sql.layout import Layout, layout
 from agent.connectors.sql.loading import check_digits
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION
-from agent.connectors.sql.sqlite import SqliteDialect
-from agent.connectors.sql.sqlite_catalog import new_file
+from agent.connectors.sql.sqlite.catalog import new_file
+from agent.connectors.sql.sqlite.dialect import SqliteDialect
 from agent.connectors.sql.standing import Standing, nothing_there, standing
 from agent.connectors.sql.writing import child_tables, identified, key_text, manner, nothing_to_delete, row_missing
 from agent.domain.app import DataType

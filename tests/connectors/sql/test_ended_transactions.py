@@ -7,7 +7,7 @@ import pytest
 from agent.connectors.sql.connector import SqlConnection
 from agent.connectors.sql.dialect import Patience
 from agent.connectors.sql.savepoints import Savepoints
-from agent.connectors.sql.sqlite import SqliteDialect
+from agent.connectors.sql.sqlite.dialect import SqliteDialect
 from agent.domain.app import Attribute, DataType
 from tests.connectors.sql.places import ID, SqlitePlace, batch, target
 

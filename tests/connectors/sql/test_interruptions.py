@@ -20,7 +20,7 @@ import pytest
 from agent.connectors.conformance import Fault, Trouble, fault_proxy
 from agent.connectors.sql.connector import SqlConnection, SqlConnector
 from agent.connectors.sql.dialect import Patience, fetch
-from agent.connectors.sql.postgresql import PostgresDialect
+from agent.connectors.sql.postgresql.dialect import PostgresDialect
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import AmbiguousWriteError, ConfigurationError, TransientError
 from agent.domain.packet import Packet, Row, WriteReport

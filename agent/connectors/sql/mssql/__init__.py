@@ -1,0 +1,1 @@
+"""SQL Server: what is its own of reading and writing, behind `agent.connectors.sql.dialect`."""

@@ -1,0 +1,1 @@
+"""MariaDB and MySQL: what is its own of reading and writing, behind `agent.connectors.sql.dialect`."""

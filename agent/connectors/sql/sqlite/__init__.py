@@ -1,0 +1,1 @@
+"""SQLite: what is its own of reading and writing, behind `agent.connectors.sql.dialect`."""
