@@ -57,7 +57,7 @@ async def test_a_sale_that_comes_to_the_total_is_made(tryton_server: TrytonServe
 async def test_a_few_cents_become_a_line(tryton_server: TrytonServer) -> None:
     report, lines = await written(tryton_server, "29.9700", _CUPS, rounding="0.05")
     assert report.failures == {}
-    assert lines[-1] == ("Rounding", 1, Decimal("-0.01"))
+    assert lines[-1] == ("Rounding", Decimal(1), Decimal("-0.01"))
 
 
 @pytest.mark.parametrize(("total", "rounding"), [("29.97", None), ("29.97", "0"), ("29.90", "0.05"), ("24.98", "0.05")])
