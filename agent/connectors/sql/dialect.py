@@ -284,7 +284,8 @@ class Dialect(Protocol):
         ...
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key. The table is there."""
+        """The receipt kept under that key, after the end of any transaction that is keeping one. The table is there,
+        and this transaction can write."""
         ...
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:

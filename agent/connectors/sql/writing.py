@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from agent.connectors.contract import Seal, WriteTarget
+from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
-from agent.connectors.sql.structure import RECEIPTS, Manner, Plan, have_receipts, plan
+from agent.connectors.sql.structure import Manner, Plan, plan
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError
@@ -34,10 +35,9 @@ _SAVEPOINT = "opagent_batch"
 class Writer:
     """Writes into one database. Remembers what the tables look like, until the database says that it is not so."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, bookkeeping: Bookkeeping) -> None:
+        self._client, self._bookkeeping = client, bookkeeping
         self._plans: dict[tuple[str, tuple[Attribute, ...], str], Plan] = {}
-        self._receipts_ready = False
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write a batch, and commit it with its receipt."""
@@ -51,7 +51,7 @@ class Writer:
         learnt, changed = Learnt(), 0
         while True:
             try:
-                report, planned = await self._client.write(
+                report, planned = await self._bookkeeping.write(
                     lambda connection: self._written(
                         connection,
                         target.ledger_key,
@@ -65,27 +65,12 @@ class Writer:
                 if error.code == TRANSACTION_ENDED:  # with each of them more is known of what is refused
                     continue
                 self._plans.clear()
-                self._receipts_ready = False
                 changed += 1
                 if error.code != "table-changed" or changed == _CHANGED_TRIES:
                     raise
                 continue
             self._plans[remembered] = planned
-            self._receipts_ready = True
             return report
-
-    async def receipt(self, target: WriteTarget) -> bytes | None:
-        """The last receipt that was committed under the target's key."""
-        dialect = self._client.dialect
-        if not dialect.exists():
-            return None
-
-        def found(connection: sa.Connection) -> bytes | None:
-            if dialect.table(connection, RECEIPTS) is None:
-                return None
-            return dialect.receipt(connection, target.ledger_key)
-
-        return await self._client.read(found)
 
     def _written(
         self,
@@ -100,8 +85,7 @@ class Writer:
         """In the thread and the transaction: everything but the commit."""
         dialect = self._client.dialect
         the_plan = planned()
-        if not self._receipts_ready:
-            have_receipts(connection, dialect)
+        self._bookkeeping.open(connection)
         report = _Sending(connection, self._client, the_plan, batch.rows, learnt).report()
         dialect.keep_receipt(connection, ledger_key, seal(report))
         return report, the_plan

@@ -182,8 +182,12 @@ class MssqlDialect:
         return writing.calling(procedure.quoted, given)
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
-        found = fetch(connection, "SELECT receipt FROM opagent_receipts WHERE ledger_key = %s", (ledger_key,))
+        """The receipt kept under that key, once nobody is writing it."""
+        found = fetch(
+            connection,
+            "SELECT receipt FROM opagent_receipts WITH (UPDLOCK, HOLDLOCK) WHERE ledger_key = %s",
+            (ledger_key,),
+        )
         return bytes(found[0][0]) if found else None
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:

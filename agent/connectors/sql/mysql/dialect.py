@@ -39,6 +39,7 @@ _RECEIPTS = Receipts(
     mark="%s",
     now="utc_timestamp(6)",
     met="ON DUPLICATE KEY UPDATE receipt = VALUES(receipt), committed_at = VALUES(committed_at)",
+    lock=" FOR UPDATE",
 )
 
 
@@ -192,7 +193,7 @@ class MysqlDialect:
         return f"CALL {procedure.quoted}({', '.join(['%s'] * len(procedure.parameters))})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:

@@ -39,7 +39,7 @@ _KEPT_AS_GIVEN = frozenset({
 })  # fmt: skip
 """Types whose values differ whenever their texts mean different things."""
 
-_RECEIPTS = Receipts(mark="%s", now="now()")
+_RECEIPTS = Receipts(mark="%s", now="now()", lock=" FOR UPDATE", unmet="ON CONFLICT (ledger_key) DO NOTHING")
 
 
 class PostgresDialect:
@@ -178,7 +178,7 @@ class PostgresDialect:
         return f"CALL {procedure.quoted}({named})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
