@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from agent.connectors.contract import Seal, WriteTarget
+from agent.connectors.sql.arrived import LeftOutError, arrived
 from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
@@ -266,7 +267,8 @@ class _Sending:
         """The records that the table has, and the indices of those that it does not have."""
         load, keys = self._plan.load, self._plan.layout.keys(rows)
         self._load, self._sent = load, self._plan.layout.values(rows)
-        found = self._dialect.beside(self._connection, load.table, load.key, load.key, keys)
+        lock = self._mode is Mode.UPDATE
+        found = self._dialect.beside(self._connection, load.table, load.key, load.key, keys, lock=lock)
         there = {number for number, _ in found}
         missing = [index for number, index in enumerate(indices) if number not in there]
         return [row for number, row in enumerate(rows) if number in there], missing
@@ -277,7 +279,10 @@ class _Sending:
         begun = time.perf_counter()
         for one in reversed(self._plan.descendants()):
             self._dialect.clear(self._connection, one.load, keys)
-        self._dialect.clear(self._connection, replace(load, roots=load.key), keys)
+        removed = self._dialect.clear(self._connection, replace(load, roots=load.key), keys)
+        few = removed is not None and removed < len(rows)
+        if few and self._dialect.beside(self._connection, load.table, load.key, load.key, keys):
+            raise LeftOutError(load.table.name, deleting=True)
         self._client.tell("DELETE", load.table.quoted, rows=len(rows), since=begun)
 
     def _tell_missing(self, missing: Sequence[int]) -> None:
@@ -291,13 +296,17 @@ class _Sending:
     def _into(self, load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
         self._load, self._sent = load, rows
         begun = time.perf_counter()
-        statement = self._dialect.load(self._connection, load, rows, again=self._again)
-        self._client.tell("WRITE", statement, rows=len(rows), since=begun)
+        loaded = self._dialect.load(self._connection, load, rows, again=self._again)
+        self._client.tell("WRITE", loaded.statement, rows=len(rows), since=begun)
+        few = loaded.rows is not None and loaded.rows < len(rows)
+        if few and not arrived(self._connection, self._dialect, load, rows):
+            raise LeftOutError(load.table.name)
 
     def _refused(self, error: BaseException) -> RecordError:
         load = self._load
-        refusal: Refusal | None = None
-        if len(self._sent) == 1:
+        if isinstance(error, LeftOutError):
+            refusal = Refusal("trigger-refused", error.message, error.remedy)
+        elif len(self._sent) == 1:
             refusal = self._dialect.refusal(self._connection, error, load, self._sent[0])
         else:
             refusal = self._one_of_several(error)

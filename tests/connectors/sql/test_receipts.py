@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -15,27 +14,22 @@ from agent.connectors.sql.connector import SqlConnector
 from agent.connectors.sql.dialect import Patience
 from agent.domain.errors import TransientError
 from agent.domain.packet import WriteReport
-from tests.connectors.sql.places import ID, MariadbPlace, Place, PostgresPlace, batch, opened, target, write
-
-SERVERS = (
-    pytest.param("postgres_place", marks=pytest.mark.postgres),
-    pytest.param("mariadb_place", marks=pytest.mark.mariadb),
+from tests.connectors.sql.places import (
+    ID,
+    MariadbPlace,
+    Place,
+    PostgresPlace,
+    batch,
+    opened,
+    target,
+    until_somebody_waits,
+    write,
 )
-WAITING = {
-    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
-    "mariadb": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-}
+
 KEPT = {
     "the first": "INSERT INTO opagent_receipts VALUES ('flow/other', 'second', now())",
     "a later": "UPDATE opagent_receipts SET receipt = 'second'",
 }
-
-
-@pytest.fixture
-def server_place(request: pytest.FixtureRequest) -> PostgresPlace | MariadbPlace:
-    """An empty database on a server."""
-    place: PostgresPlace | MariadbPlace = request.getfixturevalue(request.param)
-    return place
 
 
 @contextmanager
@@ -47,13 +41,6 @@ def _committing(place: PostgresPlace | MariadbPlace, statement: str) -> Iterator
         yield cursor
 
 
-def _until_it_waits(place: Place, asking: asyncio.Task[bytes | None]) -> None:
-    """No event tells of it: the server says that somebody waits, or there is an answer already."""
-    while not asking.done() and place.rows(WAITING[place.kind]) == [(0,)]:
-        time.sleep(0.005)
-
-
-@pytest.mark.parametrize("server_place", SERVERS, indirect=True)
 @pytest.mark.parametrize("which", ["the first", "a later"])
 async def test_a_receipt_is_told_after_what_is_being_committed(
     server_place: PostgresPlace | MariadbPlace, which: str
@@ -65,7 +52,7 @@ async def test_a_receipt_is_told_after_what_is_being_committed(
         await write(connection, "orders", (ID,), [(1,)])
         with _committing(place, KEPT[which]) as other:
             asking = asyncio.create_task(connection.receipt(asked))
-            await asyncio.to_thread(_until_it_waits, place, asking)
+            await asyncio.to_thread(until_somebody_waits, place, asking)
             other.execute("COMMIT")
         assert await asking == b"second"
         with _committing(place, KEPT[which].replace("flow/other", "flow/third").replace("second", "third")) as other:
@@ -74,7 +61,6 @@ async def test_a_receipt_is_told_after_what_is_being_committed(
         assert await asking == (None if which == "the first" else b"second")
 
 
-@pytest.mark.parametrize("server_place", SERVERS, indirect=True)
 async def test_a_commit_that_takes_too_long_is_waited_for_later(server_place: PostgresPlace | MariadbPlace) -> None:
     place = server_place
     connector = SqlConnector(Patience(busy_seconds=0.3))

@@ -15,6 +15,7 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Loaded,
     Patience,
     Procedure,
     Refusal,
@@ -165,13 +166,14 @@ class MssqlDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows."""
-        return writing.load(connection, load, rows)
+        return Loaded(writing.load(connection, load, rows))
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
         writing.clear(connection, load, keys)
+        return None
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
@@ -257,9 +259,11 @@ class MssqlDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys, lock=lock)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Have the server round numbers and moments as their column does."""

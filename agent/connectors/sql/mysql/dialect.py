@@ -15,6 +15,7 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Loaded,
     Patience,
     Procedure,
     Refusal,
@@ -176,13 +177,13 @@ class MysqlDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows."""
         return writing.load(connection, load, rows)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
-        writing.clear(connection, load, keys)
+        return writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
@@ -268,9 +269,11 @@ class MysqlDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys, lock=lock)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Round numbers as their column does; moments are compared as they are written."""
