@@ -248,7 +248,9 @@ class MssqlDialect:
         if isinstance(highest, Mapping):  # binary data
             return highest, None
         bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
-        return (bound if moment is None else fitting.written(column, moment)), moment
+        if moment is None or column.family is not Family.MOMENT:
+            return bound, moment
+        return fitting.written(column, moment), moment
 
     # Previewing
 

@@ -258,7 +258,9 @@ class MysqlDialect:
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins."""
         bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
-        return (bound if moment is None else mysql_values.written(moment)), moment
+        if moment is None or column.family is not Family.MOMENT:
+            return bound, moment
+        return mysql_values.written(moment), moment
 
     # Previewing
 

@@ -41,6 +41,8 @@ from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
 
 _KEYS_AT_ONCE = 500
+_SAMPLES = 20
+"""How many values are looked at to see how a column writes moments: one of them may be an odd one."""
 _RECEIPTS = Receipts(mark="?", now="strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
 
 
@@ -266,10 +268,12 @@ class SqliteDialect:
         name = f"q.{self.quote(column.name)}"
         sample = fetch(
             connection,
-            f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT 1",  # noqa: S608 - quoted names
+            f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT {_SAMPLES}",  # noqa: S608 - quoted names
             table.parameters,
         )
-        return sqlite_values.condition(name, column, operator, values, sample[0][0] if sample else None)
+        return sqlite_values.condition(
+            name, column, operator, values, sqlite_values.telling([row[0] for row in sample])
+        )
 
     def earlier(
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
