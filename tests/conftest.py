@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.engine.garbage import collect_less_often
+from agent.engine.running.garbage import collect_less_often
 from tests.helpers import agent_database
 from tests.helpers.mariadb_server import mariadb_server
 from tests.helpers.postgres_server import postgres_server

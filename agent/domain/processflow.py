@@ -1,4 +1,4 @@
-"""A processflow as frozen values: what `agent.engine.document` parses documents into, once, at the edge."""
+"""A processflow as frozen values: what `agent.engine.documents.document` parses documents into, once, at the edge."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class NodeType(StrEnum):
 class AttributeMapping:
     """How one destination attribute comes about: a JSONata expression over one source record.
 
-    `members` is set for a collection: `expression` then selects the source's child records and each member's
-    expression is evaluated on one of them. `further` are expressions that select more of them, which follow. `typed`
-    is False where the document names no type: `type` is then text until `agent.engine.attribute_types` has looked the
+    `members` is set for a collection: `expression` then selects the source's child records and each member's expression
+    is evaluated on one of them. `further` are expressions that select more of them, which follow. `typed` is False
+    where the document names no type: `type` is then text until `agent.engine.documents.attribute_types` has looked the
     type up.
     """
 

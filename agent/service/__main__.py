@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.api.folders import Folders
-from agent.engine.garbage import importing
+from agent.engine.running.garbage import importing
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,34 +17,34 @@ from agent.api import live_models, service_models
 from agent.api.folders import Folders
 from agent.domain.errors import AgentError
 from agent.service import answers
+from agent.service.apps.configuration_parts import ConfigurationParts
 from agent.service.basics import Basics
-from agent.service.clearing import Clearing
-from agent.service.configuration_parts import ConfigurationParts
-from agent.service.deployment_parts import DeploymentParts
-from agent.service.engine_parts import EngineParts
-from agent.service.event_parts import EventParts
-from agent.service.history import History
-from agent.service.housekeeping import Housekeeping
-from agent.service.journal import LogHandler
-from agent.service.library_parts import LibraryParts
+from agent.service.deployment.deployment_parts import DeploymentParts
+from agent.service.library.library_parts import LibraryParts
 from agent.service.machine_zone import machine_zone
 from agent.service.operators import Operators
-from agent.service.preview_plans import PreviewParts
-from agent.service.previews import Previews
-from agent.service.record_parts import RecordParts
-from agent.service.run_parts import RunParts
-from agent.service.settings_desk import SettingsDesk
-from agent.service.snapshots import Snapshots
+from agent.service.previews.plans import PreviewParts
+from agent.service.previews.previews import Previews
+from agent.service.receiving.receiving_parts import EventParts
+from agent.service.records.record_parts import RecordParts
+from agent.service.runs.engine_parts import EngineParts
+from agent.service.runs.run_parts import RunParts
+from agent.service.upkeep.clearing import Clearing
+from agent.service.upkeep.history import History
+from agent.service.upkeep.housekeeping import Housekeeping
+from agent.service.upkeep.journal import LogHandler
+from agent.service.upkeep.settings_desk import SettingsDesk
+from agent.service.upkeep.snapshots import Snapshots
 from agent.store.keysources.passphrase import Passphrase
-from agent.store.log_entries import LogLevel, LogLine
-from agent.store.logs import LogStore
+from agent.store.logs.entries import LogLevel, LogLine
+from agent.store.logs.logs import LogStore
+from agent.store.looks.preview_files import PreviewFolder
+from agent.store.looks.snapshots import Snapshots as SnapshotStore
 from agent.store.operators import OperatorStore
-from agent.store.passwords import Passwords
-from agent.store.past import Past
-from agent.store.preview_files import PreviewFolder
-from agent.store.redaction import Redactor
-from agent.store.snapshots import Snapshots as SnapshotStore
-from agent.store.vault import VaultState
+from agent.store.runs.past import Past
+from agent.store.vaults.passwords import Passwords
+from agent.store.vaults.redaction import Redactor
+from agent.store.vaults.vault import VaultState
 
 DRAIN_SECONDS = 30.0
 

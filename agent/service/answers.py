@@ -35,12 +35,12 @@ from agent.domain.run_classes import RUN_CLASSES
 from agent.domain.settings import SETTINGS, Setting
 from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow
 from agent.store.keysources.source import SourceReport
-from agent.store.log_entries import LogEntry
-from agent.store.runs import RunRow
+from agent.store.logs.entries import LogEntry
+from agent.store.records.sync_info import SyncRow
+from agent.store.runs.runs import RunRow
+from agent.store.runs.trips import Trip
 from agent.store.settings import Settings
-from agent.store.sync_info import SyncRow
-from agent.store.trips import Trip
-from agent.store.vault_keeper import VaultReport
+from agent.store.vaults.keeper import VaultReport
 
 UNLOADABLE: Final = "connector-unloadable"
 _STATES = {

@@ -10,19 +10,19 @@ from agent.api import run_models
 from agent.api.folders import Folders
 from agent.domain.errors import AgentError, NotFoundError
 from agent.service import answers
-from agent.service.diagnosis import Diagnosis
 from agent.service.events import Hub
-from agent.service.journal import ServiceJournal
-from agent.service.log_access import LogAccess
 from agent.service.own_database import OwnDatabase
 from agent.service.secrets import Secrets
 from agent.service.stores import Stores
+from agent.service.upkeep.diagnosis import Diagnosis
+from agent.service.upkeep.journal import ServiceJournal
+from agent.service.upkeep.log_access import LogAccess
 from agent.store.key_values import KeyValues
-from agent.store.logs import LogStore
-from agent.store.redaction import Redactor
+from agent.store.logs.logs import LogStore
 from agent.store.settings import Settings
-from agent.store.vault import VaultState
-from agent.store.vault_keeper import VaultKeeper
+from agent.store.vaults.keeper import VaultKeeper
+from agent.store.vaults.redaction import Redactor
+from agent.store.vaults.vault import VaultState
 
 
 class Basics:

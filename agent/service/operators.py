@@ -17,7 +17,7 @@ from agent.api import operator_models
 from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.secret import Secret
 from agent.store.operators import Operator, OperatorStore
-from agent.store.passwords import Passwords, SignInDelays, delay_seconds
+from agent.store.vaults.passwords import Passwords, SignInDelays, delay_seconds
 
 _MOST_SESSIONS = 1_000
 

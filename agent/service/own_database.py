@@ -17,13 +17,14 @@ from agent.api.folders import Folders
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError
 from agent.domain.secret import Secret
 from agent.service.secrets import Secrets
-from agent.store import database_move, database_server
-from agent.store.database import Database
-from agent.store.database_server import PASSWORD_NAME, DatabaseServer, Encryption, ServerAccess
+from agent.store.databases import moving as database_move
+from agent.store.databases import server as database_server
+from agent.store.databases.database import Database
+from agent.store.databases.server import PASSWORD_NAME, DatabaseServer, Encryption, ServerAccess
+from agent.store.databases.sole_use import SoleUse
 from agent.store.keysources.passphrase import Passphrase
-from agent.store.log_entries import LogLevel, LogLine
-from agent.store.logs import LogStore
-from agent.store.sole_use import SoleUse
+from agent.store.logs.entries import LogLevel, LogLine
+from agent.store.logs.logs import LogStore
 
 
 class OwnDatabase:

@@ -23,12 +23,12 @@ from agent.api.folders import Folders
 from agent.api.launch import note_start_failure, running_service
 from agent.domain.errors import AgentError, FatalError, TransientError
 from agent.domain.secret import Secret
-from agent.engine.garbage import collect_less_often
+from agent.engine.running.garbage import collect_less_often
 from agent.service.agent_parts import DRAIN_SECONDS, AgentParts
-from agent.service.connections import GuardedProtocol
 from agent.service.contract import contract
 from agent.service.guard import Guard
-from agent.service.servers import QuietServer
+from agent.service.receiving.connections import GuardedProtocol
+from agent.service.receiving.servers import QuietServer
 from agent.store.file_lock import locked
 from agent.store.private_files import write_private
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from agent.domain.errors import AgentError
 from agent.domain.secret import Secret
-from agent.store.redaction import Redactor
-from agent.store.vault import VaultState
-from agent.store.vault_keeper import VaultKeeper
+from agent.store.vaults.keeper import VaultKeeper
+from agent.store.vaults.redaction import Redactor
+from agent.store.vaults.vault import VaultState
 
 
 class Secrets:

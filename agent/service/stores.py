@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from agent.service.secrets import Secrets
 from agent.store.configurations import ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.events import EventStore
-from agent.store.functions import FunctionStore
-from agent.store.lookups import LookupStore
-from agent.store.retry_policies import RetryPolicies
-from agent.store.runs import RunStore
-from agent.store.schedules import ScheduleStore
-from agent.store.sealing import Sealer
-from agent.store.sync_info import SyncInfo
-from agent.store.trips import TripStore
-from agent.store.variables import VariableStore
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.inbox.events import EventStore
+from agent.store.library.functions import FunctionStore
+from agent.store.library.lookups import LookupStore
+from agent.store.library.variables import VariableStore
+from agent.store.records.sync_info import SyncInfo
+from agent.store.runs.retry_policies import RetryPolicies
+from agent.store.runs.runs import RunStore
+from agent.store.runs.schedules import ScheduleStore
+from agent.store.runs.trips import TripStore
+from agent.store.vaults.sealing import Sealer
 
 
 class Stores:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from agent.store.tables.service import ALERTS
 
 

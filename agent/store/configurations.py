@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain.errors import ConflictError, NotFoundError
-from agent.store.database import Database
+from agent.store.databases.database import Database
+from agent.store.runs.trips import REFUSED, release
 from agent.store.tables.configurations import CONFIGURATIONS
-from agent.store.trips import REFUSED, release
 
 SAVED = "saved"
 VALIDATED = "validated"

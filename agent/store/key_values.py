@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from agent.store.tables.service import KEY_VALUES
 
 

@@ -41,22 +41,23 @@ from agent.domain.packet import Batch, Bookmark, Packet, WriteReport
 from agent.domain.processflow import MapperNode
 from agent.domain.run import RunState
 from agent.domain.secret import Secret
-from agent.engine.bindings import Bindings
-from agent.engine.control import RunControl
-from agent.engine.garbage import collect_less_often
-from agent.engine.journal import Level
-from agent.engine.loading import load
-from agent.engine.mapping import Mapper
-from agent.engine.runner import Parts, Runner, Then
-from agent.store import data_log, node_work, sync_rows
-from agent.store.acknowledgement import Acknowledgement, Move
+from agent.engine.documents.loading import load
+from agent.engine.mapping.mapper import Mapper
+from agent.engine.running.bindings import Bindings
+from agent.engine.running.control import RunControl
+from agent.engine.running.garbage import collect_less_often
+from agent.engine.running.runner import Parts, Runner, Then
+from agent.engine.walking.journal import Level
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.events import EventStore
-from agent.store.ledger import Ledger
-from agent.store.runs import RunStore, new_run_id
-from agent.store.trips import TripStore
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.inbox.events import EventStore
+from agent.store.looks import data_log, node_work
+from agent.store.records import sync_rows
+from agent.store.runs.acknowledgement import Acknowledgement, Move
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunStore, new_run_id
+from agent.store.runs.trips import TripStore
 from tests.helpers.flow_rig import NoAnswers
 from tests.helpers.queued_runs import queue_run
 

@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.benchmarks.bench_logs [lines]
 
 Lines are made over five days in a temporary folder (about 170 bytes each), then written, paged, searched, cancelled,
-followed and dropped through the public parts of `agent.store.logs`.
+followed and dropped through the public parts of `agent.store.logs.logs`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 
 from agent.domain.errors import CancelledError
 from agent.domain.secret import Secret
-from agent.store.log_entries import LogFilter, LogLevel, LogLine
-from agent.store.log_segments import Segments, connect
-from agent.store.logs import LogBudget, LogStore
-from agent.store.redaction import Redactor
+from agent.store.logs.entries import LogFilter, LogLevel, LogLine
+from agent.store.logs.logs import LogBudget, LogStore
+from agent.store.logs.segments import Segments, connect
+from agent.store.vaults.redaction import Redactor
 
 _DAYS = 5
 _START = datetime(2026, 11, 20, tzinfo=UTC)

@@ -15,8 +15,8 @@ from dataclasses import replace
 from agent.domain.app import DataType
 from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, MapperNode
-from agent.engine.mapping import Mapper
-from agent.engine.vocabulary import Definition, Lookup, Vocabulary
+from agent.engine.expressions.vocabulary import Definition, Lookup, Vocabulary
+from agent.engine.mapping.mapper import Mapper
 
 _PACKET = 1_250  # as the SQL connector takes them
 

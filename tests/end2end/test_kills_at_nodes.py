@@ -21,43 +21,49 @@ from tests.helpers.dying_service import DyingService, Point
 from tests.helpers.shop import Shop, open_shop
 from tests.helpers.stage import SAMPLES, Stage
 
-GET = [Point("agent.engine.preparation:Preparation.prepare"), Point("agent.engine.pipeline:Pipeline._fetch", "leave")]
-MAPPER = [Point("agent.engine.mapping:Mapper.map_packet"), Point("agent.engine.mapping:Mapper.map_packet", "leave")]
-DECISION = [
-    Point("agent.engine.decisions:Condition.decide"),
-    Point("agent.engine.decisions:Condition.decide", "leave"),
+GET = [
+    Point("agent.engine.running.preparation:Preparation.prepare"),
+    Point("agent.engine.running.pipeline:Pipeline._fetch", "leave"),
 ]
-SPLITTER = [Point("agent.engine.load:Load.cut"), Point("agent.engine.load:Load.picked", number=3)]
-MERGER = [Point("agent.engine.walking:joined"), Point("agent.engine.walking:joined", "leave")]
+MAPPER = [
+    Point("agent.engine.mapping.mapper:Mapper.map_packet"),
+    Point("agent.engine.mapping.mapper:Mapper.map_packet", "leave"),
+]
+DECISION = [
+    Point("agent.engine.walking.decisions:Condition.decide"),
+    Point("agent.engine.walking.decisions:Condition.decide", "leave"),
+]
+SPLITTER = [Point("agent.engine.walking.load:Load.cut"), Point("agent.engine.walking.load:Load.picked", number=3)]
+MERGER = [Point("agent.engine.walking.walking:joined"), Point("agent.engine.walking.walking:joined", "leave")]
 POST = [
-    Point("agent.engine.delivery:Delivery.deliver"),
+    Point("agent.engine.running.delivery:Delivery.deliver"),
     # Written, and neither told nor booked.
-    Point("agent.engine.delivery:Delivery._concluded", "leave"),
-    Point("agent.store.ledger:Ledger.acknowledge"),
-    Point("agent.store.ledger:Ledger.acknowledge", "leave"),
-    Point("agent.engine.delivery:Delivery.deliver", "leave"),
+    Point("agent.engine.running.delivery:Delivery._concluded", "leave"),
+    Point("agent.store.runs.ledger:Ledger.acknowledge"),
+    Point("agent.store.runs.ledger:Ledger.acknowledge", "leave"),
+    Point("agent.engine.running.delivery:Delivery.deliver", "leave"),
 ]
 UNANSWERED_POST = [
-    Point("agent.store.ledger:Ledger.announce"),
-    Point("agent.store.ledger:Ledger.announce", "leave"),
-    Point("agent.engine.delivery:Delivery._look_up_and_write"),
-    Point("agent.engine.delivery:Delivery._look_up_and_write", "leave"),
+    Point("agent.store.runs.ledger:Ledger.announce"),
+    Point("agent.store.runs.ledger:Ledger.announce", "leave"),
+    Point("agent.engine.running.delivery:Delivery._look_up_and_write"),
+    Point("agent.engine.running.delivery:Delivery._look_up_and_write", "leave"),
 ]
 DELAY = [
-    Point("agent.store.ledger:Ledger.hold"),
+    Point("agent.store.runs.ledger:Ledger.hold"),
     # Decided, and not parked yet. What follows has to come before the packet's time does.
-    Point("agent.store.ledger:Ledger.hold", "leave"),
-    Point("agent.store.runs:RunStore.park", "leave"),
-    Point("agent.service.worker:Worker._wake", "leave"),
+    Point("agent.store.runs.ledger:Ledger.hold", "leave"),
+    Point("agent.store.runs.runs:RunStore.park", "leave"),
+    Point("agent.service.runs.worker:Worker._wake", "leave"),
 ]
 HALT = [
-    Point("agent.engine.carrying:HaltedError.__init__"),
-    Point("agent.engine.stage_runs:Stages._carry", number=2),
-    Point("agent.engine.stage_runs:Stages._carry", "leave"),
+    Point("agent.engine.running.carrying:HaltedError.__init__"),
+    Point("agent.engine.running.stage_runs:Stages._carry", number=2),
+    Point("agent.engine.running.stage_runs:Stages._carry", "leave"),
 ]
-LOOP = [Point("agent.engine.progress:next_pass"), Point("agent.engine.progress:next_pass", "leave")]
-MOVE = [Point("agent.store.ledger:Ledger.move"), Point("agent.store.ledger:Ledger.move", "leave")]
-END = [Point("agent.store.runs:RunStore.end"), Point("agent.store.runs:RunStore.end", "leave")]
+LOOP = [Point("agent.engine.running.progress:next_pass"), Point("agent.engine.running.progress:next_pass", "leave")]
+MOVE = [Point("agent.store.runs.ledger:Ledger.move"), Point("agent.store.runs.ledger:Ledger.move", "leave")]
+END = [Point("agent.store.runs.runs:RunStore.end"), Point("agent.store.runs.runs:RunStore.end", "leave")]
 """Ending twice must do no harm, so it comes last."""
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from agent.api.folders import Folders
 from agent.domain.secret import Secret
-from agent.store.database import Database
-from agent.store.database_server import PASSWORD_NAME, DatabaseServer, ServerAccess, choose
-from agent.store.vault_keeper import VaultKeeper
+from agent.store.databases.database import Database
+from agent.store.databases.server import PASSWORD_NAME, DatabaseServer, ServerAccess, choose
+from agent.store.vaults.keeper import VaultKeeper
 from tests.helpers.postgres_server import ADMINISTRATOR, PostgresServer
 
 BOTH_KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]

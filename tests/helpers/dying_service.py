@@ -1,7 +1,7 @@
 """A real service that kills itself at a point of its own code: `python -m tests.helpers.dying_service HOME POINT`.
 
-A point is `module:name`, with `enter` or `leave` and a number: `agent.store.ledger:Ledger.hold leave 2` is the moment
-at which the second call of that function is over. Nothing is closed, flushed or told: the process is gone.
+A point is `module:name`, with `enter` or `leave` and a number: `agent.store.runs.ledger:Ledger.hold leave 2` is the
+moment at which the second call of that function is over. Nothing is closed, flushed or told: the process is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from agent.api.folders import Folders
 from agent.api.launch import running_service
-from agent.engine.garbage import importing
+from agent.engine.running.garbage import importing
 
 _PATIENCE_SECONDS = 60.0
 

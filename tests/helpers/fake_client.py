@@ -64,8 +64,8 @@ from agent.domain.preview import Outcome
 from agent.domain.retry_policy import parse_retry_policy
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Plan
-from agent.engine.schedule_look import begin, upcoming
-from agent.engine.schedule_times import anchor_of
+from agent.engine.schedules.look import begin, upcoming
+from agent.engine.schedules.times import anchor_of
 from tests.helpers.fake_alerts import FakeAlerts
 from tests.helpers.fake_flow_data import FakeBookmarks, FakeVariables, bookmarks, variables
 from tests.helpers.fake_lookups import FakeLookups, lookup_tables

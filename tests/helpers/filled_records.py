@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from agent.domain.error_classes import ErrorClass
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.ledger import Ledger
-from agent.store.runs import RunStore
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunStore
 from tests.helpers.queued_runs import queue_run
 
 FLOW, RUN, VERSION = "orders", "run-1", 4

@@ -19,27 +19,27 @@ from agent.domain.run import RunState, Trigger
 from agent.domain.run_classes import NO_FAULT, RunFault
 from agent.domain.run_plan import Retry, RunPlan, trigger_of
 from agent.domain.secret import Secret
-from agent.engine.bindings import Bindings
-from agent.engine.control import RunControl
-from agent.engine.event_answers import Answer, Answers
-from agent.engine.journal import Level
-from agent.engine.loading import load
-from agent.engine.runner import Parts, Runner, Then
-from agent.store.acknowledgement import Acknowledgement, Move
+from agent.engine.documents.loading import load
+from agent.engine.events.answers import Answer, Answers
+from agent.engine.running.bindings import Bindings
+from agent.engine.running.control import RunControl
+from agent.engine.running.runner import Parts, Runner, Then
+from agent.engine.walking.journal import Level
 from agent.store.configurations import SAVED, ConfigurationRow, ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes
-from agent.store.events import Delivery, EventStore
-from agent.store.kept import KeptKind
-from agent.store.ledger import Ledger
-from agent.store.plan_records import Choice
-from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
-from agent.store.sealing import Sealer
-from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo, SyncRow
-from agent.store.trips import TripStore
-from agent.store.variables import VariableStore
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import Delivery, EventStore
+from agent.store.inbox.inboxes import EventInboxes
+from agent.store.library.variables import VariableStore
+from agent.store.looks.kept import KeptKind
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.records.sync_info import SyncInfo, SyncRow
+from agent.store.runs.acknowledgement import Acknowledgement, Move
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.plan_records import Choice
+from agent.store.runs.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.runs.trips import TripStore
+from agent.store.vaults.sealing import Sealer
 from tests.helpers.scripted_apps import Destination, ScriptedConnection, ScriptedConnector, Source, Steps, scripted_app
 from tests.helpers.virtual_clock import VirtualClock
 

@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from agent.domain.run import Trigger
-from agent.store.database import Database
-from agent.store.runs import NewRun, RunRow, RunStore
+from agent.store.databases.database import Database
+from agent.store.runs.runs import NewRun, RunRow, RunStore
 from agent.store.tables.flows import DEPLOYMENTS
 
 

@@ -1,6 +1,6 @@
 """The times of plans found the slow and simple way: by going through time step by step, watching a zone's clock.
 
-Written independently of `agent.engine.schedule_times`, from the rules of docs/schedules.md; it shares no code with it.
+Written independently of `agent.engine.schedules.times`, from the rules of docs/schedules.md; it shares no code with it.
 """
 
 from __future__ import annotations

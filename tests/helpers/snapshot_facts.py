@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from agent.domain.packet import SyncState
-from agent.store.database import Database
-from agent.store.node_work import NodeWork
-from agent.store.runs import RunRow
-from agent.store.snapshots import LoggedRecord, Snapshots
+from agent.store.databases.database import Database
+from agent.store.looks.node_work import NodeWork
+from agent.store.looks.snapshots import LoggedRecord, Snapshots
+from agent.store.runs.runs import RunRow
 
 
 def whole_log(database: Database, run: str) -> list[LoggedRecord]:

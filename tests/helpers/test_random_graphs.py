@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 
 from agent.domain.packet import SyncState
-from agent.engine.check import check
-from agent.engine.document import parse
+from agent.engine.checking.check import check
+from agent.engine.documents.document import parse
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.random_graphs import Fate, Flow, Stage, Step, flows
 from tests.helpers.scripted_apps import scripted_app

@@ -19,7 +19,7 @@ from agent.api.folders import Folders
 from agent.api.live_models import EventKind
 from agent.service.events import Hub
 from agent.service.process import run_service
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from agent.store.tables.flows import DEPLOYMENTS
 
 

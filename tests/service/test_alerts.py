@@ -13,11 +13,11 @@ from agent.api.live_models import EventKind
 from agent.domain.errors import CredentialsError, NotFoundError
 from agent.domain.run import RunState
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
-from agent.store.deployments import DeploymentStore
-from agent.store.runs import RunStore
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
-from agent.store.sync_filter import RecordFilter
-from agent.store.trips import TripStore, Used
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.runs.runs import RunStore
+from agent.store.runs.trips import TripStore, Used
 from tests.helpers.filled_records import FLOW, fill
 from tests.helpers.queued_runs import queue_run
 from tests.helpers.sample_flow import GOOD

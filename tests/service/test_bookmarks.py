@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.domain.errors import AgentError, ConfigurationError, NotFoundError
-from agent.store.deployments import DeploymentStore
+from agent.store.flows.deployments import DeploymentStore
 from tests.helpers.sample_flow import GOOD
 from tests.service.inside import Inside
 

@@ -11,7 +11,7 @@ from agent.api import flow_models, service_models
 from agent.api.live_models import EventKind
 from agent.api.service_models import EnvironmentState
 from agent.domain.errors import AgentError, ConflictError, FatalError
-from agent.service.environment import Environment
+from agent.service.runs.environment import Environment
 from tests.service.asking import COPY, database_draft
 from tests.service.inside import Inside
 

@@ -20,17 +20,17 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import TransientError
 from agent.domain.processflow import Processflow
 from agent.domain.secret import Secret
-from agent.engine.event_answers import Answer
-from agent.engine.journal import Level
-from agent.engine.loading import load
-from agent.service.event_answers import EventAnswers
-from agent.service.event_door import MOST_BODY_BYTES, EventDoor
-from agent.service.event_doors import EventDoors, hash_of, signature_secret_name
-from agent.service.event_intake import EventIntake
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes
-from agent.store.events import Delivery, EventStore, Outcome
+from agent.engine.documents.loading import load
+from agent.engine.events.answers import Answer
+from agent.engine.walking.journal import Level
+from agent.service.receiving.answers import EventAnswers
+from agent.service.receiving.door import MOST_BODY_BYTES, EventDoor
+from agent.service.receiving.doors import EventDoors, hash_of, signature_secret_name
+from agent.service.receiving.intake import EventIntake
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import Delivery, EventStore, Outcome
+from agent.store.inbox.inboxes import EventInboxes
 from tests.helpers.scripted_apps import scripted_app
 
 SECRET = "s" * 43

@@ -12,11 +12,11 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Bookmark
 from agent.domain.run import RunState, Trigger
-from agent.service.asked_plans import chosen_get
-from agent.service.event_runs import EventRuns
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.runs import NewRun, new_run_id
+from agent.service.receiving.starting import EventRuns
+from agent.service.runs.asked_plans import chosen_get
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.runs.runs import NewRun, new_run_id
 from tests.helpers.flow_rig import Rig
 from tests.unit.test_engine_events import DIRECT, POLLED
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from agent.domain.processflow import NodeType
-from agent.service.snapshots import Snapshots
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.snapshots import Snapshots as SnapshotStore
+from agent.service.upkeep.snapshots import Snapshots
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.looks.snapshots import Snapshots as SnapshotStore
 from tests.helpers.flow_rig import Rig
 from tests.unit.test_engine_events import DIRECT
 

@@ -11,10 +11,10 @@ from agent.api.flow_models import DocumentRequest
 from agent.domain.errors import ConfigurationError, NotFoundError
 from agent.domain.run import RunState
 from agent.service.agent_parts import utc_now
-from agent.service.event_doors import signature_secret_name, url_secret_name
-from agent.store.events import Delivery, EventStore
-from agent.store.kept import Kept, KeptKind
-from agent.store.runs import RunStore, new_run_id
+from agent.service.receiving.doors import signature_secret_name, url_secret_name
+from agent.store.inbox.events import Delivery, EventStore
+from agent.store.looks.kept import Kept, KeptKind
+from agent.store.runs.runs import RunStore, new_run_id
 from tests.helpers.queued_runs import queue_run
 from tests.service.asking import database_draft, set_up_vault
 from tests.service.inside import Inside

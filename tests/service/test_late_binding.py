@@ -12,15 +12,15 @@ import pytest
 from agent.api import log_models, service_models
 from agent.domain.app import Schema
 from agent.domain.errors import FatalError
-from agent.service.chosen_bindings import BindingChoice
+from agent.service.apps.chosen_bindings import BindingChoice
+from agent.service.apps.late_binding import LateBinding
 from agent.service.events import Hub
-from agent.service.late_binding import LateBinding
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
-from agent.store.event_inboxes import EventInboxes
-from agent.store.events import Delivery, EventStore
-from agent.store.runs import RunStore
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import Deployment, DeploymentStore
+from agent.store.inbox.events import Delivery, EventStore
+from agent.store.inbox.inboxes import EventInboxes
+from agent.store.runs.runs import RunStore
 from tests.helpers.flow_rig import DOCUMENT
 from tests.helpers.scripted_apps import ScriptedConnection, ScriptedConnector, Steps, scripted_app
 from tests.service.inside import Inside

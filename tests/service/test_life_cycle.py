@@ -25,7 +25,7 @@ from agent.domain.errors import AgentError
 from agent.domain.run import RunState
 from agent.sandbox import RunningSandbox
 from agent.sandbox.faults import Fault, FaultKind
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.helpers.running_service import RunningService
 from tests.service.asking import database_draft, set_up_vault, store_draft
 

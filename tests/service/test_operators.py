@@ -13,9 +13,9 @@ from agent.api import log_models
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 from agent.domain.secret import Secret
 from agent.service.operators import Operators
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from agent.store.operators import OperatorStore
-from agent.store.passwords import Passwords
+from agent.store.vaults.passwords import Passwords
 from tests.service.inside import Inside
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

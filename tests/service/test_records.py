@@ -27,14 +27,14 @@ from agent.api.record_models import (
 )
 from agent.domain.errors import AgentError, ConfigurationError, ConflictError, NotFoundError
 from agent.domain.packet import SyncState
-from agent.service.record_jobs import RecordJobs
-from agent.store.audit import Audit
-from agent.store.begun_jobs import BegunJobs
-from agent.store.database import Database
-from agent.store.runs import RunStore
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
-from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo
+from agent.service.records.jobs import RecordJobs
+from agent.store.databases.database import Database
+from agent.store.records.audit import Audit
+from agent.store.records.begun_jobs import BegunJobs
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.records.sync_info import SyncInfo
+from agent.store.runs.runs import RunStore
 from tests.helpers.filled_records import FLOW, MOMENT, fill, known
 from tests.helpers.queued_runs import queue_run
 from tests.helpers.running_service import RunningService

@@ -17,8 +17,8 @@ from agent.api import flow_models, run_models, schedule_models
 from agent.api.client import AgentClient
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import MissedTimes, PlanKind
-from agent.store.database import Database
-from agent.store.schedules import ScheduleStore
+from agent.store.databases.database import Database
+from agent.store.runs.schedules import ScheduleStore
 from tests.helpers.running_service import RunningService
 from tests.service.asking import COPY, database_draft
 

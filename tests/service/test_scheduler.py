@@ -17,22 +17,22 @@ from agent.api.service_models import EnvironmentState
 from agent.domain.errors import ConfigurationError, ConflictError, CredentialsError, NotFoundError, TransientError
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import PlanKind
-from agent.engine.journal import Level
-from agent.engine.schedule_look import MISFIRES_UNTIL_ALERT
-from agent.service.chosen_bindings import UNBOUND
-from agent.service.environment import Environment
+from agent.engine.schedules.look import MISFIRES_UNTIL_ALERT
+from agent.engine.walking.journal import Level
+from agent.service.apps.chosen_bindings import UNBOUND
+from agent.service.apps.trips import Trips
 from agent.service.events import Hub, Listener
-from agent.service.runs import Runs
-from agent.service.scheduler import LOOK_SECONDS, Scheduler
-from agent.service.schedules import Schedules
-from agent.service.trips import Trips
+from agent.service.runs.environment import Environment
+from agent.service.runs.runs import Runs
+from agent.service.runs.scheduler import LOOK_SECONDS, Scheduler
+from agent.service.runs.schedules import Schedules
 from agent.store.configurations import SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.retry_policies import RetryPolicies
-from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
-from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
-from agent.store.trips import TripStore, Used
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.retry_policies import RetryPolicies
+from agent.store.runs.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.runs.schedules import ScheduleRow, ScheduleStore, new_schedule
+from agent.store.runs.trips import TripStore, Used
 from tests.helpers.queued_runs import queue_run
 
 START = datetime(2026, 6, 1, 7, 58, tzinfo=UTC)
@@ -398,7 +398,7 @@ def test_the_thread_looks_when_it_is_woken_survives_failures_and_ends(
         store=store, deployments=stand.deployments, runs=stand.runs, rows=stand.rows, hub=stand.hub, clock=stand.clock,
         state=lambda: stand.state, hindrances=dict, journal=stand.journal,
     )  # fmt: skip
-    caplog.set_level(logging.INFO, "agent.service.scheduler")
+    caplog.set_level(logging.INFO, "agent.service.runs.scheduler")
     scheduler.start()
     for _ in range(3):
         assert store.asked.acquire(timeout=20)

@@ -26,13 +26,13 @@ from agent.domain.packet import SyncState
 from agent.domain.run import RunState
 from agent.domain.secret import Secret
 from agent.sandbox import RunningSandbox, SandboxOptions, running_sandbox
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
-from agent.store.database import Database
-from agent.store.ledger import Ledger
-from agent.store.redaction import Redactor
-from agent.store.runs import RunStore
-from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo
+from agent.store.databases.database import Database
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.records.sync_info import SyncInfo
+from agent.store.runs.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunStore
+from agent.store.vaults.redaction import Redactor
 from tests.helpers.echoing_store import EchoingStore, echoing_store
 from tests.helpers.queued_runs import queue_run
 from tests.helpers.running_service import RunningService

@@ -11,11 +11,11 @@ import pytest
 
 from agent.domain.errors import FatalError
 from agent.domain.run import RunState
-from agent.engine.control import RunControl
-from agent.engine.runner import Then
-from agent.service.worker import Worker
-from agent.store.database import Database
-from agent.store.runs import RunStore
+from agent.engine.running.control import RunControl
+from agent.engine.running.runner import Then
+from agent.service.runs.worker import Worker
+from agent.store.databases.database import Database
+from agent.store.runs.runs import RunStore
 from tests.helpers.queued_runs import queue_run
 from tests.helpers.small_disk import small_disk
 
@@ -232,7 +232,7 @@ def test_a_parked_run_that_was_cancelled_before_a_crash_ends_after_it(stand: Sta
 def test_a_run_goes_on_after_its_engine_could_not_write_down_what_it_did(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG", "agent.service.worker")
+    caplog.set_level("DEBUG", "agent.service.runs.worker")
     with small_disk(tmp_path / "small", megabytes=4) as disk:
         stand = Stand(tmp_path, tmp_path / "small" / "engine.db")
         try:

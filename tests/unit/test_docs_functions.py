@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine.check_names import BUILT_IN
-from agent.engine.expressions import Expressions
-from agent.engine.host_functions import HOST_FUNCTIONS, LOOKUP_FUNCTIONS
-from agent.engine.names import named
+from agent.engine.checking.names import BUILT_IN
+from agent.engine.expressions.host_functions import HOST_FUNCTIONS, LOOKUP_FUNCTIONS
+from agent.engine.expressions.jsonata import Expressions
+from agent.engine.expressions.names import named
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "functions.md").read_text("utf-8")

@@ -12,8 +12,8 @@ from agent.connectors.contract import Connector
 from agent.domain.errors import ConfigurationError
 from agent.domain.processflow import AppNode, Processflow
 from agent.domain.secret import Secret
-from agent.engine.bindings import Bindings
-from agent.store.database import Database
+from agent.engine.running.bindings import Bindings
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import NoSecrets, Rig
 from tests.helpers.scripted_apps import ScriptedConnector
 

@@ -11,10 +11,10 @@ import pytest
 
 from agent.domain.errors import ConflictError
 from agent.domain.packet import BY_HAND, Bookmark
-from agent.store.acknowledgement import Acknowledgement, acknowledged_at
-from agent.store.audit import Audit
-from agent.store.bookmarks import BookmarkRow, BookmarkStore
-from agent.store.database import Database
+from agent.store.databases.database import Database
+from agent.store.records.audit import Audit
+from agent.store.runs.acknowledgement import Acknowledgement, acknowledged_at
+from agent.store.runs.bookmarks import BookmarkRow, BookmarkStore
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import clauses_of

@@ -11,11 +11,11 @@ import pytest
 from agent.connectors.contract import Connector
 from agent.domain.app import App, DataType, Schema
 from agent.domain.processflow import AttributeMapping, MapperNode
-from agent.engine.attribute_types import with_types
-from agent.engine.catalogue import Catalogue
-from agent.engine.check import check
-from agent.engine.document import parse
-from agent.engine.expressions import syntax_fault
+from agent.engine.checking.check import check
+from agent.engine.documents.attribute_types import with_types
+from agent.engine.documents.catalogue import Catalogue
+from agent.engine.documents.document import parse
+from agent.engine.expressions.jsonata import syntax_fault
 from tests.helpers.sample_apps import APPS, CUSTOMERS, ORDERS, STORE
 from tests.helpers.sample_flow import GOOD, spoiled
 

@@ -8,11 +8,11 @@ import jsonatapy
 import pytest
 
 from agent.domain.processflow import Problem
-from agent.engine.check import check
-from agent.engine.check_names import Known
-from agent.engine.document import parse
-from agent.engine.jsonata_functions import JSONATA_FUNCTIONS
-from agent.engine.vocabulary import Definition
+from agent.engine.checking.check import check
+from agent.engine.checking.names import Known
+from agent.engine.documents.document import parse
+from agent.engine.expressions.jsonata_functions import JSONATA_FUNCTIONS
+from agent.engine.expressions.vocabulary import Definition
 from tests.helpers.flow_rig import TOKENS
 from tests.helpers.scripted_apps import scripted_app
 

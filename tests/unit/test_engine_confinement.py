@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from agent.engine.confinement import Confinement
-from agent.engine.expressions import Expressions
-from agent.engine.growth import can_grow
-from agent.engine.vocabulary import Definition, Lookup, Vocabulary
+from agent.engine.expressions.confinement import Confinement
+from agent.engine.expressions.growth import can_grow
+from agent.engine.expressions.jsonata import Expressions
+from agent.engine.expressions.vocabulary import Definition, Lookup, Vocabulary
 
 ENORMOUS = {
     "a text that doubles itself": '($f := function($s, $n) {$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f("x", 40)))',
@@ -93,7 +93,7 @@ def test_an_error_keeps_its_reason(confinement: Confinement) -> None:
 def test_the_processes_end_with_the_one_that_started_them() -> None:
     program = (
         "import psutil, sys\n"
-        "from agent.engine.confinement import Confinement\n"
+        "from agent.engine.expressions.confinement import Confinement\n"
         "assert Confinement().evaluate('1 + 1', '{}') == '2'\n"
         "print(psutil.Process().children()[0].pid, flush=True)\n"
         "sys.stdin.read()\n"

@@ -10,9 +10,9 @@ import pytest
 
 from agent.domain.errors import FatalError, TransientError
 from agent.domain.run import Counts, RunState
-from agent.engine.control import RunControl
-from agent.engine.patience import Patience
-from agent.engine.verdict import FailureLimit, conclusion
+from agent.engine.running.control import RunControl
+from agent.engine.running.patience import Patience
+from agent.engine.walking.verdict import FailureLimit, conclusion
 from tests.helpers.scripted_apps import outage
 
 

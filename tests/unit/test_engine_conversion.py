@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.app import DataType
-from agent.engine.conversion import JsonNumber, convert
-from agent.engine.moments import parse_moment
+from agent.engine.expressions.moments import parse_moment
+from agent.engine.mapping.conversion import JsonNumber, convert
 
 NUMBER = JsonNumber
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.runner import Then
-from agent.store.database import Database
+from agent.engine.running.runner import Then
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, moment_of
 from tests.helpers.snapshot_facts import check_snapshot, whole_log

@@ -13,14 +13,14 @@ from agent.domain.app import Attribute, DataType
 from agent.domain.errors import AmbiguousWriteError, FatalError
 from agent.domain.packet import Batch, Row, SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.control import RunControl
-from agent.engine.delivery import Delivery
-from agent.engine.intended import Intended
-from agent.engine.journal import RunJournal
-from agent.engine.prepared import Prepared
-from agent.engine.verdict import FailureLimit
-from agent.store.acknowledgement import Acknowledgement, Move, StoredBookmark
-from agent.store.database import Database
+from agent.engine.running.control import RunControl
+from agent.engine.running.delivery import Delivery
+from agent.engine.running.intended import Intended
+from agent.engine.running.prepared import Prepared
+from agent.engine.walking.journal import RunJournal
+from agent.engine.walking.verdict import FailureLimit
+from agent.store.databases.database import Database
+from agent.store.runs.acknowledgement import Acknowledgement, Move, StoredBookmark
 from tests.helpers.flow_rig import DOCUMENT, Rig
 from tests.helpers.scripted_apps import Crash, ScriptedConnection, moment_of
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from agent.domain.app import DataType
 from agent.domain.clauses import Clause, FilterPlace
 from agent.domain.processflow import MapperNode, Processflow, Stage, Way
-from agent.engine.document import parse
-from agent.engine.tree import MOST_BYTES
+from agent.engine.documents.document import parse
+from agent.engine.documents.tree import MOST_BYTES
 from tests.helpers.sample_flow import GOOD, spoiled
 
 

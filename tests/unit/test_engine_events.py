@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from agent.connectors.contract import ReadRequest
 from agent.domain.packet import Bookmark, Packet
 from agent.domain.run import Counts, RunState
-from agent.engine.check import check
-from agent.engine.document import parse
-from agent.engine.event_answers import Answer
-from agent.engine.runner import Then
-from agent.store.database import Database
+from agent.engine.checking.check import check
+from agent.engine.documents.document import parse
+from agent.engine.events.answers import Answer
+from agent.engine.running.runner import Then
+from agent.store.databases.database import Database
 from agent.store.tables.events import EVENTS
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, Source, clauses_of, scripted_app

@@ -10,10 +10,10 @@ import pytest
 from agent.connectors.contract import SentClause, SentGroup
 from agent.domain.app import Action, ActionKind, Combining
 from agent.domain.clauses import MOST_CLAUSES, MOST_LEVELS, Clause, FilterPart, FilterPlace, Group, Join
-from agent.engine.check import check
-from agent.engine.check_filters import Filtered, filter_faults
-from agent.engine.document import parse
-from agent.engine.filters import Rendered, render
+from agent.engine.checking.check import check
+from agent.engine.checking.filters import Filtered, filter_faults
+from agent.engine.documents.document import parse
+from agent.engine.filters.rendering import Rendered, render
 from tests.helpers.sample_apps import APPS
 from tests.helpers.sample_flow import GOOD
 

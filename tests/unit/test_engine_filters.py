@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from agent.connectors.contract import SentClause
 from agent.domain.clauses import Clause, FilterPlace
 from agent.domain.errors import ConfigurationError
-from agent.engine.dotnet_dates import write_dotnet
-from agent.engine.filters import Rendered, render
-from agent.engine.placeholders import faults
+from agent.engine.expressions.dotnet_dates import write_dotnet
+from agent.engine.filters.placeholders import faults
+from agent.engine.filters.rendering import Rendered, render
 
 MOMENT = datetime(2026, 3, 1, 13, 2, 3, 450_000, tzinfo=UTC)
 

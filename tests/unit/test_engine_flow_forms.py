@@ -18,12 +18,12 @@ from agent.domain.processflow import (
     SplitterNode,
     Way,
 )
-from agent.engine.attribute_types import with_types
-from agent.engine.catalogue import Catalogue
-from agent.engine.check import check
-from agent.engine.document import parse
-from agent.engine.flow_forms import seconds_of
-from agent.engine.plain_carrying import is_plain
+from agent.engine.checking.check import check
+from agent.engine.documents.attribute_types import with_types
+from agent.engine.documents.catalogue import Catalogue
+from agent.engine.documents.document import parse
+from agent.engine.documents.flow_forms import seconds_of
+from agent.engine.running.plain_carrying import is_plain
 from tests.helpers.flow_pieces import MAP, document, get, post
 from tests.helpers.sample_apps import APPS
 

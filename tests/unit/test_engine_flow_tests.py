@@ -8,9 +8,9 @@ import pytest
 
 from agent.domain.app import App
 from agent.domain.errors import ConfigurationError
-from agent.engine.document import parse
-from agent.engine.flow_tests import run_flow_tests
-from agent.engine.loading import load
+from agent.engine.documents.document import parse
+from agent.engine.documents.loading import load
+from agent.engine.previewing.flow_tests import run_flow_tests
 from tests.helpers.scripted_apps import scripted_app
 
 APPS: dict[str, App] = {app: scripted_app(app) for app in ("source", "destination")}

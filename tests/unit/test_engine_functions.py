@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.engine.expressions import Expressions
-from agent.engine.host_functions import HOST_FUNCTIONS
+from agent.engine.expressions.host_functions import HOST_FUNCTIONS
+from agent.engine.expressions.jsonata import Expressions
 
 
 def result(expression: str, document: Any = None) -> Any:

@@ -10,9 +10,9 @@ import pytest
 
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.control import RunControl
-from agent.engine.runner import Then
-from agent.store.database import Database
+from agent.engine.running.control import RunControl
+from agent.engine.running.runner import Then
+from agent.store.databases.database import Database
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, Destination, outage

@@ -10,8 +10,8 @@ import pytest
 from agent.domain.errors import RecordError
 from agent.domain.event_trigger import EventTrigger, Signature
 from agent.domain.secret import Secret
-from agent.engine.intake import Intake, Received
-from agent.engine.signatures import is_signed
+from agent.engine.events.intake import Intake, Received
+from agent.engine.events.signatures import is_signed
 
 HEX = "aa9e2e3575f5d7098b6caccd790888c36d5fdb63342a73bada2d6a51747a8494"
 """The HMAC with SHA-256 of the body in these tests, signed with “secret”."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from agent.domain.app import DataType
 from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, MapperNode
-from agent.engine.joins import plain_join
-from agent.engine.mapping import Mapped, Mapper
+from agent.engine.mapping.joins import plain_join
+from agent.engine.mapping.mapper import Mapped, Mapper
 
 FULL_NAME = '$trim(person.first & " " & person.last)'
 

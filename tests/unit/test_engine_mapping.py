@@ -16,8 +16,8 @@ from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, MapperNode
-from agent.engine.mapping import Mapped, Mapper
-from agent.engine.record_mapping import RecordMapping
+from agent.engine.mapping.mapper import Mapped, Mapper
+from agent.engine.mapping.record_mapping import RecordMapping
 from tests.benchmarks.bench_mapping import order
 
 TEXT, INTEGER, DECIMAL = DataType.TEXT, DataType.INTEGER, DataType.DECIMAL

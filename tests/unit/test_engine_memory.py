@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine.garbage import collect_less_often
+from agent.engine.running.garbage import collect_less_often
 from tests.benchmarks.bench_engine import Bench
 
 

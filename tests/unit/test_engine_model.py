@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.runner import Runner, Then
-from agent.engine.verdict import conclusion
-from agent.store.database import Database
-from agent.store.runs import RunRow
-from agent.store.sync_info import SyncRow
+from agent.engine.running.runner import Runner, Then
+from agent.engine.walking.verdict import conclusion
+from agent.store.databases.database import Database
+from agent.store.records.sync_info import SyncRow
+from agent.store.runs.runs import RunRow
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.random_graphs import DELAYS, Fate, Fates, Flow, Row, Stage, flows

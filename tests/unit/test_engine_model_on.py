@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.unit.test_engine_model import PARTS, hasty, hold
 
 

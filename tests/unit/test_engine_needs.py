@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.engine.expressions import Expressions
-from agent.engine.needs import Reduction, needed_names
+from agent.engine.expressions.jsonata import Expressions
+from agent.engine.expressions.needs import Reduction, needed_names
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,19 @@ from agent.connectors.contract import ReadRequest, WriteTarget
 from agent.domain.errors import TransientError
 from agent.domain.packet import Packet
 from agent.domain.run import Counts
-from agent.engine.control import RunControl
-from agent.engine.delivery import Delivery
-from agent.engine.journal import RunJournal
-from agent.engine.mapping import Mapper
-from agent.engine.pipeline import Pipeline
-from agent.engine.plain_carrying import PlainCarrier
-from agent.engine.preparation import Preparation
-from agent.engine.progress import Progress
-from agent.engine.sinks import Sinks
-from agent.engine.verdict import FailureLimit
-from agent.engine.walking import Walker
-from agent.engine.watch import Watch
-from agent.store.database import Database
+from agent.engine.mapping.mapper import Mapper
+from agent.engine.running.control import RunControl
+from agent.engine.running.delivery import Delivery
+from agent.engine.running.pipeline import Pipeline
+from agent.engine.running.plain_carrying import PlainCarrier
+from agent.engine.running.preparation import Preparation
+from agent.engine.running.progress import Progress
+from agent.engine.running.sinks import Sinks
+from agent.engine.walking.journal import RunJournal
+from agent.engine.walking.verdict import FailureLimit
+from agent.engine.walking.walking import Walker
+from agent.engine.walking.watch import Watch
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import ScriptedConnection, outage
 

@@ -28,12 +28,12 @@ from agent.domain.run_plan import (
     plan_form,
     trigger_of,
 )
-from agent.engine.correcting import packed
-from agent.engine.plans import check_replay
-from agent.engine.preparation import fingerprint_of
-from agent.store.corrections import NewCorrection
-from agent.store.database import Database
-from agent.store.runs import NewRun, new_run_id
+from agent.engine.filters.plans import check_replay
+from agent.engine.running.correcting import packed
+from agent.engine.running.preparation import fingerprint_of
+from agent.store.databases.database import Database
+from agent.store.records.corrections import NewCorrection
+from agent.store.runs.runs import NewRun, new_run_id
 from tests.helpers.flow_rig import DOCUMENT, Rig
 from tests.helpers.scripted_apps import Crash, moment_of
 

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from agent.domain.packet import Bookmark, Packet
-from agent.engine.journal import RunJournal
-from agent.engine.packet_look import PacketLook
-from agent.engine.preparation import Preparation, Ready
-from agent.engine.prepared import Prepared, prepared
-from agent.engine.walking import Walker, Write
-from agent.engine.watch import Watch
-from agent.store.acknowledgement import Acknowledgement, RecordLine
-from agent.store.database import Database
+from agent.engine.running.preparation import Preparation, Ready
+from agent.engine.running.prepared import Prepared, prepared
+from agent.engine.walking.journal import RunJournal
+from agent.engine.walking.packet_look import PacketLook
+from agent.engine.walking.walking import Walker, Write
+from agent.engine.walking.watch import Watch
+from agent.store.databases.database import Database
+from agent.store.runs.acknowledgement import Acknowledgement, RecordLine
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import moment_of
 

@@ -19,14 +19,14 @@ from agent.domain.errors import AgentError, TransientError
 from agent.domain.packet import Batch, Bookmark, Packet
 from agent.domain.preview import FieldChange, Outcome, PreviewedRecord
 from agent.domain.run_plan import NORMAL, Replay, RunPlan, RuntimeFilter
-from agent.engine.bindings import Bindings
-from agent.engine.comparing import ALREADY_WRITTEN, PASSED_OVER, SAME_VALUES, STAND_IN, TOO_MANY_FAIL
-from agent.engine.loading import load
-from agent.engine.previewing import Previewed, Previewing
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.past import Past
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
+from agent.engine.documents.loading import load
+from agent.engine.previewing.comparing import ALREADY_WRITTEN, PASSED_OVER, SAME_VALUES, STAND_IN, TOO_MANY_FAIL
+from agent.engine.previewing.previewing import Previewed, Previewing
+from agent.engine.running.bindings import Bindings
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.runs.past import Past
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import TOKENS, NoSecrets, Rig
 from tests.helpers.scripted_apps import Destination, Source, clauses_of, moment_of, outage, scripted_app

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from agent.domain.sent import Sent
-from agent.engine.journal import RunJournal
-from agent.engine.request_look import RequestLook
+from agent.engine.walking.journal import RunJournal
+from agent.engine.walking.request_look import RequestLook
 from tests.helpers.flow_rig import RecordingJournal
 
 FINE = Sent("GET", "https://store.example/items", status=200, seconds=0.5)

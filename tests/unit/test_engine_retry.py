@@ -11,8 +11,8 @@ import pytest
 from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.packet import SyncState
 from agent.domain.run import Counts, RunState, Trigger
-from agent.store.database import Database
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.databases.database import Database
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
 from tests.helpers.flow_rig import DOCUMENT, Rig
 from tests.helpers.scripted_apps import Crash, clauses_of, outage
 

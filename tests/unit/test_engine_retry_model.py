@@ -24,7 +24,7 @@ from agent.domain.retry_policy import RetryPolicy
 from agent.domain.run import RunState
 from agent.domain.run_plan import Retry
 from agent.domain.schedule import Every, PlanKind
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import Rig
 from tests.helpers.scripted_apps import Crash, Destination
 from tests.unit.test_engine_model import database as database  # noqa: PLC0414 - a fixture that both use

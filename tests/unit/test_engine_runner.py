@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from agent.domain.errors import ConfigurationError, FatalError, NotFoundError, TransientError
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.run import Counts, RunState
-from agent.engine.control import RunControl
-from agent.engine.runner import Then
-from agent.store.database import Database
+from agent.engine.running.control import RunControl
+from agent.engine.running.runner import Then
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import DOCUMENT, QuickControl, RecordingJournal, Rig
 from tests.helpers.scripted_apps import Crash, clauses_of, moment_of, outage, unanswered
 

@@ -15,12 +15,12 @@ from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
 from agent.domain.processflow import NodeType
-from agent.engine.check import check
-from agent.engine.document import parse
-from agent.engine.flow_tests import run_flow_tests
-from agent.engine.loading import load
-from agent.engine.mapping import Mapper
-from agent.engine.walking import Walker
+from agent.engine.checking.check import check
+from agent.engine.documents.document import parse
+from agent.engine.documents.loading import load
+from agent.engine.mapping.mapper import Mapper
+from agent.engine.previewing.flow_tests import run_flow_tests
+from agent.engine.walking.walking import Walker
 from tests.benchmarks.bench_mapping import order
 from tests.helpers.sample_apps import APPS
 from tests.helpers.sample_flow import GOOD, mapper_of, spoiled

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agent.domain.plan_form import parse_plan
 from agent.domain.schedule import MissedTimes, Plan, Progress
-from agent.engine.schedule_look import MISFIRES_UNTIL_ALERT, Busy, Decision, World, begin, look, upcoming
-from agent.engine.schedule_times import anchor_of, times
+from agent.engine.schedules.look import MISFIRES_UNTIL_ALERT, Busy, Decision, World, begin, look, upcoming
+from agent.engine.schedules.times import anchor_of, times
 
 STOPPED = "the environment is stopped"
 

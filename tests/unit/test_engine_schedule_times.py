@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from agent.domain.plan_form import parse_plan
 from agent.domain.schedule import Plan
-from agent.engine.schedule_times import anchor_of, count_times, latest_times, next_time, times
-from agent.engine.wall_clock import first_moment, moments, next_change, wall_time
+from agent.engine.schedules.times import anchor_of, count_times, latest_times, next_time, times
+from agent.engine.schedules.wall_clock import first_moment, moments, next_change, wall_time
 
 
 def plan_of(zone: str = "Europe/Berlin", **form: object) -> Plan:

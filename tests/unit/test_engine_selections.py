@@ -8,10 +8,10 @@ import pytest
 
 from agent.domain.app import Attribute, DataType
 from agent.domain.processflow import AttributeMapping
-from agent.engine.attribute_types import with_types
-from agent.engine.catalogue import Catalogue
-from agent.engine.check import check
-from agent.engine.document import parse
+from agent.engine.checking.check import check
+from agent.engine.documents.attribute_types import with_types
+from agent.engine.documents.catalogue import Catalogue
+from agent.engine.documents.document import parse
 from tests.helpers.sample_apps import APPS, ORDERS, STORE
 from tests.helpers.sample_flow import mapper_of, spoiled
 

@@ -10,9 +10,9 @@ import pytest
 
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
-from agent.store.database import Database
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
-from agent.store.sync_filter import RecordFilter
+from agent.store.databases.database import Database
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.records.sync_filter import RecordFilter
 from tests.helpers.flow_rig import DOCUMENT, Rig
 
 BRANCHED = DOCUMENT.replace(

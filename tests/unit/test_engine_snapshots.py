@@ -12,11 +12,11 @@ import pytest
 
 from agent.domain.packet import SyncState
 from agent.domain.run import RunState
-from agent.engine.runner import Then
-from agent.store.database import Database
-from agent.store.kept import KeptKind
-from agent.store.node_work import NodeWork
-from agent.store.snapshots import Snapshots
+from agent.engine.running.runner import Then
+from agent.store.databases.database import Database
+from agent.store.looks.kept import KeptKind
+from agent.store.looks.node_work import NodeWork
+from agent.store.looks.snapshots import Snapshots
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.flow_rig import QuickControl, Rig
 from tests.helpers.scripted_apps import Crash, outage

@@ -10,10 +10,10 @@ import pytest
 
 from agent.connectors.contract import Connector
 from agent.domain.packet import SyncState
-from agent.engine.check import check
-from agent.engine.document import parse
-from agent.store.database import Database
-from agent.store.sync_filter import RecordFilter
+from agent.engine.checking.check import check
+from agent.engine.documents.document import parse
+from agent.store.databases.database import Database
+from agent.store.records.sync_filter import RecordFilter
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.flow_rig import DOCUMENT, TOKENS, Rig
 from tests.helpers.scripted_apps import ScriptedConnection, ScriptedConnector, Steps, scripted_app

@@ -12,9 +12,9 @@ import pytest
 
 from agent.domain.errors import AccessError, CredentialsError
 from agent.domain.run import RunState
-from agent.engine.runner import Then
+from agent.engine.running.runner import Then
 from agent.store.configurations import FAILED, SAVED, VALIDATED
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import QuickControl, Rig
 
 SOURCE, DESTINATION = "flow-source", "flow-destination"

@@ -6,10 +6,10 @@ import pytest
 
 from agent.domain.app import DataType
 from agent.domain.variables import Variable
-from agent.engine.check import check
-from agent.engine.document import parse
-from agent.engine.expressions import Expressions
-from agent.engine.variable_forms import value_of
+from agent.engine.checking.check import check
+from agent.engine.documents.document import parse
+from agent.engine.documents.variable_forms import value_of
+from agent.engine.expressions.jsonata import Expressions
 from tests.helpers.sample_apps import APPS
 from tests.helpers.sample_flow import GOOD
 

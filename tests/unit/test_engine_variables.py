@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError, ConflictError
 from agent.domain.run import RunState
-from agent.engine.runner import Then
-from agent.store.database import Database
-from agent.store.variables import NewValue, StoredVariable, is_sealed, keep
+from agent.engine.running.runner import Then
+from agent.store.databases.database import Database
+from agent.store.library.variables import NewValue, StoredVariable, is_sealed, keep
 from tests.helpers.flow_rig import DOCUMENT, QuickControl, Rig
 from tests.helpers.scripted_apps import Crash
 

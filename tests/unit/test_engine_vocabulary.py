@@ -10,13 +10,13 @@ import pytest
 from agent.domain.app import DataType
 from agent.domain.packet import Packet
 from agent.domain.processflow import AttributeMapping, DecisionNode, MapperNode
-from agent.engine.decisions import Condition
-from agent.engine.expressions import Expressions
-from agent.engine.load import Load
-from agent.engine.mapping import Mapper
-from agent.engine.names import named, uses
-from agent.engine.needs import needed_names
-from agent.engine.vocabulary import CycleError, Definition, Lookup, Vocabulary, in_order
+from agent.engine.expressions.jsonata import Expressions
+from agent.engine.expressions.names import named, uses
+from agent.engine.expressions.needs import needed_names
+from agent.engine.expressions.vocabulary import CycleError, Definition, Lookup, Vocabulary, in_order
+from agent.engine.mapping.mapper import Mapper
+from agent.engine.walking.decisions import Condition
+from agent.engine.walking.load import Load
 
 NET = Definition("net", ("gross", "rate"), "$round($gross / (1 + $rate), 2)")
 LABEL = Definition("label", ("gross",), '"net " & $net($gross, 0.19)')

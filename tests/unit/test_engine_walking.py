@@ -9,10 +9,10 @@ from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Row
 from agent.domain.processflow import DecisionNode, Stage
-from agent.engine.decisions import Condition
-from agent.engine.load import Load, alike, joined
-from agent.engine.loading import load
-from agent.engine.walking import Action, Walker, Write
+from agent.engine.documents.loading import load
+from agent.engine.walking.decisions import Condition
+from agent.engine.walking.load import Load, alike, joined
+from agent.engine.walking.walking import Action, Walker, Write
 from tests.helpers.flow_pieces import STRICT, document, get, post
 from tests.helpers.scripted_apps import scripted_app
 

@@ -12,9 +12,9 @@ from agent.connectors.bigcommerce.complaint_classes import complaint_class
 from agent.domain.error_classes import CLASSES, ErrorClass, known_class
 from agent.domain.errors import RecordError
 from agent.domain.packet import SyncState
-from agent.service.cures import FlowCures
-from agent.store.database import Database
-from agent.store.message_shapes import shape
+from agent.service.records.cures import FlowCures
+from agent.store.databases.database import Database
+from agent.store.records.message_shapes import shape
 from tests.helpers.flow_rig import Rig
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "errors.md"

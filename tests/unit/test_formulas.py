@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.service.formulas import guarded, unguarded
+from agent.service.library.formulas import guarded, unguarded
 
 
 @pytest.mark.parametrize(

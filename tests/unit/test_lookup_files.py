@@ -14,9 +14,9 @@ from openpyxl import Workbook, load_workbook
 
 from agent.domain.errors import ConfigurationError
 from agent.domain.lookup import LookupRow, LookupType, lookup_row
-from agent.service import sheets
-from agent.service.lookup_files import csv_file, read_file, xlsx_file
-from agent.service.sheets import read_csv
+from agent.service.library import sheets
+from agent.service.library.lookup_files import csv_file, read_file, xlsx_file
+from agent.service.library.sheets import read_csv
 
 GERMANY = LookupRow("DE", "Germany")
 

@@ -7,8 +7,8 @@ import io
 from datetime import UTC, datetime
 
 from agent.domain.packet import SyncState
-from agent.service.record_export import csv_pieces
-from agent.store.sync_info import SyncRow
+from agent.service.records.export import csv_pieces
+from agent.store.records.sync_info import SyncRow
 
 
 def test_in_csv_numbers_stay_numbers_and_formulas_become_texts() -> None:

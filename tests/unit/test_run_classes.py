@@ -18,7 +18,7 @@ from agent.domain.errors import (
 from agent.domain.run import RunState
 from agent.domain.run_classes import NO_FAULT, RUN_CLASSES, RunClass, RunFault, known_run_class
 from agent.service import answers
-from agent.store.database import Database
+from agent.store.databases.database import Database
 from tests.helpers.flow_rig import Rig
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "failed-runs.md"

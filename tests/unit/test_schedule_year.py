@@ -12,8 +12,8 @@ import pytest
 
 from agent.domain.plan_form import parse_plan
 from agent.domain.schedule import MissedTimes, Plan
-from agent.engine.schedule_look import World, begin, look
-from agent.engine.schedule_times import anchor_of
+from agent.engine.schedules.look import World, begin, look
+from agent.engine.schedules.times import anchor_of
 from tests.helpers import schedule_oracle
 from tests.helpers.schedule_oracle import Gap, Step
 

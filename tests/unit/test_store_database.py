@@ -16,9 +16,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from agent.domain.errors import ConfigurationError, FatalError, TransientError
-from agent.store import migrating
-from agent.store.database import SCHEMA, Database, sqlite_engine
-from agent.store.database_move import is_empty, move
+from agent.store.databases import migrating
+from agent.store.databases.database import SCHEMA, Database, sqlite_engine
+from agent.store.databases.moving import is_empty, move
 from agent.store.key_values import KeyValues
 from agent.store.tables import METADATA
 from agent.store.tables.service import KEY_VALUES
@@ -244,7 +244,7 @@ def test_a_folder_in_the_place_of_the_file_is_told_as_such(tmp_path: Path) -> No
 def test_killed_in_the_middle_of_a_transaction_it_holds_what_was_committed(database: Database, tmp_path: Path) -> None:
     dying = (
         "import os, sys, pathlib\n"
-        "from agent.store.database import Database\n"
+        "from agent.store.databases.database import Database\n"
         "from agent.store.key_values import KeyValues\n"
         "database = Database.at(pathlib.Path(sys.argv[1]))\n"
         "KeyValues(database, 'area').save('committed', 'x')\n"

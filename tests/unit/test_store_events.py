@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.store.database import Database
-from agent.store.event_inboxes import EventInboxes, Refusals
-from agent.store.events import Delivery, EventStore, Outcome, Taken
+from agent.store.databases.database import Database
+from agent.store.inbox.events import Delivery, EventStore, Outcome, Taken
+from agent.store.inbox.inboxes import EventInboxes, Refusals
 
 NOW = datetime(2026, 1, 31, 9, 15, tzinfo=UTC)
 MUCH = 1 << 30

@@ -14,8 +14,8 @@ from agent.domain.secret import Secret
 from agent.store.keysources.passphrase import Passphrase
 from agent.store.keysources.system_vault import SystemVault
 from agent.store.keysources.systemd_credential import SystemdCredential
-from agent.store.vault import Vault, VaultState
-from agent.store.vault_keeper import VaultKeeper
+from agent.store.vaults.keeper import VaultKeeper
+from agent.store.vaults.vault import Vault, VaultState
 
 PHRASE = Secret("twelve or more charácters")
 KEY_TEXT = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="

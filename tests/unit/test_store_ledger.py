@@ -19,7 +19,14 @@ from hypothesis import strategies as st
 from agent.domain.errors import FatalError
 from agent.domain.packet import Bookmark, SyncState
 from agent.domain.run import Counts, RunState
-from agent.store.acknowledgement import (
+from agent.store.databases.database import Database
+from agent.store.flows.flow_history import FlowHistory
+from agent.store.looks.snapshot_budget import SnapshotBudget, SnapshotKeeper
+from agent.store.looks.snapshots import Snapshots
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.records.sync_info import SyncInfo, SyncRow
+from agent.store.records.sync_rows import Known
+from agent.store.runs.acknowledgement import (
     STATE_NUMBERS,
     Acknowledgement,
     Move,
@@ -27,15 +34,8 @@ from agent.store.acknowledgement import (
     StoredBookmark,
     acknowledged_at,
 )
-from agent.store.database import Database
-from agent.store.flow_history import FlowHistory
-from agent.store.ledger import Ledger
-from agent.store.runs import RunStore, new_run_id
-from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
-from agent.store.snapshots import Snapshots
-from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo, SyncRow
-from agent.store.sync_rows import Known
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunStore, new_run_id
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.queued_runs import queue_run
 

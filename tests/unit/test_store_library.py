@@ -10,10 +10,10 @@ import pytest
 
 from agent.domain.errors import ConfigurationError, ConflictError, NotFoundError
 from agent.domain.lookup import MOST_ROWS, LookupRow, LookupType
-from agent.engine.vocabularies import Pins, Vocabularies
-from agent.store.database import Database
-from agent.store.functions import FunctionStore, NewFunction
-from agent.store.lookups import LookupChange, LookupStore
+from agent.engine.expressions.vocabularies import Pins, Vocabularies
+from agent.store.databases.database import Database
+from agent.store.library.functions import FunctionStore, NewFunction
+from agent.store.library.lookups import LookupChange, LookupStore
 from tests.helpers.agent_database import BOTH_KINDS, opened
 
 NOW = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_a_table_that_was_removed_and_made_again_is_another_one(database: Databa
 def test_a_table_that_would_become_too_large_stays_as_it_was(
     lookups: LookupStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.store.lookups.MOST_ROWS", 3)
+    monkeypatch.setattr("agent.store.library.lookups.MOST_ROWS", 3)
     put(lookups, LookupRow("a", "1"), LookupRow("b", "2"))
     with pytest.raises(ConfigurationError) as refused:
         put(lookups, LookupRow("b", "9"), LookupRow("c", "3"), LookupRow("d", "4"))

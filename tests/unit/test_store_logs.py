@@ -16,10 +16,10 @@ import pytest
 
 from agent.domain.errors import AgentError, CancelledError
 from agent.domain.secret import Secret
-from agent.store.log_entries import LogFilter, LogLevel, LogLine, condition, least_kept
-from agent.store.log_segments import Segments, connect
-from agent.store.logs import LogBudget, LogStore
-from agent.store.redaction import Redactor
+from agent.store.logs.entries import LogFilter, LogLevel, LogLine, condition, least_kept
+from agent.store.logs.logs import LogBudget, LogStore
+from agent.store.logs.segments import Segments, connect
+from agent.store.vaults.redaction import Redactor
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -143,9 +143,9 @@ def test_killed_at_any_moment_the_flushed_lines_are_there_and_ids_go_on(open_log
     dying = (
         "import os, sys, pathlib\n"
         "from datetime import UTC, datetime\n"
-        "from agent.store.log_entries import LogLevel, LogLine\n"
-        "from agent.store.logs import LogStore\n"
-        "from agent.store.redaction import Redactor\n"
+        "from agent.store.logs.entries import LogLevel, LogLine\n"
+        "from agent.store.logs.logs import LogStore\n"
+        "from agent.store.vaults.redaction import Redactor\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "log = LogStore(folder / 'logs', searches=folder / 'searches', redactor=Redactor())\n"
         "at = datetime(2026, 11, 24, 12, tzinfo=UTC)\n"
@@ -231,7 +231,7 @@ def test_a_log_that_cannot_be_written_is_said_once_and_loses_nothing_after_it_he
 def test_lines_that_did_not_fit_into_memory_are_counted_in_the_log(
     open_log: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.store.log_writer._MOST_WAITING", 10)
+    monkeypatch.setattr("agent.store.logs.writer._MOST_WAITING", 10)
     (tmp_path / "logs").write_text("in the way")
     log = open_log()
     for number in range(15):

@@ -14,9 +14,9 @@ import pytest
 
 from agent.domain.errors import AgentError, NotFoundError
 from agent.domain.secret import Secret
-from agent.store.kept import KeptKind
-from agent.store.packets import PacketBudget, PacketStore, StoredPacket
-from agent.store.redaction import DOTS, Redactor
+from agent.store.looks.kept import KeptKind
+from agent.store.looks.packets import PacketBudget, PacketStore, StoredPacket
+from agent.store.vaults.redaction import DOTS, Redactor
 
 NOW = datetime.now(UTC)
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has access lists instead of modes")
@@ -191,9 +191,9 @@ def test_clearing_where_nothing_was_ever_written_is_fine(packets: PacketStore) -
 def test_what_a_killed_service_left_half_written_is_removed(packets: PacketStore, tmp_path: Path) -> None:
     dying = (
         "import os, sys, pathlib\n"
-        "from agent.store.kept import KeptKind\n"
-        "from agent.store.packets import PacketStore\n"
-        "from agent.store.redaction import Redactor\n"
+        "from agent.store.looks.kept import KeptKind\n"
+        "from agent.store.looks.packets import PacketStore\n"
+        "from agent.store.vaults.redaction import Redactor\n"
         "pathlib.Path.replace = lambda *_: os._exit(9)\n"
         "PacketStore(pathlib.Path(sys.argv[1]), Redactor()).write(\n"
         "    run='r', node='n', kind=KeptKind.AFTER, number=1, piece=0, content=b'[]')\n"

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 
 from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
-from agent.store.passwords import Passwords, SignInDelays, delay_seconds
+from agent.store.vaults.passwords import Passwords, SignInDelays, delay_seconds
 
 
 class CountingHasher(PasswordHasher):

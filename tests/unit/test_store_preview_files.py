@@ -14,8 +14,8 @@ import zstandard
 from agent.domain.errors import AgentError
 from agent.domain.preview import FieldChange, Outcome, PreviewedRecord
 from agent.domain.secret import Secret
-from agent.store.preview_files import PreviewFile, PreviewFolder
-from agent.store.redaction import Redactor
+from agent.store.looks.preview_files import PreviewFile, PreviewFolder
+from agent.store.vaults.redaction import Redactor
 
 TOKEN = "a-token-that-nobody-may-see"
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.secret import Secret
-from agent.store.passing_secrets import PassingSecrets
-from agent.store.redaction import DOTS, Redactor
+from agent.store.vaults.passing_secrets import PassingSecrets
+from agent.store.vaults.redaction import DOTS, Redactor
 
 SECRET = 'p@ss/w"ord+ü&x'
 

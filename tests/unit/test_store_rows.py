@@ -11,8 +11,8 @@ import pytest
 
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.store.configurations import FAILED, SAVED, VALIDATED, ConfigurationRow, ConfigurationStore
-from agent.store.database import Database
-from agent.store.deployments import Deployment, DeploymentStore
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import Deployment, DeploymentStore
 from agent.store.key_values import KeyValues
 from agent.store.operators import OperatorStore
 from tests.helpers.agent_database import BOTH_KINDS, opened

@@ -13,9 +13,9 @@ import pytest
 
 from agent.domain.errors import ConflictError, NotFoundError
 from agent.domain.run import Counts, RunState, Trigger
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.runs import NewRun, RunRow, RunStore, new_run_id
 from tests.helpers.agent_database import BOTH_KINDS, opened
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123_000, tzinfo=UTC)

@@ -12,9 +12,9 @@ import pytest
 
 from agent.domain.errors import AgentError, NotFoundError
 from agent.domain.secret import Secret
-from agent.store.kept import Kept, KeptKind
-from agent.store.redaction import DOTS, Redactor
-from agent.store.samples import SampleBudget, Samples
+from agent.store.looks.kept import Kept, KeptKind
+from agent.store.looks.samples import SampleBudget, Samples
+from agent.store.vaults.redaction import DOTS, Redactor
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -14,12 +14,12 @@ import pytest
 from agent.domain.plan_form import parse_plan, plan_form
 from agent.domain.run import RunState, Trigger
 from agent.domain.schedule import Progress
-from agent.engine.schedule_look import Busy, World, begin, look
-from agent.engine.schedule_times import anchor_of
-from agent.store.database import Database
-from agent.store.deployments import DeploymentStore
-from agent.store.runs import NewRun, RunRow, RunStore, new_run_id
-from agent.store.schedules import ScheduleRow, ScheduleStore, new_schedule
+from agent.engine.schedules.look import Busy, World, begin, look
+from agent.engine.schedules.times import anchor_of
+from agent.store.databases.database import Database
+from agent.store.flows.deployments import DeploymentStore
+from agent.store.runs.runs import NewRun, RunRow, RunStore, new_run_id
+from agent.store.runs.schedules import ScheduleRow, ScheduleStore, new_schedule
 from tests.helpers import schedule_oracle
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.queued_runs import queue_run

@@ -13,14 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from agent.domain.run import RunState
-from agent.store import data_log
-from agent.store.acknowledgement import Acknowledgement
-from agent.store.database import Database
-from agent.store.ledger import Ledger
+from agent.store.databases.database import Database
+from agent.store.looks import data_log
+from agent.store.looks.snapshot_budget import SnapshotBudget, SnapshotKeeper
+from agent.store.looks.snapshots import Snapshots
 from agent.store.moments import to_milliseconds
-from agent.store.runs import RunStore, new_run_id
-from agent.store.snapshot_budget import SnapshotBudget, SnapshotKeeper
-from agent.store.snapshots import Snapshots
+from agent.store.runs.acknowledgement import Acknowledgement
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.runs import RunStore, new_run_id
 from tests.helpers.agent_database import access_to
 from tests.helpers.postgres_server import PostgresServer
 from tests.helpers.queued_runs import queue_run

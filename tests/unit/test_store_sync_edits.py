@@ -12,13 +12,13 @@ from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConflictError
 from agent.domain.packet import SyncState
 from agent.domain.run import Trigger
-from agent.store.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
-from agent.store.database import Database
-from agent.store.ledger import Ledger
-from agent.store.plan_records import Choice, choose, page
-from agent.store.sync_edits import Chosen, Deed, SyncEdits
-from agent.store.sync_filter import RecordFilter
-from agent.store.sync_info import SyncInfo, SyncRow
+from agent.store.databases.database import Database
+from agent.store.records.sync_edits import Chosen, Deed, SyncEdits
+from agent.store.records.sync_filter import RecordFilter
+from agent.store.records.sync_info import SyncInfo, SyncRow
+from agent.store.runs.acknowledgement import STATE_NUMBERS, Acknowledgement, RecordLine, acknowledged_at
+from agent.store.runs.ledger import Ledger
+from agent.store.runs.plan_records import Choice, choose, page
 from tests.helpers.agent_database import BOTH_KINDS, opened
 from tests.helpers.filled_records import FINGERPRINT, FLOW, MOMENT, VERSION, fill
 from tests.helpers.queued_runs import queue_run

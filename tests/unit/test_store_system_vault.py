@@ -16,7 +16,7 @@ import json, sys, pathlib
 from agent.domain.errors import AgentError
 from agent.domain.secret import Secret
 from agent.store.keysources.system_vault import SystemVault
-from agent.store.vault_keeper import VaultKeeper
+from agent.store.vaults.keeper import VaultKeeper
 
 folder = pathlib.Path(sys.argv[1])
 system = SystemVault()

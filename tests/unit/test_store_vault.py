@@ -17,7 +17,7 @@ from agent.domain.secret import Secret
 from agent.store.file_lock import locked
 from agent.store.keysources.key_file import KeyFile
 from agent.store.keysources.systemd_credential import SystemdCredential
-from agent.store.vault import Vault, VaultState
+from agent.store.vaults.vault import Vault, VaultState
 
 TOKEN = "configuration/7/token"
 PASSWORD = "configuration/8/password"
@@ -261,7 +261,7 @@ def test_killed_between_writing_and_renaming_nothing_is_lost(tmp_path: Path, vau
         "import os, sys, pathlib\n"
         "from agent.domain.secret import Secret\n"
         "from agent.store.keysources.key_file import KeyFile\n"
-        "from agent.store.vault import Vault\n"
+        "from agent.store.vaults.vault import Vault\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "vault = Vault(folder / 'vault.json', KeyFile(folder / 'key'))\n"
         "vault.unlock()\n"
@@ -281,7 +281,7 @@ def test_two_processes_writing_at_the_same_time_lose_nothing(tmp_path: Path, vau
         "import sys, pathlib\n"
         "from agent.domain.secret import Secret\n"
         "from agent.store.keysources.key_file import KeyFile\n"
-        "from agent.store.vault import Vault\n"
+        "from agent.store.vaults.vault import Vault\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "vault = Vault(folder / 'vault.json', KeyFile(folder / 'key'))\n"
         "vault.unlock()\n"

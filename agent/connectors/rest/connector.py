@@ -200,7 +200,7 @@ class RestConnection:
         """How many records go together."""
         part = self._description.schemas.get(schema)
         found = part.actions.get(action) if part is not None else None
-        return _RECORDS_WRITTEN if isinstance(found, Writing) else _RECORDS_READ
+        return max(_RECORDS_WRITTEN, found.together) if isinstance(found, Writing) else _RECORDS_READ
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write with an action of the description."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from agent.api.filter_template_models import FilterTemplate, FilterTemplateDraft
 from agent.service.routes.asking import PROBLEMS, Agent, Name, Who
-from agent.store.filter_templates import TemplateKey
+from agent.store.library.filter_templates import TemplateKey
 
 router = APIRouter(responses=PROBLEMS, tags=["filter templates"])
 

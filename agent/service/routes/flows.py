@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request
 from agent.api import flow_models, run_models
 from agent.api.deployment_models import DeployRequest
 from agent.api.flow_test_models import FlowTestReport
+from agent.service.deployment.samples import samples as shipped_samples
 from agent.service.routes.asking import PROBLEMS, After, Agent, FlowFilter, Name, WaitSeconds, Who
 from agent.service.routes.leaving import while_heard
-from agent.service.samples import samples as shipped_samples
 
 router = APIRouter(responses=PROBLEMS, tags=["processflows"])
 

@@ -13,7 +13,7 @@ from argon2.low_level import Type, hash_secret_raw
 from agent.domain.errors import ConfigurationError
 from agent.domain.secret import Secret
 from agent.store.keysources.source import NewKey, SourceReport
-from agent.store.vault_file import KEY_BYTES, DamagedVaultError
+from agent.store.vaults.file import KEY_BYTES, DamagedVaultError
 
 SHORTEST_PASSPHRASE = 12
 _SALT_BYTES = 16

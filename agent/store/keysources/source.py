@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from agent.domain.errors import ConfigurationError
-from agent.store.vault_file import KEY_BYTES
+from agent.store.vaults.file import KEY_BYTES
 
 Needs: TypeAlias = Literal["nothing", "passphrase", "path"]
 

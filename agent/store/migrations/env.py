@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection that `agent.store.database` hands in, inside its transaction."""
+"""Alembic's entry: migrates over the connection of `agent.store.databases.database`, inside its transaction."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from agent.store.tables.metadata import METADATA
 
-# What each node of a run did; see `agent.store.node_work`. A run's id begins with its time.
+# What each node of a run did; see `agent.store.looks.node_work`. A run's id begins with its time.
 NODE_ENTRIES = sa.Table(
     "node_entries",
     METADATA,

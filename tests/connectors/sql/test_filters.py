@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.connectors.contract import SentClause, SentGroup
 from agent.domain.clauses import Clause, FilterPart, FilterPlace, Group, Join
 from agent.domain.errors import ConfigurationError
-from agent.engine.filters import render
+from agent.engine.filters.rendering import render
 from tests.connectors.sql.places import Place, PostgresPlace, SqlitePlace, ids, opened, read, read_request
 
 

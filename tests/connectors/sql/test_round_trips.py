@@ -16,7 +16,7 @@ from agent.domain.app import Attribute, DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Row, Value
 from agent.domain.processflow import AttributeMapping
-from agent.engine.record_mapping import RecordMapping
+from agent.engine.mapping.record_mapping import RecordMapping
 from tests.connectors.sql.places import ID, Place, batch, opened, read, read_request, target, write
 
 OFTEN = settings(

@@ -1,0 +1,1 @@
+"""Checks documents and library functions against what there is, before anything is deployed."""

@@ -1,0 +1,1 @@
+"""Processflow documents: their form, and what a deployed one is turned into."""

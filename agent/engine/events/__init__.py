@@ -1,0 +1,1 @@
+"""Received events as a source, and what their senders are answered with."""

@@ -1,0 +1,1 @@
+"""JSONata expressions, what they may name, and the functions that they have."""

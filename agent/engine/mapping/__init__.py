@@ -1,0 +1,1 @@
+"""From source records to destination records."""

@@ -1,0 +1,1 @@
+"""What a run would do: previews and the tests of documents."""

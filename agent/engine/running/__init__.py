@@ -1,0 +1,1 @@
+"""Runs a deployed processflow: fetching, delivering, booking."""

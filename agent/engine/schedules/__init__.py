@@ -1,0 +1,1 @@
+"""When processflows run by themselves. Pure; reads no clock."""

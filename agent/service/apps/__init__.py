@@ -1,0 +1,1 @@
+"""App Configurations: forms, tests, trips, and what processflows have of them."""

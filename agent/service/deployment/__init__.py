@@ -1,0 +1,1 @@
+"""Processflows: testing, deploying, versions, samples."""

@@ -1,0 +1,1 @@
+"""What processflows are made with: functions, lookup tables, filter templates, variables."""

@@ -1,0 +1,1 @@
+"""Packages: processflows with all that they need, in one file."""

@@ -1,0 +1,1 @@
+"""Previews: each in a thread of its own, followed as it goes."""

@@ -1,0 +1,1 @@
+"""Events of other applications: the listener, and the runs that they start."""

@@ -1,0 +1,1 @@
+"""Runs: who starts them, when, and the engine that makes them durable."""

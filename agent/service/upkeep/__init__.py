@@ -1,0 +1,1 @@
+"""Log, snapshots, budgets, settings: what keeps the agent in order."""

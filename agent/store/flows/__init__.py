@@ -1,0 +1,1 @@
+"""Deployed processflows, their versions and their history."""

@@ -1,0 +1,1 @@
+"""Received events, and where they are received."""

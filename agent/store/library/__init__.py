@@ -1,0 +1,1 @@
+"""What processflows are made with, as rows."""

@@ -1,0 +1,1 @@
+"""The log: written, kept within its budget, read and searched."""

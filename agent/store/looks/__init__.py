@@ -1,0 +1,1 @@
+"""What is kept for a look into what a run did, or would do."""

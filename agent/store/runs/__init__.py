@@ -1,0 +1,1 @@
+"""Runs, what each stream has received, and when runs start by themselves."""

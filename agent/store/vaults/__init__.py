@@ -1,0 +1,1 @@
+"""Secrets: the vault, what is sealed, and what keeps secrets out of everything else."""
