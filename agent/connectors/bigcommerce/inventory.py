@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from agent.connectors.bigcommerce.client import Answer, StoreClient
-from agent.connectors.bigcommerce.failures import Complaint, complaint
+from agent.connectors.bigcommerce.failures import Complaint, complaint, unproven
 from agent.connectors.bigcommerce.records import decoded
 from agent.connectors.bigcommerce.refusals import blames_location, refused, suspects
 from agent.connectors.bigcommerce.stock_items import Item, Items, items_of
@@ -61,7 +61,12 @@ class _Locations(msgspec.Struct, frozen=True):
     data: list[_Location]
 
 
+class _Accepted(msgspec.Struct, frozen=True):
+    transaction_id: str
+
+
 _LOCATIONS = msgspec.json.Decoder(_Locations)
+_ACCEPTED = msgspec.json.Decoder(_Accepted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,7 @@ class InventoryStock:
             share = waiting.pop(0)
             answer = await self._send(share.items)
             if answer.status not in _TELLING:
+                self._must_be_accepted(answer)
                 continue
             said = complaint(answer.content)
             if blames_location(said):
@@ -201,6 +207,14 @@ class InventoryStock:
             ],
         }
         return await self._client.send("PUT", self._client.v3("inventory/adjustments/absolute"), body, accept=_TELLING)
+
+    def _must_be_accepted(self, answer: Answer) -> None:
+        try:
+            accepted = bool(_ACCEPTED.decode(answer.content).transaction_id)
+        except msgspec.MsgspecError:
+            accepted = False
+        if not accepted:
+            raise unproven(self._client.account.host)
 
     async def _location(self, target: WriteTarget) -> int:
         if given := target.options.get(LOCATION_OPTION, "").strip():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.connectors.bigcommerce.client import StoreClient
-from agent.connectors.bigcommerce.failures import complaint
-from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded
+from agent.connectors.bigcommerce.failures import complaint, unproven
+from agent.connectors.bigcommerce.records import KEY, MOST_RECORDS, decoded
 from agent.connectors.bigcommerce.refusals import refused
 from agent.connectors.bigcommerce.stock_items import LEVEL, PRODUCT, SKU, Item, items_of
 from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
@@ -101,6 +101,8 @@ class LegacyStock:
         answer = await self._client.send("PUT", self._client.v2(held.resource), {LEVEL: item.quantity}, accept=_TELLING)
         if answer.status in _TELLING:
             raise refused(item, complaint(answer.content))
+        if not _is_of(answer.content, held.id):
+            raise unproven(self._client.account.host)
         return str(held.id)
 
     async def _held(self, item: Item) -> _Held:
@@ -148,6 +150,14 @@ class LegacyStock:
             if len(variants) < MOST_RECORDS:
                 break
         raise _missing(item)
+
+
+def _is_of(content: bytes, number: int) -> bool:
+    """Whether an answer is the record with this id."""
+    try:
+        return KEY.decode(content).id == number
+    except msgspec.MsgspecError:
+        return False
 
 
 def _missing(item: Item) -> RecordError:

@@ -34,7 +34,7 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 class _HeldPage(msgspec.Struct, frozen=True):
-    data: list[_Held] = []
+    data: list[_Held]
 
 
 _HELD_PAGE = msgspec.json.Decoder(_HeldPage)
