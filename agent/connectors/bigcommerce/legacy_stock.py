@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -27,6 +28,7 @@ _MOST_PAGES = 1_000
 
 class _Product(msgspec.Struct, frozen=True):
     id: int
+    sku: str | None = ""
     inventory_level: int | float | None = None
     inventory_tracking: str = ""
 
@@ -119,9 +121,7 @@ class LegacyStock:
         if item.kind == SKU:
             answer = await self._client.get(self._client.v2("products"), [("sku", str(item.identity))])
             found = decoded(_PRODUCTS, answer.content) if answer.content else []
-            if not found:
-                raise _missing(item)
-            return found[0]
+            return _of_sku(item, found)
         if item.kind != PRODUCT:
             raise RecordError(
                 "Legacy API accounts know no variant_id.",
@@ -152,6 +152,15 @@ class LegacyStock:
         raise _missing(item)
 
 
+def _of_sku(item: Item, found: Sequence[_Product]) -> _Product:
+    """The product whose stock an SKU stands for: the one that has it, or one whose variants are counted by theirs."""
+    its_own = [product for product in found if (product.sku or "").strip().casefold() == str(item.identity).casefold()]
+    counted = [product for product in found if product.inventory_tracking == "sku"]
+    if not (its_own or counted):
+        raise _missing(item) if not found else _no_stock_of_its_own(item)
+    return (its_own or counted)[0]
+
+
 def _is_of(content: bytes, number: int) -> bool:
     """Whether an answer is the record with this id."""
     try:
@@ -167,6 +176,16 @@ def _missing(item: Item) -> RecordError:
         remedy="Check it in the store's control panel, then send the record again.",
         field=item.kind,
         error_class=ErrorClass.DEPENDENT_MISSING,
+    )
+
+
+def _no_stock_of_its_own(item: Item) -> RecordError:
+    return RecordError(
+        f"The store counts no stock for {item.name} alone.",
+        code="stock-refused",
+        remedy="Map product_id, or the product's own SKU: the product's variants share one stock.",
+        field=item.kind,
+        error_class=ErrorClass.INCONSISTENT,
     )
 
 
