@@ -1,1 +1,1 @@
-"""BigCommerce: customers, orders, the catalogue, stock and what hangs on them, read and written in both account kinds."""
+"""BigCommerce: customers, orders, catalogue, stock and what hangs on them, read and written in both account kinds."""

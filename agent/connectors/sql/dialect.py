@@ -158,6 +158,15 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of rows that were sent: the statement that put them into the table, and how many of them it inserted
+    or met, None where that cannot be told."""
+
+    statement: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a database refused one record."""
 
@@ -261,17 +270,16 @@ class Dialect(Protocol):
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Send rows; `again` when rows for the same table were sent in this transaction and rolled back.
-
-        Returns the statement that put them into the table.
 
         Raises UnfitError, or what the driver raises.
         """
         ...
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
-        """Remove the child rows of parents."""
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
+        """Remove the rows with these values in the roots of a load; how many they were, None where that cannot be
+        told."""
         ...
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
@@ -284,7 +292,8 @@ class Dialect(Protocol):
         ...
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key. The table is there."""
+        """The receipt kept under that key, after the end of any transaction that is keeping one. The table is there,
+        and this transaction can write."""
         ...
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -347,9 +356,12 @@ class Dialect(Protocol):
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """The rows whose columns `by` have one of these keys, compared as a unique index compares: the number of the
-        key, and the values of `columns` as numbers or as text."""
+        key, and the values of `columns` as numbers or as text. With `lock` nobody changes or removes them until the
+        transaction ends."""
         ...
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:

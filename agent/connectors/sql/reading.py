@@ -17,9 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.contract import ReadRequest
+from agent.connectors.sql import progress
 from agent.connectors.sql.chosen import behind
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.dialect import Column, Dialect
 from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
 from agent.connectors.sql.sources import Source, settled
 from agent.connectors.sql.writing import key_text
@@ -33,29 +34,31 @@ _SORTED_AT_ONCE = 4
 @dataclass(frozen=True, slots=True)
 class _State:
     """Where the reader stands: in the rows without a value in the incremental column or in the others, behind which row
-    (the values of the columns it is ordered by), and how far it has come when that is a value."""
+    (the values of the columns it is ordered by), and what it has seen in the incremental column."""
 
     empty: bool
     after: tuple[Any, ...]
-    highest: JsonValue
+    seen: progress.Seen
     began: datetime
 
     def position(self) -> Position:
         return {
             "part": "empty" if self.empty else "rows",
             "after": [_remembered(value) for value in self.after],
-            "highest": self.highest,
+            "seen": progress.stored(self.seen),
             "began": self.began.isoformat(),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What becomes one packet. `last` are the values by which its last row is ordered."""
+    """What becomes one packet. `last` are the values by which its last row is ordered; `seen`, what there is in the
+    incremental column."""
 
     ids: list[str]
     documents: list[bytes]
     last: tuple[Any, ...]
+    seen: progress.Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Reader:
         try:
             while True:
                 page = await task
-                states = [state := _advanced(source, state, part) for part in page.parts]
+                states = [state := _advanced(state, part) for part in page.parts]
                 finished = not page.more and not state.empty
                 if not page.more:
                     state = replace(state, empty=False, after=())
@@ -154,15 +157,21 @@ def _fetched(
     more = len(rows) > at_once
     del rows[at_once:], keys[at_once:]
     documents = dialect.documents(source.table.columns, [row[ordered:] for row in rows])
+    changed = None if state.empty else source.changed
     parts = [
         _Part(
             ids=[key_text(key) for key in keys[start : start + records]],
             documents=documents[start : start + records],
             last=rows[min(start + records, len(rows)) - 1][:ordered],
+            seen=_seen(changed, rows[start : start + records]),
         )
         for start in range(0, len(rows), records)
     ]
-    return _Page(parts or [_Part([], [], ())], more)
+    return _Page(parts or [_Part([], [], (), {})], more)
+
+
+def _seen(changed: Column | None, rows: Sequence[Sequence[Any]]) -> progress.Seen:
+    return progress.seen(changed, [_remembered(row[0]) for row in rows]) if changed is not None else {}
 
 
 def _not_unique(source: Source) -> ConfigurationError:
@@ -191,7 +200,7 @@ def _overlap(options: Mapping[str, str]) -> int | None:
 
 def _begun(source: Source, position: Position | None) -> _State:
     if position is None:
-        return _State(source.changed is not None, (), None, source.now)
+        return _State(source.changed is not None, (), {}, source.now)
     part, after = position.get("part"), position.get("after")
     if part not in ("empty", "rows") or isinstance(after, str) or not isinstance(after, Sequence):
         raise _damaged()
@@ -200,16 +209,16 @@ def _begun(source: Source, position: Position | None) -> _State:
         raise _damaged()
     try:
         began = datetime.fromisoformat(str(position.get("began"))).astimezone(UTC)
+        found = progress.recalled(position.get("seen"))
     except ValueError:
         raise _damaged() from None
-    return _State(part == "empty", tuple(map(_recalled, after)), position.get("highest"), began)
+    return _State(part == "empty", tuple(map(_recalled, after)), found, began)
 
 
-def _advanced(source: Source, state: _State, part: _Part) -> _State:
+def _advanced(state: _State, part: _Part) -> _State:
     if not part.ids:
         return state
-    highest = state.highest if state.empty or source.changed is None else _remembered(part.last[0])
-    return replace(state, after=part.last, highest=highest)
+    return replace(state, after=part.last, seen=progress.together(state.seen, part.seen))
 
 
 def _lower(source: Source, request: ReadRequest) -> JsonValue:
@@ -224,9 +233,10 @@ def _bookmark(dialect: Dialect, source: Source, state: _State, request: ReadRequ
     began = state.began - (_OVERLAP if overlap is None or source.changed is None else timedelta(seconds=overlap))
     if source.changed is None:
         return Bookmark(moment=began)
-    if state.highest is None:
+    highest = progress.furthest(source.changed, state.seen, _lower(source, request))
+    if highest is None:
         return request.bookmark or Bookmark()
-    start, moment = dialect.earlier(source.changed, state.highest, overlap=overlap, now=state.began)
+    start, moment = dialect.earlier(source.changed, highest, overlap=overlap, now=state.began)
     detail = {"table": request.schema, "column": source.changed.name, "from": start}
     return Bookmark(moment=moment or began, detail=detail)
 

@@ -117,19 +117,6 @@ def look_at(
     return table, found
 
 
-def have_receipts(connection: sa.Connection, dialect: Dialect) -> None:
-    """Make the table of receipts, where it is not there.
-
-    Raises:
-        ConfigurationError: it is one in which a receipt would stay without what it is for.
-    """
-    found = dialect.table(connection, RECEIPTS)
-    if found is None:
-        define(connection, dialect, RECEIPTS, dialect.receipts_table)
-    else:
-        refuse_unfit(RECEIPTS, found)
-
-
 def refuse_unfit(name: str, table: Table) -> None:
     """Raise ConfigurationError where rows cannot be written into a table, or do not stay as they were written."""
     if table.view:

@@ -15,6 +15,7 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Loaded,
     Patience,
     Procedure,
     Refusal,
@@ -165,13 +166,14 @@ class MssqlDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows."""
-        return writing.load(connection, load, rows)
+        return Loaded(writing.load(connection, load, rows))
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
         writing.clear(connection, load, keys)
+        return None
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
@@ -182,8 +184,12 @@ class MssqlDialect:
         return writing.calling(procedure.quoted, given)
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
-        found = fetch(connection, "SELECT receipt FROM opagent_receipts WHERE ledger_key = %s", (ledger_key,))
+        """The receipt kept under that key, once nobody is writing it."""
+        found = fetch(
+            connection,
+            "SELECT receipt FROM opagent_receipts WITH (UPDLOCK, HOLDLOCK) WHERE ledger_key = %s",
+            (ledger_key,),
+        )
         return bytes(found[0][0]) if found else None
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -242,7 +248,9 @@ class MssqlDialect:
         if isinstance(highest, Mapping):  # binary data
             return highest, None
         bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
-        return (bound if moment is None else fitting.written(column, moment)), moment
+        if moment is None or column.family is not Family.MOMENT:
+            return bound, moment
+        return fitting.written(column, moment), moment
 
     # Previewing
 
@@ -253,9 +261,11 @@ class MssqlDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys, lock=lock)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Have the server round numbers and moments as their column does."""

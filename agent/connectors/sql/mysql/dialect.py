@@ -15,6 +15,7 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Loaded,
     Patience,
     Procedure,
     Refusal,
@@ -39,6 +40,7 @@ _RECEIPTS = Receipts(
     mark="%s",
     now="utc_timestamp(6)",
     met="ON DUPLICATE KEY UPDATE receipt = VALUES(receipt), committed_at = VALUES(committed_at)",
+    lock=" FOR UPDATE",
 )
 
 
@@ -175,13 +177,13 @@ class MysqlDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows."""
         return writing.load(connection, load, rows)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
-        writing.clear(connection, load, keys)
+        return writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
@@ -192,7 +194,7 @@ class MysqlDialect:
         return f"CALL {procedure.quoted}({', '.join(['%s'] * len(procedure.parameters))})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -256,7 +258,9 @@ class MysqlDialect:
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins."""
         bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
-        return (bound if moment is None else mysql_values.written(moment)), moment
+        if moment is None or column.family is not Family.MOMENT:
+            return bound, moment
+        return mysql_values.written(moment), moment
 
     # Previewing
 
@@ -267,9 +271,11 @@ class MysqlDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys, lock=lock)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Round numbers as their column does; moments are compared as they are written."""

@@ -17,6 +17,7 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Loaded,
     Patience,
     Procedure,
     Refusal,
@@ -39,7 +40,7 @@ _KEPT_AS_GIVEN = frozenset({
 })  # fmt: skip
 """Types whose values differ whenever their texts mean different things."""
 
-_RECEIPTS = Receipts(mark="%s", now="now()")
+_RECEIPTS = Receipts(mark="%s", now="now()", lock=" FOR UPDATE", unmet="ON CONFLICT (ledger_key) DO NOTHING")
 
 
 class PostgresDialect:
@@ -160,13 +161,13 @@ class PostgresDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Copy rows in."""
         return writing.load(connection, load, rows, again=again, place=self.place, username=self._address.username)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
-        writing.clear(connection, load, keys)
+        return writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name, in the search path or in the schema before the dot."""
@@ -178,7 +179,7 @@ class PostgresDialect:
         return f"CALL {procedure.quoted}({named})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -244,6 +245,8 @@ class PostgresDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Join the keys, each with its number."""
         given = [list(part) for part in zip(*keys, strict=True)]
@@ -257,6 +260,8 @@ class PostgresDialect:
         selected = ", ".join(f"q.{self.quote(column.name)}::text" for column in columns)
         source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS k ({', '.join(keyed)}, n)"
         statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608 - quoted names
+        if lock:
+            statement += " FOR UPDATE OF q"
         return [(row[0], row[1:]) for row in fetch(connection, statement, given)]
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:

@@ -19,6 +19,7 @@ from agent.connectors.sql.dialect import (
     Family,
     Fault,
     Load,
+    Loaded,
     Mode,
     Patience,
     Procedure,
@@ -40,6 +41,8 @@ from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
 
 _KEYS_AT_ONCE = 500
+_SAMPLES = 20
+"""How many values are looked at to see how a column writes moments: one of them may be an odd one."""
 _RECEIPTS = Receipts(mark="?", now="strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
 
 
@@ -163,7 +166,7 @@ class SqliteDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows, with one prepared statement."""
         check_digits(load, rows)
         if load.mode is Mode.UPDATE and load.key:
@@ -172,27 +175,26 @@ class SqliteDialect:
         marks = ", ".join("?" * len(names))
         statement = f"INSERT OR ABORT INTO {load.table.quoted} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - quoted names
         statement += on_conflict(load, self.quote)
-        connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
-        return statement
+        written = connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows)).rowcount
+        # Rows that are there and have nothing to be updated are not counted.
+        return Loaded(statement, None if statement.endswith("DO NOTHING") else written)
 
-    def _update(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> str:
+    def _update(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> Loaded:
         keys = [place for place, column in enumerate(load.columns) if column in load.key]
         others = [place for place, column in enumerate(load.columns) if column not in load.key]
         if not others:
-            return ""
+            return Loaded("")
         change = ", ".join(f"{self.quote(load.columns[place].name)} = ?" for place in others)
         where = " AND ".join(f"{self.quote(load.columns[place].name)} = ?" for place in keys)
         statement = f"UPDATE OR ABORT {load.table.quoted} SET {change} WHERE {where}"  # noqa: S608 - quoted names
-        connection.exec_driver_sql(statement, [tuple(row[place] for place in (*others, *keys)) for row in rows])
-        return statement
+        given = [tuple(row[place] for place in (*others, *keys)) for row in rows]
+        return Loaded(statement, connection.exec_driver_sql(statement, given).rowcount)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
         where = " AND ".join(f"{self.quote(column.name)} = ?" for column in load.roots)
-        connection.exec_driver_sql(
-            f"DELETE FROM {load.table.quoted} WHERE {where}",  # noqa: S608 - quoted names
-            list(keys),
-        )
+        statement = f"DELETE FROM {load.table.quoted} WHERE {where}"  # noqa: S608 - quoted names
+        return connection.exec_driver_sql(statement, list(keys)).rowcount
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """SQLite has none."""
@@ -208,7 +210,7 @@ class SqliteDialect:
         raise NotImplementedError
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -266,10 +268,12 @@ class SqliteDialect:
         name = f"q.{self.quote(column.name)}"
         sample = fetch(
             connection,
-            f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT 1",  # noqa: S608 - quoted names
+            f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT {_SAMPLES}",  # noqa: S608 - quoted names
             table.parameters,
         )
-        return sqlite_values.condition(name, column, operator, values, sample[0][0] if sample else None)
+        return sqlite_values.condition(
+            name, column, operator, values, sqlite_values.telling([row[0] for row in sample])
+        )
 
     def earlier(
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
@@ -296,8 +300,10 @@ class SqliteDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
-        """Look each key up in the index, some hundreds in one statement."""
+        """Look each key up in the index, some hundreds in one statement. Whoever can write has locked the file."""
         names = [f"k{number}" for number in range(len(by))]
         selected = ", ".join(f"q.{self.quote(column.name)}" for column in columns)
         where = " AND ".join(f"q.{self.quote(one.name)} = k.{name}" for one, name in zip(by, names, strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from agent.connectors.sql.dialect import Column, Family
-from agent.connectors.sql.moments import bound_of
+from agent.connectors.sql.moments import earlier_text, of_days
 from agent.domain.packet import JsonValue
 
 DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
@@ -117,6 +117,14 @@ _CONVERTED: dict[Family, Callable[[Any], Any]] = {
 _SQL_OPERATORS = {"=": "IS", "==": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
+def telling(values: Sequence[Any]) -> Any:
+    """Of some values of a column the one that shows best how it is written: a moment or a number, whichever is more."""
+    moments: list[Any] = [one for one in values if isinstance(one, str) and (_MOMENT(one) or _DAY(one))]
+    numbers: list[Any] = [one for one in values if isinstance(one, int | float)]
+    found = moments if len(moments) >= len(numbers) else numbers
+    return next(iter(found or values), None)
+
+
 def condition(name: str, column_: Column, operator: str, values: Sequence[str], sample: Any) -> tuple[str, list[Any]]:
     """A clause as a condition. `sample` is one value of the column, which shows how moments and numbers are written.
 
@@ -124,6 +132,8 @@ def condition(name: str, column_: Column, operator: str, values: Sequence[str], 
         ValueError: a value cannot be compared with the column.
     """
     mark = "?"
+    if isinstance(sample, str) and _DAY(sample) and len(values) == 1:
+        operator, *values = of_days(operator, values[0])
     if column_.family is Family.DECIMAL and isinstance(sample, str):
         name, mark = f"CAST({name} AS NUMERIC)", "CAST(? AS NUMERIC)"
         given: list[Any] = [_number_text(value) for value in values]
@@ -154,9 +164,7 @@ def _written(column_: Column, value: str, sample: Any, operator: str) -> Any:
         rest = sample[shape.end() :].lstrip("0123456789.,")
         return text + (rest if rest in ("Z", "+00:00", "+00") else "")
     if isinstance(sample, str) and _DAY(sample) and (moment := _moment(value)) is not None:
-        # A day is a text that comes before all moments of it.
-        midnight = moment.time() == time()
-        return f"{moment:%Y-%m-%d}" if midnight or operator != "<" else f"{moment:%Y-%m-%d}T"
+        return f"{moment:%Y-%m-%d}"
     if sample is None and column_.family in (Family.INTEGER, Family.FLOAT):
         return _number(value, 0)
     return value
@@ -198,27 +206,11 @@ _TRUTH = {"true": 1, "false": 0, "1": 1, "0": 0}
 
 
 def earlier(highest: JsonValue, *, overlap: int | None, usual: int, now: datetime) -> tuple[JsonValue, datetime | None]:
-    """Where the next read begins: somewhat before the highest value seen, and never after the present moment.
-
-    Moments are texts here, and are compared as texts: the bound ends with the whole second, so that it comes before
-    every way to write that second, with a fraction or without.
-    """
+    """Where the next read begins: somewhat before the highest value seen, and never after the present moment."""
     if isinstance(highest, str):
-        shape, moment = _MOMENT(highest), _moment(highest)
-        if shape is None or moment is None:
-            return highest, None
-        shift = _offset(highest, moment)
-        bound = bound_of(moment, overlap=overlap, now=now)
-        bound = bound.replace(microsecond=0)
-        return (bound + shift).replace(tzinfo=None).isoformat(shape["middle"], "seconds"), bound
+        return earlier_text(highest, overlap=overlap, now=now)
     if isinstance(highest, int) and not isinstance(highest, bool):
         return highest - (usual if overlap is None else overlap), None
     if isinstance(highest, float):
         return highest - (overlap or 0), None
     return highest, None
-
-
-def _offset(text: str, moment: datetime) -> timedelta:
-    """How far the text's own clock is ahead of UTC."""
-    local = datetime.fromisoformat(text.strip())
-    return local.replace(tzinfo=UTC) - moment if local.tzinfo is not None else timedelta()
