@@ -103,7 +103,7 @@ async def test_ten_addresses_are_not_taken_for_all_where_their_number_is_not_tol
 
     first, second = documents(await store.clock.run(read(store, "customers")))
 
-    assert (len(first["addresses"]), len(second["addresses"])) == (13, 3)  # type: ignore[arg-type] # lists
+    assert (len(first["addresses"]), len(second["addresses"])) == (13, 3)  # type: ignore[arg-type]  # lists
     assert store.paths().count("/v3/customers/addresses") == 1
 
 
@@ -120,7 +120,7 @@ async def test_lists_of_addresses_that_come_in_smaller_pages_come_whole() -> Non
 
     (customer,) = documents(await store.clock.run(read(store, "customers")))
 
-    assert len(customer["addresses"]) == 70  # type: ignore[arg-type] # a list
+    assert len(customer["addresses"]) == 70  # type: ignore[arg-type]  # a list
 
 
 @pytest.mark.parametrize(
