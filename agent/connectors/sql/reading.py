@@ -152,6 +152,7 @@ def _fetched(
     client.tell("READ", statement, rows=len(rows), since=begun)
     ordered = len(source.key) + (source.changed is not None and not state.empty)
     keys = [row[ordered - len(source.key) : ordered] for row in rows]
+    _refuse_odd_texts(source, [row[:ordered] for row in rows])
     if len(set(keys)) < len(keys):
         raise _not_unique(source)
     more = len(rows) > at_once
@@ -172,6 +173,32 @@ def _fetched(
 
 def _seen(changed: Column | None, rows: Sequence[Sequence[Any]]) -> progress.Seen:
     return progress.seen(changed, [_remembered(row[0]) for row in rows]) if changed is not None else {}
+
+
+def _refuse_odd_texts(source: Source, rows: Sequence[Sequence[Any]]) -> None:
+    """What is no proper text can be given back neither to the database, to go on behind it, nor as an id."""
+    for row in rows:
+        for place, value in enumerate(row):
+            if isinstance(value, str) and not value.isascii() and not _is_text(value):
+                raise _not_text((*((source.changed,) if len(row) > len(source.key) else ()), *source.key)[place])
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_text(column: Column | None) -> ConfigurationError:
+    name = column.name if column is not None else ""
+    return ConfigurationError(
+        f"A row has bytes in {name} that are no text in UTF-8, so that nothing can be read behind it.",
+        code="key-not-text",
+        remedy="Correct that value, exclude its row with a query, or choose other columns for key and incremental.",
+        field=KEY_OPTION,
+    )
 
 
 def _not_unique(source: Source) -> ConfigurationError:

@@ -224,15 +224,15 @@ class SqliteDialect:
         return ", ".join(f"q.{self.quote(column.name)}" for column in columns)
 
     def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Text in another encoding than UTF-8, which SQLite lets anybody write, is read as
-        well as can be; that is slower, and done only once such text was met."""
+        """The rows of a statement. In text of another encoding than UTF-8, which SQLite lets anybody write, surrogates
+        stand for the bytes that are none; that is slower, and done only once such text was met."""
         try:
             return fetch(connection, statement, parameters)
         except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
             if getattr(cause(error), "sqlite_errorcode", None) is not None:
                 raise
         driver: Any = connection.connection.driver_connection
-        driver.text_factory = partial(str, encoding="utf-8", errors="replace")
+        driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         return fetch(connection, statement, parameters)
 
     def limited(self, selected: str, rest: str, rows: int) -> str:
@@ -266,7 +266,7 @@ class SqliteDialect:
     ) -> tuple[str, list[Any]]:
         """A clause as a condition, compared in the way in which the column's values are written."""
         name = f"q.{self.quote(column.name)}"
-        sample = fetch(
+        sample = self.rows(
             connection,
             f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT {_SAMPLES}",  # noqa: S608 - quoted names
             table.parameters,
@@ -318,7 +318,7 @@ class SqliteDialect:
                 f"SELECT k.n, {selected} FROM k CROSS JOIN {table.quoted} AS q ON {where}",
                 parameters,
             )
-            found += [(row[0], row[1:]) for row in rows]
+            found += [(row[0], sqlite_values.readable(row[1:])) for row in rows]
         return found
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:

@@ -65,6 +65,23 @@ def _family(declared: str) -> tuple[Family, int | None]:  # noqa: PLR0911 - one 
 
 def documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
     """JSON objects of rows, a column at a time: most columns can stay as they are."""
+    try:
+        return _documents(columns, rows)
+    except UnicodeEncodeError:
+        return _documents(columns, list(map(readable, rows)))
+
+
+def readable(row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row in which U+FFFD stands for bytes that are no text, instead of what the driver puts there."""
+    return tuple(
+        value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if isinstance(value, str) and not value.isascii()
+        else value
+        for value in row
+    )
+
+
+def _documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
     if not rows:
         return []
     names = [one.name for one in columns]
