@@ -335,6 +335,10 @@ class Dialect(Protocol):
         """What of `q` to compare with which parameter, to find a column's values by their text, as ids have it."""
         ...
 
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """What to give to the parameter of `by_text` for one text: each value that has it, none where no value has."""
+        ...
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import sqlalchemy as sa
@@ -269,12 +270,16 @@ def _bookmark(dialect: Dialect, source: Source, state: _State, request: ReadRequ
 
 
 def _remembered(value: Any) -> JsonValue:
-    """A value as JSON: binary data is written in hexadecimal digits."""
+    """A value as JSON, which has neither bytes nor infinite numbers."""
+    if isinstance(value, float) and not isfinite(value):
+        return {"number": str(value)}
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
 def _recalled(value: JsonValue) -> Any:
-    return bytes.fromhex(str(value["hex"])) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return bytes.fromhex(str(value["hex"])) if "hex" in value else float(str(value["number"]))
+    return value
 
 
 def _damaged() -> FatalError:

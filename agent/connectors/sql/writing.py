@@ -349,7 +349,8 @@ def nothing_to_delete(table: str, key: Sequence[object]) -> str:
 
 
 def key_text(key: Sequence[object]) -> str:
-    """A key as text; the parts of a key of several columns are told apart by slashes."""
-    if len(key) == 1:
-        return str(key[0])
-    return "/".join(str(part).replace("\\", "\\\\").replace("/", "\\/") for part in key)
+    """A key as text, bytes in hexadecimal digits; the parts of a key of several columns are told apart by slashes."""
+    texts = [f"\\x{part.hex()}" if isinstance(part, bytes) else str(part) for part in key]
+    if len(texts) == 1:
+        return texts[0]
+    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in texts)

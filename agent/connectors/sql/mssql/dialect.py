@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import (
     Column,
@@ -234,6 +235,10 @@ class MssqlDialect:
     def by_text(self, column: Column) -> tuple[str, str]:
         """The column itself, so that its index is used."""
         return self.ordered(column), self.given(column)
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is, or the bytes that it stands for."""
+        return bytes_of(text) if column.family is Family.BINARY else (text,)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
 from agent.connectors.sql.dialect import (
     Column,
@@ -240,12 +241,16 @@ class MysqlDialect:
         return "%s" if column.comparable in ("", catalog.EXACTLY) else column.comparable
 
     def by_text(self, column: Column) -> tuple[str, str]:
-        """The column itself, so that its index is used, for texts and whole numbers; all others as text."""
+        """The column itself, so that its index is used, for texts, bytes and whole numbers; all others as text."""
         if column.family is Family.INTEGER:
             return f"q.{self.quote(column.name)}", "CAST(%s AS DECIMAL(20))"
-        if column.family is Family.TEXT:
+        if column.family in (Family.TEXT, Family.BINARY):
             return f"q.{self.quote(column.name)}", "%s"
         return self.held(column), "%s"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is, or the bytes that it stands for."""
+        return bytes_of(text) if column.family is Family.BINARY else (text,)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]

@@ -224,6 +224,10 @@ class PostgresDialect:
             return f"q.{self.quote(column.name)}", self.given(column)
         return self.held(column), "%s"
 
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is."""
+        return (text,)
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:

@@ -257,9 +257,12 @@ class SqliteDialect:
         return "?"
 
     def by_text(self, column: Column) -> tuple[str, str]:
-        """The column itself where its type turns texts into what it holds, so that its index is used."""
-        name = f"q.{self.quote(column.name)}"
-        return (name if column.family in (Family.INTEGER, Family.TEXT) else f"CAST({name} AS TEXT)"), "?"
+        """The column itself, so that its index is used."""
+        return f"q.{self.quote(column.name)}", "?"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """Any column may hold a value of any type: all that are written so."""
+        return sqlite_values.written_so(text)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]

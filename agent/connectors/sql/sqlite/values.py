@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.dialect import Column, Family
 from agent.connectors.sql.moments import earlier_text, of_days
 from agent.domain.packet import JsonValue
@@ -127,6 +129,23 @@ _CONVERTED: dict[Family, Callable[[Any], Any]] = {
     Family.DECIMAL: _decimal,
     Family.JSON: _json,
 }
+
+
+# Ids
+
+
+def written_so(text: str) -> Sequence[Any]:
+    """The values that have this text as an id: the text itself, and a number or bytes, if any is written so."""
+    found: list[Any] = [text, *bytes_of(text)]
+    with suppress(ValueError):
+        whole = int(text)
+        if str(whole) == text and whole.bit_length() < 64:
+            found.append(whole)
+    with suppress(ValueError):
+        number = float(text)
+        if str(number) == text:
+            found.append(number)
+    return found
 
 
 # Comparisons
