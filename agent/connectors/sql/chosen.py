@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from agent.connectors.sql.dialect import Column, Dialect, Family
+from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.tables import Column, Family
 
 _BYTES = re.compile(r"\\x(?:[0-9a-f]{2})*").fullmatch
 _LEAST, _MOST = -(2**63), 2**63 - 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Dialect, Table
+from agent.connectors.sql.dialect import Dialect
 from agent.connectors.sql.schema import TEMPLATE, schema
 from agent.connectors.sql.structure import FITTING
+from agent.connectors.sql.tables import Table
 from agent.domain.app import ActionKind, Attribute, DataType, Schema
 
 

@@ -21,9 +21,10 @@ from agent.connectors.contract import ReadRequest
 from agent.connectors.sql import progress
 from agent.connectors.sql.chosen import behind
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect
+from agent.connectors.sql.dialect import Dialect
 from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
 from agent.connectors.sql.sources import Source, settled
+from agent.connectors.sql.tables import Column
 from agent.connectors.sql.writing import key_text
 from agent.domain.errors import ConfigurationError, FatalError
 from agent.domain.packet import Bookmark, JsonValue, Packet, Position

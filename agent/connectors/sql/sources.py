@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
 from agent.connectors.sql.chosen import with_ids
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Table, cause, fetch
+from agent.connectors.sql.dialect import Dialect, Fault, cause, fetch
 from agent.connectors.sql.parameters import Query, is_parameter, query_of
 from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, QUERY_OPTION
 from agent.connectors.sql.structure import matched
+from agent.connectors.sql.tables import Column, Family, Table
 from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import BY_HAND, Bookmark

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Mode, Table, cause
+from agent.connectors.sql.dialect import Dialect, Fault, cause
 from agent.connectors.sql.layout import Layout, Wanted
 from agent.connectors.sql.schema import EXTEND, TABLE_OPTION
+from agent.connectors.sql.tables import Column, Family, Load, Mode, Table
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError, TransientError
 

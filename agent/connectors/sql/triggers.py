@@ -6,7 +6,7 @@ of the database's error. Secrets are taken out where records' messages are store
 
 from __future__ import annotations
 
-from agent.connectors.sql.dialect import Refusal
+from agent.connectors.sql.tables import Refusal
 
 LONGEST_TEXT = 300
 """How many characters of a trigger's text are shown."""

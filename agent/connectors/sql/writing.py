@@ -17,12 +17,13 @@ from agent.connectors.contract import Seal, WriteTarget
 from agent.connectors.sql.arrived import LeftOutError, arrived
 from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
+from agent.connectors.sql.dialect import Fault, StoppedError, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
 from agent.connectors.sql.structure import Manner, Plan, plan
+from agent.connectors.sql.tables import Load, Mode, Refusal
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError

@@ -11,23 +11,12 @@ import sqlalchemy as sa
 from agent.connectors.sql import moments, servers
 from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Loaded,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.mssql import catalog, facts, failures, filters, fitting, sessions, writing
 from agent.connectors.sql.mssql import values as mssql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import pytds  # type: ignore[import-untyped]  # it ships no types
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.dialect import Fault
 from agent.connectors.sql.fields import CA_FILE, DATABASE, ENCRYPTION, HOST, PASSWORD, TLS_OFF, TLS_VERIFIED, USERNAME
 from agent.connectors.sql.mssql.fitting import MisfitError
 from agent.connectors.sql.mssql.sessions import Message, ServerError
+from agent.connectors.sql.tables import Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 

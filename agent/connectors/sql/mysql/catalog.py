@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from pymysql.constants import ER, FIELD_TYPE, FLAG
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
+from agent.connectors.sql.dialect import cause, fetch
 from agent.connectors.sql.mysql import values as mysql_values
 from agent.connectors.sql.parameters import Lexis, Query
 from agent.connectors.sql.schema import QUERY_OPTION
+from agent.connectors.sql.tables import Column, Family, Procedure, Table
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {

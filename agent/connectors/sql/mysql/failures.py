@@ -10,8 +10,9 @@ from typing import Any
 import pymysql
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.dialect import Fault
 from agent.connectors.sql.fields import CA_FILE, DATABASE, HOST, PASSWORD, TLS, TLS_VERIFIED, USERNAME
+from agent.connectors.sql.tables import Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Column, Family, Procedure, Table, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.parameters import Lexis, Query, refuse_several
+from agent.connectors.sql.tables import Column, Family, Procedure, Table
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {

@@ -9,8 +9,9 @@ import psycopg
 import sqlalchemy as sa
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Column, Fault, Load, Refusal, UnfitError, cause, fetch
+from agent.connectors.sql.dialect import Fault, cause, fetch
 from agent.connectors.sql.fields import CA_FILE, DATABASE, HOST, PASSWORD, TLS, TLS_OFF, TLS_VERIFIED, USERNAME
+from agent.connectors.sql.tables import Column, Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Value

@@ -14,21 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Loaded,
-    Mode,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    cause,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, cause, fetch
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
@@ -36,6 +22,7 @@ from agent.connectors.sql.savepoints import Savepoints
 from agent.connectors.sql.sqlite import catalog, failures
 from agent.connectors.sql.sqlite import values as sqlite_values
 from agent.connectors.sql.sqlite.sessions import SqliteSessions
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Mode, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value

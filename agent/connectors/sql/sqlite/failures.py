@@ -7,7 +7,8 @@ import re
 import sqlite3
 from pathlib import Path
 
-from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.dialect import Fault
+from agent.connectors.sql.tables import Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 from agent.domain.packet import Value

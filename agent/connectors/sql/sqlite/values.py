@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from agent.connectors.sql.chosen import bytes_of
-from agent.connectors.sql.dialect import Column, Family
 from agent.connectors.sql.moments import earlier_text, of_days
+from agent.connectors.sql.tables import Column, Family
 from agent.domain.packet import JsonValue
 
 DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
