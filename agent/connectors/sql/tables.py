@@ -37,6 +37,7 @@ class Column:
         computed: Whether it cannot be written at all.
         digits: How many significant digits of a number survive in it; None for all.
         comparable: The type that a parameter is given to be compared with it, where the database wants one.
+        loose: Whether the database takes values for equal that are not the same, such as “A” and “a”.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column:
     computed: bool = False
     digits: int | None = None
     comparable: str = ""
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

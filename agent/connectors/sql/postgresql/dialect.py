@@ -194,8 +194,8 @@ class PostgresDialect:
         return [row[0].encode() for row in rows]
 
     def ordered(self, column: Column) -> str:
-        """The column as it is."""
-        return f"q.{self.quote(column.name)}"
+        """The column as it is, or its text, where values may be equal that are not the same."""
+        return f'{self.held(column)} COLLATE "C"' if column.loose else f"q.{self.quote(column.name)}"
 
     def held(self, column: Column) -> str:
         """The value as text."""
@@ -203,12 +203,14 @@ class PostgresDialect:
 
     def given(self, column: Column) -> str:
         """Text as a value again."""
-        return f"CAST(%s AS {column.comparable})"
+        return f"CAST(%s AS {'text' if column.loose else column.comparable})"
 
     def by_text(self, column: Column) -> tuple[str, str]:
         """The column itself for texts and whole numbers, so that its index is used; all others as text."""
         if column.family is Family.INTEGER:
             return f"q.{self.quote(column.name)}", "CAST(%s AS bigint)"
+        if column.loose:
+            return self.ordered(column), "%s"
         if column.family is Family.TEXT:
             return f"q.{self.quote(column.name)}", self.given(column)
         return self.held(column), "%s"
