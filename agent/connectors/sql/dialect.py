@@ -264,6 +264,10 @@ class Dialect(Protocol):
         """Why connecting failed."""
         ...
 
+    def complaint(self, error: BaseException) -> str:
+        """What the database says of a thing that is not there: names and no values. Of Fault.CHANGED alone."""
+        ...
+
     def code(self, error: BaseException) -> str:
         """What support can look up: the kind of an error, never its text, which could quote data."""
         ...

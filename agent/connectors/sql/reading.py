@@ -22,6 +22,7 @@ from agent.connectors.sql import progress
 from agent.connectors.sql.chosen import behind
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.failures import ChangedError
 from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
 from agent.connectors.sql.sources import Source, settled
 from agent.connectors.sql.tables import Column
@@ -88,10 +89,10 @@ class Reader:
                 field="database",
             )
         overlap = _overlap(request.options)
-        source = await self._client.read(lambda connection: settled(connection, dialect, request))
+        source = await self._settled(request)
         lower = _lower(source, request)
         state = _begun(source, request.position)
-        task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+        task = asyncio.ensure_future(self._page(request, source, state, lower))
         try:
             while True:
                 page = await task
@@ -100,7 +101,7 @@ class Reader:
                 if not page.more:
                     state = replace(state, empty=False, after=())
                 if not finished:
-                    task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+                    task = asyncio.ensure_future(self._page(request, source, state, lower))
                 for part, its_state in zip(page.parts[:-1], states, strict=False):
                     yield Packet(part.ids, part.documents, its_state.position())
                 last = page.parts[-1]
@@ -114,10 +115,31 @@ class Reader:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _page(self, source: Source, state: _State, lower: JsonValue, records: int) -> _Page:
-        return await self._client.read(
-            lambda connection: _fetched(connection, self._client, source, state, lower=lower, records=records)
-        )
+    async def _page(self, request: ReadRequest, source: Source, state: _State, lower: JsonValue) -> _Page:
+        def fetched(connection: sa.Connection) -> _Page:
+            return _fetched(connection, self._client, source, state, lower=lower, records=request.packet_records)
+
+        try:
+            return await self._client.read(fetched)
+        except ChangedError:
+            # Either somebody changes it at this moment, or it is a view that is broken: then it is so once more.
+            source = await self._settled(request)
+            try:
+                await self._client.read(fetched)
+            except ChangedError as error:
+                raise error.lasting() from None
+            raise
+
+    async def _settled(self, request: ReadRequest) -> Source:
+        """What is to be read. Somebody may change it at that moment, but hardly twice."""
+        try:
+            return await self._client.read(lambda connection: settled(connection, self._client.dialect, request))
+        except ChangedError:
+            pass
+        try:
+            return await self._client.read(lambda connection: settled(connection, self._client.dialect, request))
+        except ChangedError as error:
+            raise error.lasting() from None
 
 
 def _statement(

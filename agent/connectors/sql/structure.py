@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from agent.connectors.sql.dialect import Dialect, Fault, cause
+from agent.connectors.sql.failures import CHANGED
 from agent.connectors.sql.layout import Layout, Wanted
 from agent.connectors.sql.schema import EXTEND, TABLE_OPTION
 from agent.connectors.sql.tables import Column, Family, Load, Mode, Table
@@ -172,7 +173,7 @@ def define(connection: sa.Connection, dialect: Dialect, table: str, statement: s
             # Somebody made the same thing at this moment; PostgreSQL then may find it twice in its own catalogue.
             raise TransientError(
                 f"The table {table} was changed by someone while the agent made it fit.",
-                code="table-changed",
+                code=CHANGED,
                 remedy="The agent tries again by itself.",
                 detail=dialect.code(original),
             ) from None

@@ -18,7 +18,7 @@ from agent.connectors.sql.arrived import LeftOutError, arrived
 from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Fault, StoppedError, cause
-from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.failures import CHANGED, ERROR_CLASSES, TRIES, ChangedError
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
@@ -30,7 +30,6 @@ from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
 
 _PAIR = re.compile(r"\s*(?P<path>[^=,]+?)\s*=\s*(?P<table>[^=,]+?)\s*")
-_CHANGED_TRIES = 3
 _SAVEPOINT = "opagent_batch"
 
 
@@ -68,8 +67,10 @@ class Writer:
                     continue
                 self._plans.clear()
                 changed += 1
-                if error.code != "table-changed" or changed == _CHANGED_TRIES:
+                if error.code != CHANGED:
                     raise
+                if changed == TRIES:
+                    raise error.lasting() if isinstance(error, ChangedError) else error from None
                 continue
             self._plans[remembered] = planned
             return report

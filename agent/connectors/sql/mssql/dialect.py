@@ -279,6 +279,10 @@ class MssqlDialect:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
 
+    def complaint(self, error: BaseException) -> str:
+        """What is named, in the words of the server."""
+        return failures.complaint(error)
+
     def code(self, error: BaseException) -> str:
         """The number of the error."""
         return failures.code(error)

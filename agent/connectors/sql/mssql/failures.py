@@ -56,6 +56,8 @@ _AFTERWARDS = (3609, 3930, 3998, 266)
 _COLUMN = re.compile(r"column '(?P<name>[^']*)'")
 _CONSTRAINT = re.compile(r"(?:constraint|unique index) [\"'](?P<name>[^\"']*)[\"']")
 
+_NOT_THERE = re.compile(r"(?:Invalid (?:object|column) name|Could not find stored procedure) '[^']*'")
+
 
 def leading(error: BaseException) -> Message | None:
     """What the server said first that counts; None of any other error."""
@@ -74,6 +76,12 @@ def text(error: BaseException) -> str:
     """What the server said; it may quote data."""
     found = leading(error)
     return found.text if found is not None else ""
+
+
+def complaint(error: BaseException) -> str:
+    """What the server says is not there."""
+    found = _NOT_THERE.search(text(error))
+    return found[0] if found is not None else ""
 
 
 def fault(error: BaseException) -> Fault:

@@ -127,6 +127,8 @@ def table(connection: sa.Connection, name: str, *, mariadb: bool) -> Table | Non
         for column, base, declared, required, default, extra in fetch(connection, _COLUMNS, (schema, spelled))
     )  # fmt: skip
     shown = f"{quoted(schema)}.{quoted(spelled)}"
+    if not columns:  # the view is broken, and the server says why when it is used
+        fetch(connection, f"SELECT 1 FROM {shown} LIMIT 0")  # noqa: S608 - quoted names
     return Table(
         spelled, shown, columns, key, whole, view=kind == "VIEW", alone=len(unique) == 1, lasting=bool(lasting)
     )

@@ -289,6 +289,10 @@ class MysqlDialect:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
 
+    def complaint(self, error: BaseException) -> str:
+        """The text: names are all that is in it."""
+        return str(error.args[-1]) if error.args else ""
+
     def code(self, error: BaseException) -> str:
         """The number of the error."""
         return failures.code(error)

@@ -286,6 +286,10 @@ class PostgresDialect:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
 
+    def complaint(self, error: BaseException) -> str:
+        """The first line: names are all that is in it."""
+        return failures.complaint(error)
+
     def code(self, error: BaseException) -> str:
         """The SQLSTATE."""
         return failures.code(error)

@@ -23,7 +23,7 @@ _EXACT = {
     "53100": Fault.FULL,
     "42501": Fault.DENIED, "25006": Fault.DENIED,
     "42P01": Fault.CHANGED, "42703": Fault.CHANGED, "42P07": Fault.CHANGED, "42701": Fault.CHANGED,
-    "42710": Fault.CHANGED,
+    "42710": Fault.CHANGED, "42883": Fault.CHANGED,
     "25P03": Fault.LOST,
     "53300": Fault.BUSY, "53200": Fault.BUSY, "53400": Fault.BUSY,
     "XX001": Fault.DAMAGED, "XX002": Fault.DAMAGED,
@@ -70,6 +70,11 @@ def _raised(error: BaseException) -> bool:
     diagnosis = error.diag if isinstance(error, psycopg.Error) else None
     # The name of the server's own routine: unlike the text, the same in every language.
     return diagnosis is not None and diagnosis.source_function == "exec_stmt_raise"
+
+
+def complaint(error: BaseException) -> str:
+    """What the server says, without what it was doing."""
+    return (error.diag.message_primary or "") if isinstance(error, psycopg.Error) else ""
 
 
 def code(error: BaseException) -> str:

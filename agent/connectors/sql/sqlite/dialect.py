@@ -329,6 +329,10 @@ class SqliteDialect:
         """Why the file cannot be opened."""
         return failures.unreachable(error, self.path)
 
+    def complaint(self, error: BaseException) -> str:
+        """The text: names are all that is in it."""
+        return str(error)
+
     def code(self, error: BaseException) -> str:
         """SQLite's name of the error."""
         return failures.code(error)

@@ -37,7 +37,9 @@ _FAULTS = {
 }
 _CONSTRAINT = re.compile(r"(?P<kind>NOT NULL|UNIQUE|CHECK|FOREIGN KEY) constraint failed(?:: (?P<what>.*))?", re.DOTALL)
 _STORED = re.compile(r"cannot store \w+ value in (?P<type>\w+) column (?P<what>.*)", re.DOTALL)
-_GONE = re.compile(r"no such (?:table|column)|has no column named|duplicate column name|already exists")
+_GONE = re.compile(
+    r"no such (?:table|column|function|collation sequence)|has no column named|duplicate column name|already exists"
+)
 
 
 def fault(error: BaseException) -> Fault:
