@@ -37,7 +37,8 @@ async def test_what_a_broken_trigger_lacks_is_named(place: Place) -> None:
 
 
 async def test_what_a_broken_view_lacks_is_named(place: Place) -> None:
-    place.run("CREATE TABLE gone (id integer, name varchar(20))", "INSERT INTO gone VALUES (7, 'Ann')")
+    place.run("CREATE TABLE others (id integer)", "CREATE TABLE gone (id integer, name varchar(20))",
+              "INSERT INTO gone VALUES (7, 'Ann')")  # fmt: skip
     if place.kind == "postgresql":  # which keeps a table from being dropped, but not what a function uses
         place.run("CREATE FUNCTION shown() RETURNS SETOF integer LANGUAGE plpgsql AS "
                   "$$ BEGIN RETURN QUERY SELECT id FROM gone; END $$",
@@ -50,6 +51,9 @@ async def test_what_a_broken_view_lacks_is_named(place: Place) -> None:
     async with opened(place) as connection:
         with pytest.raises(ConfigurationError) as caught:
             await read(connection, request)
+        schemas = {one.name: one.description for one in await connection.schemas()}
+        assert place.kind == "postgresql" or "Broken: " in schemas["shown"]
+        assert schemas["others"] == "A table"
         moved = place.kind == "postgresql"
         place.run("ALTER TABLE away RENAME TO gone" if moved else "CREATE TABLE gone AS SELECT * FROM kept")
         assert ids(await read(connection, request)) == ["7"]
