@@ -32,7 +32,6 @@ from agent.domain.errors import ConfigurationError
 
 DESCRIPTION = "description"
 """The field of the credential form that it stands in."""
-
 _HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -65,7 +64,7 @@ class Paging(_Part):
     size: Annotated[int, Field(ge=1, le=10_000)] = 100
     next: Place = ""
     past_the_end: Annotated[int, Field(ge=400, le=499)] = 404
-    """The status with which a service answers beyond the last page, where it does not give an empty one."""
+    """The status beyond the last page, where a service does not give an empty one."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -173,11 +172,11 @@ class Reading(Request):
 
 
 class Find(Request):
-    """How records are found again before one is written a second time, by values that name it."""
+    """How records are found again before one is written a second time, by values that name it. `records` and
+    `absent_if_empty` are as in `Reading`."""
 
     records: Place = ""
     absent_if_empty: bool = False
-    """As in `Reading`."""
     single: bool = False
     """The answer is one record, or 404."""
     others: bool = False
@@ -192,31 +191,29 @@ class Find(Request):
 
 
 class Together(_Part):
-    """How several records go in one request, and how its answer is told apart. Without `results`, an answer of success
-    says that all of them were written."""
+    """How several records go in one request, `size` at most, and how its answer is told apart. Without `results`, an
+    answer of success says that all of them were written."""
 
     size: Annotated[int, Field(ge=2, le=1_000)] = 50
-    """How many at most."""
     each: Name | Literal[""] = ""
-    """Under which name each record stands in the list; in XML, the name of its element."""
+    """Under which name each record stands in the list; in XML, its element."""
     besides: dict[Name, JsonValue] = Field(default_factory=dict, max_length=50)
     """What stands beside the list, the same in each request."""
     identity: Name | Literal[""] = ""
-    """Under which name a record that is there already gets its id."""
+    """Under which name a record that is there gets its id."""
     results: Expression = ""
     """Where the results lie in an answer: a list, of which each tells of one record."""
     index: Expression = ""
-    """Where, in a result, the number of its record in the request lies. Without it and `match`, results are in the
-    order of the records, and there are as many."""
+    """Where, in a result, the number of its record in the request lies, counted from `first`. Without it and `match`,
+    results are in the order of the records, and there are as many."""
     first: Annotated[int, Field(ge=0, le=1)] = 0
-    """The number of the first record, with `index`."""
     match: dict[Name, Expression] = Field(default_factory=dict, max_length=10)
     """The attributes that tell whose result it is, and where their values lie in it."""
 
     @model_validator(mode="after")
     def _clear(self) -> Self:
         if (self.index or self.match) and not self.results:
-            raise ValueError("index and match tell results apart, so that it needs “results”: where they lie")
+            raise ValueError("index and match need “results”: where the results that they tell apart lie")
         if self.index and self.match:
             raise ValueError("a result is told by index or by match, not by both")
         return self
@@ -306,6 +303,13 @@ class SchemaPart(_Part):
         return {name: _reading_or_writing(name, one) for name, one in given.items()}
 
 
+class Bundle(_Part):
+    """Where several whole requests go in one, those that write and those that find before it: OData's `$batch`."""
+
+    path: Text = "/$batch"
+    size: Annotated[int, Field(ge=2, le=1_000)] = 50
+
+
 class Description(_Part):
     """A whole service."""
 
@@ -316,6 +320,7 @@ class Description(_Part):
     check: Request | None = None
     """What Validate asks for; without it, the first list."""
     headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
+    odata_batch: Bundle | None = None
     schemas: dict[Name, SchemaPart] = Field(min_length=1, max_length=500)
 
     @field_validator("check", mode="before")
@@ -327,6 +332,8 @@ class Description(_Part):
     def _has_roots(self) -> Self:
         """An XML document has an element around everything."""
         if self.format == "xml":
+            if self.odata_batch is not None:
+                raise ValueError("odata_batch needs a service that speaks JSON")
             for name, schema in self.schemas.items():
                 for action in schema.actions.values():
                     if isinstance(action, Writing) and any(

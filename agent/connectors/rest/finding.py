@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from agent.connectors.rest.bodies import Body
+from agent.connectors.rest.bundles import Bundles, Single
 from agent.connectors.rest.client import NOT_THERE, Answer, Client
 from agent.connectors.rest.description import DESCRIPTION, Find, SchemaPart, Writing
 from agent.connectors.rest.filling import filled_path, filled_query
@@ -40,8 +42,26 @@ class Held:
 class Finder:
     """Finds the records of one schema in the way of one action."""
 
-    def __init__(self, client: Client, schema: SchemaPart, action: Writing) -> None:
-        self._client, self._schema, self._action = client, schema, action
+    def __init__(self, client: Client, schema: SchemaPart, action: Writing, bundles: Bundles | None) -> None:
+        self._client, self._schema, self._action, self._bundles = client, schema, action, bundles
+        self._ahead: dict[int, Answer] = {}
+
+    async def ahead(self, bodies: Sequence[Body]) -> None:
+        """Ask for records together, where the service has a way to; `found` then takes those answers."""
+        find = self._action.find
+        self._ahead.clear()
+        if self._bundles is None or find is None:
+            return
+        asked: list[tuple[int, Single]] = []
+        for body in bodies:
+            with suppress(RecordError):  # that is told by `found`
+                query = filled_query(find, body.values)
+                asked.append((body.row, Single("GET", filled_path(find, body.values), query, headers=find.headers)))
+        for first in range(0, len(asked), self._bundles.size):
+            some = asked[first : first + self._bundles.size]
+            if len(some) > 1:
+                answers = await self._bundles.read([request for _, request in some])
+                self._ahead |= {row: one for (row, _), one in zip(some, answers, strict=True) if one is not None}
 
     async def found(self, body: Body) -> Held | None:
         """The record at the service; None where there is none, or no way to find it.
@@ -53,10 +73,14 @@ class Finder:
         find = self._action.find
         if find is None:
             return None
-        answer = await self._client.get(
-            self._client.address(filled_path(find, body.values)), filled_query(find, body.values),
-            headers=find.headers, missing=NOT_THERE,
-        )  # fmt: skip
+        answer = self._ahead.pop(body.row, None)
+        if answer is not None and answer.status in NOT_THERE:
+            return None
+        if answer is None or not 200 <= answer.status < 300:
+            answer = await self._client.get(
+                self._client.address(filled_path(find, body.values)), filled_query(find, body.values),
+                headers=find.headers, missing=NOT_THERE,
+            )  # fmt: skip
         return None if answer is None else self._held(find, body, answer)
 
     def as_intended(self, body: Body, held: Held) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from agent.connectors.contract import LookUp, Present
 from agent.connectors.rest.bodies import Body, bodies_of
+from agent.connectors.rest.bundles import Bundles, Single
 from agent.connectors.rest.client import NOT_THERE, RECORD_STATUSES, Answer, Client
 from agent.connectors.rest.description import SchemaPart, Sending, Writing
 from agent.connectors.rest.filling import filled_path, filled_query
@@ -23,11 +24,18 @@ from agent.http.json_values import held_value
 
 
 class Writer:
-    """Writes with one action of a schema."""
+    """Writes with one action of a schema.
 
-    def __init__(self, client: Client, schema: SchemaPart, action: Writing) -> None:
-        self._client, self._schema, self._action = client, schema, action
-        self._finder = Finder(client, schema, action)
+    Args:
+        client: The service.
+        schema: The schema.
+        action: The action.
+        bundles: Sends whole requests together, where the service takes that.
+    """
+
+    def __init__(self, client: Client, schema: SchemaPart, action: Writing, bundles: Bundles | None = None) -> None:
+        self._client, self._schema, self._action, self._bundles = client, schema, action, bundles
+        self._finder = Finder(client, schema, action, bundles)
         self._several = Several(client, schema, action)
         self._verdicts = Verdicts(client.host, action)
         self._sendings = [one for one in (action.create, action.update, action.delete) if one is not None]
@@ -44,6 +52,7 @@ class Writer:
         again: set[int] = set()
         while shares:
             share = shares.pop(0)
+            await self._finder.ahead([body for body in share if self._is_looked_for(body, body.row in again)])
             steps = [step for body in share if (step := await self._step(body, outcome, body.row in again)) is not None]
             left = await self._send(steps, outcome)
             again.update(body.row for part in left for body in part)
@@ -55,7 +64,9 @@ class Writer:
     async def look_up(self, batch: Batch) -> LookUp:
         """The records that are there as they were to be."""
         written: dict[int, str] = {}
-        for body in bodies_of(batch, self._schema.attributes)[0]:
+        bodies = bodies_of(batch, self._schema.attributes)[0]
+        await self._finder.ahead(bodies)
+        for body in bodies:
             try:
                 held = await self._finder.found(body)
             except RecordError:
@@ -73,6 +84,7 @@ class Writer:
         rows: list[Row | None] = [None] * len(batch)
         ids = [""] * len(batch)
         new: set[int] = set()
+        await self._finder.ahead(bodies)
         for body in bodies:
             try:
                 held = await self._finder.found(body)
@@ -116,7 +128,7 @@ class Writer:
                     outcome.ids[body.row] = ""
                     return None
                 return Step(sending, body, known)
-            held = await self._finder.found(body) if action.update or action.asks_first or again else None
+            held = await self._finder.found(body) if self._is_looked_for(body, again) else None
         except RecordError as error:
             outcome.failures[body.row] = error
             return None
@@ -126,6 +138,12 @@ class Writer:
             outcome.ids[body.row] = held.id
             return None
         return Step(action.update, body, held.id)
+
+    def _is_looked_for(self, body: Body, again: bool) -> bool:
+        """Whether a record has to be looked for before it is sent."""
+        if self._action.create is None:
+            return self._action.find is not None and not self._id_of(body)
+        return self._action.update is not None or self._action.asks_first or again
 
     async def _known(self, body: Body) -> str | None:
         """The id of a record that is to be there; None where it is not."""
@@ -140,6 +158,9 @@ class Writer:
         left: list[list[Body]] = []
         for sending in self._sendings:
             those = [step for step in steps if step.sending is sending]
+            if sending.batch is None and self._bundles is not None and len(those) > 1:
+                left += await self._send_bundle(self._bundles, those, outcome)
+                continue
             if sending.batch is None:
                 for step in those:
                     await self._send_one(step, outcome)
@@ -149,18 +170,50 @@ class Writer:
         return left
 
     async def _send_one(self, step: Step, outcome: Outcome) -> None:
-        sending, body = step.sending, step.body
         try:
-            values = {**body.values, "id": step.known or body.values.get("id", "")}
-            if step.known:
-                values.setdefault(self._schema.key, step.known)
-            content = None if sending.method == "DELETE" else body.content(sending.wrap, as_xml=self._client.speaks_xml)
-            answer = await self._client.send(
-                sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
-            )
-            outcome.ids[body.row] = self._written(step, answer)
+            one = self._single(step)
+            answer = await self._client.send(one.method, one.path, one.query, one.content, one.headers)
+            outcome.ids[step.body.row] = self._written(step, answer)
         except RecordError as error:
-            outcome.failures[body.row] = error
+            outcome.failures[step.body.row] = error
+
+    async def _send_bundle(self, bundles: Bundles, steps: Sequence[Step], outcome: Outcome) -> list[list[Body]]:
+        """Send whole requests together. Gives back what was not answered, and where the whole was refused, each by
+        itself."""
+        requests: list[tuple[Step, Single]] = []
+        for step in steps:
+            try:
+                requests.append((step, self._single(step)))
+            except RecordError as error:
+                outcome.failures[step.body.row] = error
+        if not requests:
+            return []
+        answers = await bundles.write([request for _, request in requests])
+        if answers is None:
+            return [[step.body] for step, _ in requests]
+        left: list[Body] = []
+        for (step, _), answer in zip(requests, answers, strict=True):
+            if answer is None:
+                left.append(step.body)
+                continue
+            try:
+                outcome.ids[step.body.row] = self._written(step, answer)
+            except RecordError as error:
+                outcome.failures[step.body.row] = error
+        if len(left) < len(requests):
+            return [left] if left else []
+        return [[body] for body in left]
+
+    def _single(self, step: Step) -> Single:
+        """The request of one record. Raises RecordError where a value is missing that it needs."""
+        sending, body = step.sending, step.body
+        values = {**body.values, "id": step.known or body.values.get("id", "")}
+        if step.known:
+            values.setdefault(self._schema.key, step.known)
+        content = None if sending.method == "DELETE" else body.content(sending.wrap, as_xml=self._client.speaks_xml)
+        return Single(
+            sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
+        )
 
     def _written(self, step: Step, answer: Answer) -> str:
         """The id of the record that an answer says was written. Raises RecordError where it was refused."""
@@ -212,11 +265,12 @@ class Writer:
     def _shares(self, bodies: Iterable[Body]) -> list[list[Body]]:
         """The records in shares that may go together, in their order. None is twice in one, as the second is looked for
         only once the first is there."""
+        most = max(self._action.together, self._bundles.size if self._bundles is not None else 1)
         shares: list[list[Body]] = []
         taken: set[object] = set()
         for body in bodies:
             name = self._name_of(body)
-            if not shares or len(shares[-1]) >= self._action.together or name in taken:
+            if not shares or len(shares[-1]) >= most or name in taken:
                 shares.append([])
                 taken = set()
             shares[-1].append(body)

@@ -59,6 +59,7 @@ class BulkShop(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: BulkShop
 
     def do_GET(self) -> None:

@@ -61,7 +61,7 @@ def test_a_short_one_is_enough() -> None:
         ("{path: /orders}", made("id: '[length(a, b)]'"), "create → id: “length” is no function"),
         ("{path: /orders}", made("id: '" + "(" * 400 + "'"), "id"),
         ("{path: /orders}", made("batch: {size: 1}"), "create → batch → size"),
-        ("{path: /orders}", made("batch: {index: a}"), "needs “results”"),
+        ("{path: /orders}", made("batch: {index: a}"), "need “results”"),
         ("{path: /orders}", made("id: a, batch: {results: a, index: b, match: {c: d}}"), "not by both"),
         ("{path: /orders}", made("batch: {results: a}"), "results need “success” or “refused”"),
         ("{path: /orders}", made("batch: {besides: {a: 1}}"), "needs “wrap”"),
