@@ -67,6 +67,8 @@ class Dialect(Protocol):
     """Whether rows of values can be compared as a whole, and are found by an index when they are."""
     making_commits: bool
     """Whether making or widening a table ends the transaction, so that another one has to begin."""
+    accounts: bool
+    """Whether users may do one thing and not another. Else it is the file that can be written, or cannot."""
     savepoints: Savepoints
     adding: str
     """What comes before a new column's name in ALTER TABLE."""

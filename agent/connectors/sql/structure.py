@@ -180,7 +180,7 @@ def define(connection: sa.Connection, dialect: Dialect, table: str, statement: s
         if fault is Fault.STATEMENT:
             raise _refused(table, "table-not-made", f"{dialect.name} does not take the table {table} as it is wanted.",
                            "Choose another name for it, or map fewer attributes.") from None  # fmt: skip
-        if fault is Fault.DENIED:
+        if fault is Fault.DENIED and dialect.accounts:
             raise _refused(table, "table-not-permitted", f"The agent may not make or widen the table {table}.",
                            "Give the user of the App Configuration the right to, or make it by hand: "
                            f"{statement}") from None  # fmt: skip

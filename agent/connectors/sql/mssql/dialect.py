@@ -39,6 +39,7 @@ class MssqlDialect:
     longest_name: tuple[int, str] | None = (128, "characters")
     row_values = False
     making_commits = False
+    accounts = True
     savepoints = Savepoints("SAVE TRANSACTION {}", "ROLLBACK TRANSACTION {}", "", _lasts)
     adding = "ADD"
     accepted: Mapping[DataType, frozenset[Family]] = {

@@ -40,6 +40,7 @@ class MysqlDialect:
     longest_name: tuple[int, str] | None = (64, "characters")
     row_values = False
     making_commits = True
+    accounts = True
     savepoints = Savepoints()
     adding = "ADD COLUMN"
     accepted: Mapping[DataType, frozenset[Family]] = {

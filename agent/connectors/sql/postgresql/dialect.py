@@ -39,6 +39,7 @@ class PostgresDialect:
     longest_name: tuple[int, str] | None = (63, "bytes")
     row_values = True
     making_commits = False
+    accounts = True
     savepoints = Savepoints()
     adding = "ADD COLUMN"
     _types: Mapping[DataType, str] = {

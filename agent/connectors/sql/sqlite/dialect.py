@@ -45,6 +45,7 @@ class SqliteDialect:
     longest_name: tuple[int, str] | None = None
     row_values = True
     making_commits = False
+    accounts = False
     # A trigger may end the transaction (RAISE(ROLLBACK)).
     savepoints = Savepoints(lasts=_lasts)
     adding = "ADD COLUMN"
