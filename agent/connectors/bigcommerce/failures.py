@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.connectors.bigcommerce.credentials import API_PATH, API_TOKEN, USERNAME, Account, AccountKind
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, AmbiguousWriteError
 from agent.http.failures import Failure, Next, made_error, status_failure
 from agent.http.pacing import Quota
 
@@ -117,6 +117,15 @@ def answer_failure(
         detail=detail,
         field=words.field,
         retry_after_seconds=_retry_after(status, headers),
+    )
+
+
+def unproven(host: str) -> AmbiguousWriteError:
+    """The error for a write whose answer says success, but does not show what was written."""
+    return AmbiguousWriteError(
+        f"{host} gave an answer to a write that does not show what was written.",
+        code="answer-not-understood",
+        remedy="The agent finds out whether it was written, and goes on by itself.",
     )
 
 

@@ -17,9 +17,15 @@ from agent.http.json_values import agrees, decoded_record
 
 _LISTED = 40
 _MOST_PAGES = 1_000
-_DATA = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 Record = dict[str, Any]
+
+
+class _Data(msgspec.Struct, frozen=True):
+    data: msgspec.Raw
+
+
+_DATA = msgspec.json.Decoder(_Data)
 
 
 class HeldRecords:
@@ -85,7 +91,7 @@ class HeldRecords:
             return {}
         if self._action.version == 2:
             return decoded_record(answer.content)
-        return decoded_record(decoded(_DATA, answer.content)["data"])
+        return decoded_record(decoded(_DATA, answer.content).data)
 
     async def _pages(self, path: str, query: Query) -> list[Record]:
         found: list[Record] = []

@@ -46,6 +46,17 @@ def partly_written(body: Body, schema: Schema, said: Complaint, action: WriteAct
     )
 
 
+def not_taken(body: Body, schema: Schema) -> RecordError:
+    """The store said yes, left the record out of its answer, and holds something else than was sent."""
+    return RecordError(
+        f"BigCommerce took no notice of the {body.named_as(schema.name)}: it is not as it was sent.",
+        code="not-taken",
+        remedy="Look at it in the store's control panel: it leaves out an address that the customer has already. Then "
+        "send the record again.",
+        error_class=ErrorClass.INCONSISTENT,
+    )
+
+
 def exists_already(body: Body, schema: Schema, held: Mapping[str, Any]) -> RecordError:
     """The store has such a record."""
     return RecordError(
