@@ -11,8 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Dialect, Family, Load, UnfitError
+from agent.connectors.sql.dialect import Dialect
 from agent.connectors.sql.forms import canonical
+from agent.connectors.sql.tables import Column, Family, Load, UnfitError
 from agent.domain.app import DataType
 from agent.domain.comparison import same
 from agent.domain.packet import Value

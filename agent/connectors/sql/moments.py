@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 
-from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.tables import Column, Family
 from agent.domain.packet import JsonValue
 
 USUAL_OVERLAP_SECONDS = 60

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from agent.connectors.contract import Present, Seal, WriteTarget
 from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect, Fault, Load, Procedure, StoppedError, Table, UnfitError, cause
-from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
+from agent.connectors.sql.failures import ERROR_CLASSES, TRIES, ChangedError
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.structure import matched
+from agent.connectors.sql.tables import Column, Load, Procedure, Table, UnfitError
 from agent.connectors.sql.writing import key_text
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
@@ -49,9 +50,14 @@ class Caller:
             dialect.keep_receipt(connection, target.ledger_key, seal(report))
             return report
 
+        changed = 0
         while True:
             try:
                 return await self._bookkeeping.write(work)
+            except ChangedError as error:
+                changed += 1
+                if changed == TRIES:
+                    raise error.lasting() from None
             except AgentError as error:
                 if error.code != TRANSACTION_ENDED:  # after each of them one record more is known to be refused
                     raise

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.tables import Column, Family
 from agent.domain.packet import JsonValue
 
 Seen = Mapping[str, tuple[int, JsonValue]]

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,9 +21,11 @@ from agent.connectors.contract import ReadRequest
 from agent.connectors.sql import progress
 from agent.connectors.sql.chosen import behind
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect
+from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.failures import ChangedError
 from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
 from agent.connectors.sql.sources import Source, settled
+from agent.connectors.sql.tables import Column
 from agent.connectors.sql.writing import key_text
 from agent.domain.errors import ConfigurationError, FatalError
 from agent.domain.packet import Bookmark, JsonValue, Packet, Position
@@ -86,10 +89,10 @@ class Reader:
                 field="database",
             )
         overlap = _overlap(request.options)
-        source = await self._client.read(lambda connection: settled(connection, dialect, request))
+        source = await self._settled(request)
         lower = _lower(source, request)
         state = _begun(source, request.position)
-        task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+        task = asyncio.ensure_future(self._page(request, source, state, lower))
         try:
             while True:
                 page = await task
@@ -98,7 +101,7 @@ class Reader:
                 if not page.more:
                     state = replace(state, empty=False, after=())
                 if not finished:
-                    task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+                    task = asyncio.ensure_future(self._page(request, source, state, lower))
                 for part, its_state in zip(page.parts[:-1], states, strict=False):
                     yield Packet(part.ids, part.documents, its_state.position())
                 last = page.parts[-1]
@@ -112,10 +115,31 @@ class Reader:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _page(self, source: Source, state: _State, lower: JsonValue, records: int) -> _Page:
-        return await self._client.read(
-            lambda connection: _fetched(connection, self._client, source, state, lower=lower, records=records)
-        )
+    async def _page(self, request: ReadRequest, source: Source, state: _State, lower: JsonValue) -> _Page:
+        def fetched(connection: sa.Connection) -> _Page:
+            return _fetched(connection, self._client, source, state, lower=lower, records=request.packet_records)
+
+        try:
+            return await self._client.read(fetched)
+        except ChangedError:
+            # Either somebody changes it at this moment, or it is a view that is broken: then it is so once more.
+            source = await self._settled(request)
+            try:
+                await self._client.read(fetched)
+            except ChangedError as error:
+                raise error.lasting() from None
+            raise
+
+    async def _settled(self, request: ReadRequest) -> Source:
+        """What is to be read. Somebody may change it at that moment, but hardly twice."""
+        try:
+            return await self._client.read(lambda connection: settled(connection, self._client.dialect, request))
+        except ChangedError:
+            pass
+        try:
+            return await self._client.read(lambda connection: settled(connection, self._client.dialect, request))
+        except ChangedError as error:
+            raise error.lasting() from None
 
 
 def _statement(
@@ -152,6 +176,7 @@ def _fetched(
     client.tell("READ", statement, rows=len(rows), since=begun)
     ordered = len(source.key) + (source.changed is not None and not state.empty)
     keys = [row[ordered - len(source.key) : ordered] for row in rows]
+    _refuse_odd_texts(source, [row[:ordered] for row in rows])
     if len(set(keys)) < len(keys):
         raise _not_unique(source)
     more = len(rows) > at_once
@@ -172,6 +197,32 @@ def _fetched(
 
 def _seen(changed: Column | None, rows: Sequence[Sequence[Any]]) -> progress.Seen:
     return progress.seen(changed, [_remembered(row[0]) for row in rows]) if changed is not None else {}
+
+
+def _refuse_odd_texts(source: Source, rows: Sequence[Sequence[Any]]) -> None:
+    """What is no proper text can be given back neither to the database, to go on behind it, nor as an id."""
+    for row in rows:
+        for place, value in enumerate(row):
+            if isinstance(value, str) and not value.isascii() and not _is_text(value):
+                raise _not_text((*((source.changed,) if len(row) > len(source.key) else ()), *source.key)[place])
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_text(column: Column | None) -> ConfigurationError:
+    name = column.name if column is not None else ""
+    return ConfigurationError(
+        f"A row has bytes in {name} that are no text in UTF-8, so that nothing can be read behind it.",
+        code="key-not-text",
+        remedy="Correct that value, exclude its row with a query, or choose other columns for key and incremental.",
+        field=KEY_OPTION,
+    )
 
 
 def _not_unique(source: Source) -> ConfigurationError:
@@ -242,12 +293,16 @@ def _bookmark(dialect: Dialect, source: Source, state: _State, request: ReadRequ
 
 
 def _remembered(value: Any) -> JsonValue:
-    """A value as JSON: binary data is written in hexadecimal digits."""
+    """A value as JSON, which has neither bytes nor infinite numbers."""
+    if isinstance(value, float) and not isfinite(value):
+        return {"number": str(value)}
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
 def _recalled(value: JsonValue) -> Any:
-    return bytes.fromhex(str(value["hex"])) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return bytes.fromhex(str(value["hex"])) if "hex" in value else float(str(value["number"]))
+    return value
 
 
 def _damaged() -> FatalError:

@@ -17,19 +17,19 @@ from agent.connectors.contract import Seal, WriteTarget
 from agent.connectors.sql.arrived import LeftOutError, arrived
 from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
-from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.dialect import Fault, StoppedError, cause
+from agent.connectors.sql.failures import CHANGED, ERROR_CLASSES, TRIES, ChangedError
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
 from agent.connectors.sql.structure import Manner, Plan, plan
+from agent.connectors.sql.tables import Load, Mode, Refusal
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
 
 _PAIR = re.compile(r"\s*(?P<path>[^=,]+?)\s*=\s*(?P<table>[^=,]+?)\s*")
-_CHANGED_TRIES = 3
 _SAVEPOINT = "opagent_batch"
 
 
@@ -67,8 +67,10 @@ class Writer:
                     continue
                 self._plans.clear()
                 changed += 1
-                if error.code != "table-changed" or changed == _CHANGED_TRIES:
+                if error.code != CHANGED:
                     raise
+                if changed == TRIES:
+                    raise error.lasting() if isinstance(error, ChangedError) else error from None
                 continue
             self._plans[remembered] = planned
             return report
@@ -349,7 +351,8 @@ def nothing_to_delete(table: str, key: Sequence[object]) -> str:
 
 
 def key_text(key: Sequence[object]) -> str:
-    """A key as text; the parts of a key of several columns are told apart by slashes."""
-    if len(key) == 1:
-        return str(key[0])
-    return "/".join(str(part).replace("\\", "\\\\").replace("/", "\\/") for part in key)
+    """A key as text, bytes in hexadecimal digits; the parts of a key of several columns are told apart by slashes."""
+    texts = [f"\\x{part.hex()}" if isinstance(part, bytes) else str(part) for part in key]
+    if len(texts) == 1:
+        return texts[0]
+    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in texts)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.connectors.contract import SentClause
 from agent.connectors.sql import moments
-from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.tables import Column, Family
 from agent.domain.packet import BY_HAND, Bookmark
 from tests.connectors.sql.places import Place, SqlitePlace, ids, opened, read, read_request
 from tests.connectors.sql.test_reading_changes import BY_TIME, changes

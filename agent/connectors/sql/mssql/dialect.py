@@ -9,24 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Loaded,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.mssql import catalog, facts, failures, filters, fitting, sessions, writing
 from agent.connectors.sql.mssql import values as mssql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -49,6 +39,7 @@ class MssqlDialect:
     longest_name: tuple[int, str] | None = (128, "characters")
     row_values = False
     making_commits = False
+    accounts = True
     savepoints = Savepoints("SAVE TRANSACTION {}", "ROLLBACK TRANSACTION {}", "", _lasts)
     adding = "ADD"
     accepted: Mapping[DataType, frozenset[Family]] = {
@@ -235,6 +226,10 @@ class MssqlDialect:
         """The column itself, so that its index is used."""
         return self.ordered(column), self.given(column)
 
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is, or the bytes that it stands for."""
+        return bytes_of(text) if column.family is Family.BINARY else (text,)
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
@@ -284,6 +279,10 @@ class MssqlDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
+
+    def complaint(self, error: BaseException) -> str:
+        """What is named, in the words of the server."""
+        return failures.complaint(error)
 
     def code(self, error: BaseException) -> str:
         """The number of the error."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agent.connectors.sql.dialect import Column, Family
 from agent.connectors.sql.moments import of_days
 from agent.connectors.sql.mssql.fitting import as_date, as_moment, as_number
 from agent.connectors.sql.mssql.values import UNORDERED, base, collation, length, quoted, typed
+from agent.connectors.sql.tables import Column, Family
 
 _SQL_OPERATORS = {"=": "=", "==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MOST_DIGITS = 38

@@ -9,25 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Loaded,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.mysql import catalog, failures, sessions, writing
 from agent.connectors.sql.mysql import values as mysql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -50,6 +40,7 @@ class MysqlDialect:
     longest_name: tuple[int, str] | None = (64, "characters")
     row_values = False
     making_commits = True
+    accounts = True
     savepoints = Savepoints()
     adding = "ADD COLUMN"
     accepted: Mapping[DataType, frozenset[Family]] = {
@@ -240,12 +231,16 @@ class MysqlDialect:
         return "%s" if column.comparable in ("", catalog.EXACTLY) else column.comparable
 
     def by_text(self, column: Column) -> tuple[str, str]:
-        """The column itself, so that its index is used, for texts and whole numbers; all others as text."""
+        """The column itself, so that its index is used, for texts, bytes and whole numbers; all others as text."""
         if column.family is Family.INTEGER:
             return f"q.{self.quote(column.name)}", "CAST(%s AS DECIMAL(20))"
-        if column.family is Family.TEXT:
+        if column.family in (Family.TEXT, Family.BINARY):
             return f"q.{self.quote(column.name)}", "%s"
         return self.held(column), "%s"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is, or the bytes that it stands for."""
+        return bytes_of(text) if column.family is Family.BINARY else (text,)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
@@ -294,6 +289,10 @@ class MysqlDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
+
+    def complaint(self, error: BaseException) -> str:
+        """The text: names are all that is in it."""
+        return str(error.args[-1]) if error.args else ""
 
     def code(self, error: BaseException) -> str:
         """The number of the error."""

@@ -16,8 +16,8 @@ import msgspec
 import pymysql.converters
 from pymysql.constants import FIELD_TYPE
 
-from agent.connectors.sql.dialect import Column, Family, UnfitError
 from agent.connectors.sql.moments import of_days
+from agent.connectors.sql.tables import Column, Family, UnfitError
 from agent.domain.packet import Value
 
 DECODERS: Mapping[Any, Any] = {

@@ -12,10 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Load, Loaded, Mode, Table, UnfitError, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.loading import check_digits
 from agent.connectors.sql.mysql.catalog import quoted
 from agent.connectors.sql.mysql.values import compared, filled_up, sender, shortened
+from agent.connectors.sql.tables import Column, Load, Loaded, Mode, Table, UnfitError
 from agent.domain.packet import Value
 
 _STATEMENT_BYTES = 1_000_000

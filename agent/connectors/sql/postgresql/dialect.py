@@ -12,25 +12,14 @@ import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Loaded,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.postgresql import catalog, failures, sessions, writing
 from agent.connectors.sql.postgresql import values as postgresql_values
 from agent.connectors.sql.postgresql.writing import driver_of
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -50,6 +39,7 @@ class PostgresDialect:
     longest_name: tuple[int, str] | None = (63, "bytes")
     row_values = True
     making_commits = False
+    accounts = True
     savepoints = Savepoints()
     adding = "ADD COLUMN"
     _types: Mapping[DataType, str] = {
@@ -205,8 +195,8 @@ class PostgresDialect:
         return [row[0].encode() for row in rows]
 
     def ordered(self, column: Column) -> str:
-        """The column as it is."""
-        return f"q.{self.quote(column.name)}"
+        """The column as it is, or its text, where values may be equal that are not the same."""
+        return f'{self.held(column)} COLLATE "C"' if column.loose else f"q.{self.quote(column.name)}"
 
     def held(self, column: Column) -> str:
         """The value as text."""
@@ -214,15 +204,21 @@ class PostgresDialect:
 
     def given(self, column: Column) -> str:
         """Text as a value again."""
-        return f"CAST(%s AS {column.comparable})"
+        return f"CAST(%s AS {'text' if column.loose else column.comparable})"
 
     def by_text(self, column: Column) -> tuple[str, str]:
         """The column itself for texts and whole numbers, so that its index is used; all others as text."""
         if column.family is Family.INTEGER:
             return f"q.{self.quote(column.name)}", "CAST(%s AS bigint)"
+        if column.loose:
+            return self.ordered(column), "%s"
         if column.family is Family.TEXT:
             return f"q.{self.quote(column.name)}", self.given(column)
         return self.held(column), "%s"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is."""
+        return (text,)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
@@ -290,6 +286,10 @@ class PostgresDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
+
+    def complaint(self, error: BaseException) -> str:
+        """The first line: names are all that is in it."""
+        return failures.complaint(error)
 
     def code(self, error: BaseException) -> str:
         """The SQLSTATE."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Family, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.moments import of_days
 from agent.connectors.sql.postgresql.catalog import quoted
+from agent.connectors.sql.tables import Column, Family
 
 _SQL_OPERATORS = {
     "=": "=", "==": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">=",

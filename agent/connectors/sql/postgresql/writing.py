@@ -13,10 +13,10 @@ from typing import Any, cast
 import psycopg
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Load, Loaded, Mode
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.postgresql import failures
 from agent.connectors.sql.postgresql.catalog import quoted
+from agent.connectors.sql.tables import Load, Loaded, Mode
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Value
 

@@ -14,21 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Loaded,
-    Mode,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    cause,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, cause, fetch
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
@@ -36,6 +22,7 @@ from agent.connectors.sql.savepoints import Savepoints
 from agent.connectors.sql.sqlite import catalog, failures
 from agent.connectors.sql.sqlite import values as sqlite_values
 from agent.connectors.sql.sqlite.sessions import SqliteSessions
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Mode, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
@@ -58,6 +45,7 @@ class SqliteDialect:
     longest_name: tuple[int, str] | None = None
     row_values = True
     making_commits = False
+    accounts = False
     # A trigger may end the transaction (RAISE(ROLLBACK)).
     savepoints = Savepoints(lasts=_lasts)
     adding = "ADD COLUMN"
@@ -224,15 +212,15 @@ class SqliteDialect:
         return ", ".join(f"q.{self.quote(column.name)}" for column in columns)
 
     def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Text in another encoding than UTF-8, which SQLite lets anybody write, is read as
-        well as can be; that is slower, and done only once such text was met."""
+        """The rows of a statement. In text of another encoding than UTF-8, which SQLite lets anybody write, surrogates
+        stand for the bytes that are none; that is slower, and done only once such text was met."""
         try:
             return fetch(connection, statement, parameters)
         except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
             if getattr(cause(error), "sqlite_errorcode", None) is not None:
                 raise
         driver: Any = connection.connection.driver_connection
-        driver.text_factory = partial(str, encoding="utf-8", errors="replace")
+        driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         return fetch(connection, statement, parameters)
 
     def limited(self, selected: str, rest: str, rows: int) -> str:
@@ -257,16 +245,19 @@ class SqliteDialect:
         return "?"
 
     def by_text(self, column: Column) -> tuple[str, str]:
-        """The column itself where its type turns texts into what it holds, so that its index is used."""
-        name = f"q.{self.quote(column.name)}"
-        return (name if column.family in (Family.INTEGER, Family.TEXT) else f"CAST({name} AS TEXT)"), "?"
+        """The column itself, so that its index is used."""
+        return f"q.{self.quote(column.name)}", "?"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """Any column may hold a value of any type: all that are written so."""
+        return sqlite_values.written_so(text)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
         """A clause as a condition, compared in the way in which the column's values are written."""
         name = f"q.{self.quote(column.name)}"
-        sample = fetch(
+        sample = self.rows(
             connection,
             f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT {_SAMPLES}",  # noqa: S608 - quoted names
             table.parameters,
@@ -318,7 +309,7 @@ class SqliteDialect:
                 f"SELECT k.n, {selected} FROM k CROSS JOIN {table.quoted} AS q ON {where}",
                 parameters,
             )
-            found += [(row[0], row[1:]) for row in rows]
+            found += [(row[0], sqlite_values.readable(row[1:])) for row in rows]
         return found
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
@@ -338,6 +329,10 @@ class SqliteDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the file cannot be opened."""
         return failures.unreachable(error, self.path)
+
+    def complaint(self, error: BaseException) -> str:
+        """The text: names are all that is in it."""
+        return str(error)
 
     def code(self, error: BaseException) -> str:
         """SQLite's name of the error."""

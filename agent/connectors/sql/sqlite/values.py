@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -15,8 +16,9 @@ from typing import Any
 
 import msgspec
 
-from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.moments import earlier_text, of_days
+from agent.connectors.sql.tables import Column, Family
 from agent.domain.packet import JsonValue
 
 DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
@@ -65,6 +67,23 @@ def _family(declared: str) -> tuple[Family, int | None]:  # noqa: PLR0911 - one 
 
 def documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
     """JSON objects of rows, a column at a time: most columns can stay as they are."""
+    try:
+        return _documents(columns, rows)
+    except UnicodeEncodeError:
+        return _documents(columns, list(map(readable, rows)))
+
+
+def readable(row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row in which U+FFFD stands for bytes that are no text, instead of what the driver puts there."""
+    return tuple(
+        value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if isinstance(value, str) and not value.isascii()
+        else value
+        for value in row
+    )
+
+
+def _documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
     if not rows:
         return []
     names = [one.name for one in columns]
@@ -110,6 +129,23 @@ _CONVERTED: dict[Family, Callable[[Any], Any]] = {
     Family.DECIMAL: _decimal,
     Family.JSON: _json,
 }
+
+
+# Ids
+
+
+def written_so(text: str) -> Sequence[Any]:
+    """The values that have this text as an id: the text itself, and a number or bytes, if any is written so."""
+    found: list[Any] = [text, *bytes_of(text)]
+    with suppress(ValueError):
+        whole = int(text)
+        if str(whole) == text and whole.bit_length() < 64:
+            found.append(whole)
+    with suppress(ValueError):
+        number = float(text)
+        if str(number) == text:
+            found.append(number)
+    return found
 
 
 # Comparisons

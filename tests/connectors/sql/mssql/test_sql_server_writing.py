@@ -226,7 +226,7 @@ async def test_a_trigger_that_rolls_back_takes_no_other_record_with_it(server: S
         (1205, 13, TransientError, "database-busy"),
         (1222, 16, TransientError, "database-busy"),
         (9002, 17, TransientError, "disk-full"),
-        (208, 16, TransientError, "table-changed"),
+        (208, 16, ConfigurationError, "reference-broken"),
         (229, 14, ConfigurationError, "not-permitted"),
         (596, 21, TransientError, "connection-lost"),
     ],
