@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.connectors.bigcommerce.complaint_classes import complaint_class
@@ -53,6 +53,17 @@ def not_taken(body: Body, schema: Schema) -> RecordError:
         code="not-taken",
         remedy="Look at it in the store's control panel: it leaves out an address that the customer has already. Then "
         "send the record again.",
+        error_class=ErrorClass.INCONSISTENT,
+    )
+
+
+def several_there(body: Body, schema: Schema, ids: Sequence[int]) -> RecordError:
+    """What should name one record names several."""
+    return RecordError(
+        f"The store has more than one {body.named_as(schema.name)}: their ids are {', '.join(map(str, ids))}.",
+        code="several-there",
+        remedy="Map id, which says the one that is meant.",
+        field=ID,
         error_class=ErrorClass.INCONSISTENT,
     )
 

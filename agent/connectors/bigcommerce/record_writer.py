@@ -14,7 +14,14 @@ from agent.connectors.bigcommerce.client import Answer, StoreClient
 from agent.connectors.bigcommerce.failures import complaint, unproven
 from agent.connectors.bigcommerce.held_records import HeldRecords, Record, filled, matched
 from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, is_held
-from agent.connectors.bigcommerce.record_refusals import exists_already, not_taken, not_there, partly_written, refused
+from agent.connectors.bigcommerce.record_refusals import (
+    exists_already,
+    not_taken,
+    not_there,
+    partly_written,
+    refused,
+    several_there,
+)
 from agent.connectors.bigcommerce.shipments import REFERENCE, Shipments, repeated, take_references
 from agent.connectors.bigcommerce.write_actions import DELETE, POST, PUT, WriteAction
 from agent.connectors.contract import LookUp, Present, WriteTarget
@@ -47,7 +54,7 @@ class RecordWriter:
         client: The store.
         schema: The schema.
         action: The action.
-        ignored: Attributes that something else writes.
+        ignored: Attributes that something else writes. A record of which nothing else is mapped is not sent.
     """
 
     def __init__(
@@ -66,7 +73,12 @@ class RecordWriter:
         waiting = bodies.bodies
         if self._action.completes:
             waiting = await self._completed(waiting, written)
+        naming = {body.row: self._naming(body) for body in waiting}
         waiting = await self._identified(waiting, written)
+        if self._ignored:
+            idle = [body for body in waiting if body.fields.keys() <= naming[body.row]]
+            written.ids.update((body.row, str(body.id)) for body in idle)
+            waiting = [body for body in waiting if body.row not in written.ids]
         shares = _shares(waiting, self._action.most)
         while shares:
             share = shares.pop(0)
@@ -105,7 +117,7 @@ class RecordWriter:
                 ids[body.row] = str(record[ID]) if record is not None and ID in record else str(body.row + 1)
                 stand_ins.add(body.row)
             elif record is None:
-                failures[body.row] = not_there(body, self._schema, self._held.search_of(body))
+                failures[body.row] = self._none_for(body)
             else:
                 ids[body.row] = str(record.get(ID, ""))
                 rows[body.row] = self._as_held(batch, body, record)
@@ -161,8 +173,18 @@ class RecordWriter:
             if (record := held.get(body.row)) is not None:
                 body.named[ID] = record[ID]
             else:
-                written.failures[body.row] = not_there(body, self._schema, self._held.search_of(body))
+                written.failures[body.row] = self._none_for(body)
         return [body for body in bodies if body.id is not None]
+
+    def _naming(self, body: Body) -> frozenset[str]:
+        """The field that says which record is meant, if it is one that could be written."""
+        search = self._held.search_of(body) if body.id is None else None
+        return frozenset({search.attribute}) if search is not None else frozenset()
+
+    def _none_for(self, body: Body) -> RecordError:
+        if ids := self._held.several.get(body.row):
+            return several_there(body, self._schema, ids)
+        return not_there(body, self._schema, self._held.search_of(body))
 
     async def _send(self, share: Sequence[Body], written: _Written) -> list[list[Body]]:
         """Send bodies together. Gives back what is to be sent next."""
