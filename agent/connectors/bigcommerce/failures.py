@@ -32,6 +32,7 @@ _PERMISSIONS = tuple(
         (r"/v2/(?:time|store)", "Information & Settings"),
     )
 )
+_ONE_RECORD = re.compile(r"/v[23]/(?P<what>[a-z_/-]+/\d+(?:/.*)?)$")
 _SPACES = re.compile(r"\s+")
 
 
@@ -187,6 +188,11 @@ def _words(
             f"The token is valid but lacks {permission}.",
             "Permissions of an existing account cannot be changed; create a new API account with the permission.",
             API_TOKEN,
+        )
+    if status == 404 and (found := _ONE_RECORD.search(path)):
+        return _Words(
+            f"The store has no {found['what']}.",
+            "It may have been deleted meanwhile. Execute the processflow again; if it stays, tell support.",
         )
     return _OTHER_WORDS.get(status) or (_SERVER_WORDS if status >= 500 or status == 499 else _Words())
 

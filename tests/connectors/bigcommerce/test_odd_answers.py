@@ -215,3 +215,37 @@ async def test_a_legacy_account_does_not_take_an_empty_object_for_stock_that_was
 
     with pytest.raises(AmbiguousWriteError):
         await store.clock.run(set_it())
+
+
+async def test_a_store_that_takes_note_of_forty_ids_alone_gives_all_that_are_asked_for() -> None:
+    store = FakeStore()
+    for number in range(1, 91):
+        store.add_customer(number)
+
+    def disturb(_: int, request: httpx.Request) -> httpx.Response | None:
+        wanted = [int(one) for one in request.url.params["id:in"].split(",")]
+        some = [store.customers[one] for one in wanted[:40] if one in store.customers]
+        return httpx.Response(200, json={"data": some, "meta": {}})
+
+    store.disturb = disturb
+
+    async def read_them() -> list[Packet]:
+        wanted = ReadRequest("customers", "GET", (), {}, None, None, 500, ids=[str(one) for one in range(1, 101)])
+        async with store.connection() as one:
+            return [packet async for packet in one.read(wanted)]
+
+    (packet,) = await store.clock.run(read_them())
+
+    assert sorted(map(int, packet.source_ids)) == list(range(1, 91))
+
+
+async def test_an_order_that_is_gone_when_its_lines_are_fetched_is_not_told_as_a_wrong_path() -> None:
+    store = FakeStore()
+    store.add_order(1, lines=60)
+    answering("GET", "/orders/1/products", lambda: httpx.Response(404, json=[]), store)
+
+    with pytest.raises(AgentError) as raised:
+        await store.clock.run(read(store, "orders"))
+
+    assert "orders/1/products" in raised.value.message
+    assert "API Path" not in raised.value.remedy
