@@ -78,7 +78,7 @@ class Bookkeeping:
                 return None
             return dialect.receipt(connection, ledger_key)
 
-        return await self._client.write(found)
+        return await self._client.look_and_lock(found)
 
     def _make(self, connection: sa.Connection) -> None:
         dialect = self._client.dialect

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.connectors.conformance import Fault, Trouble, fault_proxy
 from agent.connectors.sql.connector import SqlConnector
 from agent.connectors.sql.dialect import Patience
 from agent.domain.errors import TransientError
@@ -93,3 +94,18 @@ async def test_whoever_finds_no_table_of_receipts_knows_that_nothing_was_written
         await connection.write(target("orders"), batch((ID,), [(1,)]), seal)
         assert await connection.receipt(target("orders")) == b"first"
     assert found == [(0,)]
+
+
+@pytest.mark.postgres
+async def test_a_connection_that_is_lost_while_asking_leaves_no_doubt(postgres_place: PostgresPlace) -> None:
+    server = postgres_place.server
+    async with fault_proxy(server.host, server.port) as proxy:
+        values = {**postgres_place.values(), "port": str(proxy.port), "tls": "Off"}
+        async with SqlConnector().open(values, postgres_place.secrets()) as connection:
+            await write(connection, "orders", (ID,), [(1,)])
+            for said in (b"FOR UPDATE", b"ROLLBACK\0"):
+                proxy.put(Fault(Trouble.REFUSE, said))
+                with pytest.raises(TransientError) as caught:
+                    await connection.receipt(target("orders"))
+                assert (type(caught.value), caught.value.code) == (TransientError, "connection-lost")
+            assert await connection.receipt(target("orders")) == b"receipt"
