@@ -96,6 +96,21 @@ app.add_typer(rest.rest, name="rest", rich_help_panel=_TRYING)
 records.record.command("runs")(snapshots.runs_of_record)
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="The agent's version.")
+    ] = False,
+) -> None:
+    """What goes before a command."""
+
+
 @app.command("version", rich_help_panel=_UPKEEP)
 def version(as_json: JsonOption = False) -> None:
     """The agent's version."""

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
+from agent import __version__
 from agent.cli.main import app
 from agent.sandbox import RunningSandbox
 from tests.helpers.running_service import RunningService, service_below
@@ -79,6 +80,13 @@ def test_the_version_needs_none_of_the_large_libraries() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert set(json.loads(done.stdout)) == {"version"}
+
+
+def test_the_version_is_said_where_people_look_for_it_first() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, __version__, "")
 
 
 def test_without_a_screen_it_says_what_to_use_instead(tmp_path: Path) -> None:

@@ -159,7 +159,12 @@ class FakeStore:
             "/v2/orders": lambda: self._v2(self.orders, params, self._with_consignments),
             "/v2/customers": lambda: self._v2(self.customers, params),
             "/v2/products": lambda: self._v2(
-                {key: one for key, one in self.products.items() if params.get("sku") in {None, one["sku"]}}, {}
+                {
+                    key: one
+                    for key, one in self.products.items()
+                    if params.get("sku") in {None, one["sku"]} or "sku" in self.ignored
+                },
+                {},
             ),
             "/v3/customers": lambda: self._v3_customers(params),
             "/v3/customers/addresses": lambda: self._v3_owned(self.addresses, params),

@@ -1,8 +1,8 @@
 """Makes the database that every test with Tryton starts from. Runs with the Python of Tryton's own environment.
 
 `python setup.py FOLDER`: FOLDER has a `trytond.conf` that leads to an empty database `template`. It gets a company with
-accounts, a warehouse, nine customers, ten products with some in stock, a user `agent` who may do what the connector
-needs, and a user `guest` who may do little. Passwords are hashed as `trytond.conf` says.
+accounts, a tax, a warehouse, nine customers, ten products with some in stock, services for charges, a user `agent` who
+may do what the connector needs, and a user `guest` who may do little. Passwords are hashed as `trytond.conf` says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-MODULES = ["sale", "stock_package_shipping"]
+MODULES = ["sale", "stock_package_shipping", "web_shop"]
 PASSWORD = os.environ["TRYTON_TEST_PASSWORD"]
 DATABASE = "template"
 
@@ -90,6 +90,9 @@ def fill(folder: Path) -> None:
     country = model("country.country")
     for code in ("AU", "CA", "DE", "FR", "GB", "NO", "US"):
         country(name=code, code=code).save()
+    (states,) = country.find([("code", "=", "US")])
+    for code, name in (("NY", "New York"), ("TX", "Texas")):
+        model("country.subdivision")(country=states, code=f"US-{code}", name=name, type="state").save()
 
     for number in range(1, 10):
         party = model("party.party")(name=f"Customer {number}", code=f"C{number}")
@@ -103,6 +106,20 @@ def fill(folder: Path) -> None:
     category.account_revenue = accounts.find([("type.revenue", "=", True)])[0]
     category.account_expense = accounts.find([("type.expense", "=", True)])[0]
     category.save()
+    tax = model("account.tax")(name="VAT", description="VAT 20 %", type="percentage", rate=Decimal("0.2"))
+    tax.company = company
+    tax.invoice_account = tax.credit_note_account = accounts.find([("type.payable", "=", True)])[0]
+    tax.save()
+    untaxed = model("product.category")(name="Untaxed", accounting=True)
+    untaxed.account_revenue, untaxed.account_expense = category.account_revenue, category.account_expense
+    untaxed.save()
+    category.customer_taxes.append(tax)
+    category.save()
+    for code in ("SHIPPING", "FEE", "CUSTOM", "DISCOUNT"):
+        service = model("product.template")(name=code.title(), default_uom=unit, type="service", salable=True)
+        service.list_price, service.account_category = Decimal(1), untaxed if code == "DISCOUNT" else category
+        service.products[0].suffix_code = code
+        service.save()
     products = []
     for number in range(1, 11):
         template = model("product.template")(

@@ -70,8 +70,17 @@ def test_a_sample_is_a_good_document(sample: Path) -> None:
     assert list(VALIDATOR.iter_errors(plain(sample.read_bytes()))) == []
 
 
-@pytest.mark.parametrize("name", ["customers-to-tryton", "orders-to-tryton", "tryton-shipments-to-store"])
-def test_a_sample_for_tryton_passes_its_own_tests(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "customers-to-tryton",
+        "orders-to-tryton",
+        "tryton-shipments-to-store",
+        "products-to-rest-service",
+        "orders-to-sap-business-one",
+    ],
+)
+def test_a_sample_passes_its_own_tests(name: str) -> None:
     flow = parse((RESOURCES / "processflows" / f"{name}.yaml").read_bytes(), file=name).flow
     assert flow is not None
     assert [one.differences for one in run_flow_tests(flow) if one.differences] == []
@@ -115,8 +124,10 @@ def test_a_sample_fits_the_store(sample: Path) -> None:
     store = pytest.importorskip("agent.connectors.bigcommerce.schema").APP
     files = pytest.importorskip("agent.connectors.files.schema").APP
     tryton = pytest.importorskip("agent.connectors.tryton.schema").APP
+    rest = pytest.importorskip("agent.connectors.rest.schema").APP
+    sap = pytest.importorskip("agent.connectors.rest.sap.connector").APP
     document = parse(sample.read_bytes(), file=sample.name)
-    apps = {**APPS, "bigcommerce": store, "files": files, "tryton": tryton}
+    apps = {**APPS, "bigcommerce": store, "files": files, "tryton": tryton, "rest": rest, "sap-business-one": sap}
     assert [str(problem) for problem in check(document, apps)] == []
 
 

@@ -1,1 +1,1 @@
-"""BigCommerce: customers and orders are read, the stock of products is written."""
+"""BigCommerce: customers, orders, catalogue, stock and what hangs on them, read and written in both account kinds."""

@@ -12,7 +12,7 @@ from agent.connectors.bigcommerce.client import StoreClient
 from agent.connectors.bigcommerce.credentials import AccountKind
 from agent.connectors.bigcommerce.order_parts import PARTS_OPTION
 from agent.connectors.bigcommerce.schema import GET, INVENTORY, ORDERS, PRODUCTS, VARIANTS
-from agent.connectors.bigcommerce.stock_items import LEVEL, SKU
+from agent.connectors.bigcommerce.stock_items import LEVEL, LOCATION, SKU
 from agent.connectors.bigcommerce.write_actions import write_action
 from agent.connectors.contract import Use
 from agent.domain.errors import ConfigurationError, TransientError
@@ -83,16 +83,22 @@ def needed(use: Use) -> frozenset[Ability]:
             found.add(_PAYMENTS)
         return frozenset(found)
     if use.schema == INVENTORY:
-        return frozenset({_WRITE_STOCK})
+        return _stock(use)
     action = write_action(use.schema, use.action, AccountKind.OAUTH)
     if action is None or action.permission not in _BY_PERMISSION:
         return frozenset()
     found = {_BY_PERMISSION[action.permission]}
     if use.schema in {PRODUCTS, VARIANTS} and LEVEL in use.attributes and action.method == "PUT":
-        found.add(_WRITE_STOCK)
         if use.schema == PRODUCTS and use.attributes & action.fields <= {SKU}:
-            return frozenset({_WRITE_STOCK})
+            return _stock(use)
+        found |= _stock(use)
     return frozenset(found)
+
+
+def _stock(use: Use) -> frozenset[Ability]:
+    """What it takes to set stock. Where no location is named, the default one is asked for."""
+    named = LOCATION in use.attributes or use.options.get(LOCATION, "").strip()
+    return frozenset({_WRITE_STOCK} if named else {_WRITE_STOCK, _LOCATIONS})
 
 
 async def found_out(client: StoreClient, abilities: Iterable[Ability]) -> dict[Ability, bool | None]:

@@ -15,8 +15,8 @@ import httpx
 import msgspec
 
 from agent.connectors.bigcommerce.credentials import API_PATH, Account, AccountKind
-from agent.connectors.bigcommerce.failures import answer_failure
-from agent.domain.errors import AmbiguousWriteError, ConfigurationError, TransientError
+from agent.connectors.bigcommerce.failures import answer_failure, unproven
+from agent.domain.errors import ConfigurationError, TransientError
 from agent.domain.secret import Secret
 from agent.http.failures import network_failure
 from agent.http.pacing import Gate
@@ -25,6 +25,9 @@ from agent.http.retry import Retry, RetryPolicy
 Query = Sequence[tuple[str, str]]
 
 _log = logging.getLogger(__name__)
+
+_WITHOUT_BODY = frozenset({204})
+"""How V2 says that a list is empty. Nothing with another status is an empty list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,10 @@ class StoreClient:
 
         async def once() -> Answer:
             parameters = query() if callable(query) else query
-            return await self._once("GET", address, query=parameters, headers=headers, accept=accept)
+            answer = await self._once("GET", address, query=parameters, headers=headers, accept=accept)
+            if not answer.content and answer.status not in accept | _WITHOUT_BODY:
+                raise _empty(self.account.host, answer)
+            return answer
 
         return await self._retry.run(once, policy=policy, on_failure=on_failure)
 
@@ -145,7 +151,7 @@ class StoreClient:
             async with self.gate.writes.turn():
                 answer = await self._once(method, address, body=content, accept=accept)
             if answer.content and answer.status not in accept:
-                _must_be_whole(answer, host=self.account.host)
+                self._must_be_whole(answer)
             return answer
 
         return await self._retry.run(once, policy=policy)
@@ -187,13 +193,22 @@ class StoreClient:
             )
             if failure is not None:
                 raise failure
-            self._must_be_json(answer, path)
+            self._must_be_json(answer, path, writing=method != "GET")
         return answer
 
-    def _must_be_json(self, answer: Answer, path: str) -> None:
+    def _must_be_whole(self, answer: Answer) -> None:
+        try:
+            msgspec.json.decode(answer.content)
+        except msgspec.DecodeError as error:
+            raise unproven(self.account.host) from error
+
+    def _must_be_json(self, answer: Answer, path: str, *, writing: bool) -> None:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not answer.content or kind == "application/json" or kind.endswith("+json"):
             return
+        if writing:
+            # What put the page in the answer's place may have let the request through.
+            raise unproven(self.account.host)
         raise ConfigurationError(
             f"The answer did not come from the BigCommerce API (got {kind or 'content without a type'}).",
             code="not-the-api",
@@ -221,15 +236,13 @@ def log_recovery(account: Account) -> Callable[[int], None]:
     return on_recovery
 
 
-def _must_be_whole(answer: Answer, *, host: str) -> None:
-    try:
-        msgspec.json.decode(answer.content)
-    except msgspec.DecodeError as error:
-        raise AmbiguousWriteError(
-            f"{host} gave an answer to a write that cannot be understood.",
-            code="answer-not-understood",
-            remedy="The agent finds out whether it was written, and goes on by itself.",
-        ) from error
+def _empty(host: str, answer: Answer) -> TransientError:
+    return TransientError(
+        f"{host} gave an answer without a body.",
+        code="answer-not-understood",
+        remedy="The agent tries again by itself. If it stays, tell support, with the log.",
+        detail=f"status {answer.status}",
+    )
 
 
 def _forget_frames(error: BaseException | None) -> None:

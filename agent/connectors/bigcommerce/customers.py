@@ -14,6 +14,7 @@ from agent.connectors.bigcommerce.client import Query, StoreClient
 from agent.connectors.bigcommerce.passes import Page, Place, asked_at
 from agent.connectors.bigcommerce.records import (
     MOST_RECORDS,
+    Meta,
     PageSize,
     Pagination,
     V3Page,
@@ -45,6 +46,7 @@ _LISTS = {"addresses": "customers/addresses", "attributes": "customers/attribute
 """Where the rest of a list is that was cut off in a customer."""
 
 _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class CustomerPages:
@@ -115,15 +117,17 @@ class CustomerPages:
         return [*query, ("limit", str(records))]
 
     def _following(self, page: V3Page, place: Place, asked: int) -> Place | None:
-        if not page.data or page.meta is None:
+        if not page.data:
             return None
-        cursors, numbers = page.meta.cursor_pagination, page.meta.pagination
+        meta = page.meta or Meta()
+        cursors, numbers = meta.cursor_pagination, meta.pagination
         if cursors is not None and cursors.end_cursor:
             told = cursors.links.next is not None if cursors.links is not None else len(page.data) >= asked
             more = told or (numbers is not None and numbers.current_page < numbers.total_pages)
             return Place(after=cursors.end_cursor) if more and cursors.end_cursor != place.after else None
         if numbers is None:
-            return None
+            # Nothing is said: a full page is hardly the last one.
+            return Place(page=(place.page or 1) + 1) if len(page.data) >= asked == MOST_RECORDS else None
         if asked < MOST_RECORDS:
             return Place(page=1)
         return self._following_number(numbers)
@@ -142,7 +146,11 @@ class CustomerPages:
         if self._with_attributes:
             counts["attributes"] = [one.attribute_count for one in customers]
         for name, numbers in counts.items():
-            cut = {customers[index].id: index for index, count in enumerate(numbers) if (count or 0) > _MOST_INCLUDED}
+            cut = {
+                customers[index].id: index
+                for index, count in enumerate(numbers)
+                if (_included(documents[index], name) if count is None else count - 1) >= _MOST_INCLUDED
+            }
             owners = list(cut)
             for start in range(0, len(owners), _AT_ONCE):
                 for owner, its_own in (await self._all_of(_LISTS[name], owners[start : start + _AT_ONCE])).items():
@@ -165,6 +173,11 @@ class CustomerPages:
                 if owner in found:
                     found[owner].append(record)
             numbers = page.meta.pagination if page.meta is not None else None
-            if len(page.data) < MOST_RECORDS or (numbers is not None and numbers.current_page >= numbers.total_pages):
+            if numbers.current_page >= numbers.total_pages if numbers is not None else len(page.data) < MOST_RECORDS:
                 break
         return found
+
+
+def _included(document: bytes, name: str) -> int:
+    """How many of a list came with a customer."""
+    return len(decoded(_RAWS, decoded(_PARTS, document).get(name, msgspec.Raw(b"[]"))))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.connectors.bigcommerce.credentials import API_PATH, API_TOKEN, USERNAME, Account, AccountKind
-from agent.domain.errors import AgentError
+from agent.domain.errors import AgentError, AmbiguousWriteError
 from agent.http.failures import Failure, Next, made_error, status_failure
 from agent.http.pacing import Quota
 
@@ -32,6 +32,7 @@ _PERMISSIONS = tuple(
         (r"/v2/(?:time|store)", "Information & Settings"),
     )
 )
+_ONE_RECORD = re.compile(r"/v[23]/(?P<what>[a-z_/-]+/\d+(?:/.*)?)$")
 _SPACES = re.compile(r"\s+")
 
 
@@ -120,6 +121,15 @@ def answer_failure(
     )
 
 
+def unproven(host: str) -> AmbiguousWriteError:
+    """The error for a write whose answer says success, but does not show what was written."""
+    return AmbiguousWriteError(
+        f"{host} gave an answer to a write that does not show what was written.",
+        code="answer-not-understood",
+        remedy="The agent finds out whether it was written, and goes on by itself.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Words:
     message: str | None = None
@@ -178,6 +188,11 @@ def _words(
             f"The token is valid but lacks {permission}.",
             "Permissions of an existing account cannot be changed; create a new API account with the permission.",
             API_TOKEN,
+        )
+    if status == 404 and (found := _ONE_RECORD.search(path)):
+        return _Words(
+            f"The store has no {found['what']}.",
+            "It may have been deleted meanwhile. Execute the processflow again; if it stays, tell support.",
         )
     return _OTHER_WORDS.get(status) or (_SERVER_WORDS if status >= 500 or status == 499 else _Words())
 

@@ -7,15 +7,17 @@ leaves this machine: the right one is proposed instead.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from agent.connectors.bigcommerce.credentials import AccountKind
-from agent.connectors.bigcommerce.filter_names import INCLUDES, RENAMED, SECOND_GENERATION, TAKEN
+from agent.connectors.bigcommerce.filter_names import INCLUDES, RENAMED, SECOND_GENERATION, SHAPING, TAKEN
 from agent.connectors.contract import SentClause, SentGroup, SentPart
 from agent.domain.clauses import FilterPlace
 from agent.domain.errors import ConfigurationError
 
 _SUFFIXES = {"in": ":in", "not_in": ":not_in", "!=": ":not", ">=": ":min", "<=": ":max", ">": ":greater", "<": ":less"}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _PREFIXES = {">=": "min_", "<=": "max_"}
 _OURS = frozenset({"page", "limit", "sort", "direction", "after", "before", "consignment_structure"})
 _OUR_HEADERS = frozenset(
@@ -50,7 +52,7 @@ def parameters(
         name = _parameter(schema, action, kind, clause)
         if name in query:
             raise _problem(clause.key, "filter-twice", f"The filter {name} is given twice.", "Remove one of the two.")
-        query[name] = clause.value
+        query[name] = _value(schema, kind, name, clause)
     return list(query.items()), headers
 
 
@@ -69,6 +71,18 @@ def _parameter(schema: str, action: str, kind: AccountKind, clause: SentClause) 
         if name in taken:
             return name
     raise _unsuited(schema, action, kind, key, operator)
+
+
+def _value(schema: str, kind: AccountKind, name: str, clause: SentClause) -> str:
+    """The value as it is sent. Some resources take a filter without a value for none at all, and give everything."""
+    if not clause.value.strip() and name not in SHAPING:
+        raise _problem(
+            clause.key, "filter-value", f"The filter {name} has no value.", "Give it one, or remove the clause."
+        )
+    # Behind a date alone, products put the present time of day.
+    if schema == "products" and kind is AccountKind.OAUTH and name.startswith("date_") and _DAY.fullmatch(clause.value):
+        return f"{clause.value}T00:00:00Z"
+    return clause.value
 
 
 def _written(key: str, operator: str, *, kind: AccountKind, schema: str) -> list[str]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from agent.connectors.bigcommerce.client import Query, StoreClient
-from agent.connectors.bigcommerce.record_bodies import Body
+from agent.connectors.bigcommerce.record_bodies import ID, Body
 from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded, split, split_v3
 from agent.connectors.bigcommerce.write_actions import POST, Search, WriteAction
 from agent.domain.errors import NotFoundError
@@ -17,9 +17,15 @@ from agent.http.json_values import agrees, decoded_record
 
 _LISTED = 40
 _MOST_PAGES = 1_000
-_DATA = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 Record = dict[str, Any]
+
+
+class _Data(msgspec.Struct, frozen=True):
+    data: msgspec.Raw
+
+
+_DATA = msgspec.json.Decoder(_Data)
 
 
 class HeldRecords:
@@ -33,6 +39,8 @@ class HeldRecords:
     def __init__(self, client: StoreClient, action: WriteAction) -> None:
         self._client = client
         self._action = action
+        self.several: dict[int, Sequence[int]] = {}
+        """The ids of the records that fit, by row, where several do: none of them is changed by guess."""
 
     async def of(self, bodies: Iterable[Body]) -> dict[int, Record]:
         """The records by the row they belong to; rows that the store has nothing for are not in it."""
@@ -44,7 +52,10 @@ class HeldRecords:
         for search, some in groups.items():
             values = list(dict.fromkeys(str(_value(body, search.attribute)) for body in some))
             by_value = await self._listed(search, values) if search.many else await self._one_by_one(search, some)
-            found.update(matched(some, by_value, search, distinct=self._action.method == POST))
+            if self._action.method != POST and search.attribute != ID:
+                self.several.update(_several(some, by_value, search))
+            sure = [body for body in some if body.row not in self.several]
+            found.update(matched(sure, by_value, search, distinct=self._action.method == POST))
         return found
 
     def search_of(self, body: Body) -> Search | None:
@@ -59,6 +70,9 @@ class HeldRecords:
         for start in range(0, len(askable), _LISTED):
             chosen = (search.filter, ",".join(askable[start : start + _LISTED]))
             found += await self._pages(search.path, [chosen])
+        for value in values:
+            if "," in value and search.one:
+                found += await self._pages(search.path, [(search.one, value)])
         return found
 
     async def _one_by_one(self, search: Search, bodies: Sequence[Body]) -> list[Record]:
@@ -85,7 +99,7 @@ class HeldRecords:
             return {}
         if self._action.version == 2:
             return decoded_record(answer.content)
-        return decoded_record(decoded(_DATA, answer.content)["data"])
+        return decoded_record(decoded(_DATA, answer.content).data)
 
     async def _pages(self, path: str, query: Query) -> list[Record]:
         found: list[Record] = []
@@ -105,11 +119,10 @@ class HeldRecords:
 
 def matched(bodies: Sequence[Body], records: Sequence[Record], search: Search, *, distinct: bool) -> dict[int, Record]:
     """The records by the row they belong to. With `distinct`, no record belongs to two rows."""
-    by_key: dict[str, list[Record]] = {}
-    for record in records:
-        by_key.setdefault(_key(record.get(search.attribute)), []).append(record)
+    by_key = _by_key(records, search)
     # Lists that belong to one record, such as the shipments of an order, need not name it.
-    nameless = by_key.get(_key(None), [])
+    belongs = "{" in search.path
+    nameless = [record for record in records if belongs and record.get(search.attribute) is None]
     found: dict[int, Record] = {}
     for body in bodies:
         candidates = by_key.get(_key(_value(body, search.attribute)), []) or nameless
@@ -119,6 +132,26 @@ def matched(bodies: Sequence[Body], records: Sequence[Record], search: Search, *
             if distinct:
                 candidates.remove(fitting)
     return found
+
+
+def _several(bodies: Sequence[Body], records: Sequence[Record], search: Search) -> dict[int, Sequence[int]]:
+    """The ids of the records that fit, by row, where several do."""
+    by_key = _by_key(records, search)
+    found: dict[int, Sequence[int]] = {}
+    for body in bodies:
+        fitting = [one for one in by_key.get(_key(_value(body, search.attribute)), ()) if _fits(body, one, search)]
+        ids = sorted({record[ID] for record in fitting if isinstance(record.get(ID), int)})
+        if len(ids) > 1:
+            found[body.row] = ids
+    return found
+
+
+def _by_key(records: Sequence[Record], search: Search) -> dict[str, list[Record]]:
+    by_key: dict[str, list[Record]] = {}
+    for record in records:
+        if record.get(search.attribute) is not None:
+            by_key.setdefault(_key(record[search.attribute]), []).append(record)
+    return by_key
 
 
 def filled(path: str, body: Body) -> str:

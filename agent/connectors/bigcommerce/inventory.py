@@ -13,10 +13,10 @@ from typing import Protocol
 import msgspec
 
 from agent.connectors.bigcommerce.client import Answer, StoreClient
-from agent.connectors.bigcommerce.failures import Complaint, complaint
+from agent.connectors.bigcommerce.failures import Complaint, complaint, unproven
 from agent.connectors.bigcommerce.records import decoded
-from agent.connectors.bigcommerce.refusals import blames_location, refused, suspects
-from agent.connectors.bigcommerce.stock_items import Item, Items, items_of
+from agent.connectors.bigcommerce.refusals import blames_location, may_be_accident, refused, suspects
+from agent.connectors.bigcommerce.stock_items import Item, Items, items_of, merged
 from agent.connectors.bigcommerce.stock_on_hand import known, matching, on_hand
 from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
 from agent.connectors.contract import LookUp, Present, WriteTarget
@@ -61,7 +61,12 @@ class _Locations(msgspec.Struct, frozen=True):
     data: list[_Location]
 
 
+class _Accepted(msgspec.Struct, frozen=True):
+    transaction_id: str
+
+
 _LOCATIONS = msgspec.json.Decoder(_Locations)
+_ACCEPTED = msgspec.json.Decoder(_Accepted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class InventoryStock:
         wanted = items_of(batch)
         items = await self._placed(wanted.items, target)
         levels = await on_hand(self._client, items) if items else {}
-        found = {item: OnHand(str(item.identity), levels[item]) if item in levels else _unknown(item) for item in items}
+        found = {item: _found(item, levels[item]) if item in levels else _unknown(item) for item in items}
         return present(batch, Items(items, wanted.failures), found)
 
     async def _placed(self, items: Sequence[Item], target: WriteTarget) -> list[Item]:
@@ -127,11 +132,12 @@ class InventoryStock:
             placed = list(items)
         else:
             usual = await self._location(target)
-            placed = [item if item.location is not None else replace(item, location=usual) for item in items]
+            # Some rows may name the usual location, and others leave it open.
+            placed = merged(item if item.location is not None else replace(item, location=usual) for item in items)
         return sorted(placed, key=lambda item: item.location or 0)
 
     async def _send_all(self, items: Sequence[Item], target: WriteTarget) -> dict[Item, RecordError]:
-        waiting = [_Share(items[start : start + MOST_ITEMS]) for start in range(0, len(items), MOST_ITEMS)]
+        waiting = _shares(items)
         refusals: dict[Item, RecordError] = {}
         patience = max(_FEW_REFUSALS, len(items) // _ITEMS_PER_REFUSAL)
         for _ in range(_MOST_REQUESTS):
@@ -140,6 +146,7 @@ class InventoryStock:
             share = waiting.pop(0)
             answer = await self._send(share.items)
             if answer.status not in _TELLING:
+                self._must_be_accepted(answer)
                 continue
             said = complaint(answer.content)
             if blames_location(said):
@@ -175,7 +182,7 @@ class InventoryStock:
         held = await known(self._client, items)
         refusals.update((item, _unknown(item)) for item in items if item not in held)
         left = [item for item in items if item in held]
-        return [_Share(left[start : start + MOST_ITEMS]) for start in range(0, len(left), MOST_ITEMS)]
+        return _shares(left)
 
     def _after_refusal(
         self, share: _Share, status: int, said: Complaint, refusals: dict[Item, RecordError]
@@ -186,8 +193,10 @@ class InventoryStock:
             return share.halves()
         named = suspects(said, items)
         if len(items) == 1 or (share.suspected and len(named) == len(items)):
-            refusals.update((item, refused(item, said)) for item in items)
-            return []
+            # Beside others, an SKU such as 1 may be among the words of the store by accident.
+            doubtful = [item for item in items if len(items) > 1 and may_be_accident(item)]
+            refusals.update((item, refused(item, said)) for item in items if item not in doubtful)
+            return [_Share([item], suspected=True) for item in doubtful]
         if named and not share.suspected:
             rest = [item for item in items if item not in set(named)]
             return [*([_Share(rest)] if rest else []), _Share(named, suspected=True)]
@@ -201,6 +210,14 @@ class InventoryStock:
             ],
         }
         return await self._client.send("PUT", self._client.v3("inventory/adjustments/absolute"), body, accept=_TELLING)
+
+    def _must_be_accepted(self, answer: Answer) -> None:
+        try:
+            accepted = bool(_ACCEPTED.decode(answer.content).transaction_id)
+        except msgspec.MsgspecError:
+            accepted = False
+        if not accepted:
+            raise unproven(self._client.account.host)
 
     async def _location(self, target: WriteTarget) -> int:
         if given := target.options.get(LOCATION_OPTION, "").strip():
@@ -239,6 +256,34 @@ class InventoryStock:
                 field=LOCATION_OPTION,
             )
         return locations[0].id
+
+
+def _shares(items: Sequence[Item]) -> list[_Share]:
+    """The items in requests, in their order. No item is twice in one, not even where its SKU is written in two ways:
+    which quantity would count is not said."""
+    shares: list[list[Item]] = []
+    taken: set[tuple[str, str, int | None]] = set()
+    for item in items:
+        name = item.kind, str(item.identity).strip().casefold(), item.location
+        if not shares or len(shares[-1]) >= MOST_ITEMS or name in taken:
+            shares.append([])
+            taken = set()
+        shares[-1].append(item)
+        taken.add(name)
+    return [_Share(share) for share in shares]
+
+
+def _found(item: Item, levels: Sequence[int | float | None]) -> OnHand | RecordError:
+    """What a preview shows of an item, given the stock of each variant that it stands for."""
+    if len(set(levels)) > 1:
+        return RecordError(
+            f"The stock of {item.name} is tracked by variant, so the product's own stock cannot be set.",
+            code="stock-refused",
+            remedy="Map sku or variant_id instead of product_id: each variant has its own stock.",
+            field=item.kind,
+            error_class=ErrorClass.INCONSISTENT,
+        )
+    return OnHand(str(item.identity), levels[0] if levels else None)
 
 
 def _wrong_location(location: int | None, target: WriteTarget) -> ConfigurationError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from agent.connectors.bigcommerce.client import StoreClient
-from agent.connectors.bigcommerce.failures import complaint
-from agent.connectors.bigcommerce.records import MOST_RECORDS, decoded
+from agent.connectors.bigcommerce.failures import complaint, unproven
+from agent.connectors.bigcommerce.records import KEY, MOST_RECORDS, decoded
 from agent.connectors.bigcommerce.refusals import refused
 from agent.connectors.bigcommerce.stock_items import LEVEL, PRODUCT, SKU, Item, items_of
 from agent.connectors.bigcommerce.stock_presence import SUPERSEDED, OnHand, present
@@ -27,6 +28,7 @@ _MOST_PAGES = 1_000
 
 class _Product(msgspec.Struct, frozen=True):
     id: int
+    sku: str | None = ""
     inventory_level: int | float | None = None
     inventory_tracking: str = ""
 
@@ -101,6 +103,8 @@ class LegacyStock:
         answer = await self._client.send("PUT", self._client.v2(held.resource), {LEVEL: item.quantity}, accept=_TELLING)
         if answer.status in _TELLING:
             raise refused(item, complaint(answer.content))
+        if not _is_of(answer.content, held.id):
+            raise unproven(self._client.account.host)
         return str(held.id)
 
     async def _held(self, item: Item) -> _Held:
@@ -117,9 +121,7 @@ class LegacyStock:
         if item.kind == SKU:
             answer = await self._client.get(self._client.v2("products"), [("sku", str(item.identity))])
             found = decoded(_PRODUCTS, answer.content) if answer.content else []
-            if not found:
-                raise _missing(item)
-            return found[0]
+            return _of_sku(item, found)
         if item.kind != PRODUCT:
             raise RecordError(
                 "Legacy API accounts know no variant_id.",
@@ -150,6 +152,23 @@ class LegacyStock:
         raise _missing(item)
 
 
+def _of_sku(item: Item, found: Sequence[_Product]) -> _Product:
+    """The product whose stock an SKU stands for: the one that has it, or one whose variants are counted by theirs."""
+    its_own = [product for product in found if (product.sku or "").strip().casefold() == str(item.identity).casefold()]
+    counted = [product for product in found if product.inventory_tracking == "sku"]
+    if not (its_own or counted):
+        raise _missing(item) if not found else _no_stock_of_its_own(item)
+    return (its_own or counted)[0]
+
+
+def _is_of(content: bytes, number: int) -> bool:
+    """Whether an answer is the record with this id."""
+    try:
+        return KEY.decode(content).id == number
+    except msgspec.MsgspecError:
+        return False
+
+
 def _missing(item: Item) -> RecordError:
     return RecordError(
         f"The store has no product with {item.name}.",
@@ -157,6 +176,16 @@ def _missing(item: Item) -> RecordError:
         remedy="Check it in the store's control panel, then send the record again.",
         field=item.kind,
         error_class=ErrorClass.DEPENDENT_MISSING,
+    )
+
+
+def _no_stock_of_its_own(item: Item) -> RecordError:
+    return RecordError(
+        f"The store counts no stock for {item.name} alone.",
+        code="stock-refused",
+        remedy="Map product_id, or the product's own SKU: the product's variants share one stock.",
+        field=item.kind,
+        error_class=ErrorClass.INCONSISTENT,
     )
 
 

@@ -180,10 +180,16 @@ def _unfit(wanted: Attribute, value: Value, expected: str) -> RecordError:
     )
 
 
+_ELSEWHERE = {
+    ("customers", "addresses"): "Addresses are changed by customer_addresses PUT, and added by customer_addresses POST."
+}
+
+
 def _not_written(name: str, schema: Schema, action: WriteAction) -> ConfigurationError:
+    elsewhere = _ELSEWHERE.get((schema.name, name), f"It writes {', '.join(sorted(action.fields))}.")
     return ConfigurationError(
         f"{schema.name} {action.method} does not write {name}.",
         code="attribute-not-written",
-        remedy=f"Take it out of the mapping. It writes {', '.join(sorted(action.fields))}.",
+        remedy=f"Take it out of the mapping. {elsewhere}",
         field=name,
     )

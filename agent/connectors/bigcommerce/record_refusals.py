@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.connectors.bigcommerce.complaint_classes import complaint_class
@@ -43,6 +43,28 @@ def partly_written(body: Body, schema: Schema, said: Complaint, action: WriteAct
         else "Mend what the store names, then send the record again.",
         field=_field(said, action),
         error_class=complaint_class(reason),
+    )
+
+
+def not_taken(body: Body, schema: Schema) -> RecordError:
+    """The store said yes, left the record out of its answer, and holds something else than was sent."""
+    return RecordError(
+        f"BigCommerce took no notice of the {body.named_as(schema.name)}: it is not as it was sent.",
+        code="not-taken",
+        remedy="Look at it in the store's control panel: it leaves out an address that the customer has already. Then "
+        "send the record again.",
+        error_class=ErrorClass.INCONSISTENT,
+    )
+
+
+def several_there(body: Body, schema: Schema, ids: Sequence[int]) -> RecordError:
+    """What should name one record names several."""
+    return RecordError(
+        f"The store has more than one {body.named_as(schema.name)}: their ids are {', '.join(map(str, ids))}.",
+        code="several-there",
+        remedy="Map id, which says the one that is meant.",
+        field=ID,
+        error_class=ErrorClass.INCONSISTENT,
     )
 
 

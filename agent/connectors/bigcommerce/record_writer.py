@@ -9,30 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from agent.connectors.bigcommerce.client import Answer, StoreClient
-from agent.connectors.bigcommerce.failures import complaint
+from agent.connectors.bigcommerce.failures import complaint, unproven
 from agent.connectors.bigcommerce.held_records import HeldRecords, Record, filled, matched
 from agent.connectors.bigcommerce.record_bodies import ID, Bodies, Body, is_held
-from agent.connectors.bigcommerce.record_refusals import exists_already, not_there, partly_written, refused
-from agent.connectors.bigcommerce.records import decoded
+from agent.connectors.bigcommerce.record_refusals import (
+    exists_already,
+    not_taken,
+    not_there,
+    partly_written,
+    refused,
+    several_there,
+)
 from agent.connectors.bigcommerce.shipments import REFERENCE, Shipments, repeated, take_references
 from agent.connectors.bigcommerce.write_actions import DELETE, POST, PUT, WriteAction
 from agent.connectors.contract import LookUp, Present, WriteTarget
 from agent.domain.app import Schema
 from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Row, WriteReport
-from agent.http.json_values import decoded_record, encoded, held_value
+from agent.http.json_values import encoded, held_value, parsed
 
 _PARTLY = 207
 _TOO_MANY = 413
 _TELLING = frozenset({_PARTLY, 400, 404, 409, _TOO_MANY, 422})
 _PLACE = re.compile(r"\[?(?P<index>\d+)\]?(?:\..*)?")
-_DATA = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class RecordWriter:
         client: The store.
         schema: The schema.
         action: The action.
-        ignored: Attributes that something else writes.
+        ignored: Attributes that something else writes. A record of which nothing else is mapped is not sent.
     """
 
     def __init__(
@@ -72,7 +73,12 @@ class RecordWriter:
         waiting = bodies.bodies
         if self._action.completes:
             waiting = await self._completed(waiting, written)
+        naming = {body.row: self._naming(body) for body in waiting}
         waiting = await self._identified(waiting, written)
+        if self._ignored:
+            idle = [body for body in waiting if body.fields.keys() <= naming[body.row]]
+            written.ids.update((body.row, str(body.id)) for body in idle)
+            waiting = [body for body in waiting if body.row not in written.ids]
         shares = _shares(waiting, self._action.most)
         while shares:
             share = shares.pop(0)
@@ -87,8 +93,7 @@ class RecordWriter:
             return LookUp({body.row: str(body.id) for body in bodies if body.row not in held})
         # A record of that name may have been there before, and this one been refused because of it. So it has to be
         # the same in all that the store tells. Of shipments, what they are told by is enough.
-        made = self._action.completes
-        found = (body for body in bodies if body.row in held and (made or is_held(body, held[body.row])))
+        found = (body for body in bodies if body.row in held and self._is_there(body, held[body.row]))
         return LookUp({body.row: str(held[body.row].get(ID, "")) for body in found})
 
     async def present(self, target: WriteTarget, batch: Batch) -> Present:
@@ -112,7 +117,7 @@ class RecordWriter:
                 ids[body.row] = str(record[ID]) if record is not None and ID in record else str(body.row + 1)
                 stand_ins.add(body.row)
             elif record is None:
-                failures[body.row] = not_there(body, self._schema, self._held.search_of(body))
+                failures[body.row] = self._none_for(body)
             else:
                 ids[body.row] = str(record.get(ID, ""))
                 rows[body.row] = self._as_held(batch, body, record)
@@ -168,8 +173,18 @@ class RecordWriter:
             if (record := held.get(body.row)) is not None:
                 body.named[ID] = record[ID]
             else:
-                written.failures[body.row] = not_there(body, self._schema, self._held.search_of(body))
+                written.failures[body.row] = self._none_for(body)
         return [body for body in bodies if body.id is not None]
+
+    def _naming(self, body: Body) -> frozenset[str]:
+        """The field that says which record is meant, if it is one that could be written."""
+        search = self._held.search_of(body) if body.id is None else None
+        return frozenset({search.attribute}) if search is not None else frozenset()
+
+    def _none_for(self, body: Body) -> RecordError:
+        if ids := self._held.several.get(body.row):
+            return several_there(body, self._schema, ids)
+        return not_there(body, self._schema, self._held.search_of(body))
 
     async def _send(self, share: Sequence[Body], written: _Written) -> list[list[Body]]:
         """Send bodies together. Gives back what is to be sent next."""
@@ -177,7 +192,7 @@ class RecordWriter:
             self._action.method, self._address(share[0]), self._content(share), accept=_TELLING
         )
         if answer.status not in _TELLING:
-            written.ids.update(await self._ids(share, answer))
+            await self._took(share, answer, written)
             return []
         said = complaint(answer.content)
         if len(share) == 1:
@@ -189,6 +204,8 @@ class RecordWriter:
             else:
                 written.failures[body.row] = refused(body, self._schema, said, self._action, status=answer.status)
             return []
+        if answer.status == _PARTLY and self._action.method == POST:
+            raise unproven(self._client.account.host)
         places = {int(found["index"]) for key in said.errors if (found := _PLACE.fullmatch(key))}
         named = [body for place, body in enumerate(share) if place in places]
         if named and answer.status not in (_PARTLY, _TOO_MANY):
@@ -208,30 +225,60 @@ class RecordWriter:
             return [{ID: body.id, **encoded(body.fields)} for body in share]
         return [encoded(body.fields) for body in share]
 
-    async def _ids(self, share: Sequence[Body], answer: Answer) -> dict[int, str]:
-        """The ids of what was written. One that the store took no notice of, as it is there already, is looked up."""
+    async def _took(self, share: Sequence[Body], answer: Answer, written: _Written) -> None:
+        """Put down what an answer shows. A record that it does not show is looked up: the store leaves out what was
+        there already.
+
+        Raises:
+            AmbiguousWriteError: Nothing shows that a record was written.
+        """
+        if self._action.method == DELETE:
+            written.ids.update((body.row, str(body.id)) for body in share)
+            return
+        told = _records(answer, self._action)
+        shown = self._shown(share, told or ())
+        written.ids.update((row, str(record[ID])) for row, record in shown.items())
+        if not (missing := [body for body in share if body.row not in shown]):
+            return
+        held = await self._held_of(missing)
+        for body in missing:
+            record = held.get(body.row)
+            if record is not None and self._is_there(body, record):
+                written.ids[body.row] = str(record.get(ID, ""))
+            elif told is not None and self._action.listed and self._action.method == PUT:
+                written.failures[body.row] = not_taken(body, self._schema)
+            else:
+                raise unproven(self._client.account.host)
+
+    def _shown(self, share: Sequence[Body], told: Sequence[Record]) -> dict[int, Record]:
+        """The records of an answer by the row they belong to."""
+        made = [record for record in told if record.get(ID) is not None]
         if self._action.method != POST:
-            return {body.row: str(body.id) for body in share}
-        made = _records(answer, self._action)
+            by_id = {record[ID]: record for record in made}
+            return {body.row: by_id[body.id] for body in share if body.id in by_id}
         if len(share) == 1 and len(made) == 1:
-            return {share[0].row: str(made[0].get(ID, ""))}
+            return {share[0].row: made[0]}
         found: dict[int, Record] = {}
         for search in self._action.searches:
             left = [body for body in share if body.row not in found and self._held.search_of(body) == search]
             found.update(matched(left, made, search, distinct=True))
-        if missing := [body for body in share if body.row not in found]:
-            found.update(await self._held.of(missing))
-        return {row: str(record.get(ID, "")) for row, record in found.items()}
+        return found
+
+    def _is_there(self, body: Body, record: Record) -> bool:
+        """Whether a record of the store is the one that was to be written. What was found by all that it has, is."""
+        search = self._held.search_of(body)
+        by_all = self._action.completes or (search is not None and "*" in search.match)
+        return by_all or is_held(body, record)
 
 
-def _records(answer: Answer, action: WriteAction) -> list[dict[str, Any]]:
-    """The records that an answer holds."""
-    if not answer.content:
-        return []
-    text: bytes | msgspec.Raw = answer.content
+def _records(answer: Answer, action: WriteAction) -> list[Record] | None:
+    """The records that an answer holds; None where it does not have the form of one that holds any."""
+    body = parsed(answer.content) if answer.content else None
     if action.version == 3:
-        text = decoded(_DATA, text).get("data", msgspec.Raw(b"[]"))
-    return [decoded_record(one) for one in (decoded(_RECORDS, text) if bytes(text).startswith(b"[") else [text])]
+        body = body.get("data") if isinstance(body, dict) else None
+    if isinstance(body, list):
+        return [record for record in body if isinstance(record, dict)]
+    return [body] if isinstance(body, dict) and ID in body else None
 
 
 def _shares(bodies: Sequence[Body], most: int) -> list[list[Body]]:

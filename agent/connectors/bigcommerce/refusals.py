@@ -12,7 +12,14 @@ from agent.domain.errors import RecordError
 
 _WORDS = re.compile(r"[^\s,;:\[\](){}\"'“”]+")
 _ITEM_PLACE = re.compile(r"(?:items\.)?(?P<index>\d+)\..+|items\.(?P<only>\d+)")
-_LOCATION = re.compile(r"location[^.]{0,40}not found|(?:no such|unknown|invalid|disabled) location", re.IGNORECASE)
+_LOCATION = re.compile(
+    r"locations?\b[^.]{0,40}(?:not found|not exist|disabled|inactive|not (?:enabled|active|valid)|invalid)"
+    r"|(?:no such|unknown|invalid|disabled|inactive) location",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"\b(?:items?|skus?|variants?|products?|variant_id|product_id)\b", re.IGNORECASE)
+_SHORT_NUMBER = 4
+"""Numbers of so many digits are quantities, limits and locations as often as they are SKUs."""
 
 
 def suspects(said: Complaint, items: Sequence[Item]) -> list[Item]:
@@ -27,8 +34,14 @@ def suspects(said: Complaint, items: Sequence[Item]) -> list[Item]:
 
 
 def blames_location(said: Complaint) -> bool:
-    """Whether the stock location is at fault, and no item."""
-    return any(_LOCATION.search(text) for text in said.texts)
+    """Whether the stock location is at fault, and no item: that an item is not at a location is the item's fault."""
+    return any(_LOCATION.search(text) and not _ITEM.search(text) for text in said.texts)
+
+
+def may_be_accident(item: Item) -> bool:
+    """Whether the identity of an item may be among the words of an error without being meant."""
+    identity = str(item.identity)
+    return identity.isalpha() or (identity.isdigit() and len(identity) <= _SHORT_NUMBER)
 
 
 def refused(item: Item, said: Complaint) -> RecordError:

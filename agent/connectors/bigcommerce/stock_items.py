@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from agent.domain.error_classes import ErrorClass
@@ -47,7 +47,7 @@ class Items:
 def items_of(batch: Batch) -> Items:
     """The updates that a batch asks for."""
     places = {attribute.name: index for index, attribute in enumerate(batch.attributes)}
-    found: dict[tuple[str, str | int, int | None], Item] = {}
+    found: list[Item] = []
     failures: dict[int, RecordError] = {}
     for number, row in enumerate(batch.rows):
         values = {name: row[place] for name, place in places.items()}
@@ -58,10 +58,18 @@ def items_of(batch: Batch) -> Items:
         except RecordError as error:
             failures[number] = error
             continue
-        before = found.pop((kind, identity, location), None)
-        rows = (*before.rows, number) if before is not None else (number,)
-        found[kind, identity, location] = Item(kind, identity, quantity, rows, location)
-    return Items(list(found.values()), failures)
+        found.append(Item(kind, identity, quantity, (number,), location))
+    return Items(merged(found), failures)
+
+
+def merged(items: Iterable[Item]) -> list[Item]:
+    """The updates without those that a later row of the same item and location supersedes, in the order of the rows."""
+    found: dict[tuple[str, str | int, int | None], Item] = {}
+    for item in sorted(items, key=lambda one: one.rows[-1]):
+        before = found.pop((item.kind, item.identity, item.location), None)
+        rows = tuple(sorted((*before.rows, *item.rows))) if before is not None else item.rows
+        found[item.kind, item.identity, item.location] = replace(item, rows=rows)
+    return list(found.values())
 
 
 def _identity(values: dict[str, Value]) -> tuple[str, str | int]:

@@ -34,7 +34,7 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 class _HeldPage(msgspec.Struct, frozen=True):
-    data: list[_Held] = []
+    data: list[_Held]
 
 
 _HELD_PAGE = msgspec.json.Decoder(_HeldPage)
@@ -57,11 +57,12 @@ async def matching(client: StoreClient, items: Sequence[Item], *, sleep: Sleep) 
     return found
 
 
-async def on_hand(client: StoreClient, items: Sequence[Item]) -> dict[Item, int | float | None]:
-    """The stock at their location of those items that the store tracks the stock of; None where it has none there."""
+async def on_hand(client: StoreClient, items: Sequence[Item]) -> dict[Item, list[int | float | None]]:
+    """The stock at their location of those items that the store tracks the stock of; None where it has none there.
+    A product has as many as the store counts variants of it."""
     held = await _held(client, items)
     return {
-        item: _at(one, item.location) if (one := held.get(_key(item.kind, item.identity))) is not None else None
+        item: [_at(one, item.location) for one in held.get(_key(item.kind, item.identity), ())]
         for item in items
         if _key(item.kind, item.identity) in held or not _askable(item)
     }
@@ -79,8 +80,9 @@ async def _compared(client: StoreClient, items: Sequence[Item]) -> tuple[list[It
     found: list[Item] = []
     missing: list[Item] = []
     for item in items:
-        one = held.get(_key(item.kind, item.identity))
-        (found if one is not None and _at(one, item.location) == item.quantity else missing).append(item)
+        its_own = held.get(_key(item.kind, item.identity), [])
+        as_intended = its_own and all(_at(one, item.location) == item.quantity for one in its_own)
+        (found if as_intended else missing).append(item)
     return found, missing
 
 
@@ -88,13 +90,13 @@ def _at(held: _Held, location: int | None) -> int | float | None:
     return next((at.total_inventory_onhand for at in held.locations if at.location_id == location), None)
 
 
-async def _held(client: StoreClient, items: Sequence[Item]) -> dict[tuple[str, str], _Held]:
-    held: dict[tuple[str, str], _Held] = {}
+async def _held(client: StoreClient, items: Sequence[Item]) -> dict[tuple[str, str], list[_Held]]:
+    held: dict[tuple[str, str], list[_Held]] = {}
     for kind, group in groupby(sorted(items, key=lambda item: item.kind), key=lambda item: item.kind):
         identities = [item.identity for item in group if _askable(item)]
         for start in range(0, len(identities), _AT_ONCE):
             for one in await _pages(client, kind, identities[start : start + _AT_ONCE]):
-                held[_key(kind, _identity(one, kind))] = one
+                held.setdefault(_key(kind, _identity(one, kind)), []).append(one)
     return held
 
 

@@ -10,10 +10,14 @@ from dataclasses import replace
 
 from agent.connectors.bigcommerce.inventory import Stock
 from agent.connectors.bigcommerce.record_writer import RecordWriter
-from agent.connectors.bigcommerce.stock_items import LEVEL, LOCATION
+from agent.connectors.bigcommerce.stock_items import LEVEL, LOCATION, PRODUCT, SKU, VARIANT
 from agent.connectors.contract import LookUp, Present, WriteTarget
 from agent.domain.app import Attribute, DataType
+from agent.domain.errors import RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
+
+_STOCK_ALONE = frozenset({"id", PRODUCT, VARIANT, SKU, LEVEL, LOCATION})
+"""The attributes by which a record says whose stock it is about, where, and how much."""
 
 
 class StockedWriter:
@@ -39,7 +43,7 @@ class StockedWriter:
         stock = await self._stock.write(target, self._stock_of(batch, rows, ids))
         for place, row in enumerate(rows):
             if place in stock.failures:
-                failures[row], ids[row] = stock.failures[place], ""
+                failures[row], ids[row] = self._unstocked(batch, row, stock.failures[place]), ""
         return WriteReport(ids, failures, report.skipped)
 
     async def look_up(self, target: WriteTarget, batch: Batch) -> LookUp:
@@ -66,6 +70,24 @@ class StockedWriter:
             elif level is not None:
                 found[row] = _with(found[row] or (), place, level[1])
         return replace(held, rows=found, failures=failures)
+
+    def _unstocked(self, batch: Batch, row: int, error: RecordError) -> RecordError:
+        """What is said of a record whose stock was refused after the rest of it was saved, if there was a rest."""
+        named = (
+            attribute.name
+            for attribute, value in zip(batch.attributes, batch.rows[row], strict=True)
+            if value is not None
+        )
+        if _STOCK_ALONE.issuperset(named):
+            return error
+        return RecordError(
+            f"All but the stock was saved. {error.message}",
+            code=error.code,
+            remedy=error.remedy,
+            detail=error.detail,
+            field=error.field,
+            error_class=error.error_class,
+        )
 
     def _with_level(self, batch: Batch) -> list[int]:
         place = _place(batch, LEVEL)

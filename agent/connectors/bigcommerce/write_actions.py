@@ -29,6 +29,7 @@ class Search:
         many: Whether the filter takes a list of values.
         single: Whether the answer is one record, not a list.
         match: The attributes that have to be the same, besides; with `*`, all that are written.
+        one: The filter that takes a single value, with commas in it, where `filter` takes a list.
     """
 
     attribute: str
@@ -37,6 +38,7 @@ class Search:
     many: bool = False
     single: bool = False
     match: tuple[str, ...] = ()
+    one: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,10 @@ WRITE_ACTIONS: Mapping[tuple[str, AccountKind], Mapping[str, WriteAction]] = Map
                 PUT, "catalog/products", _PRODUCT, *_PRODUCTS,
                 "Changes products, found by id, product_id or sku. Where only inventory_level is mapped besides, "
                 "it sets the stock of products and variants, named by sku, variant_id, product_id or id.",
-                (_by_id("catalog/products"), Search("sku", "catalog/products", "sku:in", many=True, match=("sku",))),
+                (
+                    _by_id("catalog/products"),
+                    Search("sku", "catalog/products", "sku:in", many=True, match=("sku",), one="sku"),
+                ),
                 most=10, listed=True, records=200,
             ),
         },

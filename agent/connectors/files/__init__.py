@@ -1,1 +1,1 @@
-"""Files in a folder: CSV, JSON, JSON Lines and XML, read once each and written whole or not at all."""
+"""Files in folders, on SFTP servers and in S3 buckets: read once each, written whole or not at all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,30 @@ class Body:
         for name in reversed(names):
             body = {name: body}
         return msgspec.json.encode(body)
+
+
+def joined(
+    records: Sequence[Mapping[str, Any]], *, wrap: str, each: str, besides: Mapping[str, Any], as_xml: bool
+) -> bytes:
+    """The text of several records in one request.
+
+    Args:
+        records: Their fields.
+        wrap: Under which names the list stands; in XML, the elements around it.
+        each: Under which name each record stands in the list; in XML, the name of its element.
+        besides: What stands beside the list, as it is.
+        as_xml: Whether it is XML.
+
+    Raises:
+        RecordError: there is something that XML cannot have.
+    """
+    names = wrap.split(".") if wrap else []
+    if as_xml:
+        return xml_of(names, {**besides, each: list(records)})
+    body: Any = [{each: encoded(one)} if each else encoded(one) for one in records]
+    for name in reversed(names):
+        body = {name: body}
+    return msgspec.json.encode({**besides, **body} if besides else body)
 
 
 def bodies_of(batch: Batch, types: Mapping[str, DataType]) -> tuple[list[Body], dict[int, RecordError]]:

@@ -107,10 +107,10 @@ class Client:
         """Fetch; None where the status is one of `missing`."""
 
         async def once() -> Answer | None:
-            answer = await self._once("GET", address, query, headers, None)
+            answer = await self._once("GET", address, query, headers, None, writing=False)
             if answer.status in missing:
                 return None
-            self._raise(answer, writing=False)
+            self.raise_failure(answer, writing=False)
             return answer
 
         return await self._retry.run(once)
@@ -127,10 +127,25 @@ class Client:
         async def once() -> Answer:
             answer = await self._once(method, self.address(path), query, headers, body)
             if answer.status not in RECORD_STATUSES:
-                self._raise(answer, writing=True)
+                self.raise_failure(answer, writing=True)
             return answer
 
         return await self._retry.run(once)
+
+    async def ask(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a POST that only reads, so that it is tried again. An answer about what was sent is returned."""
+
+        async def once() -> Answer:
+            answer = await self._once("POST", self.address(path), (), headers, body, writing=False)
+            if answer.status not in RECORD_STATUSES:
+                self.raise_failure(answer, writing=False)
+            return answer
+
+        return await self._retry.run(once)
+
+    def target(self, path: str, query: Query) -> str:
+        """The address of a path below the base URL without the server."""
+        return _with(self.address(path), query).raw_path.decode("ascii")
 
     def nonsense(self, *, writing: bool = False) -> AgentError:
         """The error for an answer that is not what the description says."""
@@ -148,9 +163,15 @@ class Client:
         )
 
     async def _once(
-        self, method: str, address: str, query: Query, headers: Mapping[str, str] | None, body: bytes | None
+        self,
+        method: str,
+        address: str,
+        query: Query,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        *,
+        writing: bool = True,
     ) -> Answer:
-        writing = method != "GET"
         media_type = "application/xml" if self.speaks_xml else "application/json"
         sent = {"Accept": media_type, **self._headers, **(headers or {})}
         if body is not None:
@@ -194,7 +215,8 @@ class Client:
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _raise(self, answer: Answer, *, writing: bool) -> None:
+    def raise_failure(self, answer: Answer, *, writing: bool) -> None:
+        """Raise the error that an answer stands for, where it is none of success."""
         line = status_failure(answer.status)
         if line is None:
             return

@@ -26,6 +26,7 @@ from agent.connectors.contract import (
     Seal,
     WriteTarget,
 )
+from agent.connectors.rest.bundles import Bundles
 from agent.connectors.rest.check import check
 from agent.connectors.rest.client import Client
 from agent.connectors.rest.credentials import (
@@ -126,6 +127,7 @@ class Service:
         private: Whether it may lie in a private network.
         sign_in: What signs in.
         secret_field: The field of the form at fault where the credentials are refused.
+        together: Whether requests go together where the description says how.
     """
 
     base: str
@@ -133,6 +135,7 @@ class Service:
     private: bool
     sign_in: SignIn
     secret_field: str
+    together: bool = True
 
 
 class RestConnection:
@@ -200,7 +203,7 @@ class RestConnection:
         """How many records go together."""
         part = self._description.schemas.get(schema)
         found = part.actions.get(action) if part is not None else None
-        return _RECORDS_WRITTEN if isinstance(found, Writing) else _RECORDS_READ
+        return max(_RECORDS_WRITTEN, found.together) if isinstance(found, Writing) else _RECORDS_READ
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write with an action of the description."""
@@ -222,7 +225,9 @@ class RestConnection:
         schema, action = self._found(target.schema, target.action)
         if not isinstance(action, Writing):
             raise unknown_action(target.schema, f"{target.action} that writes", self._known(Writing))
-        return Writer(self._client(), schema, action)
+        client, bundle = self._client(), self._description.odata_batch if self._service.together else None
+        bundles = Bundles(client, bundle, self._description.headers) if bundle is not None else None
+        return Writer(client, schema, action, bundles)
 
     def _found(self, schema: str, action: str) -> tuple[SchemaPart, Reading | Writing | None]:
         part = self._description.schemas.get(schema)

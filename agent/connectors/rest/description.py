@@ -9,22 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from string import Formatter
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
 
+from agent.connectors.rest.braces import names_in
+from agent.connectors.rest.description_text import MistakeError, tree_of
+from agent.connectors.rest.expressions import checked
 from agent.domain.app import MOST_DOCUMENT_CHARACTERS, DataType
 from agent.domain.errors import ConfigurationError
 
 DESCRIPTION = "description"
 """The field of the credential form that it stands in."""
-
-_MOST_NESTING = 40
 _HEADER_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -34,6 +41,9 @@ HeaderName = Annotated[str, StringConstraints(pattern=_HEADER_NAME)]
 Place = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """Where something lies in an answer: names with dots between them, such as `data.orders`; empty for the whole. A dot
 that belongs to a name has a backslash before it: `@odata\\.nextLink`."""
+
+Expression = Annotated[str, StringConstraints(max_length=500, pattern=_ONE_LINE), AfterValidator(checked)]
+"""What is asked of an answer: a place, or JMESPath."""
 
 
 class _Part(BaseModel):
@@ -54,7 +64,7 @@ class Paging(_Part):
     size: Annotated[int, Field(ge=1, le=10_000)] = 100
     next: Place = ""
     past_the_end: Annotated[int, Field(ge=400, le=499)] = 404
-    """The status with which a service answers beyond the last page, where it does not give an empty one."""
+    """The status beyond the last page, where a service does not give an empty one."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -162,11 +172,11 @@ class Reading(Request):
 
 
 class Find(Request):
-    """How records are found again before one is written a second time, by values that name it."""
+    """How records are found again before one is written a second time, by values that name it. `records` and
+    `absent_if_empty` are as in `Reading`."""
 
     records: Place = ""
     absent_if_empty: bool = False
-    """As in `Reading`."""
     single: bool = False
     """The answer is one record, or 404."""
     others: bool = False
@@ -180,14 +190,52 @@ class Find(Request):
         return self
 
 
+class Together(_Part):
+    """How several records go in one request, `size` at most, and how its answer is told apart. Without `results`, an
+    answer of success says that all of them were written."""
+
+    size: Annotated[int, Field(ge=2, le=1_000)] = 50
+    each: Name | Literal[""] = ""
+    """Under which name each record stands in the list; in XML, its element."""
+    besides: dict[Name, JsonValue] = Field(default_factory=dict, max_length=50)
+    """What stands beside the list, the same in each request."""
+    identity: Name | Literal[""] = ""
+    """Under which name a record that is there gets its id."""
+    results: Expression = ""
+    """Where the results lie in an answer: a list, of which each tells of one record."""
+    index: Expression = ""
+    """Where, in a result, the number of its record in the request lies, counted from `first`. Without it and `match`,
+    results are in the order of the records, and there are as many."""
+    first: Annotated[int, Field(ge=0, le=1)] = 0
+    match: dict[Name, Expression] = Field(default_factory=dict, max_length=10)
+    """The attributes that tell whose result it is, and where their values lie in it."""
+
+    @model_validator(mode="after")
+    def _clear(self) -> Self:
+        if (self.index or self.match) and not self.results:
+            raise ValueError("index and match need “results”: where the results that they tell apart lie")
+        if self.index and self.match:
+            raise ValueError("a result is told by index or by match, not by both")
+        return self
+
+
 class Sending(Request):
-    """A request that writes one record; `method` is the HTTP method."""
+    """A request that writes one record, or several; `method` is the HTTP method."""
 
     method: Literal["POST", "PUT", "PATCH", "DELETE"]
     wrap: Place = ""
-    """Under which names the record stands in what is sent, such as `order`."""
-    id: Place = ""
-    """Where the record's id lies in the answer."""
+    """Under which names the record stands in what is sent, such as `order`; with `batch`, the list of records."""
+    id: Expression = ""
+    """Where the record's id lies in the answer; with results, in the result."""
+    batch: Together | None = None
+
+    @model_validator(mode="after")
+    def _one_for_all(self) -> Self:
+        if self.batch is not None and self.names:
+            raise ValueError(f"several records go to one address, so that {{{min(self.names)}}} has no value")
+        if self.batch is not None and self.batch.besides and not self.wrap:
+            raise ValueError("besides needs “wrap”: the name that the list stands under")
+        return self
 
 
 class Writing(_Part):
@@ -199,11 +247,19 @@ class Writing(_Part):
     find: Find | None = None
     asks_first: bool = True
     """Whether a record is looked for before it is created. Not needed where the service itself refuses a second one."""
-    reason: Place = ""
-    """Where, in an answer that refuses a record, the reason lies."""
-    refused: Place = ""
-    """Where something lies in an answer of success that means that the record was refused all the same."""
+    reason: Expression = ""
+    """Where the reason lies in an answer that refuses a record; with results, in the result."""
+    refused: Expression = ""
+    """What, in an answer of success or in a result, means that the record was refused all the same."""
+    success: Expression = ""
+    """What, in an answer of success or in a result, has to be so where the record was written."""
     text: Text = ""
+
+    @property
+    def together(self) -> int:
+        """How many records go in one request at most."""
+        sendings = (self.create, self.update, self.delete)
+        return max((one.batch.size for one in sendings if one is not None and one.batch is not None), default=1)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -215,6 +271,12 @@ class Writing(_Part):
             raise ValueError(
                 "an action that creates needs find: where an answer is lost, it is looked up, not repeated"
             )
+        told = self.success or self.refused
+        for one in (self.create, self.update, self.delete):
+            if one is not None and one.batch and one.batch.results and not (told or (one is self.create and one.id)):
+                raise ValueError(
+                    "results need “success” or “refused”: what tells in one whether its record was written"
+                )
         return self
 
 
@@ -241,6 +303,13 @@ class SchemaPart(_Part):
         return {name: _reading_or_writing(name, one) for name, one in given.items()}
 
 
+class Bundle(_Part):
+    """Where several whole requests go in one, those that write and those that find before it: OData's `$batch`."""
+
+    path: Text = "/$batch"
+    size: Annotated[int, Field(ge=2, le=1_000)] = 50
+
+
 class Description(_Part):
     """A whole service."""
 
@@ -251,6 +320,7 @@ class Description(_Part):
     check: Request | None = None
     """What Validate asks for; without it, the first list."""
     headers: dict[HeaderName, Text] = Field(default_factory=dict, max_length=50)
+    odata_batch: Bundle | None = None
     schemas: dict[Name, SchemaPart] = Field(min_length=1, max_length=500)
 
     @field_validator("check", mode="before")
@@ -262,25 +332,20 @@ class Description(_Part):
     def _has_roots(self) -> Self:
         """An XML document has an element around everything."""
         if self.format == "xml":
+            if self.odata_batch is not None:
+                raise ValueError("odata_batch needs a service that speaks JSON")
             for name, schema in self.schemas.items():
                 for action in schema.actions.values():
                     if isinstance(action, Writing) and any(
                         one is not None and not one.wrap for one in (action.create, action.update)
                     ):
                         raise ValueError(f"“{name}” is sent as XML, so that each create and update needs “wrap”")
+                    if isinstance(action, Writing) and any(
+                        one is not None and one.batch is not None and not (one.wrap and one.batch.each)
+                        for one in (action.create, action.update, action.delete)
+                    ):
+                        raise ValueError(f"“{name}” is sent as XML, so that each batch needs “wrap” and “each”")
         return self
-
-
-def names_in(text: str) -> list[str]:
-    """The names in braces. Raises ValueError where a brace stands alone, or more than a name in it."""
-    names = []
-    for _, name, form, conversion in Formatter().parse(text):
-        if name is None:
-            continue
-        if form or conversion or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-            raise ValueError(f"{{{name}}} is no name of an attribute")
-        names.append(name)
-    return names
 
 
 @lru_cache(maxsize=32)
@@ -293,7 +358,9 @@ def parse(text: str) -> Description:
     if len(text) > MOST_DOCUMENT_CHARACTERS:
         raise _wrong("", f"it is longer than {MOST_DOCUMENT_CHARACTERS:,} characters")
     try:
-        found = Description.model_validate(_tree(text))
+        found = Description.model_validate(tree_of(text))
+    except MistakeError as error:
+        raise _wrong(error.place, error.why) from None
     except ValidationError as error:
         raise _wrong(*_first(error.errors(include_url=False))) from None
     return found
@@ -309,31 +376,6 @@ def _reading_or_writing(name: object, given: object) -> object:
     except ValidationError as error:
         place, why = _first(error.errors(include_url=False))
         raise ValueError(f"{name}{f' → {place}' if place else ''}: {why}") from None
-
-
-def _tree(text: str) -> object:
-    if "\t" in text and text.lstrip()[:1] in "{[":
-        text = text.replace("\t", " ")  # JSON may be indented so, YAML not
-    loader = YAML(typ="safe", pure=True)
-    loader.allow_duplicate_keys = False
-    try:
-        depth = 0
-        for event in YAML(typ="safe", pure=True).parse(text):
-            if isinstance(event, AliasEvent):
-                raise _wrong(f"line {event.start_mark.line + 1}", "aliases (*) are not allowed")
-            depth += type(event).__name__.endswith(("MappingStartEvent", "SequenceStartEvent"))
-            depth -= type(event).__name__.endswith(("MappingEndEvent", "SequenceEndEvent"))
-            if depth > _MOST_NESTING:
-                raise _wrong(f"line {event.start_mark.line + 1}", "it is nested too deeply")
-        found: object = loader.load(text)
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
-        raise _wrong(line, f"it is neither YAML nor JSON ({error.problem or 'it cannot be read'})") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise _wrong("", f"it is neither YAML nor JSON ({type(error).__name__})") from None
-    if not isinstance(found, dict):
-        raise _wrong("", "it has no “service: 1” and “schemas:”")
-    return found
 
 
 def _first(errors: list[ErrorDetails]) -> tuple[str, str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from string import Formatter
 from urllib.parse import quote
 
-from agent.connectors.rest.description import Request, names_in
+from agent.connectors.rest.braces import names_in
+from agent.connectors.rest.description import Request
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import RecordError
 

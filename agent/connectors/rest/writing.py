@@ -1,54 +1,44 @@
-"""Writes records one request each, and finds them again before one whose answer was lost is sent a second time."""
+"""Writes records, one request each or several in one, and finds them again before one whose answer was lost is sent a
+second time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from agent.connectors.contract import LookUp, Present
 from agent.connectors.rest.bodies import Body, bodies_of
+from agent.connectors.rest.bundles import Bundles, Single
 from agent.connectors.rest.client import NOT_THERE, RECORD_STATUSES, Answer, Client
-from agent.connectors.rest.description import DESCRIPTION, SchemaPart, Sending, Writing
+from agent.connectors.rest.description import SchemaPart, Sending, Writing
 from agent.connectors.rest.filling import filled_path, filled_query
-from agent.connectors.rest.places import at, records_at, word
-from agent.connectors.rest.xml_bodies import typed
+from agent.connectors.rest.finding import Finder, Held, value_in
+from agent.connectors.rest.places import records_at
+from agent.connectors.rest.several import Outcome, Several, Step
+from agent.connectors.rest.verdicts import UntoldError, Verdicts
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, WriteReport
-from agent.http.json_values import agrees, amount, decoded_record, held_value
-
-_CLASSES = {404: ErrorClass.DEPENDENT_MISSING, 409: ErrorClass.DUPLICATE, 410: ErrorClass.DEPENDENT_MISSING}
-_LONGEST_REASON = 300
-_NOTHING = {b"false", b"[]", b"{}", b"", b"0"}
-"""What lies at the place of a refusal where there is none."""
-
-
-class _Likeness(IntEnum):
-    """How far a record is the one that was looked for, least first."""
-
-    OTHER = 0
-    UNTOLD = 1
-    BUT_FOR_CASE = 2
-    SAME = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A record as the service has it."""
-
-    id: str
-    record: dict[str, Any]
+from agent.http.json_values import held_value
 
 
 class Writer:
-    """Writes with one action of a schema."""
+    """Writes with one action of a schema.
 
-    def __init__(self, client: Client, schema: SchemaPart, action: Writing) -> None:
-        self._client, self._schema, self._action = client, schema, action
+    Args:
+        client: The service.
+        schema: The schema.
+        action: The action.
+        bundles: Sends whole requests together, where the service takes that.
+    """
+
+    def __init__(self, client: Client, schema: SchemaPart, action: Writing, bundles: Bundles | None = None) -> None:
+        self._client, self._schema, self._action, self._bundles = client, schema, action, bundles
+        self._finder = Finder(client, schema, action, bundles)
+        self._several = Several(client, schema, action)
+        self._verdicts = Verdicts(client.host, action)
+        self._sendings = [one for one in (action.create, action.update, action.delete) if one is not None]
 
     async def write(self, batch: Batch) -> WriteReport:
         """Write a batch.
@@ -57,26 +47,34 @@ class Writer:
             AmbiguousWriteError: one may have been written; the agent then looks the whole batch up.
         """
         bodies, failures = bodies_of(batch, self._schema.attributes)
-        ids = [""] * len(batch)
-        for body in bodies:
-            try:
-                ids[body.row] = await self._written(body) or batch.source_ids[body.row]
-            except RecordError as error:
-                failures[body.row] = error
+        outcome = Outcome({}, failures)
+        shares = self._shares(bodies)
+        again: set[int] = set()
+        while shares:
+            share = shares.pop(0)
+            await self._finder.ahead([body for body in share if self._is_looked_for(body, body.row in again)])
+            steps = [step for body in share if (step := await self._step(body, outcome, body.row in again)) is not None]
+            left = await self._send(steps, outcome)
+            again.update(body.row for part in left for body in part)
+            shares = [*left, *shares]
+        await self._settle(outcome)
+        ids = ["" if row in failures else outcome.ids[row] or id_ for row, id_ in enumerate(batch.source_ids)]
         return WriteReport(ids, failures)
 
     async def look_up(self, batch: Batch) -> LookUp:
         """The records that are there as they were to be."""
         written: dict[int, str] = {}
-        for body in bodies_of(batch, self._schema.attributes)[0]:
+        bodies = bodies_of(batch, self._schema.attributes)[0]
+        await self._finder.ahead(bodies)
+        for body in bodies:
             try:
-                held = await self._found(body)
+                held = await self._finder.found(body)
             except RecordError:
                 continue
             if self._action.delete is not None:
                 if held is None and self._action.find is not None:
                     written[body.row] = self._id_of(body) or batch.source_ids[body.row]
-            elif held is not None and self._as_intended(body, held):
+            elif held is not None and self._finder.as_intended(body, held):
                 written[body.row] = held.id
         return LookUp(written)
 
@@ -86,9 +84,10 @@ class Writer:
         rows: list[Row | None] = [None] * len(batch)
         ids = [""] * len(batch)
         new: set[int] = set()
+        await self._finder.ahead(bodies)
         for body in bodies:
             try:
-                held = await self._found(body)
+                held = await self._finder.found(body)
                 self._needs(body, held)
             except RecordError as error:
                 failures[body.row] = error
@@ -100,171 +99,190 @@ class Writer:
                 continue
             ids[body.row] = held.id
             rows[body.row] = tuple(
-                held_value(attribute, given, _in(body.fields, attribute.name), _in(held.record, attribute.name))
+                held_value(
+                    attribute, given, value_in(body.fields, attribute.name), value_in(held.record, attribute.name)
+                )
                 for attribute, given in zip(batch.attributes, batch.rows[body.row], strict=True)
             )
         return Present(rows, ids, frozenset(new), failures)
 
     # -- one record ----------------------------------------------------------------------------------------------
 
-    async def _written(self, body: Body) -> str:
+    async def _step(self, body: Body, outcome: Outcome, again: bool) -> Step | None:
+        """How a record goes on its way; None where nothing has to be sent, or it cannot be.
+
+        Args:
+            body: The record.
+            outcome: Is told of it where nothing is to be sent.
+            again: Whether it was sent already, so that it may be there.
+        """
         action = self._action
-        if action.delete is not None:
-            known = await self._known(body)
-            return "" if known is None else await self._sent(action.delete, body, known)
-        if action.create is None:
-            assert action.update is not None
-            known = await self._known(body)
-            if known is None:
-                raise self._not_there()
-            return await self._sent(action.update, body, known)
-        if action.update is None:
-            held = await self._found(body) if action.asks_first else None
-            return held.id if held is not None else await self._sent(action.create, body, "")
-        held = await self._found(body)
+        try:
+            if action.create is None:
+                sending = action.delete or action.update
+                assert sending is not None
+                known = await self._known(body)
+                if known is None and action.delete is None:
+                    raise self._not_there()
+                if known is None:
+                    outcome.ids[body.row] = ""
+                    return None
+                return Step(sending, body, known)
+            held = await self._finder.found(body) if self._is_looked_for(body, again) else None
+        except RecordError as error:
+            outcome.failures[body.row] = error
+            return None
         if held is None:
-            return await self._sent(action.create, body, "")
-        return await self._sent(action.update, body, held.id)
+            return Step(action.create, body, "")
+        if action.update is None:
+            outcome.ids[body.row] = held.id
+            return None
+        return Step(action.update, body, held.id)
+
+    def _is_looked_for(self, body: Body, again: bool) -> bool:
+        """Whether a record has to be looked for before it is sent."""
+        if self._action.create is None:
+            return self._action.find is not None and not self._id_of(body)
+        return self._action.update is not None or self._action.asks_first or again
 
     async def _known(self, body: Body) -> str | None:
         """The id of a record that is to be there; None where it is not."""
         known = self._id_of(body)
         if known or self._action.find is None:
             return known
-        held = await self._found(body)
+        held = await self._finder.found(body)
         return held.id if held is not None else None
 
-    async def _sent(self, sending: Sending, body: Body, known: str) -> str:
-        values = {**body.values, "id": known or body.values.get("id", "")}
-        if known:
-            values.setdefault(self._schema.key, known)
+    async def _send(self, steps: Sequence[Step], outcome: Outcome) -> list[list[Body]]:
+        """Send records on their way. Gives back what is to be looked for, and sent again."""
+        left: list[list[Body]] = []
+        for sending in self._sendings:
+            those = [step for step in steps if step.sending is sending]
+            if sending.batch is None and self._bundles is not None and len(those) > 1:
+                left += await self._send_bundle(self._bundles, those, outcome)
+                continue
+            if sending.batch is None:
+                for step in those:
+                    await self._send_one(step, outcome)
+                continue
+            for first in range(0, len(those), sending.batch.size):
+                left += await self._several.send(those[first : first + sending.batch.size], outcome)
+        return left
+
+    async def _send_one(self, step: Step, outcome: Outcome) -> None:
+        try:
+            one = self._single(step)
+            answer = await self._client.send(one.method, one.path, one.query, one.content, one.headers)
+            outcome.ids[step.body.row] = self._written(step, answer)
+        except RecordError as error:
+            outcome.failures[step.body.row] = error
+
+    async def _send_bundle(self, bundles: Bundles, steps: Sequence[Step], outcome: Outcome) -> list[list[Body]]:
+        """Send whole requests together. Gives back what was not answered, and where the whole was refused, each by
+        itself."""
+        requests: list[tuple[Step, Single]] = []
+        for step in steps:
+            try:
+                requests.append((step, self._single(step)))
+            except RecordError as error:
+                outcome.failures[step.body.row] = error
+        if not requests:
+            return []
+        answers = await bundles.write([request for _, request in requests])
+        if answers is None:
+            return [[step.body] for step, _ in requests]
+        left: list[Body] = []
+        for (step, _), answer in zip(requests, answers, strict=True):
+            if answer is None:
+                left.append(step.body)
+                continue
+            try:
+                outcome.ids[step.body.row] = self._written(step, answer)
+            except RecordError as error:
+                outcome.failures[step.body.row] = error
+        if len(left) < len(requests):
+            return [left] if left else []
+        return [[body] for body in left]
+
+    def _single(self, step: Step) -> Single:
+        """The request of one record. Raises RecordError where a value is missing that it needs."""
+        sending, body = step.sending, step.body
+        values = {**body.values, "id": step.known or body.values.get("id", "")}
+        if step.known:
+            values.setdefault(self._schema.key, step.known)
         content = None if sending.method == "DELETE" else body.content(sending.wrap, as_xml=self._client.speaks_xml)
-        answer = await self._client.send(
+        return Single(
             sending.method, filled_path(sending, values), filled_query(sending, values), content, sending.headers
         )
+
+    def _written(self, step: Step, answer: Answer) -> str:
+        """The id of the record that an answer says was written. Raises RecordError where it was refused."""
+        sending, known = step.sending, step.known
         if sending.method == "DELETE" and answer.status in NOT_THERE:
             return known  # it was to be gone
+        if answer.status in RECORD_STATUSES:
+            raise self._verdicts.refused(answer)
         try:
-            if not answer.was_xml and answer.status not in RECORD_STATUSES:
+            if not answer.was_xml:
                 self._refuse_nonsense(answer, sending)
-            self._raise(answer)
-            made = word(at(answer.content, sending.id)) if sending.id and answer.content.strip() else known
-        except msgspec.MsgspecError:
+            if not answer.content.strip():
+                return known
+            return self._verdicts.written(answer.content, sending, known=known, status=answer.status)
+        except (msgspec.MsgspecError, UntoldError):
             raise self._client.nonsense(writing=True) from None
-        if not made and not known and sending.id and answer.content.strip():
-            raise self._client.nonsense(writing=True)
-        return made or known
 
     def _refuse_nonsense(self, answer: Answer, sending: Sending) -> None:
         """A page of something that stands between us and the service, such as a sign-in page, is no answer to a write.
         Raises msgspec.MsgspecError."""
         content = answer.content.strip()
-        if content[:1] == b"<" or (content and (sending.id or self._action.refused)):
+        if content[:1] == b"<" or (content and (sending.id or self._action.refused or self._action.success)):
             records_at(content, "")  # all of it has to be JSON
 
-    def _raise(self, answer: Answer) -> None:
-        """Raise where an answer refuses the record: by its status, or by what it says."""
-        refused = answer.status in RECORD_STATUSES
-        said = ""
-        if refused:
+    async def _settle(self, outcome: Outcome) -> None:
+        """Find out about those that were sent alone, and of which nothing was said."""
+        for row, body in outcome.untold.items():
             try:
-                said = word(at(answer.content, self._action.reason)) if self._action.reason else ""
-            except msgspec.MsgspecError:
-                said = ""
-        elif self._action.refused and answer.content.strip():
-            found = at(answer.content, self._action.refused)
-            refused = found is not None and bytes(found).strip().strip(b'"').lower() not in _NOTHING
-            said = word(found) or (word(at(answer.content, self._action.reason)) if self._action.reason else "")
-        if refused:
-            why = said.strip()[:_LONGEST_REASON].rstrip(".") or f"status {answer.status}"
-            raise RecordError(
-                f"{self._client.host} refuses the record: {why}.", code="refused",
-                remedy="Correct the record in the source app, or the mapping.",
-                detail=f"{self._client.host} → {answer.status}",
-                error_class=_CLASSES.get(answer.status, ErrorClass.VALIDATION_FAILED),
-            )  # fmt: skip
-
-    async def _found(self, body: Body) -> _Held | None:
-        """The record at the service; None where there is none, or no way to find it."""
-        find = self._action.find
-        if find is None:
-            return None
-        answer = await self._client.get(
-            self._client.address(filled_path(find, body.values)), filled_query(find, body.values),
-            headers=find.headers, missing=NOT_THERE,
-        )  # fmt: skip
-        if answer is None:
-            return None
-        try:
-            if find.single:
-                one = at(answer.content, find.records)
-                empty = one is None or bytes(one).strip() in {b"{}", b"[]"}
-                listed: Sequence[msgspec.Raw] | None = [] if one is None or empty else [one]
+                held = await self._finder.found(body)
+            except RecordError as error:
+                outcome.failures[row] = error
+                continue
+            if self._action.delete is not None and self._action.find is not None and held is None:
+                outcome.ids[row] = self._id_of(body)
+            elif self._action.delete is None and held is not None and self._finder.as_intended(body, held):
+                outcome.ids[row] = held.id
             else:
-                listed = records_at(answer.content, find.records, absent_if_empty=find.absent_if_empty,
-                                    elements=answer.was_xml)  # fmt: skip
-            if listed is None or any(bytes(one).lstrip()[:1] != b"{" for one in listed):
-                raise self._client.nonsense()
-            if answer.was_xml:
-                listed = [typed(one, self._schema.attributes) for one in listed]
-            raw = self._chosen(listed, {name: body.values.get(name, "") for name in find.names})
-            if raw is None:
-                return None
-            known = word(at(raw, self._schema.key))
-            if not known:
-                raise self._unclear(f"what it finds has no “{self._schema.key}”")
-            return _Held(known, decoded_record(raw))
-        except msgspec.MsgspecError:
-            raise self._client.nonsense() from None
+                outcome.failures[row] = self._untold()
 
-    def _chosen(self, listed: Sequence[msgspec.Raw], wanted: Mapping[str, str]) -> msgspec.Raw | None:
-        """The record among those listed that was looked for; None where it is none of them.
-
-        A service that does not know the filter lists others as well, or all it has, of which this may be a part. So a
-        record that does not tell the values that were searched for is believed where it is the only one, and others
-        alone are no proof that the record is not there.
-
-        Raises:
-            ConfigurationError: code `find-unclear`.
-            RecordError: there are several, and one of them would be changed.
-        """
-        find = self._action.find
-        assert find is not None
-        if not listed or find.single:
-            return listed[0] if listed else None
-        likenesses = [_likeness(decoded_record(raw), wanted) for raw in listed]
-        names = " and ".join(sorted(wanted))
-        for best in (_Likeness.SAME, _Likeness.BUT_FOR_CASE):
-            if likenesses.count(best) > 1 and (self._action.update or self._action.delete):
-                raise RecordError(
-                    f"{self._client.host} has several records with this {names}.", code="several",
-                    remedy="Make them different there, or let “find” name what tells them apart.",
-                    error_class=ErrorClass.DUPLICATE,
-                )  # fmt: skip
-            if best in likenesses:
-                return listed[likenesses.index(best)]
-        if _Likeness.UNTOLD in likenesses and len(listed) == 1:
-            return listed[0]
-        if find.others and _Likeness.UNTOLD not in likenesses:
-            return None
-        raise self._unclear(f"it lists {len(listed)} records, and none of them with the {names} that was looked for")
-
-    def _unclear(self, why: str) -> ConfigurationError:
-        return ConfigurationError(
-            f"{self._client.host} cannot be asked for a record in the way of the service description: {why}.",
-            code="find-unclear", field=DESCRIPTION,
-            remedy="Check the path and the query of “find”: its names have to be those that the service uses in its "
-            "records. If the service finds similar ones as well, write “others: true” there.",
+    def _untold(self) -> RecordError:
+        return RecordError(
+            f"{self._client.host} took the record and does not say what became of it.", code="untold",
+            remedy="Look for it there, and compare the service's answer with “results” in the service description.",
+            error_class=ErrorClass.REMOTE_ERROR,
         )  # fmt: skip
 
-    def _as_intended(self, body: Body, held: _Held) -> bool:
-        """Whether it is there as it was to be. What was made has the values that name it: a service may put the others
-        into forms of its own."""
-        if self._action.update is None:
-            return True
-        return all(agrees(value, held.record[name]) for name, value in body.fields.items() if name in held.record)
+    # -- several -------------------------------------------------------------------------------------------------
 
-    def _needs(self, body: Body, held: _Held | None) -> None:
+    def _shares(self, bodies: Iterable[Body]) -> list[list[Body]]:
+        """The records in shares that may go together, in their order. None is twice in one, as the second is looked for
+        only once the first is there."""
+        most = max(self._action.together, self._bundles.size if self._bundles is not None else 1)
+        shares: list[list[Body]] = []
+        taken: set[object] = set()
+        for body in bodies:
+            name = self._name_of(body)
+            if not shares or len(shares[-1]) >= most or name in taken:
+                shares.append([])
+                taken = set()
+            shares[-1].append(body)
+            taken.add(name)
+        return shares
+
+    def _name_of(self, body: Body) -> object:
+        names = sorted(self._action.find.names) if self._action.find is not None else []
+        values = tuple(body.values.get(name, "").strip().casefold() for name in names)
+        return values if values and all(values) else self._id_of(body) or object()
+
+    def _needs(self, body: Body, held: Held | None) -> None:
         for sending in (self._action.create, self._action.update, self._action.delete):
             if sending is not None:
                 filled_path(sending, {**dict.fromkeys(sending.names, "x"), **body.values})
@@ -279,29 +297,6 @@ class Writer:
 
     def _id_of(self, body: Body) -> str:
         return body.values.get(self._schema.key, "") or body.values.get("id", "")
-
-
-def _likeness(record: dict[str, Any], wanted: Mapping[str, str]) -> _Likeness:
-    return min((_alike(_in(record, name), text.strip()) for name, text in wanted.items()), default=_Likeness.OTHER)
-
-
-def _alike(held: object, wanted: str) -> _Likeness:
-    if held is None or isinstance(held, dict | list):
-        return _Likeness.UNTOLD
-    if isinstance(held, bool):
-        held = str(held).lower()
-    if not isinstance(held, str):
-        return _Likeness.SAME if amount(held) == amount(wanted) else _Likeness.OTHER
-    if held.strip() == wanted:
-        return _Likeness.SAME
-    return _Likeness.BUT_FOR_CASE if held.strip().casefold() == wanted.casefold() else _Likeness.OTHER
-
-
-def _in(fields: dict[str, Any], name: str) -> Any:
-    found: Any = fields
-    for one in name.split("."):
-        found = found.get(one) if isinstance(found, dict) else None
-    return found
 
 
 def unknown_action(schema: str, action: str, known: list[str]) -> ConfigurationError:

@@ -3,20 +3,29 @@ keys back to a condition on the key."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
-from agent.connectors.sql.dialect import Column, Dialect, Family
+from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.tables import Column, Family
 
+_BYTES = re.compile(r"\\x(?:[0-9a-f]{2})*").fullmatch
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
-def with_ids(dialect: Dialect, key: Sequence[Column], ids: Sequence[str]) -> tuple[str, list[str]]:
+def with_ids(dialect: Dialect, key: Sequence[Column], ids: Sequence[str]) -> tuple[str, list[Any]]:
     """A condition on `q` that holds for the rows with these ids, and its parameters.
 
     An id that no row can have, as it is no number where the key is one, is left out.
     """
-    keys = [parts for one in ids if (parts := _parts(one, key)) is not None]
+    keys = [
+        values
+        for one in ids
+        if (parts := _parts(one, key)) is not None
+        for values in product(*(dialect.sought(column, part) for column, part in zip(key, parts, strict=True)))
+    ]
     if not keys:
         return "1 = 0", []
     pairs = [dialect.by_text(column) for column in key]
@@ -29,6 +38,11 @@ def with_ids(dialect: Dialect, key: Sequence[Column], ids: Sequence[str]) -> tup
         return f"({' OR '.join([f'({each})'] * len(keys))})", given
     names, row = ", ".join(name for name, _ in pairs), ", ".join(mark for _, mark in pairs)
     return f"({names}) IN (VALUES {', '.join([f'({row})'] * len(keys))})", given
+
+
+def bytes_of(text: str) -> Sequence[bytes]:
+    """The bytes that have this text as an id; none where it is that of no bytes."""
+    return (bytes.fromhex(text[2:]),) if _BYTES(text) else ()
 
 
 def behind(dialect: Dialect, ordered: Sequence[Column], after: Sequence[Any]) -> tuple[str, list[Any]]:

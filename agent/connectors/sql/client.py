@@ -65,17 +65,21 @@ class Client:
         """
         return await self._run(work, write=True)
 
+    async def look_and_lock(self, work: Work[_Result]) -> _Result:
+        """Do work in a transaction that can write, so that it can take locks, and roll it back."""
+        return await self._run(work, write=True, keep=False)
+
     async def close(self) -> None:
         """Close the connection, if there is one."""
         async with self._turn:
             await asyncio.to_thread(self._drop)
 
-    async def _run(self, work: Work[_Result], *, write: bool) -> _Result:
+    async def _run(self, work: Work[_Result], *, write: bool, keep: bool = True) -> _Result:
         async with self._turn:
             if self._connection is None:
                 await self._connect()
             assert self._connection is not None
-            return await self._in_thread(partial(self._transaction, self._connection, work, write))
+            return await self._in_thread(partial(self._transaction, self._connection, work, write=write, keep=keep))
 
     async def _connect(self) -> None:
         await self.dialect.reach()
@@ -129,11 +133,16 @@ class Client:
         with contextlib.suppress(Exception):
             self.dialect.interrupt(connection.connection.driver_connection, cut=cut)
 
-    def _transaction(self, connection: sa.Connection, work: Work[_Result], write: bool) -> _Result | AgentError:
+    def _transaction(
+        self, connection: sa.Connection, work: Work[_Result], *, write: bool, keep: bool
+    ) -> _Result | AgentError:
         committing = False
         try:
             self.dialect.begin(connection, write=write, stopped=self.stopped)
             result = work(connection)
+            if not keep:
+                self.dialect.roll_back(connection)
+                return result
             committing = write
             self.dialect.commit(connection, stopped=self.stopped)
         except BaseException as error:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.connectors.contract import CheckReport, LookUp, Prepared, Present, ReadRequest, Seal, WriteTarget
+from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.check import check
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.credentials import SqliteAddress, address, prepare
@@ -69,8 +70,9 @@ class SqlConnection:
 
     def __init__(self, dialect: Dialect) -> None:
         self._client = Client(dialect)
-        self._writer = Writer(self._client)
-        self._caller = Caller(self._client)
+        self._bookkeeping = Bookkeeping(self._client)
+        self._writer = Writer(self._client, self._bookkeeping)
+        self._caller = Caller(self._client, self._bookkeeping)
         self._reader = Reader(self._client)
         self._presence = Presence(self._client)
 
@@ -137,7 +139,7 @@ class SqlConnection:
 
     async def receipt(self, target: WriteTarget) -> bytes | None:
         """The last receipt that was committed."""
-        return await self._writer.receipt(target)
+        return await self._bookkeeping.receipt(target.ledger_key)
 
 
 def _no_action(action: str, offered: str) -> ConfigurationError:

@@ -1,4 +1,4 @@
-"""What differs between kinds of databases, as one protocol, and the values that it speaks in.
+"""What differs between kinds of databases, as one protocol. The values that it speaks in are those of `tables`.
 
 `sqlite`, `postgresql`, `mysql` and `mssql` implement it. Everything here is called in a thread that has the connection
 for itself.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -32,78 +33,6 @@ class Patience:
     connect_seconds: float = 10.0
     busy_seconds: float = 30.0
     stop_seconds: float = 5.0
-
-
-class Family(StrEnum):
-    """What a column holds, whatever its type is called."""
-
-    TEXT = "texts"
-    INTEGER = "whole numbers"
-    DECIMAL = "decimal numbers"
-    FLOAT = "approximate numbers"
-    BOOLEAN = "true and false"
-    MOMENT = "dates with a time"
-    DATE = "dates"
-    JSON = "JSON"
-    BINARY = "binary data"
-    OTHER = "values of its own kind"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column that a table or a query has.
-
-    Args:
-        name: As the database spells it.
-        declared: Its type as the database names it; empty where it has none.
-        family: What it holds.
-        required: Whether it refuses NULL.
-        filled: Whether the database fills it by itself when an insert leaves it out.
-        computed: Whether it cannot be written at all.
-        digits: How many significant digits of a number survive in it; None for all.
-        comparable: The type that a parameter is given to be compared with it, where the database wants one.
-    """
-
-    name: str
-    declared: str
-    family: Family
-    required: bool = False
-    filled: bool = False
-    computed: bool = False
-    digits: int | None = None
-    comparable: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table or view that is there. `unique` are the sets of columns by which a row can be told from all others.
-
-    `quoted` is its name for a statement, or a query with marks for `parameters`. `alone` means that a new row can only
-    meet another one by its key, as nothing else has to be unique. `lasting` means that what is written into it stays
-    when the transaction is rolled back; `swallowing`, that rows it takes for known vanish in it without an error.
-    `guarded` means that the database decides row by row who may write.
-    """
-
-    name: str
-    quoted: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...] = ()
-    unique: frozenset[frozenset[str]] = frozenset()
-    view: bool = False
-    guarded: bool = False
-    alone: bool = False
-    lasting: bool = False
-    swallowing: bool = False
-    parameters: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Procedure:
-    """A stored procedure. `parameters` are what it takes, in its order; `quoted` is its name for a statement."""
-
-    name: str
-    quoted: str
-    parameters: tuple[Column, ...]
 
 
 class Fault(Enum):
@@ -125,48 +54,6 @@ class StoppedError(Exception):
     """The work was cancelled; nothing was committed."""
 
 
-class UnfitError(Exception):
-    """A value that a column cannot keep, found before it was sent. `message` and `remedy` are for people."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-
-
-class Mode(Enum):
-    """What is done with the rows of a batch."""
-
-    UPSERT = "insert the new ones, update those that are there"
-    INSERT = "insert; a row that is there is an error"
-    UPDATE = "update; a row that is not there is an error"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """A table that rows are loaded into. `key` names the columns that identify a row; empty for a child table, whose
-    rows are removed by `roots`, the first columns of it, before new ones come. Of what is to be deleted, nothing is
-    ever loaded."""
-
-    table: Table
-    columns: tuple[Column, ...]
-    types: tuple[DataType, ...]
-    key: tuple[Column, ...] = ()
-    roots: tuple[Column, ...] = ()
-    mode: Mode = Mode.UPSERT
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a database refused one record."""
-
-    code: str
-    message: str
-    remedy: str
-    column: str | None = None
-
-
 class Dialect(Protocol):
     """One kind of database, at one place. `place` says for people which one is meant, without any secret."""
 
@@ -180,6 +67,8 @@ class Dialect(Protocol):
     """Whether rows of values can be compared as a whole, and are found by an index when they are."""
     making_commits: bool
     """Whether making or widening a table ends the transaction, so that another one has to begin."""
+    accounts: bool
+    """Whether users may do one thing and not another. Else it is the file that can be written, or cannot."""
     savepoints: Savepoints
     adding: str
     """What comes before a new column's name in ALTER TABLE."""
@@ -261,17 +150,16 @@ class Dialect(Protocol):
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Send rows; `again` when rows for the same table were sent in this transaction and rolled back.
-
-        Returns the statement that put them into the table.
 
         Raises UnfitError, or what the driver raises.
         """
         ...
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
-        """Remove the child rows of parents."""
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
+        """Remove the rows with these values in the roots of a load; how many they were, None where that cannot be
+        told."""
         ...
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
@@ -284,7 +172,8 @@ class Dialect(Protocol):
         ...
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key. The table is there."""
+        """The receipt kept under that key, after the end of any transaction that is keeping one. The table is there,
+        and this transaction can write."""
         ...
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -326,6 +215,10 @@ class Dialect(Protocol):
         """What of `q` to compare with which parameter, to find a column's values by their text, as ids have it."""
         ...
 
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """What to give to the parameter of `by_text` for one text: each value that has it, none where no value has."""
+        ...
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
@@ -347,9 +240,12 @@ class Dialect(Protocol):
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """The rows whose columns `by` have one of these keys, compared as a unique index compares: the number of the
-        key, and the values of `columns` as numbers or as text."""
+        key, and the values of `columns` as numbers or as text. With `lock` nobody changes or removes them until the
+        transaction ends."""
         ...
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
@@ -368,6 +264,10 @@ class Dialect(Protocol):
 
     def unreachable(self, error: BaseException) -> AgentError:
         """Why connecting failed."""
+        ...
+
+    def complaint(self, error: BaseException) -> str:
+        """What the database says of a thing that is not there: names and no values. Of Fault.CHANGED alone."""
         ...
 
     def code(self, error: BaseException) -> str:

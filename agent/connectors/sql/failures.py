@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
+from agent.connectors.sql.triggers import on_one_line
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, AmbiguousWriteError, ConfigurationError, FatalError, TransientError
+
+CHANGED = "table-changed"
+"""The code of the error after which the same is tried again at once, as somebody may have changed a table just then."""
+TRIES = 3
+"""How often it is tried in all."""
 
 
 def translated(dialect: Dialect, error: Exception, *, write: bool, committing: bool) -> AgentError:
@@ -29,6 +35,8 @@ def translated(dialect: Dialect, error: Exception, *, write: bool, committing: b
             remedy="Try the query or view in a program of the database, and correct it.",
             detail=detail,
         )
+    if fault is Fault.CHANGED:
+        return ChangedError(dialect.place, on_one_line(dialect.complaint(original)), detail=detail)
     made = _MADE.get(fault)
     if made is not None:
         kind, code, message, remedy = made
@@ -39,6 +47,26 @@ def translated(dialect: Dialect, error: Exception, *, write: bool, committing: b
         remedy="Look up the code in the detail of the log entry, or send the log to your support.",
         detail=detail,
     )
+
+
+class ChangedError(TransientError):
+    """Something is not there any more, or not as it was. `complaint` is what the database says of it."""
+
+    def __init__(self, place: str, complaint: str, *, detail: str) -> None:
+        super().__init__(
+            f"A table in {place} was changed by someone while the agent worked on it.", code=CHANGED,
+            remedy="The agent tries again by itself.", detail=detail,
+        )  # fmt: skip
+        self._place, self._complaint = place, complaint
+
+    def lasting(self) -> ConfigurationError:
+        """The same, once it is no passing change: a trigger, a view or the like refers to what is not there."""
+        said = f": {self._complaint.rstrip('.')}." if self._complaint else "."
+        return ConfigurationError(
+            f"Something in {self._place} refers to what is not there{said}", code="reference-broken",
+            remedy="Have what is missing brought back, or correct the trigger, view, procedure or query that uses it.",
+            detail=self.detail,
+        )  # fmt: skip
 
 
 ERROR_CLASSES: Mapping[str, ErrorClass] = {
@@ -72,10 +100,6 @@ _MADE: dict[Fault, tuple[type[AgentError], str, str, str]] = {
     ),
     Fault.STOPPED: (
         TransientError, "statement-stopped", "The work in {place} was stopped.", "The agent tries again by itself.",
-    ),
-    Fault.CHANGED: (
-        TransientError, "table-changed", "A table in {place} was changed by someone while the agent worked on it.",
-        "The agent tries again by itself.",
     ),
     Fault.DENIED: (
         ConfigurationError, "not-permitted", "The agent has no permission for this in {place}.",

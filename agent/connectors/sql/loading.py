@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agent.connectors.sql.dialect import Load, Mode, UnfitError
+from agent.connectors.sql.tables import Load, Mode, UnfitError
 from agent.domain.packet import Value
 
 

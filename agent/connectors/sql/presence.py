@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from agent.connectors.contract import Present, WriteTarget
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Mode, UnfitError, cause
+from agent.connectors.sql.dialect import Dialect, Fault, cause
 from agent.connectors.sql.failures import ERROR_CLASSES
 from agent.connectors.sql.forms import canonical, mark
 from agent.connectors.sql.layout import Layout, layout
@@ -23,6 +23,7 @@ from agent.connectors.sql.schema import CHILD_TABLES_OPTION
 from agent.connectors.sql.sqlite.catalog import new_file
 from agent.connectors.sql.sqlite.dialect import SqliteDialect
 from agent.connectors.sql.standing import Standing, nothing_there, standing
+from agent.connectors.sql.tables import Column, Family, Load, Mode, UnfitError
 from agent.connectors.sql.writing import child_tables, identified, key_text, manner, nothing_to_delete, row_missing
 from agent.domain.app import DataType
 from agent.domain.comparison import same

@@ -13,11 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.contract import Present, Seal, WriteTarget
+from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Column, Dialect, Fault, Load, Procedure, StoppedError, Table, UnfitError, cause
-from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.dialect import Dialect, Fault, StoppedError, cause
+from agent.connectors.sql.failures import ERROR_CLASSES, TRIES, ChangedError
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
-from agent.connectors.sql.structure import have_receipts, matched
+from agent.connectors.sql.structure import matched
+from agent.connectors.sql.tables import Column, Load, Procedure, Table, UnfitError
 from agent.connectors.sql.writing import key_text
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
@@ -32,8 +34,8 @@ _SAVEPOINT = "opagent_call"
 class Caller:
     """Calls procedures of one database."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, bookkeeping: Bookkeeping) -> None:
+        self._client, self._bookkeeping = client, bookkeeping
 
     async def call(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Call the procedure that the target names once for each record."""
@@ -43,14 +45,19 @@ class Caller:
         def work(connection: sa.Connection) -> WriteReport:
             dialect = client.dialect
             found, columns = _prepared(connection, dialect, target.schema, batch.attributes)
-            have_receipts(connection, dialect)
+            self._bookkeeping.open(connection)
             report = _Calling(connection, client, found, columns, batch, refused=refused).report()
             dialect.keep_receipt(connection, target.ledger_key, seal(report))
             return report
 
+        changed = 0
         while True:
             try:
-                return await client.write(work)
+                return await self._bookkeeping.write(work)
+            except ChangedError as error:
+                changed += 1
+                if changed == TRIES:
+                    raise error.lasting() from None
             except AgentError as error:
                 if error.code != TRANSACTION_ENDED:  # after each of them one record more is known to be refused
                     raise

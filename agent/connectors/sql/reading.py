@@ -12,16 +12,20 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import sqlalchemy as sa
 
 from agent.connectors.contract import ReadRequest
+from agent.connectors.sql import progress
 from agent.connectors.sql.chosen import behind
 from agent.connectors.sql.client import Client
 from agent.connectors.sql.dialect import Dialect
+from agent.connectors.sql.failures import ChangedError
 from agent.connectors.sql.schema import KEY_OPTION, OVERLAP_OPTION
 from agent.connectors.sql.sources import Source, settled
+from agent.connectors.sql.tables import Column
 from agent.connectors.sql.writing import key_text
 from agent.domain.errors import ConfigurationError, FatalError
 from agent.domain.packet import Bookmark, JsonValue, Packet, Position
@@ -33,29 +37,31 @@ _SORTED_AT_ONCE = 4
 @dataclass(frozen=True, slots=True)
 class _State:
     """Where the reader stands: in the rows without a value in the incremental column or in the others, behind which row
-    (the values of the columns it is ordered by), and how far it has come when that is a value."""
+    (the values of the columns it is ordered by), and what it has seen in the incremental column."""
 
     empty: bool
     after: tuple[Any, ...]
-    highest: JsonValue
+    seen: progress.Seen
     began: datetime
 
     def position(self) -> Position:
         return {
             "part": "empty" if self.empty else "rows",
             "after": [_remembered(value) for value in self.after],
-            "highest": self.highest,
+            "seen": progress.stored(self.seen),
             "began": self.began.isoformat(),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What becomes one packet. `last` are the values by which its last row is ordered."""
+    """What becomes one packet. `last` are the values by which its last row is ordered; `seen`, what there is in the
+    incremental column."""
 
     ids: list[str]
     documents: list[bytes]
     last: tuple[Any, ...]
+    seen: progress.Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +89,19 @@ class Reader:
                 field="database",
             )
         overlap = _overlap(request.options)
-        source = await self._client.read(lambda connection: settled(connection, dialect, request))
+        source = await self._settled(request)
         lower = _lower(source, request)
         state = _begun(source, request.position)
-        task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+        task = asyncio.ensure_future(self._page(request, source, state, lower))
         try:
             while True:
                 page = await task
-                states = [state := _advanced(source, state, part) for part in page.parts]
+                states = [state := _advanced(state, part) for part in page.parts]
                 finished = not page.more and not state.empty
                 if not page.more:
                     state = replace(state, empty=False, after=())
                 if not finished:
-                    task = asyncio.ensure_future(self._page(source, state, lower, request.packet_records))
+                    task = asyncio.ensure_future(self._page(request, source, state, lower))
                 for part, its_state in zip(page.parts[:-1], states, strict=False):
                     yield Packet(part.ids, part.documents, its_state.position())
                 last = page.parts[-1]
@@ -109,10 +115,31 @@ class Reader:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _page(self, source: Source, state: _State, lower: JsonValue, records: int) -> _Page:
-        return await self._client.read(
-            lambda connection: _fetched(connection, self._client, source, state, lower=lower, records=records)
-        )
+    async def _page(self, request: ReadRequest, source: Source, state: _State, lower: JsonValue) -> _Page:
+        def fetched(connection: sa.Connection) -> _Page:
+            return _fetched(connection, self._client, source, state, lower=lower, records=request.packet_records)
+
+        try:
+            return await self._client.read(fetched)
+        except ChangedError:
+            # Either somebody changes it at this moment, or it is a view that is broken: then it is so once more.
+            source = await self._settled(request)
+            try:
+                await self._client.read(fetched)
+            except ChangedError as error:
+                raise error.lasting() from None
+            raise
+
+    async def _settled(self, request: ReadRequest) -> Source:
+        """What is to be read. Somebody may change it at that moment, but hardly twice."""
+        try:
+            return await self._client.read(lambda connection: settled(connection, self._client.dialect, request))
+        except ChangedError:
+            pass
+        try:
+            return await self._client.read(lambda connection: settled(connection, self._client.dialect, request))
+        except ChangedError as error:
+            raise error.lasting() from None
 
 
 def _statement(
@@ -149,20 +176,53 @@ def _fetched(
     client.tell("READ", statement, rows=len(rows), since=begun)
     ordered = len(source.key) + (source.changed is not None and not state.empty)
     keys = [row[ordered - len(source.key) : ordered] for row in rows]
+    _refuse_odd_texts(source, [row[:ordered] for row in rows])
     if len(set(keys)) < len(keys):
         raise _not_unique(source)
     more = len(rows) > at_once
     del rows[at_once:], keys[at_once:]
     documents = dialect.documents(source.table.columns, [row[ordered:] for row in rows])
+    changed = None if state.empty else source.changed
     parts = [
         _Part(
             ids=[key_text(key) for key in keys[start : start + records]],
             documents=documents[start : start + records],
             last=rows[min(start + records, len(rows)) - 1][:ordered],
+            seen=_seen(changed, rows[start : start + records]),
         )
         for start in range(0, len(rows), records)
     ]
-    return _Page(parts or [_Part([], [], ())], more)
+    return _Page(parts or [_Part([], [], (), {})], more)
+
+
+def _seen(changed: Column | None, rows: Sequence[Sequence[Any]]) -> progress.Seen:
+    return progress.seen(changed, [_remembered(row[0]) for row in rows]) if changed is not None else {}
+
+
+def _refuse_odd_texts(source: Source, rows: Sequence[Sequence[Any]]) -> None:
+    """What is no proper text can be given back neither to the database, to go on behind it, nor as an id."""
+    for row in rows:
+        for place, value in enumerate(row):
+            if isinstance(value, str) and not value.isascii() and not _is_text(value):
+                raise _not_text((*((source.changed,) if len(row) > len(source.key) else ()), *source.key)[place])
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_text(column: Column | None) -> ConfigurationError:
+    name = column.name if column is not None else ""
+    return ConfigurationError(
+        f"A row has bytes in {name} that are no text in UTF-8, so that nothing can be read behind it.",
+        code="key-not-text",
+        remedy="Correct that value, exclude its row with a query, or choose other columns for key and incremental.",
+        field=KEY_OPTION,
+    )
 
 
 def _not_unique(source: Source) -> ConfigurationError:
@@ -191,7 +251,7 @@ def _overlap(options: Mapping[str, str]) -> int | None:
 
 def _begun(source: Source, position: Position | None) -> _State:
     if position is None:
-        return _State(source.changed is not None, (), None, source.now)
+        return _State(source.changed is not None, (), {}, source.now)
     part, after = position.get("part"), position.get("after")
     if part not in ("empty", "rows") or isinstance(after, str) or not isinstance(after, Sequence):
         raise _damaged()
@@ -200,16 +260,16 @@ def _begun(source: Source, position: Position | None) -> _State:
         raise _damaged()
     try:
         began = datetime.fromisoformat(str(position.get("began"))).astimezone(UTC)
+        found = progress.recalled(position.get("seen"))
     except ValueError:
         raise _damaged() from None
-    return _State(part == "empty", tuple(map(_recalled, after)), position.get("highest"), began)
+    return _State(part == "empty", tuple(map(_recalled, after)), found, began)
 
 
-def _advanced(source: Source, state: _State, part: _Part) -> _State:
+def _advanced(state: _State, part: _Part) -> _State:
     if not part.ids:
         return state
-    highest = state.highest if state.empty or source.changed is None else _remembered(part.last[0])
-    return replace(state, after=part.last, highest=highest)
+    return replace(state, after=part.last, seen=progress.together(state.seen, part.seen))
 
 
 def _lower(source: Source, request: ReadRequest) -> JsonValue:
@@ -224,20 +284,25 @@ def _bookmark(dialect: Dialect, source: Source, state: _State, request: ReadRequ
     began = state.began - (_OVERLAP if overlap is None or source.changed is None else timedelta(seconds=overlap))
     if source.changed is None:
         return Bookmark(moment=began)
-    if state.highest is None:
+    highest = progress.furthest(source.changed, state.seen, _lower(source, request))
+    if highest is None:
         return request.bookmark or Bookmark()
-    start, moment = dialect.earlier(source.changed, state.highest, overlap=overlap, now=state.began)
+    start, moment = dialect.earlier(source.changed, highest, overlap=overlap, now=state.began)
     detail = {"table": request.schema, "column": source.changed.name, "from": start}
     return Bookmark(moment=moment or began, detail=detail)
 
 
 def _remembered(value: Any) -> JsonValue:
-    """A value as JSON: binary data is written in hexadecimal digits."""
+    """A value as JSON, which has neither bytes nor infinite numbers."""
+    if isinstance(value, float) and not isfinite(value):
+        return {"number": str(value)}
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
 def _recalled(value: JsonValue) -> Any:
-    return bytes.fromhex(str(value["hex"])) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return bytes.fromhex(str(value["hex"])) if "hex" in value else float(str(value["number"]))
+    return value
 
 
 def _damaged() -> FatalError:

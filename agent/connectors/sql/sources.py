@@ -6,7 +6,7 @@ Whatever cannot be right is said here, before the first row is read.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from agent.connectors.contract import ReadRequest, SentClause, SentGroup, SentPart
 from agent.connectors.sql.chosen import with_ids
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Table, cause, fetch
+from agent.connectors.sql.dialect import Dialect, Fault, cause, fetch
 from agent.connectors.sql.parameters import Query, is_parameter, query_of
 from agent.connectors.sql.schema import INCREMENTAL_OPTION, KEY_OPTION, QUERY_OPTION
 from agent.connectors.sql.structure import matched
+from agent.connectors.sql.tables import Column, Family, Table
 from agent.domain.clauses import FilterPlace, Join
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import BY_HAND, Bookmark
@@ -65,8 +66,11 @@ def settled(connection: sa.Connection, dialect: Dialect, request: ReadRequest) -
             field=QUERY_OPTION,
         )
     key = _key(table, request.options.get(KEY_OPTION, ""))
+    if frozenset(column.name for column in key) in table.unique:
+        key = tuple(replace(column, loose=False) for column in key)
     changed_name = request.options.get(INCREMENTAL_OPTION, "").strip()
-    changed = _column(table, changed_name, INCREMENTAL_OPTION) if changed_name else None
+    # Values that are equal are put in order by the key, so it does not matter how they are written.
+    changed = replace(_column(table, changed_name, INCREMENTAL_OPTION), loose=False) if changed_name else None
     conditions: list[str] = []
     parameters: list[Any] = list(table.parameters)
     for clause in (one for one in request.clauses if query is None or not is_parameter(one)):

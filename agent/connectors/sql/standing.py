@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Dialect, Table
+from agent.connectors.sql.dialect import Dialect
 from agent.connectors.sql.layout import Layout
 from agent.connectors.sql.structure import Manner, look_at, missing_table, refuse_names, refuse_shared
+from agent.connectors.sql.tables import Column, Table
 
 
 @dataclass(frozen=True, slots=True)

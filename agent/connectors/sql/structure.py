@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Dialect, Family, Fault, Load, Mode, Table, cause
+from agent.connectors.sql.dialect import Dialect, Fault, cause
+from agent.connectors.sql.failures import CHANGED
 from agent.connectors.sql.layout import Layout, Wanted
 from agent.connectors.sql.schema import EXTEND, TABLE_OPTION
+from agent.connectors.sql.tables import Column, Family, Load, Mode, Table
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError, TransientError
 
@@ -117,19 +119,6 @@ def look_at(
     return table, found
 
 
-def have_receipts(connection: sa.Connection, dialect: Dialect) -> None:
-    """Make the table of receipts, where it is not there.
-
-    Raises:
-        ConfigurationError: it is one in which a receipt would stay without what it is for.
-    """
-    found = dialect.table(connection, RECEIPTS)
-    if found is None:
-        define(connection, dialect, RECEIPTS, dialect.receipts_table)
-    else:
-        refuse_unfit(RECEIPTS, found)
-
-
 def refuse_unfit(name: str, table: Table) -> None:
     """Raise ConfigurationError where rows cannot be written into a table, or do not stay as they were written."""
     if table.view:
@@ -184,14 +173,14 @@ def define(connection: sa.Connection, dialect: Dialect, table: str, statement: s
             # Somebody made the same thing at this moment; PostgreSQL then may find it twice in its own catalogue.
             raise TransientError(
                 f"The table {table} was changed by someone while the agent made it fit.",
-                code="table-changed",
+                code=CHANGED,
                 remedy="The agent tries again by itself.",
                 detail=dialect.code(original),
             ) from None
         if fault is Fault.STATEMENT:
             raise _refused(table, "table-not-made", f"{dialect.name} does not take the table {table} as it is wanted.",
                            "Choose another name for it, or map fewer attributes.") from None  # fmt: skip
-        if fault is Fault.DENIED:
+        if fault is Fault.DENIED and dialect.accounts:
             raise _refused(table, "table-not-permitted", f"The agent may not make or widen the table {table}.",
                            "Give the user of the App Configuration the right to, or make it by hand: "
                            f"{statement}") from None  # fmt: skip

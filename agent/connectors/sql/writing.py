@@ -14,30 +14,31 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from agent.connectors.contract import Seal, WriteTarget
+from agent.connectors.sql.arrived import LeftOutError, arrived
+from agent.connectors.sql.bookkeeping import Bookkeeping
 from agent.connectors.sql.client import Client
-from agent.connectors.sql.dialect import Fault, Load, Mode, Refusal, StoppedError, cause
-from agent.connectors.sql.failures import ERROR_CLASSES
+from agent.connectors.sql.dialect import Fault, StoppedError, cause
+from agent.connectors.sql.failures import CHANGED, ERROR_CLASSES, TRIES, ChangedError
 from agent.connectors.sql.layout import layout
 from agent.connectors.sql.savepoints import TRANSACTION_ENDED, ended
 from agent.connectors.sql.schema import CHILD_TABLES_OPTION, EXTEND, KEEP, TABLE_OPTION
-from agent.connectors.sql.structure import RECEIPTS, Manner, Plan, have_receipts, plan
+from agent.connectors.sql.structure import Manner, Plan, plan
+from agent.connectors.sql.tables import Load, Mode, Refusal
 from agent.domain.app import Attribute, DataType
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import AgentError, ConfigurationError, RecordError
 from agent.domain.packet import Batch, Row, Value, WriteReport
 
 _PAIR = re.compile(r"\s*(?P<path>[^=,]+?)\s*=\s*(?P<table>[^=,]+?)\s*")
-_CHANGED_TRIES = 3
 _SAVEPOINT = "opagent_batch"
 
 
 class Writer:
     """Writes into one database. Remembers what the tables look like, until the database says that it is not so."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, bookkeeping: Bookkeeping) -> None:
+        self._client, self._bookkeeping = client, bookkeeping
         self._plans: dict[tuple[str, tuple[Attribute, ...], str], Plan] = {}
-        self._receipts_ready = False
 
     async def write(self, target: WriteTarget, batch: Batch, seal: Seal) -> WriteReport:
         """Write a batch, and commit it with its receipt."""
@@ -51,7 +52,7 @@ class Writer:
         learnt, changed = Learnt(), 0
         while True:
             try:
-                report, planned = await self._client.write(
+                report, planned = await self._bookkeeping.write(
                     lambda connection: self._written(
                         connection,
                         target.ledger_key,
@@ -65,27 +66,14 @@ class Writer:
                 if error.code == TRANSACTION_ENDED:  # with each of them more is known of what is refused
                     continue
                 self._plans.clear()
-                self._receipts_ready = False
                 changed += 1
-                if error.code != "table-changed" or changed == _CHANGED_TRIES:
+                if error.code != CHANGED:
                     raise
+                if changed == TRIES:
+                    raise error.lasting() if isinstance(error, ChangedError) else error from None
                 continue
             self._plans[remembered] = planned
-            self._receipts_ready = True
             return report
-
-    async def receipt(self, target: WriteTarget) -> bytes | None:
-        """The last receipt that was committed under the target's key."""
-        dialect = self._client.dialect
-        if not dialect.exists():
-            return None
-
-        def found(connection: sa.Connection) -> bytes | None:
-            if dialect.table(connection, RECEIPTS) is None:
-                return None
-            return dialect.receipt(connection, target.ledger_key)
-
-        return await self._client.read(found)
 
     def _written(
         self,
@@ -100,8 +88,7 @@ class Writer:
         """In the thread and the transaction: everything but the commit."""
         dialect = self._client.dialect
         the_plan = planned()
-        if not self._receipts_ready:
-            have_receipts(connection, dialect)
+        self._bookkeeping.open(connection)
         report = _Sending(connection, self._client, the_plan, batch.rows, learnt).report()
         dialect.keep_receipt(connection, ledger_key, seal(report))
         return report, the_plan
@@ -282,7 +269,8 @@ class _Sending:
         """The records that the table has, and the indices of those that it does not have."""
         load, keys = self._plan.load, self._plan.layout.keys(rows)
         self._load, self._sent = load, self._plan.layout.values(rows)
-        found = self._dialect.beside(self._connection, load.table, load.key, load.key, keys)
+        lock = self._mode is Mode.UPDATE
+        found = self._dialect.beside(self._connection, load.table, load.key, load.key, keys, lock=lock)
         there = {number for number, _ in found}
         missing = [index for number, index in enumerate(indices) if number not in there]
         return [row for number, row in enumerate(rows) if number in there], missing
@@ -293,7 +281,10 @@ class _Sending:
         begun = time.perf_counter()
         for one in reversed(self._plan.descendants()):
             self._dialect.clear(self._connection, one.load, keys)
-        self._dialect.clear(self._connection, replace(load, roots=load.key), keys)
+        removed = self._dialect.clear(self._connection, replace(load, roots=load.key), keys)
+        few = removed is not None and removed < len(rows)
+        if few and self._dialect.beside(self._connection, load.table, load.key, load.key, keys):
+            raise LeftOutError(load.table.name, deleting=True)
         self._client.tell("DELETE", load.table.quoted, rows=len(rows), since=begun)
 
     def _tell_missing(self, missing: Sequence[int]) -> None:
@@ -307,13 +298,17 @@ class _Sending:
     def _into(self, load: Load, rows: Sequence[tuple[Value, ...]]) -> None:
         self._load, self._sent = load, rows
         begun = time.perf_counter()
-        statement = self._dialect.load(self._connection, load, rows, again=self._again)
-        self._client.tell("WRITE", statement, rows=len(rows), since=begun)
+        loaded = self._dialect.load(self._connection, load, rows, again=self._again)
+        self._client.tell("WRITE", loaded.statement, rows=len(rows), since=begun)
+        few = loaded.rows is not None and loaded.rows < len(rows)
+        if few and not arrived(self._connection, self._dialect, load, rows):
+            raise LeftOutError(load.table.name)
 
     def _refused(self, error: BaseException) -> RecordError:
         load = self._load
-        refusal: Refusal | None = None
-        if len(self._sent) == 1:
+        if isinstance(error, LeftOutError):
+            refusal = Refusal("trigger-refused", error.message, error.remedy)
+        elif len(self._sent) == 1:
             refusal = self._dialect.refusal(self._connection, error, load, self._sent[0])
         else:
             refusal = self._one_of_several(error)
@@ -356,7 +351,8 @@ def nothing_to_delete(table: str, key: Sequence[object]) -> str:
 
 
 def key_text(key: Sequence[object]) -> str:
-    """A key as text; the parts of a key of several columns are told apart by slashes."""
-    if len(key) == 1:
-        return str(key[0])
-    return "/".join(str(part).replace("\\", "\\\\").replace("/", "\\/") for part in key)
+    """A key as text, bytes in hexadecimal digits; the parts of a key of several columns are told apart by slashes."""
+    texts = [f"\\x{part.hex()}" if isinstance(part, bytes) else str(part) for part in key]
+    if len(texts) == 1:
+        return texts[0]
+    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in texts)

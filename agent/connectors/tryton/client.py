@@ -108,7 +108,12 @@ class Client:
         return await self._retry.run(once)
 
     async def call(
-        self, method: str, *parameters: object, writing: bool = False, context: Mapping[str, object] | None = None
+        self,
+        method: str,
+        *parameters: object,
+        writing: bool = False,
+        context: Mapping[str, object] | None = None,
+        unchanged: Mapping[str, str] | None = None,
     ) -> Any:
         """What a method of a model gives.
 
@@ -117,14 +122,17 @@ class Client:
             parameters: What it takes, without the context.
             writing: Whether it changes something. It is then never repeated after it may have been done.
             context: What goes along besides the user's own.
+            unchanged: Records that have to be as they were, such as `party.party,5`, with the `_timestamp` that they
+                were read with. Tryton looks at those that the method changes.
 
         Raises:
             RefusedError: Tryton says to a person why not. Nothing was done.
+            ChangedMeanwhileError: One of `unchanged` is not as it was. Nothing was done.
             AmbiguousWriteError: It may have been done.
         """
-        return await self._called(
-            f"model.{method}", [*parameters, {**await self.context(), **(context or {})}], writing=writing
-        )
+        stamps = {"_timestamp": dict(unchanged)} if unchanged else {}
+        together = {**await self.context(), **(context or {}), **stamps}
+        return await self._called(f"model.{method}", [*parameters, together], writing=writing)
 
     async def search_read(
         self,
@@ -222,10 +230,11 @@ class Client:
             )
             if refused is not None:
                 raise refused
-            return self._result(response.content, method, writing=writing)
+            checked = bool(parameters) and isinstance(parameters[-1], dict) and "_timestamp" in parameters[-1]
+            return self._result(response.content, method, writing=writing, checked=checked)
         raise failure
 
-    def _result(self, content: bytes, method: str, *, writing: bool) -> Any:
+    def _result(self, content: bytes, method: str, *, writing: bool, checked: bool) -> Any:
         try:
             said = decode(content)
         except ValueError as error:
@@ -233,7 +242,7 @@ class Client:
         if not isinstance(said, dict) or not {"result", "error"} & set(said):
             raise nonsense(host=self.host, writing=writing)
         if said.get("error") is not None:
-            raise rpc_failure(said["error"], host=self.host, method=method, writing=writing)
+            raise rpc_failure(said["error"], host=self.host, method=method, writing=writing, checked=checked)
         return said.get("result")
 
 

@@ -56,6 +56,10 @@ class RefusedError(ConfigurationError):
         self.asks = asks
 
 
+class ChangedMeanwhileError(ConfigurationError):
+    """A record is no longer as it was when it was read, and nothing was done. Whoever read it reads it again."""
+
+
 def answer_failure(*, host: str, status: int, headers: Mapping[str, str], writing: bool) -> AgentError | None:
     """The error that a status stands for; None where it is none. 401 is for whoever keeps the session."""
     line = status_failure(status)
@@ -69,20 +73,19 @@ def answer_failure(*, host: str, status: int, headers: Mapping[str, str], writin
     )  # fmt: skip
 
 
-def rpc_failure(error: Any, *, host: str, method: str, writing: bool) -> AgentError:
-    """The error that the `error` of an answer stands for."""
+def rpc_failure(error: Any, *, host: str, method: str, writing: bool, checked: bool = False) -> AgentError:
+    """The error that the `error` of an answer stands for. `checked`: only records that are as they were were meant."""
     kind, rest = (error[0], error[1]) if isinstance(error, list) and len(error) == 2 else (None, None)
     if kind in {"UserError", "UserWarning"} and isinstance(rest, list):
         # A warning has its own name before its words.
         words = rest[1:] if kind == "UserWarning" else rest
         return RefusedError(_sentence(words), asks=kind == "UserWarning")
     if kind == "ConcurrencyException":
-        return TransientError(
-            "Somebody else changed the record in Tryton at the same moment.",
-            code="changed-meanwhile",
-            remedy="Nothing has to be done if it passes; the agent tries again.",
-            detail=f"{host}: {method}",
-        )
+        if checked:
+            return ChangedMeanwhileError(
+                "The record was changed in Tryton.", code="changed-meanwhile", remedy="Read it again."
+            )
+        return _changed_meanwhile(f"{host}: {method}")
     model = method.removeprefix("model.").rpartition(".")[0]
     if isinstance(kind, str) and kind.strip("'\"") == model:
         return missing_model(model)
@@ -104,6 +107,11 @@ def missing_model(model: str) -> ConfigurationError:
         remedy=f"Activate the module {module} in Tryton, under Administration → Modules.",
         field=DATABASE,
     )
+
+
+def changed_again_and_again(host: str) -> TransientError:
+    """A record changed each time that it had been read and was to be changed."""
+    return _changed_meanwhile(host)
 
 
 def unknown_database(host: str) -> NotFoundError:
@@ -156,6 +164,15 @@ def record_error(error: RefusedError) -> RecordError:
         code="refused",
         remedy="Correct the record in the source app, or what it refers to in Tryton.",
         error_class=ErrorClass.VALIDATION_FAILED,
+    )
+
+
+def _changed_meanwhile(detail: str) -> TransientError:
+    return TransientError(
+        "Somebody else changed the record in Tryton at the same moment.",
+        code="changed-meanwhile",
+        remedy="Nothing has to be done if it passes; the agent tries again.",
+        detail=detail,
     )
 
 

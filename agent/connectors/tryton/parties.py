@@ -1,8 +1,9 @@
 """Writes parties with their addresses and contact mechanisms, and finds them again by code.
 
 Tryton keeps codes unique. Addresses and contacts are added and changed, never taken away: an address is known by its
-id, or by its street, postal code and city, where several have these also by its name; a contact by its type and value.
-`email` and `phone` are the first contact of that type.
+id, or by its street, postal code and city, where several have these also by its name; a contact by its type and value,
+in which blanks and case do not count. `email` and `phone` are the first contact of that type. Tryton does not keep
+addresses and contacts unique, so it is told to change a party only while that is as it was when it was read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agent.connectors.tryton.client import Client
-from agent.connectors.tryton.failures import RefusedError, record_error
+from agent.connectors.tryton.contacts import changed_contacts
+from agent.connectors.tryton.failures import ChangedMeanwhileError, RefusedError, changed_again_and_again, record_error
+from agent.connectors.tryton.places import Places, place, words
 from agent.connectors.tryton.records import Parties, known
 from agent.connectors.tryton.rows import Record, missing, not_there, same
 from agent.connectors.tryton.schema import POST, PUT
@@ -19,13 +22,14 @@ from agent.domain.errors import RecordError
 
 WRITABLE: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"id", "code", "name", "active", "email", "phone", "addresses", "contacts"}),
-    "addresses.": frozenset({"id", "name", "street", "postal_code", "city", "country", "invoice", "delivery"}),
+    "addresses.": frozenset(
+        {"id", "name", "street", "postal_code", "city", "country", "subdivision", "invoice", "delivery"}
+    ),
     "contacts.": frozenset({"id", "type", "value"}),
 }
-ADDRESS_FIELDS: Final = ("party_name", "street", "postal_code", "city", "country", "invoice", "delivery")
 _MODEL: Final = "party.party"
 _PLAIN: Final = ("name", "active")
-_PLACE: Final = ("street", "postal_code", "city")
+_TRIES: Final = 5
 _EMPTY: Final[Record] = {"addresses": [], "contacts": []}
 
 
@@ -39,8 +43,8 @@ class PartyWriter:
 
     def __init__(self, client: Client, action: str) -> None:
         self._client, self._action = client, action
-        self._countries: dict[str, int] = {}
-        self._address_fields: frozenset[str] = frozenset()
+        self._places = Places(client)
+        self._stamps: dict[int, str] = {}
 
     async def held(self, records: Sequence[Record]) -> list[Record | None]:
         """What Tryton has of these records: by id where one is given, else by code."""
@@ -51,8 +55,10 @@ class PartyWriter:
         source = Parties()
         names = await known(self._client, _MODEL, (*source.names, "create_date", "write_date"))
         rows = await self._client.search_read(
-            _MODEL, ["OR", ["code", "in", codes], ["id", "in", ids]], names, context={"active_test": False}
-        )
+            _MODEL, ["OR", ["code", "in", codes], ["id", "in", ids]], [*names, "_timestamp"],
+            context={"active_test": False},
+        )  # fmt: skip
+        self._stamps.update({row["id"]: row["_timestamp"] for row in rows if row.get("_timestamp")})
         composed = await source.composed(self._client, rows)
         by_id = {one["id"]: one for one in composed}
         by_code = {one["code"]: one for one in composed}
@@ -60,16 +66,11 @@ class PartyWriter:
 
     def intended(self, wanted: Record, held: Record) -> bool:
         """Whether a party is there as a write leaves it."""
-        return self._action == POST or not _changes(wanted, held)
+        return self._action == POST or not self._changes(wanted, held)
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """Look up what the records refer to."""
-        self._address_fields = await self._client.fields("party.address", ADDRESS_FIELDS)
-        codes = {str(one["country"]).upper() for record in records for one in record.get("addresses", ())
-                 if one.get("country")}  # fmt: skip
-        if codes:
-            rows = await self._client.search_read("country.country", [["code", "in", sorted(codes)]], ["code"])
-            self._countries = {str(row["code"]): int(row["id"]) for row in rows}
+        await self._places.prepare(address for record in records for address in record.get("addresses", ()))
 
     def refusal(self, wanted: Record, held: Record | None) -> RecordError | None:
         """Why a record can certainly not be written; None where it may be."""
@@ -79,9 +80,9 @@ class PartyWriter:
             # Without a code of ours, nothing would keep a party from being made twice.
             return missing("code")
         for address in wanted.get("addresses", ()):
-            country = address.get("country")
-            if country and str(country).upper() not in self._countries:
-                return not_there("country", country, "addresses.country")
+            refused = self._places.refusal(address, "addresses")
+            if refused is not None:
+                return refused
         return next((missing("contacts.value") for one in wanted.get("contacts", ()) if not one.get("value")), None)
 
     async def write(self, wanted: Record, held: Record | None) -> str:
@@ -93,7 +94,7 @@ class PartyWriter:
         """
         if held is not None:
             return await self._change(wanted, held)
-        values = self._values(_changes(wanted, _EMPTY))
+        values = self._values(self._changes(wanted, _EMPTY))
         try:
             made = await self._client.call(f"{_MODEL}.create", [{**values, "code": str(wanted["code"])}], writing=True)
         except RefusedError as error:
@@ -105,18 +106,39 @@ class PartyWriter:
         return str(made[0])
 
     async def _change(self, wanted: Record, held: Record) -> str:
-        changes = {} if self._action == POST else _changes(wanted, held)
-        if changes:
+        for _ in range(_TRIES):
+            changes = {} if self._action == POST else self._changes(wanted, held)
+            number = held["id"]
+            if not changes:
+                return str(number)
+            stamp = self._stamps.get(number)
+            unchanged = {f"{_MODEL},{number}": stamp} if stamp else None
             try:
-                await self._client.call(f"{_MODEL}.write", [held["id"]], self._values(changes), writing=True)
+                await self._client.call(
+                    f"{_MODEL}.write", [number], self._values(changes), writing=True, unchanged=unchanged
+                )
+            except ChangedMeanwhileError:
+                (there,) = await self.held([wanted])
+                held = there or held
             except RefusedError as error:
                 raise record_error(error) from error
-        return str(held["id"])
+            else:
+                return str(number)
+        raise changed_again_and_again(self._client.host)
+
+    def _changes(self, wanted: Record, held: Record) -> Record:
+        """What a write has to change: plain values; addresses and contacts as pairs of an id (None: new) and values."""
+        changes: Record = {name: wanted[name] for name in _PLAIN
+                           if name in wanted and not same(wanted[name], held.get(name))}  # fmt: skip
+        resolved = [self._places.resolved(one) for one in wanted.get("addresses", ())]
+        addresses = [*_changed_addresses(resolved, held["addresses"])]
+        contacts = [*changed_contacts(wanted, held["contacts"])]
+        return changes | ({"addresses": addresses} if addresses else {}) | ({"contacts": contacts} if contacts else {})
 
     def _values(self, changes: Record) -> Record:
         """Changes as Tryton takes them: what belongs to a party is made and changed along with it, in one go."""
         values: Record = {name: changes[name] for name in _PLAIN if name in changes}
-        addresses = [(number, self._address(one)) for number, one in changes.get("addresses", ())]
+        addresses = [(number, self._places.values(one)) for number, one in changes.get("addresses", ())]
         contacts = changes.get("contacts", ())
         for name, parts in (("addresses", addresses), ("contact_mechanisms", contacts)):
             new = [one for number, one in parts if number is None]
@@ -126,25 +148,6 @@ class PartyWriter:
             if actions:
                 values[name] = actions
         return values
-
-    def _address(self, address: Record) -> Record:
-        values = {name: value for name, value in address.items() if name not in {"id", "name", "country"}}
-        if "name" in address:
-            values["party_name"] = address["name"]
-        if address.get("country"):
-            values["country"] = self._countries[str(address["country"]).upper()]
-        return {name: value for name, value in values.items() if name in self._address_fields}
-
-
-def _changes(wanted: Record, held: Record) -> Record:
-    """What a write has to change: plain values, and addresses and contacts as pairs of an id (None: new) and values."""
-    changes: Record = {}
-    for name in _PLAIN:
-        if name in wanted and not same(wanted[name], held.get(name)):
-            changes[name] = wanted[name]
-    addresses = [*_changed_addresses(wanted.get("addresses", ()), held["addresses"])]
-    contacts = [*_changed_contacts(wanted, held["contacts"])]
-    return changes | ({"addresses": addresses} if addresses else {}) | ({"contacts": contacts} if contacts else {})
 
 
 def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
@@ -162,7 +165,7 @@ def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iter
             others[_known_as(address)] = others.get(_known_as(address), {}) | values
     for number, values in chosen.items():
         chosen[number] = values | others.pop(_known_as(values), {})
-    for known_as in (_known_as, _place):
+    for known_as in (_known_as, place):
         free = [number for number in there if number not in chosen]
         for key, values in list(others.items()):
             number = next((one for one in free if known_as(there[one]) == known_as(values)), None)
@@ -178,32 +181,8 @@ def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iter
         yield None, values
 
 
-def _changed_contacts(wanted: Record, held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
-    there = {(one["type"], one["value"]) for one in held}
-    for kind, name in (("email", "email"), ("phone", "phone")):
-        value = wanted.get(name)
-        if not value or (kind, value) in there:
-            continue
-        first = next((one for one in held if one["type"] == kind), None)
-        there.add((kind, value))
-        yield (None, {"type": kind, "value": value}) if first is None else (first["id"], {"value": value})
-    for contact in wanted.get("contacts", ()):
-        key = (contact.get("type") or "other", contact.get("value"))
-        if key not in there:
-            there.add(key)
-            yield None, {"type": key[0], "value": key[1]}
-
-
 def _known_as(address: Mapping[str, Any]) -> tuple[str, ...]:
-    return (*_words(address, "name"), *_place(address))
-
-
-def _place(address: Mapping[str, Any]) -> tuple[str, ...]:
-    return _words(address, *_PLACE)
-
-
-def _words(address: Mapping[str, Any], *names: str) -> tuple[str, ...]:
-    return tuple(" ".join(str(address.get(name) or "").casefold().split()) for name in names)
+    return (words(address.get("name")), *place(address))
 
 
 def _number(value: object) -> int | None:

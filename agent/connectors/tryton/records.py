@@ -8,12 +8,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from agent.connectors.tryton.changes import changed_at
 from agent.connectors.tryton.client import Client
 
 Record = dict[str, Any]
+ADDRESS_NAMES: Final = (
+    "party_name", "street", "postal_code", "city", "country.code", "subdivision.code", "invoice", "delivery",
+)  # fmt: skip
+"""What is read of a party's address."""
+_SALE_ADDRESSES: Final = ("shipment_address", "invoice_address")
 
 
 class Source(ABC):
@@ -45,17 +50,14 @@ class Parties(Source):
     async def composed(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> list[Record]:
         """Two more calls for all of them."""
         ids = [row["id"] for row in rows]
-        addresses = await _belonging(
-            client, "party.address", "party", ids,
-            ("party_name", "street", "postal_code", "city", "country.code", "invoice", "delivery"),
-        )  # fmt: skip
+        addresses = await _belonging(client, "party.address", "party", ids, ADDRESS_NAMES)
         contacts = await _belonging(client, "party.contact_mechanism", "party", ids, ("type", "value"))
         return [
             {
                 **own_fields(row, self.names),
                 "email": _first(contacts[row["id"]], "email"),
                 "phone": _first(contacts[row["id"]], "phone", "mobile"),
-                "addresses": [_address(one) for one in addresses[row["id"]]],
+                "addresses": [address_of(one) for one in addresses[row["id"]]],
                 "contacts": [{name: one.get(name) for name in ("id", "type", "value")} for one in contacts[row["id"]]],
             }
             for row in rows
@@ -86,19 +88,24 @@ class Sales(Source):
     }  # fmt: skip
     names = (
         "reference", "number", "state", "party", "party.code", "party.name", "description", "comment", "sale_date",
-        "currency.code", "warehouse.code", "untaxed_amount", "tax_amount", "total_amount",
+        "currency.code", "warehouse.code", "untaxed_amount", "tax_amount", "total_amount", "shipment_address",
+        "invoice_address",
     )  # fmt: skip
 
     async def composed(self, client: Client, rows: Sequence[Mapping[str, Any]]) -> list[Record]:
-        """One more call, for the lines."""
+        """Two more calls, for the lines and the addresses."""
+        numbers = {row[name] for row in rows for name in _SALE_ADDRESSES if row.get(name)}
+        addresses = {one["id"]: address_of(one) for one in
+                     await with_ids(client, "party.address", sorted(numbers), ADDRESS_NAMES)}  # fmt: skip
         lines = await _belonging(
             client, "sale.line", "sale", [row["id"] for row in rows],
             ("product", "product.code", "description", "quantity", "unit_price", "type"),
         )  # fmt: skip
-        plain_names = [name for name in self.names if "." not in name]
+        plain_names = [name for name in self.names if "." not in name and name not in _SALE_ADDRESSES]
         return [
             {
                 **own_fields(row, plain_names),
+                **{name: [addresses[row[name]]] if row.get(name) in addresses else [] for name in _SALE_ADDRESSES},
                 "party_code": field_of(row, "party", "code"),
                 "party_name": field_of(row, "party", "name"),
                 "currency": field_of(row, "currency", "code"),
@@ -155,11 +162,12 @@ def field_of(row: Mapping[str, Any], name: str, part: str) -> Any:
     return other.get(part) if isinstance(other, Mapping) else None
 
 
-def _address(one: Mapping[str, Any]) -> Record:
+def address_of(one: Mapping[str, Any]) -> Record:
+    """The record of a party's address."""
     names = ("street", "postal_code", "city", "invoice", "delivery")
     return {
         "id": one["id"], "name": one.get("party_name"), **{name: one.get(name) for name in names},
-        "country": field_of(one, "country", "code"),
+        "country": field_of(one, "country", "code"), "subdivision": field_of(one, "subdivision", "code"),
     }  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 Tryton does not keep references unique. So a sale is looked for before it is made, and one whose answer never came may
 still be on its way: `look_up` waits a while for it, before it says that it is not there. One that was on its way for
-longer leaves two drafts of the agent's user, which are told as soon as the order comes again.
+longer leaves two drafts of the agent's user, which are told as soon as the order comes again; with Tryton's module
+web_shop there cannot be two. What a sale needs besides
+is there before it: its addresses, and the party of somebody whom Tryton does not know. Neither is made twice.
 """
 
 from __future__ import annotations
@@ -11,20 +13,35 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agent.connectors.tryton.address_book import AddressBook
 from agent.connectors.tryton.client import Client
 from agent.connectors.tryton.failures import RefusedError, record_error
+from agent.connectors.tryton.named import coded, key_of
+from agent.connectors.tryton.places import Places, known_as
 from agent.connectors.tryton.records import Sales, known
-from agent.connectors.tryton.rows import Record, day_of, decimal_of, missing, not_there
+from agent.connectors.tryton.rows import Record, day_of, missing, not_there
+from agent.connectors.tryton.sale_lines import SaleLines
+from agent.connectors.tryton.sale_parties import SaleParties
+from agent.connectors.tryton.sale_totals import Totals
 from agent.domain.error_classes import ErrorClass
 from agent.domain.errors import RecordError
 
+_ADDRESS: Final = frozenset({"name", "street", "postal_code", "city", "country", "subdivision"})
 WRITABLE: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset(
-        {"reference", "party", "party_code", "description", "comment", "sale_date", "currency", "warehouse", "lines"}
+        {"reference", "party", "party_code", "party_name", "party_email", "description", "comment",
+         "sale_date", "currency", "warehouse", "shipment_address", "invoice_address", "lines",
+         "untaxed_amount", "total_amount", "rounding"}
     ),
     "lines.": frozenset({"product", "product_code", "description", "quantity", "unit_price"}),
-}
+    "shipment_address.": _ADDRESS,
+    "invoice_address.": _ADDRESS,
+}  # fmt: skip
 _MODEL: Final = "sale.sale"
+_WEB_ID: Final = "web_id"
+"""A field of the module web_shop that Tryton keeps unique: with it, no sale is made twice however late a request is."""
+_ADDRESSES: Final[Mapping[str, str]] = {"shipment_address": "delivery", "invoice_address": "invoice"}
+"""The addresses of a sale, and how a party's address is marked that serves where none is named."""
 
 
 class SaleWriter:
@@ -36,11 +53,15 @@ class SaleWriter:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._parties: dict[object, Mapping[str, Any]] = {}
-        self._products: dict[object, Mapping[str, Any]] = {}
+        self._parties = SaleParties(client)
         self._currencies: dict[str, int] = {}
         self._warehouses: dict[str, int] = {}
+        self._lines = SaleLines(client)
+        self._totals = Totals(client)
+        self._places = Places(client)
+        self._book = AddressBook(client, self._places)
         self._made_twice: frozenset[str] = frozenset()
+        self._unique = False
 
     async def held(self, records: Sequence[Record]) -> list[Record | None]:
         """The sales that Tryton has with the references of these records; the oldest of several."""
@@ -64,16 +85,15 @@ class SaleWriter:
         return True
 
     async def prepare(self, records: Sequence[Record]) -> None:
-        """Look up the parties, products, currencies and warehouses that the records name."""
-        lines = [line for record in records for line in record.get("lines", ())]
-        self._parties = await self._named("party.party", ("code",), records, "party", "party_code")
-        self._products = await self._named(
-            "product.product", ("code", "sale_uom", "default_uom", "salable", "customer_taxes_used"),
-            lines, "product", "product_code",
-        )  # fmt: skip
-        self._currencies = await self._coded("currency.currency", records, "currency")
-        self._warehouses = await self._coded("stock.location", records, "warehouse")
-        await self._addresses()
+        """Look up the parties, addresses, products, currencies and warehouses that the records name."""
+        await self._parties.prepare(records)
+        self._unique = _WEB_ID in await self._client.fields(_MODEL, (_WEB_ID,))
+        await self._lines.prepare(line for record in records for line in record.get("lines", ()))
+        self._currencies = await coded(self._client, "currency.currency", records, "currency")
+        await self._totals.prepare(records, self._currencies.values())
+        self._warehouses = await coded(self._client, "stock.location", records, "warehouse")
+        await self._places.prepare(one for record in records for name in _ADDRESSES for one in record.get(name, ()))
+        await self._book.read(self._parties.ids)
 
     def refusal(self, wanted: Record, held: Record | None) -> RecordError | None:
         """Why a sale can certainly not be made; None where it may be."""
@@ -97,27 +117,39 @@ class SaleWriter:
             self._must_be_the_same(wanted, held)
             return str(held["id"])
         values = self._values(wanted)
+        party = await self._parties.party(wanted)
+        number = int(party["id"])
+        values = {**await self._parties.terms(number), **values, "party": number}
+        values.update(await self._addresses(wanted, number))
+        lines = [await self._lines.taxed(line, values, party.get("customer_tax_rule")) for line in values["lines"]]
+        lines = await self._totals.settled(lines, wanted, values.get("currency"))
+        values["lines"] = [["create", lines]] if lines else []
+        if self._unique:
+            values[_WEB_ID] = wanted["reference"]
         try:
             made = await self._client.call(f"{_MODEL}.create", [values], writing=True)
         except RefusedError as error:
-            raise record_error(error) from error
+            # It may have been made since we looked, perhaps by ourselves with a request that was slow to arrive.
+            (there,) = await self.held([wanted]) if self._unique else (None,)
+            if there is None:
+                raise record_error(error) from error
+            self._must_be_the_same(wanted, there)
+            return str(there["id"])
         return str(made[0])
 
     def _values(self, wanted: Record) -> Record:
+        """A sale without its party and addresses, of which it is seen that they can be had. Its lines are a list."""
         if not wanted.get("reference"):
             # Without a reference, nothing would keep an order from becoming two sales.
             raise missing("reference")
-        party = self._party(wanted)
-        lines = [self._line(line, number) for number, line in enumerate(wanted.get("lines", ()), 1)]
+        self._parties.must_be_had(wanted)
+        for name in _ADDRESSES:
+            self._address(wanted, name)
         values: Record = {
             "reference": str(wanted["reference"]),
-            "party": party["id"],
             **{name: wanted[name] for name in ("description", "comment") if name in wanted},
-            "lines": [["create", lines]] if lines else [],
+            "lines": [self._lines.values(line, number) for number, line in enumerate(wanted.get("lines", ()), 1)],
         }
-        for name in ("invoice_address", "shipment_address"):
-            if party.get(name) is not None:
-                values[name] = party[name]
         day = day_of(wanted, "sale_date")
         if day is not None:
             values["sale_date"] = day
@@ -129,34 +161,38 @@ class SaleWriter:
                 values[name] = found[str(code)]
         return values
 
-    def _line(self, line: Record, number: int) -> Record:
-        values: Record = {
-            "type": "line",
-            "sequence": number,
-            "quantity": float(decimal_of(line, "quantity")),
-            "unit_price": decimal_of(line, "unit_price"),
-            **({"description": line["description"]} if line.get("description") else {}),
-        }
-        key = line.get("product") or line.get("product_code")
-        if not key:
-            if not line.get("description"):
-                raise missing("lines.product_code")
-            return values
-        product = self._products.get(_key(line, "product", "product_code"))
-        if product is None:
-            raise not_there("product", key, "lines.product_code")
-        values |= {"product": product["id"], "unit": product.get("sale_uom") or product.get("default_uom")}
-        taxes = product.get("customer_taxes_used") or ()
-        return values | ({"taxes": [["add", list(taxes)]]} if taxes else {})
+    async def _addresses(self, wanted: Record, party: int) -> Record:
+        """Where goods and invoice go. A sale that names nowhere for its goods gets no address for them."""
+        await self._book.read({party} - self._book.known)
+        values: Record = {}
+        for name, mark in _ADDRESSES.items():
+            address = self._address(wanted, name)
+            if address is not None:
+                values[name] = await self._book.entered(party, address)
+            elif name != "shipment_address" or name not in wanted:
+                values[name] = self._book.first(party, mark)
+        return {name: number for name, number in values.items() if number is not None}
 
-    def _party(self, wanted: Record) -> Mapping[str, Any]:
-        key = _key(wanted, "party", "party_code")
-        if key is None:
-            raise missing("party_code")
-        party = self._parties.get(key)
-        if party is None:
-            raise not_there("party", wanted.get("party_code") or wanted.get("party"), "party_code")
-        return party
+    def _address(self, wanted: Record, name: str) -> Record | None:
+        """The address of that name, as Tryton can have it; None where there is none."""
+        given: dict[tuple[str, ...], Record] = {}
+        for one in wanted.get(name, ()):
+            refused = self._places.refusal(one, name)
+            if refused is not None:
+                raise refused
+            if any(_text(one, part) for part in ("street", "postal_code", "city")):
+                address = self._places.resolved(one)
+                given.setdefault(known_as(address), address)
+        if len(given) > 1:
+            raise RecordError(
+                f"The order has {len(given)} different addresses for {name}; a sale of Tryton has one.",
+                code="several-addresses",
+                remedy="Enter a sale for each address in Tryton by hand; the first with this reference, "
+                f"{wanted.get('reference')}. Then try the record again: it counts as done.",
+                field=name,
+                error_class=ErrorClass.VALIDATION_FAILED,
+            )
+        return next(iter(given.values()), None)
 
     def _must_be_the_same(self, wanted: Record, held: Record) -> None:
         """A reference that another customer has is another order's, and an order has one sale."""
@@ -168,54 +204,17 @@ class SaleWriter:
                 field="reference",
                 error_class=ErrorClass.DUPLICATE,
             )
-        party = self._parties.get(_key(wanted, "party", "party_code"))
-        if party is not None and party["id"] != held["party"]:
+        key = key_of(wanted, "party", "party_code")
+        if key is not None and key != held["party" if isinstance(key, int) else "party_code"]:
             raise RecordError(
                 f"Tryton has a sale with the reference {wanted['reference']} for another party, {held['party_code']}.",
                 code="reference-taken",
-                remedy="Let the mapping make references that no other source makes, such as with a word before them.",
+                remedy="Let the mapping make references that no other source makes, such as with a word before them. "
+                "If it is this order's sale, give it the order's party in Tryton.",
                 field="reference",
                 error_class=ErrorClass.DUPLICATE,
             )
 
-    async def _named(
-        self, model: str, names: Sequence[str], records: Sequence[Record], by_id: str, by_code: str
-    ) -> dict[object, Mapping[str, Any]]:
-        """The records of a model that others name by id or code, by what they are named by."""
-        ids = sorted({key for one in records if isinstance(key := _key(one, by_id, by_code), int)})
-        codes = sorted({key for one in records if isinstance(key := _key(one, by_id, by_code), str)})
-        if not ids and not codes:
-            return {}
-        there = await known(self._client, model, names)
-        rows = await self._client.search_read(model, ["OR", ["id", "in", ids], ["code", "in", codes]], there)
-        return {key: dict(row) for row in rows for key in (row["id"], row.get("code")) if key is not None}
 
-    async def _coded(self, model: str, records: Sequence[Record], name: str) -> dict[str, int]:
-        codes = sorted({str(one[name]) for one in records if one.get(name)})
-        if not codes:
-            return {}
-        rows = await self._client.search_read(model, [["code", "in", codes]], ["code"])
-        return {str(row["code"]): int(row["id"]) for row in rows}
-
-    async def _addresses(self) -> None:
-        """Where invoices and goods go: the party's first address that is marked so, else its first."""
-        parties = {party["id"] for party in self._parties.values()}
-        if not parties:
-            return
-        there = await known(self._client, "party.address", ("party", "invoice", "delivery"))
-        rows = await self._client.search_read("party.address", [["party", "in", sorted(parties)]], there)
-        for party in self._parties.values():
-            own = [row for row in rows if row["party"] == party["id"]]
-            marked = {name: [row["id"] for row in own if row.get(mark)] or [row["id"] for row in own]
-                      for name, mark in (("invoice_address", "invoice"), ("shipment_address", "delivery"))}  # fmt: skip
-            assert isinstance(party, dict)
-            party.update({name: ids[0] for name, ids in marked.items() if ids})
-
-
-def _key(record: Record, by_id: str, by_code: str) -> int | str | None:
-    """What a record names another by: a number is an id, a text a code."""
-    number = record.get(by_id)
-    if number is not None and str(number).isdecimal():
-        return int(number)
-    code = record.get(by_code)
-    return str(code) if code not in (None, "") else None
+def _text(record: Mapping[str, Any], name: str) -> str:
+    return str(record.get(name) or "").strip()

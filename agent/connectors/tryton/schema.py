@@ -45,8 +45,12 @@ _ADDRESS_MEMBERS = (
     Attribute("postal_code"),
     Attribute("city"),
     Attribute("country", description="The country's code of two letters, such as GB."),
+    Attribute("subdivision", description="The state or province: its code or its name, such as US-CA or California."),
     Attribute("invoice", DataType.BOOLEAN, description="Whether invoices go there."),
     Attribute("delivery", DataType.BOOLEAN, description="Whether goods go there."),
+)
+_SALE_ADDRESS_MEMBERS = tuple(
+    one for one in _ADDRESS_MEMBERS if one.name in {"name", "street", "postal_code", "city", "country", "subdivision"}
 )
 _CONTACT_MEMBERS = (
     Attribute("id", DataType.INTEGER, description="Given by Tryton."),
@@ -137,15 +141,41 @@ _SALES = Schema(
         Attribute("state"),
         Attribute("party", DataType.INTEGER, description="The id of the customer's party, instead of its code."),
         Attribute("party_code", description="The code of the customer's party."),
-        Attribute("party_name"),
+        Attribute(
+            "party_name",
+            description="With it, POST makes the customer's party, of this name, where no party has the code.",
+        ),
+        Attribute("party_email", description="The e-mail address of a party that POST makes."),
+        Attribute(
+            "shipment_address",
+            DataType.COLLECTION,
+            members=_SALE_ADDRESS_MEMBERS,
+            description="Where the goods go: one address, which is added to the party's where it is not there. Where "
+            "there is none, the sale has none; where it is not mapped, the party's first for deliveries.",
+        ),
+        Attribute(
+            "invoice_address",
+            DataType.COLLECTION,
+            members=_SALE_ADDRESS_MEMBERS,
+            description="Where the invoice goes: one address; where there is none, the party's first for invoices.",
+        ),
         Attribute("description"),
         Attribute("comment"),
         Attribute("sale_date", description="A day, such as 2026-01-31."),
         Attribute("currency", description="The currency's code, such as USD; the company's where there is none."),
         Attribute("warehouse", description="The warehouse's code; the user's where there is none."),
-        Attribute("untaxed_amount", DataType.DECIMAL),
+        Attribute("untaxed_amount", DataType.DECIMAL, description="Without taxes; given to POST, like total_amount."),
         Attribute("tax_amount", DataType.DECIMAL),
-        Attribute("total_amount", DataType.DECIMAL),
+        Attribute(
+            "total_amount",
+            DataType.DECIMAL,
+            description="What the sale comes to. Given to POST, a sale that would come to another total is not made.",
+        ),
+        Attribute(
+            "rounding",
+            DataType.DECIMAL,
+            description="How much a line “Rounding” may make up for, where the total would differ, such as 0.05.",
+        ),
         Attribute("lines", DataType.COLLECTION, members=_LINE_MEMBERS),
         _CHANGED,
     ),

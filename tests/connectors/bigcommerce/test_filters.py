@@ -6,6 +6,7 @@ import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnector
 from agent.connectors.bigcommerce.credentials import AccountKind
+from agent.connectors.bigcommerce.filter_names import SHAPING
 from agent.connectors.bigcommerce.filters import parameters
 from agent.connectors.contract import SentClause
 from agent.domain.clauses import FilterPlace
@@ -84,7 +85,8 @@ def test_schemas_name_the_filters_that_are_taken(kind: AccountKind) -> None:
             assert action.renamed_filters.keys().isdisjoint(action.filters)
             assert set(action.renamed_filters.values()) <= action.filters
             for key in action.filters:
-                query, headers = parameters([SentClause(key, "=", "")], schema=name, action=action.name, kind=kind)
+                clause = SentClause(key, "=", "" if key in SHAPING else "1")
+                query, headers = parameters([clause], schema=name, action=action.name, kind=kind)
                 assert [*query, *headers]
 
 

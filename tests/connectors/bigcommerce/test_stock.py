@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from agent.connectors.bigcommerce.connector import BigCommerceConnection
-from agent.connectors.contract import LookUp, WriteTarget
+from agent.connectors.contract import LookUp, Present, WriteTarget
 from agent.domain.app import Attribute, DataType
 from agent.domain.errors import AmbiguousWriteError, ConfigurationError, TransientError
 from agent.domain.packet import Batch, Value, WriteReport
@@ -105,7 +105,8 @@ async def test_the_default_location_is_asked_for_once_and_a_given_one_never(stor
 
 
 async def test_an_item_can_be_named_in_four_ways(store: FakeStore) -> None:
-    store.disturb = lambda _, sent: httpx.Response(200, json={}) if sent.url.path.endswith("absolute") else None
+    accepted = {"transaction_id": "t1"}
+    store.disturb = lambda _, sent: httpx.Response(200, json=accepted) if sent.url.path.endswith("absolute") else None
     rows: Rows = [
         ("A", None, None, None, 1),
         (None, 21, None, None, 2),
@@ -350,6 +351,84 @@ async def test_a_look_up_finds_what_was_written_of_an_update_in_parts(store: Fak
     assert set(found.written) == set(range(1_000))
 
 
+async def test_of_two_levels_for_one_item_at_one_place_the_later_one_is_sent_however_they_name_it(
+    store: FakeStore,
+) -> None:
+    store.stock["sku-000002"] = 0
+    rows: Rows = [("SKU-000001", None, 1), ("SKU-000002", None, 4), ("SKU-000001", "1", 2), ("sku-000002", 1, 5)]
+
+    report = await store.clock.run(write(store.connection(), batch(rows, "sku", "location_id", "inventory_level")))
+
+    sent = [[(item["sku"], item["quantity"]) for item in body["items"]] for body in store.bodies]
+    assert sent == [[("SKU-000002", 4), ("SKU-000001", 2)], [("sku-000002", 5)]]
+    assert (list(report.skipped), report.failures) == ([0], {})
+
+
+async def test_an_item_that_is_not_at_its_location_fails_alone(store: FakeStore) -> None:
+    def disturb(_: int, request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("absolute"):
+            items = json.loads(request.content)["items"]
+            if any(item["sku"] == "SKU-000002" for item in items):
+                return invalid("Item with sku SKU-000002 at location 1 was not found")
+        return None
+
+    store.disturb = disturb
+
+    report = await store.clock.run(write(store.connection(), batch(levels(3))))
+
+    assert list(report.failures) == [1]
+    assert store.stock["SKU-000001"] == 0
+    store.settle()
+    assert (store.stock["SKU-000001"], store.stock["SKU-000003"]) == (7, 7)
+
+
+@pytest.mark.parametrize("title", ["Location 1 is disabled", "Location not found, identities: [1]"])
+async def test_a_disabled_location_stops_the_run_whatever_the_items_are_called(store: FakeStore, title: str) -> None:
+    store.disturb = lambda _, sent: invalid(title) if sent.url.path.endswith("absolute") else None
+
+    with pytest.raises(ConfigurationError) as raised:
+        await store.clock.run(write(store.connection(), batch([("1", 5), ("2", 6)])))
+
+    assert raised.value.code == "location"
+
+
+async def test_an_item_that_is_named_by_accident_is_written(store: FakeStore) -> None:
+    store.stock |= {"1": 0, "tracked": 0}
+
+    def disturb(_: int, request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("absolute"):
+            items = json.loads(request.content)["items"]
+            if any(item["sku"] == "B-7" for item in items):
+                return invalid("1 item is not tracked: B-7")
+        return None
+
+    store.disturb = disturb
+
+    report = await store.clock.run(write(store.connection(), batch([("1", 5), ("tracked", 6), ("B-7", 7)])))
+    store.settle()
+
+    assert list(report.failures) == [2]
+    assert (store.stock["1"], store.stock["tracked"]) == (5, 6)
+
+
+async def test_a_preview_does_not_take_the_stock_of_one_variant_for_that_of_the_product(store: FakeStore) -> None:
+    held = [
+        {"identity": {"sku": f"V{number}", "variant_id": number, "product_id": 5},
+         "locations": [{"location_id": 1, "total_inventory_onhand": number}]}
+        for number in (51, 52)
+    ]  # fmt: skip
+    store.disturb = lambda _, sent: httpx.Response(200, json={"data": held}) if "items" in sent.url.path else None
+
+    async def present() -> Present:
+        async with store.connection() as one:
+            return await one.present(target(), batch([(5, 7)], "product_id", "inventory_level"))
+
+    found = await store.clock.run(present())
+
+    assert list(found.failures) == [0]
+    assert "by variant" in found.failures[0].message
+
+
 async def test_that_nothing_was_written_is_found_out_with_few_requests(store: FakeStore) -> None:
     found = await store.clock.run(look_up(store.connection(), batch(levels(2_000))))
 
@@ -444,6 +523,29 @@ async def test_a_product_that_was_saved_without_its_stock_is_a_failure(legacy: F
     report = await legacy.clock.run(write(legacy.connection(LEGACY_PATH), batch([("P1", 3)])))
 
     assert "The stock was not saved." in report.failures[0].message
+
+
+async def test_a_legacy_account_sets_no_stock_of_a_product_that_has_another_sku(legacy: FakeStore) -> None:
+    legacy.ignored = frozenset({"sku"})
+
+    report = await legacy.clock.run(write(legacy.connection(LEGACY_PATH), batch([("NOBODY", 3)])))
+
+    assert list(report.failures) == [0]
+    assert legacy.applied == []
+
+
+async def test_a_legacy_account_sets_the_stock_of_a_product_by_no_variants_sku(legacy: FakeStore) -> None:
+    product = {"id": 70, "sku": "SHIRT", "inventory_level": 9, "inventory_tracking": "simple"}
+    legacy.products[70] = product
+    legacy.disturb = lambda _, sent: (
+        httpx.Response(200, json=[product]) if sent.method == "GET" and sent.url.params.get("sku") else None
+    )
+
+    report = await legacy.clock.run(write(legacy.connection(LEGACY_PATH), batch([("SHIRT-RED", 3), ("shirt", 4)])))
+
+    assert list(report.failures) == [0]
+    assert product["inventory_level"] == 4
+    assert "SHIRT-RED" in report.failures[0].message
 
 
 async def test_a_legacy_account_looks_an_unanswered_update_up(legacy: FakeStore) -> None:

@@ -83,6 +83,7 @@ class Service(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Service
 
     def do_GET(self) -> None:

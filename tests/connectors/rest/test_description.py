@@ -16,6 +16,11 @@ from tests.connectors.rest.shop import DESCRIPTION
 SMALL = "service: 1\nschemas:\n  orders:\n    key: id\n    actions:\n      GET: {path: /orders}\n"
 
 
+def made(more: str) -> str:
+    """An action that creates."""
+    return f"{{create: {{method: POST, path: /orders, {more}}}, find: {{path: '/orders/{{id}}', single: true}}}}"
+
+
 def refusal(text: str) -> str:
     with pytest.raises(ConfigurationError) as raised:
         parse(text)
@@ -51,6 +56,16 @@ def test_a_short_one_is_enough() -> None:
         ("{path: /orders}", "{path: /orders, headers: {'a b': c}}", "headers"),
         ("{path: /orders}", "{path: /orders, by_id: {path: /orders}}", "by_id needs {id}"),
         ("{path: /orders}", "{path: '/orders/{id!r}'}", "no name of an attribute"),
+        ("{path: /orders}", made("id: 'a ==='"), "create → id: “a ===” is neither a place nor JMESPath"),
+        ("{path: /orders}", made("id: 'a.nosuch(b)'"), "create → id: “nosuch” is no function"),
+        ("{path: /orders}", made("id: '[length(a, b)]'"), "create → id: “length” is no function"),
+        ("{path: /orders}", made("id: '" + "(" * 400 + "'"), "id"),
+        ("{path: /orders}", made("batch: {size: 1}"), "create → batch → size"),
+        ("{path: /orders}", made("batch: {index: a}"), "need “results”"),
+        ("{path: /orders}", made("id: a, batch: {results: a, index: b, match: {c: d}}"), "not by both"),
+        ("{path: /orders}", made("batch: {results: a}"), "results need “success” or “refused”"),
+        ("{path: /orders}", made("batch: {besides: {a: 1}}"), "needs “wrap”"),
+        ("{path: /orders}", made("batch: {}").replace("path: /orders", "path: '/orders/{id}'"), "go to one address"),
         ("orders:", "orders: *all", "aliases"),
         ("service: 1", "service: 1\nservice: 1", "line 2"),
         ("service: 1", "service: [", "line"),

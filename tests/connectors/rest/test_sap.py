@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from agent.connectors.contract import ReadRequest, SentClause, WriteTarget
 from agent.connectors.rest.connector import RestConnection
 from agent.connectors.rest.sap.connector import SapConnector
 from agent.domain.app import Attribute, DataType
-from agent.domain.errors import ConfigurationError, CredentialsError
+from agent.domain.errors import AmbiguousWriteError, ConfigurationError, CredentialsError
 from agent.domain.packet import Batch, Value, WriteReport
 from agent.domain.secret import Secret
 from agent.http.retry import RetryPolicy
@@ -169,6 +169,87 @@ async def test_partners_are_changed_or_made_and_a_refusal_is_told_in_saps_words(
     }
 
 
+PARTNER = (Attribute("CardCode"), Attribute("CardName"))
+
+
+def partners(*names: str | None) -> Batch:
+    """Business partners N0, N1, … of these names; one of None is refused."""
+    rows = [(f"N{number}", name) for number, name in enumerate(names)]
+    return Batch(PARTNER, [f"s{number}" for number in range(len(rows))], rows)
+
+
+async def test_many_go_in_one_request_and_so_does_the_search_for_them(sap: FakeSap) -> None:
+    report = await write(sap, "business_partners", "UPSERT", partners(*[f"Bäcker {number}" for number in range(60)]))
+    assert list(report.destination_ids) == [f"N{number}" for number in range(60)]
+    assert sap.asked == ["POST /b1s/v1/$batch"] * 4, "50 are looked for and made, then 10"
+    assert len(sap.inside) == 120
+    assert sap.tables["BusinessPartners"]["N59"]["CardName"] == "Bäcker 59"
+
+
+@pytest.mark.parametrize("stops", [True, False])
+async def test_in_a_batch_a_refusal_is_that_of_one_record_alone(sap: FakeSap, stops: bool) -> None:
+    """Also where the server leaves everything after the first failure undone, and unanswered."""
+    sap.stops = stops
+    report = await write(sap, "business_partners", "UPSERT", partners("A", None, "C", None, "E"))
+    assert list(report.destination_ids) == ["N0", "", "N2", "", "N4"]
+    assert {row: error.message for row, error in report.failures.items()} == dict.fromkeys(
+        (1, 3), "127.0.0.1 refuses the record: Enter the name."
+    )
+    assert [one for one in sap.inside if one.startswith("PATCH")] == [], "nothing is written twice"
+
+
+async def test_of_orders_that_are_there_none_is_made_again_in_a_batch(sap: FakeSap) -> None:
+    sap.put("Orders", {"CardCode": "C01", "NumAtCard": "Store's 2"})
+    batch = Batch(ORDER, ["a", "b", "c"], [("C01", f"Store's {number}", "[]") for number in (1, 2, 3)])
+    report = await write(sap, "orders", "POST", batch)
+    assert list(report.destination_ids) == ["2", "1", "3"]
+    assert len(sap.tables["Orders"]) == 3
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda _: b"<html>",
+        lambda _: b"--batchresponse--",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole.replace(b"Content-ID: 1", b"Content-ID: 2"),
+        lambda whole: whole.replace(b"HTTP/1.1 20", b""),
+    ],
+)
+async def test_an_answer_to_a_batch_that_is_none_is_never_believed(
+    sap: FakeSap, spoil: Callable[[bytes], bytes]
+) -> None:
+    """The orders were made: they are found, now or by the agent's look-up, and not made again."""
+    batch = Batch(ORDER, ["a", "b", "c"], [("C01", f"Store's {number}", "[]") for number in range(3)])
+    sap.spoils = spoil
+    with suppress(AmbiguousWriteError):
+        report = await write(sap, "orders", "POST", batch)
+        assert list(report.destination_ids) == ["1", "2", "3"]
+    sap.spoils = None
+    async with opened(sap) as connection:
+        found = await connection.look_up(WriteTarget("orders", "POST", {}, "x"), batch)
+    assert dict(found.written) == {0: "1", 1: "2", 2: "3"}
+    assert len(sap.tables["Orders"]) == 3
+
+
+async def test_without_batches_records_go_one_by_one(sap: FakeSap) -> None:
+    given = entered(("127.0.0.1", sap.server_port))
+    prepared = SapConnector().prepare({**given.values, "sending": "One at a time"}, given.secrets)
+    async with SapConnector().open(prepared.values, prepared.secrets) as connection:
+        target = WriteTarget("business_partners", "UPSERT", {}, "x")
+        report = await connection.write(target, partners("A", None, "C"), lambda _: b"")
+    assert list(report.destination_ids) == ["N0", "", "N2"]
+    assert "POST /b1s/v1/$batch" not in sap.asked
+
+
+async def test_a_server_that_refuses_batches_gets_the_records_one_by_one(sap: FakeSap) -> None:
+    sap.takes_batches = False
+    report = await write(sap, "business_partners", "UPSERT", partners("A", None, "C"))
+    assert list(report.destination_ids) == ["N0", "", "N2"]
+    assert set(report.failures) == {1}
+
+
 @pytest.mark.parametrize("typed", ["sap.test:50000", "https://SAP.test:50000/b1s", "https://sap.test:50000/b1s/v1/"])
 def test_the_address_is_completed(typed: str) -> None:
     values: dict[str, Any] = {"base_url": typed, "company": " SBO ", "user": "manager"}
@@ -183,6 +264,7 @@ def test_the_address_is_completed(typed: str) -> None:
     [
         ({"base_url": ""}, "base_url"), ({"company": ""}, "company"), ({"user": " "}, "user"),
         ({"base_url": "https://sap.test/b1s/v2"}, "base_url"), ({"private": "Perhaps"}, "private"),
+        ({"sending": "Perhaps"}, "sending"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused_at_its_field(changed: dict[str, str], field: str) -> None:

@@ -185,3 +185,25 @@ async def test_failures_are_record_errors(service: Service) -> None:
     report = await write(service, "POST", batch(("R2", None, None, None)))
     assert isinstance(report.failures[0], RecordError)
     assert report.failures[0].remedy
+
+
+@pytest.mark.parametrize(("state", "written"), [('"done"', True), ('"wrong"', False), ("null", False), ("1", False)])
+async def test_success_is_what_the_description_says(service: Service, state: str, written: bool) -> None:
+    service.answer = (200, {}, b'{"customer": {"id": 5}, "state": %s, "notes": [{"text": "Why not"}]}' % state.encode())
+    description = DESCRIPTION.replace("POST:\n        create", "POST:\n        asks_first: false\n        create")
+    description = description.replace("refused: errors", "success: \"contains(['done', 'new'], state)\"")
+    description = description.replace("errors.0.message", "join('; ', notes[].text)")
+    report = await write(service, "POST", batch(("R1", "Ann", None, None)), description)
+    if written:
+        assert list(report.destination_ids) == ["5"]
+    else:
+        assert report.failures[0].message == "127.0.0.1 refuses the record: Why not."
+
+
+async def test_an_answer_that_does_not_tell_of_success_proves_nothing(service: Service) -> None:
+    service.answer = (200, {}, b'{"customer": {"id": 5}}')
+    description = DESCRIPTION.replace("POST:\n        create", "POST:\n        asks_first: false\n        create")
+    with pytest.raises(AmbiguousWriteError):
+        await write(
+            service, "POST", batch(("R1", "Ann", None, None)), description.replace("refused: errors", "success: ok")
+        )

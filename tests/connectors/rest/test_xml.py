@@ -94,3 +94,30 @@ def test_what_xml_cannot_have_fails_that_record_alone() -> None:
 def test_a_description_in_xml_needs_roots() -> None:
     with pytest.raises(ConfigurationError, match="needs “wrap”"):
         parse(IN_XML.replace(", wrap: customer", ""))
+
+
+async def test_several_go_in_one_document_and_a_list_of_one_result_is_a_list(service: Service) -> None:
+    description = (
+        IN_XML.replace(
+            "POST:\n        create: {method: POST, path: /customers, wrap: customer, id: answer.customer.id}",
+            """POST:
+        asks_first: false
+        create: {method: POST, path: /customers, wrap: customers, id: key, batch: {
+          each: customer, results: answer.done, match: {reference: ref}}}""",
+        )
+        .replace("refused: answer.errors", "success: \"state == 'ok'\"")
+        .replace("answer.errors.message", "why")
+    )
+    both = b"<answer><done><ref>R2</ref><state>bad</state><why>no</why></done>%s</answer>"
+    made = b"<done><ref>R1</ref><state>ok</state><key>7</key></done>"
+    service.answer = (207, {"Content-Type": "application/xml"}, both % made)
+    batch_of_two = batch(("R1", "Ann", None, None), ("R2", "Bob", None, None), ("R3", "Cid \x00", None, None))
+    report = await write(service, "POST", batch_of_two, description)
+    assert list(report.destination_ids) == ["7", "", ""]
+    assert report.failures[1].message == "127.0.0.1 refuses the record: no."
+    assert report.failures[2].code == "value-unfit"
+    service.answer = (207, {"Content-Type": "application/xml"}, b"<answer>%s</answer>" % made)
+    report = await write(service, "POST", batch(("R1", "Ann", None, None)), description)
+    assert list(report.destination_ids) == ["7"]
+    with pytest.raises(ConfigurationError, match="each"):
+        parse(description.replace("each: customer, ", ""))

@@ -49,6 +49,18 @@ def mariadb_place(mariadb_server: MariadbServer) -> MariadbPlace:
     return MariadbPlace(mariadb_server, mariadb_server.emptied_database())
 
 
+@pytest.fixture(
+    params=[
+        pytest.param("postgres_place", marks=pytest.mark.postgres),
+        pytest.param("mariadb_place", marks=pytest.mark.mariadb),
+    ]
+)
+def server_place(request: pytest.FixtureRequest) -> PostgresPlace | MariadbPlace:
+    """An empty database on a server, once of each kind."""
+    found: PostgresPlace | MariadbPlace = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def other_program(sqlite_place: SqlitePlace) -> Iterator[sqlite3.Connection]:
     """Another program that has the file open."""

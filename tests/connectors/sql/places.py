@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -94,6 +96,11 @@ def _in_its_words(statement: str) -> str:
     return statement
 
 
+_WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+    "mariadb": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+}
+
 Place = SqlitePlace | PostgresPlace | MariadbPlace
 
 
@@ -148,3 +155,9 @@ def documents(packets: Iterable[Packet]) -> list[dict[str, Any]]:
 def ids(packets: Iterable[Packet]) -> list[str]:
     """The source ids of packets."""
     return [source_id for packet in packets for source_id in packet.source_ids]
+
+
+def until_somebody_waits(place: Place, asking: asyncio.Task[Any]) -> None:
+    """No event tells of it: the server says that somebody waits, or there is an answer already."""
+    while not asking.done() and place.rows(_WAITING[place.kind]) == [(0,)]:
+        time.sleep(0.005)

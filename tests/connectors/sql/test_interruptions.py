@@ -265,13 +265,22 @@ def _locked(place: Place) -> Iterator[None]:
             yield
 
 
-async def test_a_reader_and_a_writer_of_one_file_do_not_wait_for_each_other(sqlite_place: SqlitePlace) -> None:
+@pytest.mark.parametrize("mode", ["delete", "truncate", "wal"])
+async def test_a_reader_and_a_writer_of_one_file_go_on_together_and_leave_it_as_it_is(
+    sqlite_place: SqlitePlace, mode: str
+) -> None:
+    sqlite_place.run("CREATE TABLE theirs (id INTEGER PRIMARY KEY)")
+    sqlite_place.rows(f"PRAGMA journal_mode={mode}")
     async with opened(sqlite_place) as writer, opened(sqlite_place) as reader:
         await write(writer, "orders", ORDER, orders(1, 20, "before"))
         async for packet in reader.read(read_request("orders", records=5)):
             assert len(packet) == 5
             await write(writer, "copies", ORDER, orders(1, 20, "copied"))
-    assert sqlite_place.rows("PRAGMA journal_mode") == [("wal",)]
+            copied = sqlite_place.rows("SELECT count(*) FROM copies")
+    assert copied == [(20,)]
+    # Of the other modes the file itself says nothing.
+    assert sqlite_place.rows("PRAGMA journal_mode") == [("wal" if mode == "wal" else "delete",)]
+    assert sqlite_place.path.read_bytes()[18:20] == (b"\2\2" if mode == "wal" else b"\1\1")
 
 
 async def test_a_file_in_which_readers_and_writers_take_turns_works_as_well(

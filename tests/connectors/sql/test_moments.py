@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.connectors.sql import moments
-from agent.connectors.sql.dialect import Column, Family
 from agent.connectors.sql.sqlite import values as sqlite_values
+from agent.connectors.sql.tables import Column, Family
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 COLUMN = Column("changed", "timestamp with time zone", Family.MOMENT)

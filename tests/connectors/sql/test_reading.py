@@ -309,3 +309,21 @@ async def test_keys_of_postgresql_may_be_of_any_kind(postgres_place: PostgresPla
         rest = await read(connection, read_request("things", records=1, position=packets[0].position))
     assert len(set(ids(packets))) == postgres_place.rows("SELECT count(*) FROM things")[0][0]
     assert ids(rest) == ids(packets)[1:]
+
+
+@pytest.mark.parametrize("options", [{}, {"key": "n", "incremental": "sku"}])
+@pytest.mark.parametrize("records", [1, 100])
+async def test_a_key_that_is_no_text_is_refused_and_loses_no_row(
+    sqlite_place: SqlitePlace, options: dict[str, str], records: int
+) -> None:
+    # Read as U+FFFD they would come before others than they do: rows would be left out, or be read again for ever.
+    keys = [b"a", b"M\x80", b"M\xe9", b"M\xfcller", "Zoë".encode()]
+    sqlite_place.run("CREATE TABLE stock (sku TEXT PRIMARY KEY, n INTEGER)",
+                     *(f"INSERT INTO stock VALUES (CAST(x'{key.hex()}' AS TEXT), {number})"
+                       for number, key in enumerate(keys)))  # fmt: skip
+    async with opened(sqlite_place) as connection:
+        with pytest.raises(ConfigurationError) as caught:
+            await read(connection, read_request("stock", options=options, records=records))
+        by_number = await read(connection, read_request("stock", options={"key": "n"}, records=records))
+    assert (caught.value.code, "sku" in caught.value.message) == ("key-not-text", True)
+    assert [document["sku"] for document in documents(by_number)] == ["a", "M\ufffd", "M\ufffd", "M\ufffdller", "Zoë"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from agent.domain.errors import ConfigurationError
-from tests.connectors.sql.places import Place, documents, ids, opened, read, read_request
+from tests.connectors.sql.places import Place, SqlitePlace, documents, ids, opened, read, read_request
 
 
 async def again(place: Place, table: str, chosen: list[str], **options: str) -> list[str]:
@@ -71,6 +72,43 @@ async def test_rows_of_a_query_are_found(place: Place) -> None:
     place.run("CREATE TABLE things (k integer PRIMARY KEY, n integer)", "INSERT INTO things VALUES (1, 5), (2, 6)")
     found = await again(place, "things", ["2", "1"], query="SELECT k, n FROM things WHERE n > 5", key="k")
     assert found == ["2"]
+
+
+BYTES = {
+    "sqlite": ("BLOB", "x'{}'"),
+    "postgresql": ("bytea", "'\\x{}'"),
+    "mariadb": ("varbinary(9)", "x'{}'"),
+}
+
+
+async def test_rows_are_found_by_bytes(place: Place) -> None:
+    kind, mark = BYTES[place.kind]
+    values = ["00ff", "", "616263", "27", "5c25"]
+    rows = ", ".join(f"({mark.format(value)}, 1)" for value in values)
+    place.run(f"CREATE TABLE things (k {kind} PRIMARY KEY, n integer)", f"INSERT INTO things VALUES {rows}",
+              f"CREATE TABLE pieces (k {kind}, line integer, n integer, PRIMARY KEY (k, line))",
+              f"INSERT INTO pieces VALUES ({mark.format('00ff')}, 1, 1), ({mark.format('2f')}, 1, 1)")  # fmt: skip
+    known = await every(place, "things")
+    assert sorted(known) == sorted(f"\\x{value}" for value in values)
+    assert sorted(await again(place, "things", known)) == sorted(known)
+    assert await again(place, "things", ["\\x616263", "abc", "\\xzz", "\\x1"]) == ["\\x616263"]
+    pieces = await every(place, "pieces")
+    assert sorted(await again(place, "pieces", pieces)) == sorted(pieces) == ["\\\\x00ff/1", "\\\\x2f/1"]
+
+
+@pytest.mark.parametrize("column", ["REAL", "", "NUMERIC", "BLOB", "TEXT"])
+async def test_rows_of_sqlite_are_found_whatever_type_their_keys_have(sqlite_place: SqlitePlace, column: str) -> None:
+    values = ["1e20", "0.1 + 0.2", "1.5", "-7", "9007199254740993", "'x'", "'2.50'", "x'0001'", "1e-9", "9e999"]
+    sqlite_place.run(f"CREATE TABLE things (k {column} PRIMARY KEY, n integer)",
+                     *(f"INSERT INTO things VALUES ({value}, 1)" for value in values))  # fmt: skip
+    known = await every(sqlite_place, "things")
+    assert len(known) == len(values)
+    for one in known:
+        assert await again(sqlite_place, "things", [one]) == [one]
+    async with opened(sqlite_place) as connection:
+        for number, packet in enumerate(await read(connection, read_request("things", records=1)), 1):
+            position = msgspec.json.decode(msgspec.json.encode(packet.position))
+            assert ids(await read(connection, read_request("things", position=position))) == known[number:]
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def parties(server: TrytonServer) -> Reading:
 def stock(server: TrytonServer) -> Reading:
     """What is in the warehouse: of all products, each time."""
     warehouse = server.rows("SELECT id FROM stock_location WHERE code = 'WH'")[0][0]
-    products = server.rows("SELECT id FROM product_product ORDER BY id")
+    products = server.rows("SELECT id FROM product_product WHERE code LIKE 'CUP-%' ORDER BY id")
     ids = [f"{product}@{warehouse}" for (product,) in products]
     return Reading("stock", ids, word=b"model.product.product.search_read", missing="999999@1", packet_records=6)
 

@@ -62,6 +62,22 @@ async def test_a_draft_that_came_too_late_is_told_when_the_order_comes_again(
     assert mended.destination_ids == made.destination_ids
 
 
+async def test_a_request_that_arrives_late_makes_no_sale_where_tryton_keeps_the_order_unique(
+    tryton_server: TrytonServer, agent: httpx.Client
+) -> None:
+    reference = tryton_server.unique("BC")
+    reports = await asyncio.gather(*(written(tryton_server, reference) for _ in range(3)))
+    ((party,),) = tryton_server.rows("SELECT id FROM party_party WHERE code = 'C1'")
+    late = {"reference": reference, "party": party, "web_id": reference}
+    body = {"id": 0, "method": "model.sale.sale.create", "params": [[late], {}]}
+    answer = await asyncio.to_thread(agent.post, "", json=body)
+
+    assert answer.json()["error"][0] == "UserError"
+    assert [report.failures for report in reports] == [{}, {}, {}]
+    assert len({report.destination_ids[0] for report in reports}) == 1
+    assert tryton_server.rows(f"SELECT count(*) FROM sale_sale WHERE reference = '{reference}'") == [(1,)]
+
+
 async def test_a_reference_with_a_blank_at_its_end_is_one_sale(tryton_server: TrytonServer) -> None:
     reference = tryton_server.unique("BC")
     first = await written(tryton_server, f"{reference} ")

@@ -33,6 +33,9 @@ class StandIn:
         self.made: list[dict[str, Any]] = []
         self.written: list[dict[str, Any]] = []
 
+    async def context(self) -> dict[str, Any]:
+        return {"company": 1}
+
     async def user_id(self) -> int:
         return 1
 
@@ -47,10 +50,14 @@ class StandIn:
             for name, _operator, values in (clause for clause in domain if clause != "OR")
             for one in values
         ]
-        return [dict(row) for row in self.tables.get(model, []) if any(row.get(name) == one for name, one in keys)]
+        found = [row for row in self.tables.get(model, []) if any(row.get(name) == one for name, one in keys)]
+        codes = {one["id"]: {"code": one["code"]} for one in self.tables.get("party.party", [])}
+        return [{"_timestamp": "1", "party.": codes.get(row.get("party")), **row} for row in found]
 
     async def call(self, method: str, *parameters: Any, **_: object) -> Any:
         model, _dot, name = method.rpartition(".")
+        if name.startswith("on_change"):
+            return {}
         if name == "write":
             self.written.append(parameters[1])
             return None
@@ -93,6 +100,44 @@ async def test_a_blank_at_the_end_of_a_key_makes_no_second_sale() -> None:
     assert there.made[0]["lines"][0][1][0]["product"] == 5
     assert list(again.destination_ids) == list(first.destination_ids)
     assert set((await there.writer().look_up(SALES, batch)).written) == {0, 1}
+
+
+async def test_a_sale_of_another_party_is_told_also_where_the_own_party_is_not_there() -> None:
+    there = tryton()
+    batch = orders(("PO-1", "EVE", _NO_LINES))
+    assert dict((await there.writer().look_up(SALES, batch)).written) == {}
+    report = await there.writer().write(SALES, batch)
+    assert (report.failures[0].code, there.made) == ("reference-taken", [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "held", "given"),
+    [
+        ("email", "ada@shop.test", " Ada@Shop.test "),
+        ("phone", "+44 113 496 0000", "0113 4960000"),
+        ("phone", "+44 113 496 0000", "0044-113-496-0000"),
+        ("phone", "555-0100", "555 0100"),
+    ],
+)
+async def test_a_contact_that_is_written_otherwise_is_the_same(kind: str, held: str, given: str) -> None:
+    there = StandIn(
+        party__party=[{"id": 1, "code": "ADA", "name": "Ada"}],
+        party__contact_mechanism=[{"id": 3, "party": 1, "type": kind, "value": held}],
+    )
+    contacts = Attribute("contacts", DataType.COLLECTION, members=(Attribute("type"), Attribute("value")))
+    batch = Batch((Attribute("code"), Attribute(kind), contacts), ["a"], [("ADA", given, [(kind, given)])])
+    report = await there.writer().write(PARTIES, batch)
+    assert (report.failures, there.written) == ({}, [])
+
+
+async def test_another_number_is_another_contact() -> None:
+    there = StandIn(
+        party__party=[{"id": 1, "code": "ADA", "name": "Ada"}],
+        party__contact_mechanism=[{"id": 3, "party": 1, "type": "phone", "value": "+44 113 496 0000"}],
+    )
+    batch = Batch((Attribute("code"), Attribute("phone")), ["a"], [("ADA", "0113 496 0001")])
+    await there.writer().write(PARTIES, batch)
+    assert there.written == [{"contact_mechanisms": [["write", [3], {"value": "0113 496 0001"}]]}]
 
 
 async def test_a_reference_of_blanks_is_none() -> None:

@@ -23,6 +23,7 @@ from agent.http.factory import READ_SECONDS
 from agent.http.retry import RetryPolicy
 
 BASE_URL, COMPANY, USER, PASSWORD = "base_url", "company", "user", "password"
+SENDING, TOGETHER, SINGLY = "sending", "Together", "One at a time"
 _ROOT: Final = "/b1s/v1"
 
 FIELDS = (
@@ -35,6 +36,10 @@ FIELDS = (
     ),
     CredentialField(USER, "User name", example="manager", help="A user of SAP Business One with a licence for it."),
     CredentialField(PASSWORD, "Password", FieldKind.SECRET, help="Kept in the vault."),
+    CredentialField(
+        SENDING, "Several records at once", FieldKind.CHOICE, choices=(TOGETHER, SINGLY), default=TOGETHER,
+        help="Up to 50 in one $batch. Choose one at a time where SAP or something before it does not let that through.",
+    ),
     CredentialField(
         PRIVATE, "Addresses in private networks", FieldKind.CHOICE, choices=(ALLOW, REFUSE), default=ALLOW,
         help="SAP Business One usually runs in your own network: leave it at Allow.",
@@ -79,11 +84,13 @@ class SapConnector:
                 "This is version 2 of the Service Layer.", code="field-format",
                 remedy="Use version 1: every server that has 2 has it too.", field=BASE_URL,
             )  # fmt: skip
-        prepared = {BASE_URL: base, PRIVATE: values.get(PRIVATE, "").strip() or ALLOW}
-        if prepared[PRIVATE] not in {ALLOW, REFUSE}:
-            raise ConfigurationError(
-                "There is no such choice.", code="field-choice", remedy=f"Choose {ALLOW} or {REFUSE}.", field=PRIVATE
-            )
+        prepared = {BASE_URL: base}
+        for name, one, other in ((PRIVATE, ALLOW, REFUSE), (SENDING, TOGETHER, SINGLY)):
+            prepared[name] = values.get(name, "").strip() or one
+            if prepared[name] not in {one, other}:
+                raise ConfigurationError(
+                    "There is no such choice.", code="field-choice", remedy=f"Choose {one} or {other}.", field=name
+                )
         for name, label in ((COMPANY, "Company database"), (USER, "User name")):
             prepared[name] = values.get(name, "").strip()
             if not prepared[name]:
@@ -107,5 +114,12 @@ class SapConnector:
         def sign_in(http: MakeHttp, _keep: Keep) -> httpx.Auth:
             return SessionAuth(account, self._sessions, http)
 
-        service = Service(values[BASE_URL], TEXT, values.get(PRIVATE) == ALLOW, sign_in, PASSWORD)
+        service = Service(
+            values[BASE_URL],
+            TEXT,
+            values.get(PRIVATE) == ALLOW,
+            sign_in,
+            PASSWORD,
+            together=values.get(SENDING) != SINGLY,
+        )
         return RestConnection(service, self._policy, self._read_seconds)

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
+from agent.connectors.sql.dialect import cause, fetch
 from agent.connectors.sql.mssql import failures
 from agent.connectors.sql.mssql.values import EXACTLY, quoted
 from agent.connectors.sql.parameters import Lexis, Query, refuse_several
 from agent.connectors.sql.schema import QUERY_OPTION
+from agent.connectors.sql.tables import Column, Family, Procedure, Table
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {

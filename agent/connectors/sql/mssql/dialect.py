@@ -9,23 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.mssql import catalog, facts, failures, filters, fitting, sessions, writing
 from agent.connectors.sql.mssql import values as mssql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -48,6 +39,7 @@ class MssqlDialect:
     longest_name: tuple[int, str] | None = (128, "characters")
     row_values = False
     making_commits = False
+    accounts = True
     savepoints = Savepoints("SAVE TRANSACTION {}", "ROLLBACK TRANSACTION {}", "", _lasts)
     adding = "ADD"
     accepted: Mapping[DataType, frozenset[Family]] = {
@@ -165,13 +157,14 @@ class MssqlDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows."""
-        return writing.load(connection, load, rows)
+        return Loaded(writing.load(connection, load, rows))
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
         writing.clear(connection, load, keys)
+        return None
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
@@ -182,8 +175,12 @@ class MssqlDialect:
         return writing.calling(procedure.quoted, given)
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
-        found = fetch(connection, "SELECT receipt FROM opagent_receipts WHERE ledger_key = %s", (ledger_key,))
+        """The receipt kept under that key, once nobody is writing it."""
+        found = fetch(
+            connection,
+            "SELECT receipt FROM opagent_receipts WITH (UPDLOCK, HOLDLOCK) WHERE ledger_key = %s",
+            (ledger_key,),
+        )
         return bytes(found[0][0]) if found else None
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -229,6 +226,10 @@ class MssqlDialect:
         """The column itself, so that its index is used."""
         return self.ordered(column), self.given(column)
 
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is, or the bytes that it stands for."""
+        return bytes_of(text) if column.family is Family.BINARY else (text,)
+
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
@@ -242,7 +243,9 @@ class MssqlDialect:
         if isinstance(highest, Mapping):  # binary data
             return highest, None
         bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
-        return (bound if moment is None else fitting.written(column, moment)), moment
+        if moment is None or column.family is not Family.MOMENT:
+            return bound, moment
+        return fitting.written(column, moment), moment
 
     # Previewing
 
@@ -253,9 +256,11 @@ class MssqlDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys, lock=lock)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Have the server round numbers and moments as their column does."""
@@ -274,6 +279,10 @@ class MssqlDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
+
+    def complaint(self, error: BaseException) -> str:
+        """What is named, in the words of the server."""
+        return failures.complaint(error)
 
     def code(self, error: BaseException) -> str:
         """The number of the error."""

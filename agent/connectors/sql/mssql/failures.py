@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import pytds  # type: ignore[import-untyped]  # it ships no types
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.dialect import Fault
 from agent.connectors.sql.fields import CA_FILE, DATABASE, ENCRYPTION, HOST, PASSWORD, TLS_OFF, TLS_VERIFIED, USERNAME
 from agent.connectors.sql.mssql.fitting import MisfitError
 from agent.connectors.sql.mssql.sessions import Message, ServerError
+from agent.connectors.sql.tables import Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 
@@ -55,6 +56,8 @@ _AFTERWARDS = (3609, 3930, 3998, 266)
 _COLUMN = re.compile(r"column '(?P<name>[^']*)'")
 _CONSTRAINT = re.compile(r"(?:constraint|unique index) [\"'](?P<name>[^\"']*)[\"']")
 
+_NOT_THERE = re.compile(r"(?:Invalid (?:object|column) name|Could not find stored procedure) '[^']*'")
+
 
 def leading(error: BaseException) -> Message | None:
     """What the server said first that counts; None of any other error."""
@@ -73,6 +76,12 @@ def text(error: BaseException) -> str:
     """What the server said; it may quote data."""
     found = leading(error)
     return found.text if found is not None else ""
+
+
+def complaint(error: BaseException) -> str:
+    """What the server says is not there."""
+    found = _NOT_THERE.search(text(error))
+    return found[0] if found is not None else ""
 
 
 def fault(error: BaseException) -> Fault:

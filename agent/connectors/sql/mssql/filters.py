@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.moments import of_days
 from agent.connectors.sql.mssql.fitting import as_date, as_moment, as_number
 from agent.connectors.sql.mssql.values import UNORDERED, base, collation, length, quoted, typed
+from agent.connectors.sql.tables import Column, Family
 
 _SQL_OPERATORS = {"=": "=", "==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MOST_DIGITS = 38
@@ -20,6 +21,8 @@ def condition(column: Column, operator: str, values: Sequence[str]) -> tuple[str
         ValueError: a value cannot be compared with the column.
         KeyError: the operator is none.
     """
+    if column.family is Family.DATE and len(values) == 1:
+        operator, *values = of_days(operator, values[0])
     name = f"q.{quoted(column.name)}"
     if base(column) in UNORDERED:
         name = f"CONVERT(nvarchar(max), {name})"

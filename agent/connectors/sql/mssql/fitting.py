@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
-from agent.connectors.sql.dialect import Column, Family, Load, Refusal, UnfitError
 from agent.connectors.sql.mssql.values import BINARY_COLLATION, SCALE, base, collation, filled_up, length
+from agent.connectors.sql.tables import Column, Family, Load, Refusal, UnfitError
 from agent.domain.packet import Value
 
 Row = tuple["str | None", ...]

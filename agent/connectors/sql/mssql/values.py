@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from agent.connectors.sql.dialect import Column, Family
+from agent.connectors.sql.tables import Column, Family
 
 SCALE = 12
 """How many digits after the point columns of decimal numbers have that are made by the agent, of 38 in all."""

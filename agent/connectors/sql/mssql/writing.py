@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Family, Load, Mode, Table, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.loading import check_digits
 from agent.connectors.sql.mssql.failures import UNFIT
 from agent.connectors.sql.mssql.fitting import Row, doubtful, fitted, not_kept, texts
 from agent.connectors.sql.mssql.values import base, length, plain, quoted, shown, typed
+from agent.connectors.sql.tables import Column, Family, Load, Mode, Table
 from agent.domain.packet import Value
 
 _ENCODE = msgspec.json.Encoder().encode

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from pymysql.constants import ER, FIELD_TYPE, FLAG
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Column, Family, Procedure, Table, cause, fetch
+from agent.connectors.sql.dialect import cause, fetch
 from agent.connectors.sql.mysql import values as mysql_values
 from agent.connectors.sql.parameters import Lexis, Query
 from agent.connectors.sql.schema import QUERY_OPTION
+from agent.connectors.sql.tables import Column, Family, Procedure, Table
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {
@@ -126,6 +127,8 @@ def table(connection: sa.Connection, name: str, *, mariadb: bool) -> Table | Non
         for column, base, declared, required, default, extra in fetch(connection, _COLUMNS, (schema, spelled))
     )  # fmt: skip
     shown = f"{quoted(schema)}.{quoted(spelled)}"
+    if not columns:  # the view is broken, and the server says why when it is used
+        fetch(connection, f"SELECT 1 FROM {shown} LIMIT 0")  # noqa: S608 - quoted names
     return Table(
         spelled, shown, columns, key, whole, view=kind == "VIEW", alone=len(unique) == 1, lasting=bool(lasting)
     )

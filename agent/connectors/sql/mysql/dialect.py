@@ -9,24 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
+from agent.connectors.sql.chosen import bytes_of
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.mysql import catalog, failures, sessions, writing
 from agent.connectors.sql.mysql import values as mysql_values
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -39,6 +30,7 @@ _RECEIPTS = Receipts(
     mark="%s",
     now="utc_timestamp(6)",
     met="ON DUPLICATE KEY UPDATE receipt = VALUES(receipt), committed_at = VALUES(committed_at)",
+    lock=" FOR UPDATE",
 )
 
 
@@ -48,6 +40,7 @@ class MysqlDialect:
     longest_name: tuple[int, str] | None = (64, "characters")
     row_values = False
     making_commits = True
+    accounts = True
     savepoints = Savepoints()
     adding = "ADD COLUMN"
     accepted: Mapping[DataType, frozenset[Family]] = {
@@ -175,13 +168,13 @@ class MysqlDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows."""
         return writing.load(connection, load, rows)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
-        writing.clear(connection, load, keys)
+        return writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name."""
@@ -192,7 +185,7 @@ class MysqlDialect:
         return f"CALL {procedure.quoted}({', '.join(['%s'] * len(procedure.parameters))})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -238,12 +231,16 @@ class MysqlDialect:
         return "%s" if column.comparable in ("", catalog.EXACTLY) else column.comparable
 
     def by_text(self, column: Column) -> tuple[str, str]:
-        """The column itself, so that its index is used, for texts and whole numbers; all others as text."""
+        """The column itself, so that its index is used, for texts, bytes and whole numbers; all others as text."""
         if column.family is Family.INTEGER:
             return f"q.{self.quote(column.name)}", "CAST(%s AS DECIMAL(20))"
-        if column.family is Family.TEXT:
+        if column.family in (Family.TEXT, Family.BINARY):
             return f"q.{self.quote(column.name)}", "%s"
         return self.held(column), "%s"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is, or the bytes that it stands for."""
+        return bytes_of(text) if column.family is Family.BINARY else (text,)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
@@ -256,7 +253,9 @@ class MysqlDialect:
     ) -> tuple[JsonValue, datetime | None]:
         """Where the next incremental read begins."""
         bound, moment = moments.earlier(column, str(highest), overlap=overlap, usual=self.usual_overlap, now=now)
-        return (bound if moment is None else mysql_values.written(moment)), moment
+        if moment is None or column.family is not Family.MOMENT:
+            return bound, moment
+        return mysql_values.written(moment), moment
 
     # Previewing
 
@@ -267,9 +266,11 @@ class MysqlDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Look each key up in the index."""
-        return writing.beside(connection, table, columns, by, keys)
+        return writing.beside(connection, table, columns, by, keys, lock=lock)
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
         """Round numbers as their column does; moments are compared as they are written."""
@@ -288,6 +289,10 @@ class MysqlDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
+
+    def complaint(self, error: BaseException) -> str:
+        """The text: names are all that is in it."""
+        return str(error.args[-1]) if error.args else ""
 
     def code(self, error: BaseException) -> str:
         """The number of the error."""

@@ -10,8 +10,9 @@ from typing import Any
 import pymysql
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.dialect import Fault
 from agent.connectors.sql.fields import CA_FILE, DATABASE, HOST, PASSWORD, TLS, TLS_VERIFIED, USERNAME
+from agent.connectors.sql.tables import Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 
@@ -28,7 +29,7 @@ _FAULTS = {
     ),
     **dict.fromkeys((3, 1021, 1114, 1041, 1037, 1038), Fault.FULL),
     **dict.fromkeys((1044, 1142, 1143, 1227, 1290, 1370, 1792, 1836, 1345), Fault.DENIED),
-    **dict.fromkeys((1054, 1146, 1050, 1060, 1412, 1051, 1091, 1615), Fault.CHANGED),
+    **dict.fromkeys((1054, 1146, 1050, 1060, 1412, 1051, 1091, 1615, 1305, 1356, 1449), Fault.CHANGED),
     **dict.fromkeys((1317, 1969, 3024, 1028), Fault.STOPPED),
     **dict.fromkeys((1030, 1034, 1035, 1194, 1195, 1712, 1877), Fault.DAMAGED),
 }
@@ -55,10 +56,10 @@ def fault(error: BaseException) -> Fault:
         return (
             Fault.LOST if isinstance(error, pymysql.err.InterfaceError | pymysql.err.OperationalError) else Fault.OTHER
         )
-    if found in _FAULTS:
-        return _FAULTS[found]
     if found == 1305 and _SAVEPOINT.search(str(error.args[-1])):
         return Fault.OTHER
+    if found in _FAULTS:
+        return _FAULTS[found]
     if isinstance(error, pymysql.err.IntegrityError | pymysql.err.DataError):
         return Fault.RECORD
     return Fault.STATEMENT if isinstance(error, pymysql.err.ProgrammingError | pymysql.err.NotSupportedError) else (

@@ -16,7 +16,8 @@ import msgspec
 import pymysql.converters
 from pymysql.constants import FIELD_TYPE
 
-from agent.connectors.sql.dialect import Column, Family, UnfitError
+from agent.connectors.sql.moments import of_days
+from agent.connectors.sql.tables import Column, Family, UnfitError
 from agent.domain.packet import Value
 
 DECODERS: Mapping[Any, Any] = {
@@ -216,6 +217,8 @@ def condition(name: str, column: Column, operator: str, values: Sequence[str]) -
     Raises:
         ValueError: a value cannot be compared with the column.
     """
+    if column.family is Family.DATE and len(values) == 1:
+        operator, *values = of_days(operator, values[0])
     given = [compared(column, value) for value in values]
     if operator in ("in", "not_in"):
         listed = f"{name} IN ({', '.join(['%s'] * len(given))})"

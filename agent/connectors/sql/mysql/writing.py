@@ -12,10 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Load, Mode, Table, UnfitError, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.loading import check_digits
 from agent.connectors.sql.mysql.catalog import quoted
 from agent.connectors.sql.mysql.values import compared, filled_up, sender, shortened
+from agent.connectors.sql.tables import Column, Load, Loaded, Mode, Table, UnfitError
 from agent.domain.packet import Value
 
 _STATEMENT_BYTES = 1_000_000
@@ -24,8 +25,8 @@ _KEYS_AT_ONCE = 100
 """For each key a SELECT of its own is joined by UNION ALL: so each is compared as the column compares, by its index."""
 
 
-def load(connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> str:
-    """Insert or update rows; returns a statement as it was sent, without its values.
+def load(connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> Loaded:
+    """Insert or update rows; the statement is told without its values.
 
     Raises:
         UnfitError: a number would be rounded, or a row is longer than the server takes.
@@ -34,7 +35,7 @@ def load(connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]
     check_digits(load, rows)
     sent = _sent(load, rows)
     if not load.key or load.mode is Mode.INSERT or (load.mode is Mode.UPSERT and load.table.alone):
-        return _insert(connection, load, sent, met=bool(load.key) and load.mode is Mode.UPSERT)
+        return Loaded(_insert(connection, load, sent, met=bool(load.key) and load.mode is Mode.UPSERT))
     if load.mode is Mode.UPDATE:
         return _update(connection, load, sent)
     places = [load.columns.index(column) for column in load.key]
@@ -42,13 +43,14 @@ def load(connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]
     there = {number for number, _ in beside(connection, load.table, load.key, load.key, keys, lock=True)}
     old = [row for number, row in enumerate(sent) if number in there]
     new = [row for number, row in enumerate(sent) if number not in there]
-    statement = _update(connection, load, old) if old else ""
-    return _insert(connection, load, new, met=False) if new else statement
+    updated = _update(connection, load, old) if old else Loaded("")
+    return Loaded(_insert(connection, load, new, met=False)) if new else updated
 
 
-def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int:
     """Remove the rows with these values in the roots of a load."""
     names = [quoted(column.name) for column in load.roots]
+    removed = 0
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         some = keys[start : start + _KEYS_AT_ONCE]
         if len(names) == 1:
@@ -57,7 +59,9 @@ def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...
             each = " AND ".join(f"{name} = %s" for name in names)
             where = " OR ".join([f"({each})"] * len(some))
         given = tuple(_part(column, part) for key in some for column, part in zip(load.roots, key, strict=True))
-        connection.exec_driver_sql(f"DELETE FROM {load.table.quoted} WHERE {where}", given)  # noqa: S608 - quoted names
+        statement = f"DELETE FROM {load.table.quoted} WHERE {where}"  # noqa: S608 - quoted names
+        removed += connection.exec_driver_sql(statement, given).rowcount
+    return removed
 
 
 def beside(
@@ -165,17 +169,16 @@ def _portions(
         yield portion
 
 
-def _update(connection: sa.Connection, load: Load, rows: Sequence[tuple[Any, ...]]) -> str:
+def _update(connection: sa.Connection, load: Load, rows: Sequence[tuple[Any, ...]]) -> Loaded:
     """Update rows that are there, one after the other."""
     keys = [place for place, column in enumerate(load.columns) if column in load.key]
     others = [place for place, column in enumerate(load.columns) if column not in load.key]
     if not others:
-        return ""
+        return Loaded("")
     change = ", ".join(f"{quoted(load.columns[place].name)} = %s" for place in others)
     where = " AND ".join(f"{quoted(load.columns[place].name)} = %s" for place in keys)
     statement = f"UPDATE {load.table.quoted} SET {change} WHERE {where}"  # noqa: S608 - quoted names
     given = [
         (*(row[place] for place in others), *(_part(load.columns[place], row[place]) for place in keys)) for row in rows
     ]
-    connection.exec_driver_sql(statement, given)
-    return statement
+    return Loaded(statement, connection.exec_driver_sql(statement, given).rowcount)

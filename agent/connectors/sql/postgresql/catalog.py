@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Column, Family, Procedure, Table, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.parameters import Lexis, Query, refuse_several
+from agent.connectors.sql.tables import Column, Family, Procedure, Table
 from agent.domain.errors import ConfigurationError
 
 _FAMILIES = {
@@ -40,7 +41,8 @@ _TYPES = """
 """
 _COLUMNS = """
     SELECT attname, atttypid, pg_catalog.format_type(atttypid, atttypmod), attnotnull, atthasdef,
-           attidentity::text, attgenerated::text
+           attidentity::text, attgenerated::text,
+           NOT coalesce((SELECT collisdeterministic FROM pg_catalog.pg_collation WHERE oid = attcollation), true)
     FROM pg_catalog.pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 _UNIQUE = """
@@ -93,12 +95,12 @@ def table(connection: sa.Connection, name: str) -> Table | None:
     described = fetch(connection, _COLUMNS, (oid,))
     types = _types(connection, [one[1] for one in described])
     columns = []
-    for column, type_, declared, required, default, identity, generated in described:
+    for column, type_, declared, required, default, identity, generated, loose in described:
         base, comparable, domain_required = types[type_]
         columns.append(
             _column(
                 column, declared, base, comparable, required=required or domain_required,
-                filled=default or identity != "", computed=generated != "" or identity == "a",
+                filled=default or identity != "", computed=generated != "" or identity == "a", loose=loose,
             )
         )  # fmt: skip
     key: tuple[str, ...] = ()
@@ -237,9 +239,19 @@ def _types(connection: sa.Connection, oids: Sequence[int]) -> dict[int, tuple[st
 
 
 def _column(
-    name: str, declared: str, base: str, comparable: str, *, required: bool, filled: bool, computed: bool
+    name: str,
+    declared: str,
+    base: str,
+    comparable: str,
+    *,
+    required: bool,
+    filled: bool,
+    computed: bool,
+    loose: bool = False,
 ) -> Column:
+    # 1.0 is 1.00, unless the type says how many digits there are.
+    loose = loose or base in ("citext", "interval") or declared == "numeric"
     return Column(
         name, declared, _FAMILIES.get(base, Family.OTHER), required=required, filled=filled, computed=computed,
-        digits=_DIGITS.get(base), comparable=comparable.replace("%", "%%"),
+        digits=_DIGITS.get(base), comparable=comparable.replace("%", "%%"), loose=loose,
     )  # fmt: skip

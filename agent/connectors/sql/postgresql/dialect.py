@@ -12,24 +12,14 @@ import sqlalchemy as sa
 
 from agent.connectors.sql import moments, servers
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, fetch
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.postgresql import catalog, failures, sessions, writing
 from agent.connectors.sql.postgresql import values as postgresql_values
 from agent.connectors.sql.postgresql.writing import driver_of
 from agent.connectors.sql.receipts import Receipts
 from agent.connectors.sql.savepoints import Savepoints
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError
 from agent.domain.packet import JsonValue, Value
@@ -39,7 +29,7 @@ _KEPT_AS_GIVEN = frozenset({
 })  # fmt: skip
 """Types whose values differ whenever their texts mean different things."""
 
-_RECEIPTS = Receipts(mark="%s", now="now()")
+_RECEIPTS = Receipts(mark="%s", now="now()", lock=" FOR UPDATE", unmet="ON CONFLICT (ledger_key) DO NOTHING")
 
 
 class PostgresDialect:
@@ -49,6 +39,7 @@ class PostgresDialect:
     longest_name: tuple[int, str] | None = (63, "bytes")
     row_values = True
     making_commits = False
+    accounts = True
     savepoints = Savepoints()
     adding = "ADD COLUMN"
     _types: Mapping[DataType, str] = {
@@ -160,13 +151,13 @@ class PostgresDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Copy rows in."""
         return writing.load(connection, load, rows, again=again, place=self.place, username=self._address.username)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
-        writing.clear(connection, load, keys)
+        return writing.clear(connection, load, keys)
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """The procedure of that name, in the search path or in the schema before the dot."""
@@ -178,7 +169,7 @@ class PostgresDialect:
         return f"CALL {procedure.quoted}({named})"
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -204,8 +195,8 @@ class PostgresDialect:
         return [row[0].encode() for row in rows]
 
     def ordered(self, column: Column) -> str:
-        """The column as it is."""
-        return f"q.{self.quote(column.name)}"
+        """The column as it is, or its text, where values may be equal that are not the same."""
+        return f'{self.held(column)} COLLATE "C"' if column.loose else f"q.{self.quote(column.name)}"
 
     def held(self, column: Column) -> str:
         """The value as text."""
@@ -213,15 +204,21 @@ class PostgresDialect:
 
     def given(self, column: Column) -> str:
         """Text as a value again."""
-        return f"CAST(%s AS {column.comparable})"
+        return f"CAST(%s AS {'text' if column.loose else column.comparable})"
 
     def by_text(self, column: Column) -> tuple[str, str]:
         """The column itself for texts and whole numbers, so that its index is used; all others as text."""
         if column.family is Family.INTEGER:
             return f"q.{self.quote(column.name)}", "CAST(%s AS bigint)"
+        if column.loose:
+            return self.ordered(column), "%s"
         if column.family is Family.TEXT:
             return f"q.{self.quote(column.name)}", self.given(column)
         return self.held(column), "%s"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """The text as it is."""
+        return (text,)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
@@ -244,6 +241,8 @@ class PostgresDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
         """Join the keys, each with its number."""
         given = [list(part) for part in zip(*keys, strict=True)]
@@ -257,6 +256,8 @@ class PostgresDialect:
         selected = ", ".join(f"q.{self.quote(column.name)}::text" for column in columns)
         source = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS k ({', '.join(keyed)}, n)"
         statement = f"SELECT k.n - 1, {selected} FROM {source} JOIN {table.quoted} AS q ON {where}"  # noqa: S608 - quoted names
+        if lock:
+            statement += " FOR UPDATE OF q"
         return [(row[0], row[1:]) for row in fetch(connection, statement, given)]
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
@@ -285,6 +286,10 @@ class PostgresDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the server refused the connection."""
         return failures.unreachable(error, self._address)
+
+    def complaint(self, error: BaseException) -> str:
+        """The first line: names are all that is in it."""
+        return failures.complaint(error)
 
     def code(self, error: BaseException) -> str:
         """The SQLSTATE."""

@@ -9,8 +9,9 @@ import psycopg
 import sqlalchemy as sa
 
 from agent.connectors.sql.credentials import ServerAddress
-from agent.connectors.sql.dialect import Column, Fault, Load, Refusal, UnfitError, cause, fetch
+from agent.connectors.sql.dialect import Fault, cause, fetch
 from agent.connectors.sql.fields import CA_FILE, DATABASE, HOST, PASSWORD, TLS, TLS_OFF, TLS_VERIFIED, USERNAME
+from agent.connectors.sql.tables import Column, Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, CredentialsError, TransientError
 from agent.domain.packet import Value
@@ -22,7 +23,7 @@ _EXACT = {
     "53100": Fault.FULL,
     "42501": Fault.DENIED, "25006": Fault.DENIED,
     "42P01": Fault.CHANGED, "42703": Fault.CHANGED, "42P07": Fault.CHANGED, "42701": Fault.CHANGED,
-    "42710": Fault.CHANGED,
+    "42710": Fault.CHANGED, "42883": Fault.CHANGED,
     "25P03": Fault.LOST,
     "53300": Fault.BUSY, "53200": Fault.BUSY, "53400": Fault.BUSY,
     "XX001": Fault.DAMAGED, "XX002": Fault.DAMAGED,
@@ -69,6 +70,11 @@ def _raised(error: BaseException) -> bool:
     diagnosis = error.diag if isinstance(error, psycopg.Error) else None
     # The name of the server's own routine: unlike the text, the same in every language.
     return diagnosis is not None and diagnosis.source_function == "exec_stmt_raise"
+
+
+def complaint(error: BaseException) -> str:
+    """What the server says, without what it was doing."""
+    return (error.diag.message_primary or "") if isinstance(error, psycopg.Error) else ""
 
 
 def code(error: BaseException) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Column, Family, fetch
+from agent.connectors.sql.dialect import fetch
+from agent.connectors.sql.moments import of_days
 from agent.connectors.sql.postgresql.catalog import quoted
+from agent.connectors.sql.tables import Column, Family
 
 _SQL_OPERATORS = {
     "=": "=", "==": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
@@ -21,6 +23,8 @@ def condition(connection: sa.Connection, column: Column, operator: str, values: 
     Raises:
         ValueError: the server does not take a value for the column's type.
     """
+    if column.family is Family.DATE and len(values) == 1:
+        operator, *values = of_days(operator, values[0])
     name, mark = f"q.{quoted(column.name)}", f"CAST(%s AS {column.comparable})"
     if column.family is Family.JSON:
         name, mark = f"{name}::text", "%s"

@@ -13,10 +13,10 @@ from typing import Any, cast
 import psycopg
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Load, Mode
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.postgresql import failures
 from agent.connectors.sql.postgresql.catalog import quoted
+from agent.connectors.sql.tables import Load, Loaded, Mode
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Value
 
@@ -29,8 +29,8 @@ def driver_of(connection: sa.Connection) -> psycopg.Connection[Any]:
 
 def load(
     connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool, place: str, username: str
-) -> str:
-    """Copy rows in; returns the statement that put them into the table.
+) -> Loaded:
+    """Copy rows in.
 
     Args:
         connection: In a transaction that can write.
@@ -51,8 +51,7 @@ def load(
     apart = not load.key or load.mode is Mode.INSERT
     if apart and not load.table.guarded:
         copied = f"COPY {load.table.quoted} ({names}) FROM STDIN"
-        _copy(driver, copied, rows)
-        return copied
+        return Loaded(copied, _copy(driver, copied, rows))
     staged = _staged(driver, load, names, place, username)
     if again:
         _execute(driver, f"TRUNCATE {staged}")
@@ -60,12 +59,13 @@ def load(
     if load.mode is Mode.UPDATE and load.key:
         statement = _update(load, staged)
         if not statement:
-            return ""
+            return Loaded("")
     else:
         statement = f"INSERT INTO {load.table.quoted} ({names}) SELECT {names} FROM {staged}"  # noqa: S608 - quoted
         statement += on_conflict(load, quoted)
-    _execute(driver, statement)
-    return statement
+    written = _execute(driver, statement)
+    # Rows that are there and have nothing to be updated are not counted.
+    return Loaded(statement, None if statement.endswith("DO NOTHING") else written)
 
 
 def _update(load: Load, staged: str) -> str:
@@ -79,7 +79,7 @@ def _update(load: Load, staged: str) -> str:
     return f"UPDATE {load.table.quoted} AS q SET {change} FROM {staged} AS s WHERE {where}"  # noqa: S608 - quoted names
 
 
-def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int:
     """Remove the child rows of parents."""
     given = tuple(list(column) for column in zip(*keys, strict=True))
     arrays = [f"%s::{column.comparable}[]" for column in load.roots]
@@ -92,7 +92,7 @@ def clear(connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...
         where = " AND ".join(f"{name} = k.{key}" for name, key in zip(names, keyed, strict=True))
         source = f"unnest({', '.join(arrays)}) AS k ({', '.join(keyed)})"
         statement = f"DELETE FROM {load.table.quoted} AS q USING {source} WHERE {where}"  # noqa: S608 - quoted names
-    connection.exec_driver_sql(statement, given)
+    return connection.exec_driver_sql(statement, given).rowcount
 
 
 def _staged(driver: psycopg.Connection[Any], load: Load, names: str, place: str, username: str) -> str:
@@ -117,14 +117,16 @@ def _staged(driver: psycopg.Connection[Any], load: Load, names: str, place: str,
     return staged
 
 
-def _execute(driver: psycopg.Connection[Any], statement: str) -> None:
+def _execute(driver: psycopg.Connection[Any], statement: str) -> int:
     # With parameters, even none, the driver takes %% for a percent sign; so names are written once for all statements.
-    driver.execute(statement.encode(), ())
+    return driver.execute(statement.encode(), ()).rowcount
 
 
-def _copy(driver: psycopg.Connection[Any], statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
+def _copy(driver: psycopg.Connection[Any], statement: str, rows: Sequence[tuple[Value, ...]]) -> int:
     # The one statement that the driver sends as it is: a percent sign stands for itself.
-    with driver.cursor() as cursor, cursor.copy(statement.replace("%%", "%").encode()) as copy:
-        write = copy.write_row
-        for row in rows:
-            write(row)
+    with driver.cursor() as cursor:
+        with cursor.copy(statement.replace("%%", "%").encode()) as copy:
+            write = copy.write_row
+            for row in rows:
+                write(row)
+        return cursor.rowcount

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import Table, fetch
+from agent.connectors.sql.dialect import fetch
 from agent.connectors.sql.parameters import Lexis, Query
 from agent.connectors.sql.sqlite import failures
 from agent.connectors.sql.sqlite import values as sqlite_values
+from agent.connectors.sql.tables import Table
 from agent.domain.errors import ConfigurationError
 
 _LEXIS = Lexis({"'": "'", '"': '"', "`": "`", "[": "]"})

@@ -14,20 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.connectors.sql.dialect import (
-    Column,
-    Family,
-    Fault,
-    Load,
-    Mode,
-    Patience,
-    Procedure,
-    Refusal,
-    Stopped,
-    Table,
-    cause,
-    fetch,
-)
+from agent.connectors.sql.dialect import Fault, Patience, Stopped, cause, fetch
 from agent.connectors.sql.loading import check_digits, on_conflict
 from agent.connectors.sql.parameters import Query
 from agent.connectors.sql.receipts import Receipts
@@ -35,11 +22,14 @@ from agent.connectors.sql.savepoints import Savepoints
 from agent.connectors.sql.sqlite import catalog, failures
 from agent.connectors.sql.sqlite import values as sqlite_values
 from agent.connectors.sql.sqlite.sessions import SqliteSessions
+from agent.connectors.sql.tables import Column, Family, Load, Loaded, Mode, Procedure, Refusal, Table
 from agent.domain.app import DataType
 from agent.domain.errors import AgentError, ConfigurationError
 from agent.domain.packet import JsonValue, Value
 
 _KEYS_AT_ONCE = 500
+_SAMPLES = 20
+"""How many values are looked at to see how a column writes moments: one of them may be an odd one."""
 _RECEIPTS = Receipts(mark="?", now="strftime('%Y-%m-%dT%H:%M:%SZ', 'now')")
 
 
@@ -55,6 +45,7 @@ class SqliteDialect:
     longest_name: tuple[int, str] | None = None
     row_values = True
     making_commits = False
+    accounts = False
     # A trigger may end the transaction (RAISE(ROLLBACK)).
     savepoints = Savepoints(lasts=_lasts)
     adding = "ADD COLUMN"
@@ -163,7 +154,7 @@ class SqliteDialect:
 
     # Writing
 
-    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> str:
+    def load(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]], *, again: bool) -> Loaded:
         """Insert or update rows, with one prepared statement."""
         check_digits(load, rows)
         if load.mode is Mode.UPDATE and load.key:
@@ -172,27 +163,26 @@ class SqliteDialect:
         marks = ", ".join("?" * len(names))
         statement = f"INSERT OR ABORT INTO {load.table.quoted} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - quoted names
         statement += on_conflict(load, self.quote)
-        connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows))
-        return statement
+        written = connection.exec_driver_sql(statement, rows if isinstance(rows, list) else list(rows)).rowcount
+        # Rows that are there and have nothing to be updated are not counted.
+        return Loaded(statement, None if statement.endswith("DO NOTHING") else written)
 
-    def _update(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> str:
+    def _update(self, connection: sa.Connection, load: Load, rows: Sequence[tuple[Value, ...]]) -> Loaded:
         keys = [place for place, column in enumerate(load.columns) if column in load.key]
         others = [place for place, column in enumerate(load.columns) if column not in load.key]
         if not others:
-            return ""
+            return Loaded("")
         change = ", ".join(f"{self.quote(load.columns[place].name)} = ?" for place in others)
         where = " AND ".join(f"{self.quote(load.columns[place].name)} = ?" for place in keys)
         statement = f"UPDATE OR ABORT {load.table.quoted} SET {change} WHERE {where}"  # noqa: S608 - quoted names
-        connection.exec_driver_sql(statement, [tuple(row[place] for place in (*others, *keys)) for row in rows])
-        return statement
+        given = [tuple(row[place] for place in (*others, *keys)) for row in rows]
+        return Loaded(statement, connection.exec_driver_sql(statement, given).rowcount)
 
-    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> None:
+    def clear(self, connection: sa.Connection, load: Load, keys: Sequence[tuple[Value, ...]]) -> int | None:
         """Remove the child rows of parents."""
         where = " AND ".join(f"{self.quote(column.name)} = ?" for column in load.roots)
-        connection.exec_driver_sql(
-            f"DELETE FROM {load.table.quoted} WHERE {where}",  # noqa: S608 - quoted names
-            list(keys),
-        )
+        statement = f"DELETE FROM {load.table.quoted} WHERE {where}"  # noqa: S608 - quoted names
+        return connection.exec_driver_sql(statement, list(keys)).rowcount
 
     def procedure(self, connection: sa.Connection, name: str) -> Procedure | None:
         """SQLite has none."""
@@ -208,7 +198,7 @@ class SqliteDialect:
         raise NotImplementedError
 
     def receipt(self, connection: sa.Connection, ledger_key: str) -> bytes | None:
-        """The receipt kept under that key."""
+        """The receipt kept under that key, once nobody is writing it."""
         return _RECEIPTS.find(connection, ledger_key)
 
     def keep_receipt(self, connection: sa.Connection, ledger_key: str, receipt: bytes) -> None:
@@ -222,15 +212,15 @@ class SqliteDialect:
         return ", ".join(f"q.{self.quote(column.name)}" for column in columns)
 
     def rows(self, connection: sa.Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Text in another encoding than UTF-8, which SQLite lets anybody write, is read as
-        well as can be; that is slower, and done only once such text was met."""
+        """The rows of a statement. In text of another encoding than UTF-8, which SQLite lets anybody write, surrogates
+        stand for the bytes that are none; that is slower, and done only once such text was met."""
         try:
             return fetch(connection, statement, parameters)
         except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
             if getattr(cause(error), "sqlite_errorcode", None) is not None:
                 raise
         driver: Any = connection.connection.driver_connection
-        driver.text_factory = partial(str, encoding="utf-8", errors="replace")
+        driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         return fetch(connection, statement, parameters)
 
     def limited(self, selected: str, rest: str, rows: int) -> str:
@@ -255,21 +245,26 @@ class SqliteDialect:
         return "?"
 
     def by_text(self, column: Column) -> tuple[str, str]:
-        """The column itself where its type turns texts into what it holds, so that its index is used."""
-        name = f"q.{self.quote(column.name)}"
-        return (name if column.family in (Family.INTEGER, Family.TEXT) else f"CAST({name} AS TEXT)"), "?"
+        """The column itself, so that its index is used."""
+        return f"q.{self.quote(column.name)}", "?"
+
+    def sought(self, column: Column, text: str) -> Sequence[Any]:
+        """Any column may hold a value of any type: all that are written so."""
+        return sqlite_values.written_so(text)
 
     def condition(
         self, connection: sa.Connection, table: Table, column: Column, operator: str, values: Sequence[str]
     ) -> tuple[str, list[Any]]:
         """A clause as a condition, compared in the way in which the column's values are written."""
         name = f"q.{self.quote(column.name)}"
-        sample = fetch(
+        sample = self.rows(
             connection,
-            f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT 1",  # noqa: S608 - quoted names
+            f"SELECT {name} FROM {table.quoted} AS q WHERE {name} IS NOT NULL LIMIT {_SAMPLES}",  # noqa: S608 - quoted names
             table.parameters,
         )
-        return sqlite_values.condition(name, column, operator, values, sample[0][0] if sample else None)
+        return sqlite_values.condition(
+            name, column, operator, values, sqlite_values.telling([row[0] for row in sample])
+        )
 
     def earlier(
         self, column: Column, highest: JsonValue, *, overlap: int | None, now: datetime
@@ -296,8 +291,10 @@ class SqliteDialect:
         columns: Sequence[Column],
         by: Sequence[Column],
         keys: Sequence[tuple[object, ...]],
+        *,
+        lock: bool = False,
     ) -> list[tuple[int, tuple[Any, ...]]]:
-        """Look each key up in the index, some hundreds in one statement."""
+        """Look each key up in the index, some hundreds in one statement. Whoever can write has locked the file."""
         names = [f"k{number}" for number in range(len(by))]
         selected = ", ".join(f"q.{self.quote(column.name)}" for column in columns)
         where = " AND ".join(f"q.{self.quote(one.name)} = k.{name}" for one, name in zip(by, names, strict=True))
@@ -312,7 +309,7 @@ class SqliteDialect:
                 f"SELECT k.n, {selected} FROM k CROSS JOIN {table.quoted} AS q ON {where}",
                 parameters,
             )
-            found += [(row[0], row[1:]) for row in rows]
+            found += [(row[0], sqlite_values.readable(row[1:])) for row in rows]
         return found
 
     def settled(self, connection: sa.Connection, column: Column, texts: Sequence[str]) -> Sequence[Any] | None:
@@ -332,6 +329,10 @@ class SqliteDialect:
     def unreachable(self, error: BaseException) -> AgentError:
         """Why the file cannot be opened."""
         return failures.unreachable(error, self.path)
+
+    def complaint(self, error: BaseException) -> str:
+        """The text: names are all that is in it."""
+        return str(error)
 
     def code(self, error: BaseException) -> str:
         """SQLite's name of the error."""

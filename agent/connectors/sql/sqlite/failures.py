@@ -7,7 +7,8 @@ import re
 import sqlite3
 from pathlib import Path
 
-from agent.connectors.sql.dialect import Fault, Load, Refusal, UnfitError
+from agent.connectors.sql.dialect import Fault
+from agent.connectors.sql.tables import Load, Refusal, UnfitError
 from agent.connectors.sql.triggers import trigger_refusal
 from agent.domain.errors import AgentError, ConfigurationError, TransientError
 from agent.domain.packet import Value
@@ -36,7 +37,9 @@ _FAULTS = {
 }
 _CONSTRAINT = re.compile(r"(?P<kind>NOT NULL|UNIQUE|CHECK|FOREIGN KEY) constraint failed(?:: (?P<what>.*))?", re.DOTALL)
 _STORED = re.compile(r"cannot store \w+ value in (?P<type>\w+) column (?P<what>.*)", re.DOTALL)
-_GONE = re.compile(r"no such (?:table|column)|has no column named|duplicate column name|already exists")
+_GONE = re.compile(
+    r"no such (?:table|column|function|collation sequence)|has no column named|duplicate column name|already exists"
+)
 
 
 def fault(error: BaseException) -> Fault:

@@ -1,6 +1,8 @@
 """Connections to a file of SQLite, which other programs may have open at the same time.
 
-Writers take the lock when they begin, and wait for it in small steps, so that a cancelled run need not wait.
+Writers take the lock when they begin, and wait for it in small steps, so that a cancelled run need not wait. How the
+file is journalled is not changed: that would outlast the agent, and some files may not have it otherwise. Unless it is
+WAL, readers and a writer take turns: a commit waits for readers, who hold no lock longer than one page takes.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from agent.connectors.sql.sqlite import failures
 _Result = TypeVar("_Result")
 
 _STEP_SECONDS = 0.1
-_IN_USE = ("wal", "memory", "off")
 
 
 class SqliteSessions:
@@ -27,7 +28,6 @@ class SqliteSessions:
 
     def __init__(self, path: Path, patience: Patience) -> None:
         self._path, self._patience = path, patience
-        self._shared = False
 
     def connect(self) -> sqlite3.Connection:
         """Open the file, which is made where it is missing."""
@@ -35,35 +35,22 @@ class SqliteSessions:
             raise failures.misplaced(self._path)
         driver = sqlite3.connect(self._path, timeout=_STEP_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            for pragma in ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
+            # EXTRA: else a power failure may bring back a journal that a commit had removed, and undo that commit.
+            for pragma in ("foreign_keys=ON", "synchronous=EXTRA", "temp_store=MEMORY", "cache_size=-16000"):
                 driver.execute(f"PRAGMA {pragma}")
             self._patiently(lambda: driver.execute("SELECT count(*) FROM sqlite_master").fetchone(), _never)
         except BaseException:
             driver.close()
             raise
-        self._shared = False
         return driver
 
     def begin(self, connection: sa.Connection, *, write: bool, stopped: Stopped) -> None:
         """Take the writer's lock at once, or promise to write nothing."""
-        if write and not self._shared:
-            self._share(connection)
         connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if write else 'ON'}")
         self._patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN"), stopped)
         if not write:
             # A transaction of readers begins with its first look, which may have to wait.
             self._patiently(lambda: fetch(connection, "SELECT count(*) FROM sqlite_master"), stopped)
-
-    def _share(self, connection: sa.Connection) -> None:
-        """Let readers and a writer work at the same time. Where that cannot be, they take turns."""
-        self._shared = True
-        connection.exec_driver_sql("PRAGMA query_only=OFF")
-        try:
-            if fetch(connection, "PRAGMA journal_mode")[0][0] not in _IN_USE:
-                fetch(connection, "PRAGMA journal_mode=WAL")
-        except sa.exc.OperationalError as error:
-            if failures.fault(error.orig or error) is not Fault.BUSY:
-                raise
 
     def commit(self, connection: sa.Connection, *, stopped: Stopped) -> None:
         """Commit. Readers may have to be waited for where they and writers take turns."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 
 import msgspec
 
-from agent.connectors.sql.dialect import Column, Family
-from agent.connectors.sql.moments import bound_of
+from agent.connectors.sql.chosen import bytes_of
+from agent.connectors.sql.moments import earlier_text, of_days
+from agent.connectors.sql.tables import Column, Family
 from agent.domain.packet import JsonValue
 
 DECIMAL, JSON = "DECIMAL_TEXT", "JSON_TEXT"
@@ -65,6 +67,23 @@ def _family(declared: str) -> tuple[Family, int | None]:  # noqa: PLR0911 - one 
 
 def documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
     """JSON objects of rows, a column at a time: most columns can stay as they are."""
+    try:
+        return _documents(columns, rows)
+    except UnicodeEncodeError:
+        return _documents(columns, list(map(readable, rows)))
+
+
+def readable(row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row in which U+FFFD stands for bytes that are no text, instead of what the driver puts there."""
+    return tuple(
+        value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if isinstance(value, str) and not value.isascii()
+        else value
+        for value in row
+    )
+
+
+def _documents(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> list[bytes]:
     if not rows:
         return []
     names = [one.name for one in columns]
@@ -112,9 +131,34 @@ _CONVERTED: dict[Family, Callable[[Any], Any]] = {
 }
 
 
+# Ids
+
+
+def written_so(text: str) -> Sequence[Any]:
+    """The values that have this text as an id: the text itself, and a number or bytes, if any is written so."""
+    found: list[Any] = [text, *bytes_of(text)]
+    with suppress(ValueError):
+        whole = int(text)
+        if str(whole) == text and whole.bit_length() < 64:
+            found.append(whole)
+    with suppress(ValueError):
+        number = float(text)
+        if str(number) == text:
+            found.append(number)
+    return found
+
+
 # Comparisons
 
 _SQL_OPERATORS = {"=": "IS", "==": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+def telling(values: Sequence[Any]) -> Any:
+    """Of some values of a column the one that shows best how it is written: a moment or a number, whichever is more."""
+    moments: list[Any] = [one for one in values if isinstance(one, str) and (_MOMENT(one) or _DAY(one))]
+    numbers: list[Any] = [one for one in values if isinstance(one, int | float)]
+    found = moments if len(moments) >= len(numbers) else numbers
+    return next(iter(found or values), None)
 
 
 def condition(name: str, column_: Column, operator: str, values: Sequence[str], sample: Any) -> tuple[str, list[Any]]:
@@ -124,6 +168,8 @@ def condition(name: str, column_: Column, operator: str, values: Sequence[str], 
         ValueError: a value cannot be compared with the column.
     """
     mark = "?"
+    if isinstance(sample, str) and _DAY(sample) and len(values) == 1:
+        operator, *values = of_days(operator, values[0])
     if column_.family is Family.DECIMAL and isinstance(sample, str):
         name, mark = f"CAST({name} AS NUMERIC)", "CAST(? AS NUMERIC)"
         given: list[Any] = [_number_text(value) for value in values]
@@ -154,9 +200,7 @@ def _written(column_: Column, value: str, sample: Any, operator: str) -> Any:
         rest = sample[shape.end() :].lstrip("0123456789.,")
         return text + (rest if rest in ("Z", "+00:00", "+00") else "")
     if isinstance(sample, str) and _DAY(sample) and (moment := _moment(value)) is not None:
-        # A day is a text that comes before all moments of it.
-        midnight = moment.time() == time()
-        return f"{moment:%Y-%m-%d}" if midnight or operator != "<" else f"{moment:%Y-%m-%d}T"
+        return f"{moment:%Y-%m-%d}"
     if sample is None and column_.family in (Family.INTEGER, Family.FLOAT):
         return _number(value, 0)
     return value
@@ -198,27 +242,11 @@ _TRUTH = {"true": 1, "false": 0, "1": 1, "0": 0}
 
 
 def earlier(highest: JsonValue, *, overlap: int | None, usual: int, now: datetime) -> tuple[JsonValue, datetime | None]:
-    """Where the next read begins: somewhat before the highest value seen, and never after the present moment.
-
-    Moments are texts here, and are compared as texts: the bound ends with the whole second, so that it comes before
-    every way to write that second, with a fraction or without.
-    """
+    """Where the next read begins: somewhat before the highest value seen, and never after the present moment."""
     if isinstance(highest, str):
-        shape, moment = _MOMENT(highest), _moment(highest)
-        if shape is None or moment is None:
-            return highest, None
-        shift = _offset(highest, moment)
-        bound = bound_of(moment, overlap=overlap, now=now)
-        bound = bound.replace(microsecond=0)
-        return (bound + shift).replace(tzinfo=None).isoformat(shape["middle"], "seconds"), bound
+        return earlier_text(highest, overlap=overlap, now=now)
     if isinstance(highest, int) and not isinstance(highest, bool):
         return highest - (usual if overlap is None else overlap), None
     if isinstance(highest, float):
         return highest - (overlap or 0), None
     return highest, None
-
-
-def _offset(text: str, moment: datetime) -> timedelta:
-    """How far the text's own clock is ahead of UTC."""
-    local = datetime.fromisoformat(text.strip())
-    return local.replace(tzinfo=UTC) - moment if local.tzinfo is not None else timedelta()

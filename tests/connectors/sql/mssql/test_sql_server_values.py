@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agent.connectors.sql.dialect import Column, Fault, Load, Mode, Table, UnfitError
+from agent.connectors.sql.dialect import Fault
 from agent.connectors.sql.mssql import failures
 from agent.connectors.sql.mssql.catalog import _column, _given
 from agent.connectors.sql.mssql.filters import condition
@@ -13,6 +13,7 @@ from agent.connectors.sql.mssql.fitting import MisfitError, doubtful, texts
 from agent.connectors.sql.mssql.sessions import Message, ServerError
 from agent.connectors.sql.mssql.values import documents, held, ordered, recalled, shown
 from agent.connectors.sql.mssql.writing import calling
+from agent.connectors.sql.tables import Column, Load, Mode, Table, UnfitError
 
 
 def of(declared: str, *, collation: str = "", exactly: bool = False) -> Column:
