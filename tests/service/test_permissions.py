@@ -91,8 +91,9 @@ async def test_whoever_says_so_deploys_without_the_permission(client: AgentClien
 
 async def test_finding_out_changes_nothing(client: AgentClient, shop: RunningSandbox) -> None:
     shop.store.reset_stats()
+    before = dict(shop.store.products.timeline.changes)
     await client.deploy(flow(f"{PRICE}\n      {STOCK}"))
 
     stats = shop.store.stats()
     assert stats["applied_adjustments"] == 0
-    assert not shop.store.products.timeline.changes
+    assert shop.store.products.timeline.changes == before
