@@ -1,7 +1,7 @@
 """Writes parties with their addresses and contact mechanisms, and finds them again by code.
 
 Tryton keeps codes unique. Addresses and contacts are added and changed, never taken away: an address is known by its
-id, or by its street, postal code and city, where several have these also by its name; a contact by its type and value,
+id, or by its street, postal code, city and name, without a name by the place alone; a contact by its type and value,
 in which blanks and case do not count. `email` and `phone` are the first contact of that type. Tryton does not keep
 addresses and contacts unique, so it is told to change a party only while that is as it was when it was read.
 """
@@ -131,7 +131,7 @@ class PartyWriter:
         changes: Record = {name: wanted[name] for name in _PLAIN
                            if name in wanted and not same(wanted[name], held.get(name))}  # fmt: skip
         resolved = [self._places.resolved(one) for one in wanted.get("addresses", ())]
-        addresses = [*_changed_addresses(resolved, held["addresses"])]
+        addresses = [*_changed_addresses(resolved, held["addresses"], held.get("name"))]
         contacts = [*changed_contacts(wanted, held["contacts"])]
         return changes | ({"addresses": addresses} if addresses else {}) | ({"contacts": contacts} if contacts else {})
 
@@ -150,8 +150,17 @@ class PartyWriter:
         return values
 
 
-def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iterable[tuple[int | None, Record]]:
-    """Each held address is meant once: by its id, else by name and place, else by the place alone."""
+def _changed_addresses(
+    wanted: Iterable[Record], held: Sequence[Record], party_name: object
+) -> Iterable[tuple[int | None, Record]]:
+    """Each held address is meant once: by its id, else by name and place, without a name by the place alone.
+
+    A held address is given no other name unless its id is: goods that go to it would go to somebody else.
+    """
+
+    def known_as(address: Mapping[str, Any]) -> tuple[str, ...]:
+        return (words(address.get("name") or party_name), *place(address))
+
     there = {one["id"]: one for one in held}
     chosen: dict[int, Record] = {}
     others: dict[tuple[str, ...], Record] = {}
@@ -162,13 +171,16 @@ def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iter
             chosen[number] = chosen.get(number, {}) | values
         else:
             # One that the record has twice is one.
-            others[_known_as(address)] = others.get(_known_as(address), {}) | values
+            others[known_as(address)] = others.get(known_as(address), {}) | values
     for number, values in chosen.items():
-        chosen[number] = values | others.pop(_known_as(values), {})
-    for known_as in (_known_as, place):
+        chosen[number] = values | others.pop(known_as(values), {})
+    for by_name in (True, False):
         free = [number for number in there if number not in chosen]
         for key, values in list(others.items()):
-            number = next((one for one in free if known_as(there[one]) == known_as(values)), None)
+            if not by_name and words(values.get("name")):
+                continue
+            key_of = known_as if by_name else place
+            number = next((one for one in free if key_of(there[one]) == key_of(values)), None)
             if number is not None:
                 free.remove(number)
                 chosen[number] = values
@@ -179,10 +191,6 @@ def _changed_addresses(wanted: Iterable[Record], held: Sequence[Record]) -> Iter
             yield number, changed
     for values in others.values():
         yield None, values
-
-
-def _known_as(address: Mapping[str, Any]) -> tuple[str, ...]:
-    return (words(address.get("name")), *place(address))
 
 
 def _number(value: object) -> int | None:

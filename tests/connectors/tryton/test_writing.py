@@ -201,8 +201,20 @@ async def test_a_party_code_with_a_blank_makes_no_second_party() -> None:
         pytest.param(
             [("Ada", "Mill Lane")],
             [(None, "Ada Lovelace", "Mill Lane")],
-            [["write", [10], {"party_name": "Ada Lovelace"}]],
-            id="another name",
+            [["create", [{"party_name": "Ada Lovelace", "street": "Mill Lane"}]]],
+            id="another name: what is on its way to the first stays with it",
+        ),
+        pytest.param(
+            [("Bob", "Mill Lane")],
+            [(None, None, "mill lane,")],
+            [["write", [10], {"street": "mill lane,"}]],
+            id="no name",
+        ),
+        pytest.param(
+            [("Ada", "Mill Lane")],
+            [("10", "Ada L.", "Mill Lane")],
+            [["write", [10], {"party_name": "Ada L."}]],
+            id="another name, by its id",
         ),
     ],
 )
