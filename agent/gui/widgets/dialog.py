@@ -52,9 +52,9 @@ class Dialog(QDialog):
         self._scroll.verticalScrollBar().rangeChanged.connect(self._on_range)
         self._scroll.verticalScrollBar().valueChanged.connect(lambda _: self._mark_more())
         frame.addWidget(self._scroll, 1)
-        self._more = line()
-        self._more.setProperty("role", "clear")
-        frame.addWidget(self._more)
+        self._goes_on = line()
+        self._goes_on.setProperty("role", "clear")
+        frame.addWidget(self._goes_on)
         self.outcome = QVBoxLayout()
         self.outcome.setContentsMargins(24, 0, 24, 0)
         self.outcome.setSpacing(10)
@@ -90,7 +90,7 @@ class Dialog(QDialog):
         self.body.activate()
         grows = self.body.hasHeightForWidth()
         needed = self.body.totalHeightForWidth(width) if grows else self.body.sizeHint().height()
-        margins = 20 + 18 + 4 * 14 + self._more.sizeHint().height() + self._outcome_height(width)
+        margins = 20 + 18 + 4 * 14 + self._goes_on.sizeHint().height() + self._outcome_height(width)
         head = self.heading.heightForWidth(width - 48)
         if not self.subtitle.isHidden():
             head += 4 + self.subtitle.heightForWidth(width - 48)
@@ -120,9 +120,9 @@ class Dialog(QDialog):
         """A hairline where the body goes on below."""
         bar = self._scroll.verticalScrollBar()
         role = "line" if bar.value() < bar.maximum() else "clear"
-        if self._more.property("role") != role:
-            self._more.setProperty("role", role)
-            restyle(self._more)
+        if self._goes_on.property("role") != role:
+            self._goes_on.setProperty("role", role)
+            restyle(self._goes_on)
 
     def _keep_on_screen(self) -> None:
         """A dialog that grows must not grow off the screen. Its title stays where it is as long as that is possible."""
