@@ -43,7 +43,8 @@ def run(where: FindEndpoint, *, welcome: Callable[[], Welcome | None] = lambda: 
     shell = Shell(bridge, chosen, memory, welcome=welcome, waiting=waiting)
     garbage = GuiThreadGarbage(application)
     shell.window.show()
-    _quit_on_signals(application)
+    application.aboutToQuit.connect(shell.window.remember_geometry)
+    end_on_signals(application)
     try:
         return application.exec()
     finally:
@@ -62,6 +63,15 @@ def make_application(arguments: list[str]) -> QApplication:
     return application
 
 
+def end_on_signals(application: QApplication) -> None:
+    """Ctrl+C in the console and the end of the session end the window without a question: nobody may be there for it.
+
+    Needs Python to run now and then, which the collection of garbage sees to.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: application.exit())
+
+
 def connector(where: FindEndpoint, welcome: Callable[[], Welcome | None] = lambda: None) -> Connect:
     """Makes clients for the service that `where` finds; the first speaks for whom `welcome` names."""
     first = True
@@ -76,13 +86,6 @@ def connector(where: FindEndpoint, welcome: Callable[[], Welcome | None] = lambd
         return AgentClient(endpoint, session=known.session.token if known is not None else session)
 
     return connect
-
-
-def _quit_on_signals(application: QApplication) -> None:
-    """Ctrl+C in the console and the end of the session close the window as Quit does. Needs Python to run now and then,
-    which the collection of garbage sees to."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: application.quit())
 
 
 def _remembered_mode(memory: QSettings) -> theme.Mode:

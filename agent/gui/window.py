@@ -164,9 +164,13 @@ class MainWindow(QMainWindow):
         self.agent_menu.insertAction(self._agent_line if before_separator else self._quit, action)
         self._agent_actions.append(action)
 
+    def remember_geometry(self) -> None:
+        """Remember where the window is, for the next start."""
+        self._memory.setValue("geometry", self.saveGeometry())
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the geometry, and say once that the service goes on."""
-        self._memory.setValue("geometry", self.saveGeometry())
+        self.remember_geometry()
         if self._may_close or self._demo_or_signed_off() or self._memory.value(_GOES_ON) == "yes":
             event.accept()
             return

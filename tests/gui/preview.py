@@ -63,7 +63,7 @@ def _step(application: QApplication, shell: Shell, steps: list[Callable[[], obje
             QTimer.singleShot(350, next_step)
         elif shot is not None:
             _photograph(shell, shot)
-            application.quit()
+            application.exit()  # quit() asks the windows, and a form that is not saved asks the operator
 
     QTimer.singleShot(900, next_step)
 

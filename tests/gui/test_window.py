@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,3 +276,41 @@ def test_the_arrow_keys_walk_the_navigation(qtbot: Any, shell: Shell) -> None:
     assert shell.home.view.isVisible()
     qtbot.keyClick(home, Qt.Key.Key_Up)
     assert home.isChecked()
+
+
+def test_a_signal_ends_the_window_though_it_would_ask_whoever_closes_it(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, signal, sys\n"
+        "from PySide6.QtCore import QSettings, QTimer\n"
+        "from agent.api.operator_models import Session\n"
+        "from agent.gui import theme\n"
+        "from agent.gui.application import end_on_signals, make_application\n"
+        "from agent.gui.assembly import Shell\n"
+        "from agent.gui.bridge import Bridge\n"
+        "from tests.gui.doubles import pretended\n"
+        "from tests.gui.scenes import SCENES\n"
+        "from tests.helpers.fake_client import FakeClient\n"
+        "application = make_application([])\n"
+        "memory = QSettings(str(pathlib.Path(sys.argv[1]) / 'window.ini'), QSettings.Format.IniFormat)\n"
+        "fake = FakeClient()\n"
+        "SCENES['home'].prepare(fake)\n"
+        "bridge = Bridge(pretended(fake), first_delay_seconds=0.1)\n"
+        "anna = Session(name='anna', token='t')\n"
+        "shell = Shell(bridge, theme.Theme(application), memory, session=anna, now=lambda: fake.now)\n"
+        "shell.window.show()\n"
+        "end_on_signals(application)\n"
+        "def end_once_home_is_there():\n"
+        "    if shell.panels[0].view.isVisible():\n"
+        "        looking.stop()\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "looking = QTimer(interval=20)\n"
+        "looking.timeout.connect(end_once_home_is_there)\n"
+        "looking.start()\n"
+        "QTimer.singleShot(20_000, lambda: application.exit(5))\n"
+        "status = application.exec()\n"
+        "bridge.close()\n"
+        "raise SystemExit(status)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 0, ended.stderr
