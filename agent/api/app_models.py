@@ -10,6 +10,15 @@ from agent.api.base_models import Model, Problem
 from agent.domain.app import DataType, FieldKind
 
 
+class ChoiceWords(Model):
+    """What is said of a field where another one has a certain value."""
+
+    field: str
+    choice: str
+    help: str
+    example: str
+
+
 class CredentialField(Model):
     """One field of a credential form. `shown_when` is another field, and then its choices for which this one counts."""
 
@@ -22,6 +31,7 @@ class CredentialField(Model):
     choices: list[str]
     default: str
     shown_when: tuple[str, ...] | None = None
+    words: list[ChoiceWords] = Field(default_factory=list)
 
 
 class Attribute(Model):

@@ -129,10 +129,21 @@ MOST_DOCUMENT_CHARACTERS = 400_000
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceWords:
+    """What is said of a field where another one, `field`, has the value `choice`: in place of its own words."""
+
+    field: str
+    choice: str
+    help: str
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialField:
     """One field of an app's credential form.
 
-    `shown_when` names another field, and then the choices of it for which this one means anything.
+    `shown_when` names another field, and then the choices of it for which this one means anything. `words` are its help
+    and example for single choices of another field.
     """
 
     name: str
@@ -144,6 +155,7 @@ class CredentialField:
     choices: tuple[str, ...] = ()
     default: str = ""
     shown_when: tuple[str, ...] | None = None
+    words: tuple[ChoiceWords, ...] = ()
 
     def counts_with(self, values: Mapping[str, str]) -> bool:
         """Whether this field means anything beside these plain values."""

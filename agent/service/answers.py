@@ -76,6 +76,10 @@ def app(one: domain_app.App, *, status: app_models.AppStatus, configurations: in
         app_models.CredentialField(
             name=field.name, label=field.label, kind=field.kind, required=field.required, help=field.help,
             example=field.example, choices=list(field.choices), default=field.default, shown_when=field.shown_when,
+            words=[
+                app_models.ChoiceWords(field=said.field, choice=said.choice, help=said.help, example=said.example)
+                for said in field.words
+            ],
         )
         for field in one.fields
     ]  # fmt: skip

@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 
-from agent.api import base_models, configuration_models
+from agent.api import app_models, base_models, configuration_models
+from agent.connectors.sql.connector import SqlConnector
 from agent.domain.errors import ConfigurationError
 from agent.gui.apps.credential_form import CredentialForm
 from agent.gui.apps.credential_presenter import CredentialPresenter, Entered
@@ -17,6 +18,9 @@ from agent.gui.assembly import Shell
 from agent.gui.vault.dialog import VaultDialog
 from agent.gui.widgets.dialog import ConfirmDialog
 from agent.gui.widgets.fact_grid import gathered
+from agent.gui.widgets.field_row import FieldRow
+from agent.gui.widgets.inputs import ChoiceInput
+from agent.service import answers
 from tests.gui.doubles import InstantCalls, Recorder, click, control
 from tests.gui.pilot import APPS
 from tests.helpers.fake_client import FakeClient, apps, configurations, vault_in_state
@@ -439,3 +443,26 @@ def test_on_a_small_screen_the_wrong_field_and_the_result_are_both_in_sight(
         return widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect()
 
     qtbot.waitUntil(lambda: in_sight(form.rows["api_path"]) and in_sight(form.banner))
+
+
+def test_the_words_of_a_database_are_those_of_its_kind(qtbot: Any) -> None:
+    app = answers.app(SqlConnector().app, status=app_models.AppStatus.NOT_CONFIGURED, configurations=0)
+    form = CredentialForm(app, None)
+    qtbot.addWidget(form)
+    kind, database, port = (form.rows[name].control for name in ("kind", "database", "port"))
+    assert isinstance(kind, ChoiceInput)
+    assert isinstance(database, QLineEdit)
+    assert isinstance(port, QLineEdit)
+    assert database.placeholderText().endswith("orders.db")
+
+    kind.setCurrentText("MariaDB / MySQL")
+    assert (database.placeholderText(), port.placeholderText()) == ("shop", "3306")
+    assert "The database's name" in shown_texts(form.rows["database"])
+    assert "mysql://" in database.accessibleDescription()
+
+    kind.setCurrentText("SQLite")
+    assert "The full path of the file" in shown_texts(form.rows["database"])
+
+
+def shown_texts(row: FieldRow) -> str:
+    return " ".join(label.text() for label in row.findChildren(QLabel) if not label.isHidden())

@@ -33,6 +33,11 @@ class DescribingCases(Cases):
                     other in names and choices and set(choices) <= set(names[other].choices),
                     f"The field {field.label} is shown for a choice that there is not: {other} = {choices}.",
                 )
+            for said in field.words:
+                hold(
+                    said.field in names and said.choice in names[said.field].choices and said.help.strip(),
+                    f"The field {field.label} has words for a choice that there is not: {said.field} = {said.choice}.",
+                )
 
     @case
     async def test_schemas_have_attributes_actions_and_a_primary_key(self, bench: Bench) -> None:

@@ -30,7 +30,9 @@ FIELDS = (
         "share has to be connected for the account of the agent's service.",
     ),
     CredentialField(HOST, "Server", shown_when=_ON_SFTP, help="Its name or address.", example="sftp.example.com"),
-    CredentialField(PORT, "Port", required=False, default="22", shown_when=_ON_SFTP, help="22 where nobody says else."),
+    CredentialField(
+        PORT, "Port", required=False, default="22", shown_when=_ON_SFTP, help="When left empty, the usual one: 22.",
+    ),
     CredentialField(USER, "User name", shown_when=_ON_SFTP, help="As the server knows it."),
     CredentialField(
         PASSWORD, "Password", FieldKind.SECRET, required=False, shown_when=_ON_SFTP,
@@ -126,7 +128,7 @@ def _on_server(tidy: Mapping[str, str], secrets: Mapping[str, Secret]) -> Prepar
         raise _wrong(USER, "Enter the user name.", "It is the one that the server knows.")
     port = tidy.get(PORT) or "22"
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65_536):
-        raise _wrong(PORT, "This is no port.", "Write a number from 1 to 65535; 22 is usual.")
+        raise _wrong(PORT, "The port is no number from 1 to 65535.", "Ask whoever runs the server; 22 is usual.")
     fingerprint = tidy.get(HOST_KEY, "").rstrip("=")
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise _wrong(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agent.domain.app import CredentialField, FieldKind
+import sys
+
+from agent.domain.app import ChoiceWords, CredentialField, FieldKind
 from agent.domain.errors import ConfigurationError
 
 SQLITE, POSTGRESQL, MYSQL, SQL_SERVER = "SQLite", "PostgreSQL", "MariaDB / MySQL", "SQL Server"
@@ -15,6 +17,9 @@ DEFAULT_PORTS = {POSTGRESQL: 5432, MYSQL: 3306, SQL_SERVER: 1433}
 PORT_LIST = ", ".join(f"{kind} {port}" for kind, port in DEFAULT_PORTS.items())
 
 _SERVER = (KIND, *DEFAULT_PORTS)
+_FILE_EXAMPLE = r"C:\Shop\orders.db" if sys.platform == "win32" else "/var/lib/shop/orders.db"
+_URL_STARTS = {POSTGRESQL: "postgresql", MYSQL: "mysql", SQL_SERVER: "mssql"}
+_OR_STRING = ", and a connection string such as Server=host;Database=name;User Id=user"
 
 FIELDS = (
     CredentialField(
@@ -29,10 +34,16 @@ FIELDS = (
     CredentialField(
         name=DATABASE,
         label="Database",
-        help="SQLite: the full path of the file; it is made when it is not there. Else the database's name. "
-        "A whole URL such as postgresql://user@host/name, mysql://user@host/name or mssql://user@host/name "
-        "can be pasted here, and a connection string such as Server=host;Database=name;User Id=user.",
-        example="/var/lib/shop/orders.db",
+        help="The full path of the file; it is made when it is not there. For a server, its whole URL can be pasted "
+        "here, such as postgresql://user@host/name.",
+        example=_FILE_EXAMPLE,
+        words=tuple(
+            ChoiceWords(
+                KIND, kind, f"The database's name. A whole URL such as {_URL_STARTS[kind]}://user@host/name can be "
+                f"pasted here{_OR_STRING if kind == SQL_SERVER else ''}.", "shop",
+            )
+            for kind in DEFAULT_PORTS
+        ),
     ),
     CredentialField(
         name=HOST,
@@ -45,6 +56,10 @@ FIELDS = (
     CredentialField(
         name=PORT, label="Port", required=False, help=f"When left empty, the usual one: {PORT_LIST}.", example="5432",
         shown_when=_SERVER,
+        words=tuple(
+            ChoiceWords(KIND, kind, f"When left empty, the usual one: {port}.", str(port))
+            for kind, port in DEFAULT_PORTS.items()
+        ),
     ),
     CredentialField(
         name=USERNAME, label="Username", required=False, help="The server's account that the agent uses.",

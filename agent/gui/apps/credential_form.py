@@ -236,8 +236,12 @@ class CredentialForm(Dialog):
         self.body.addWidget(row)
 
     def _show_wanted(self) -> None:
-        """Fields that mean nothing for what was chosen are not shown."""
+        """Fields that mean nothing for what was chosen are not shown, the others with the words for it."""
         for one in self._fields:
+            if one.words and one.name in self.rows:
+                fitting = (said for said in one.words if _read(self.rows[said.field].control) == said.choice)
+                said = next(fitting, None)
+                self.rows[one.name].reword(*(said.help, said.example) if said else (one.help, one.example))
             if one.shown_when is not None and one.name in self.rows:
                 decider, *choices = one.shown_when
                 self.rows[one.name].setVisible(_read(self.rows[decider].control) in choices)

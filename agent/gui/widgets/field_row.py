@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from agent.gui.widgets.text import Text, restyle
 
@@ -30,12 +30,10 @@ class FieldRow(QWidget):
         self._note = Text(help_text, "small", wrap=True)
         self._note.setVisible(bool(help_text))
         column.addWidget(self._note)
-        tip = "\n".join(part for part in (help_text, f"Example: {example}" if example else "") if part)
-        caption.setToolTip(tip)
-        control.setToolTip(tip)
+        self._caption = caption
+        self._tell(help_text, example)
         target = _focusable(control)
         target.setAccessibleName(f"{self._name}, required" if required else self._name)
-        target.setAccessibleDescription(tip)
 
     def show_error(self, message: str) -> None:
         """Show what is wrong with this field, above its help; the empty text takes it back."""
@@ -52,6 +50,22 @@ class FieldRow(QWidget):
         self._note.setText(help_text)
         self._note.setVisible(bool(help_text))
         self.show_error("")
+
+    def reword(self, help_text: str, example: str) -> None:
+        """Explain the field in other words; what is wrong with it stays on show."""
+        self._help_text = help_text
+        self._note.setText(help_text)
+        self._note.setVisible(bool(help_text))
+        self._tell(help_text, example)
+        if isinstance(self.control, QLineEdit):
+            self.control.setPlaceholderText(example)
+
+    def _tell(self, help_text: str, example: str) -> None:
+        tip = "\n".join(part for part in (help_text, f"Example: {example}" if example else "") if part)
+        self._caption.setToolTip(tip)
+        self.control.setToolTip(tip)
+        target = _focusable(self.control)
+        target.setAccessibleDescription(tip)
 
     def show_help(self, *, visible: bool) -> None:
         """Show the help below the field, or not."""
