@@ -13,15 +13,14 @@ from agent.domain.packet import BY_HAND, Bookmark
 from tests.connectors.sql.places import Place, SqlitePlace, ids, opened, read, read_request
 from tests.connectors.sql.test_reading_changes import BY_TIME, changes
 
-NOW = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-TODAY = NOW[:10]
+NOW, TODAY = "%Y-%m-%d %H:%M", "%Y-%m-%d"
 ODD = {
     "a text": ("varchar(40)", "2026-01-01T00:00:00", "2026-01-02T00:00:00", "n/a"),
     "a day that is far ahead": ("varchar(40)", "2026-01-01", TODAY, "9999-12-31"),
     "a day far ahead of days": ("date", "2026-01-01", TODAY, "9999-12-31"),
     "a minute far ahead": ("varchar(40)", "2026-01-01 10:00", NOW, "9999-01-01 10:00"),
 }
-"""The type of a column, a value, a later one, and an odd one."""
+"""The type of a column, a value, a later one (as the present time is written), and an odd one."""
 
 
 @pytest.mark.parametrize("odd", ODD)
@@ -31,7 +30,7 @@ async def test_an_odd_value_hides_no_later_change(place: Place, odd: str) -> Non
               f"INSERT INTO stock VALUES (1, '{value}'), (2, '{odd_one}')")  # fmt: skip
     _, bookmark = await changes(place, BY_TIME)
     for number in (77, 78):
-        place.run(f"INSERT INTO stock VALUES ({number}, '{later}')")
+        place.run(f"INSERT INTO stock VALUES ({number}, '{datetime.now(UTC):{later}}')")
         found, bookmark = await changes(place, BY_TIME, bookmark)
         assert str(number) in found
 
