@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.api.alert_models import AlertCode
+from agent.api.live_models import EventKind
 from agent.domain.errors import NotFoundError
 from agent.domain.packet import SyncState
 from agent.gui.alerts.presenter import _TITLES, AlertsPresenter
@@ -83,7 +84,7 @@ def test_an_acknowledged_alert_leaves_home_and_the_count_until_its_cause_changes
 
     flow = fake.deployed["stock-to-store"]
     fake.deployed["stock-to-store"] = flow.model_copy(update={"failed_records": 13})
-    shell.catalog.refresh()
+    fake.emit(EventKind.FLOW)  # as the service tells of it: after the event that told of the acknowledgement
     qtbot.waitUntil(lambda: entry.accessibleName() == "Alerts, 3 new")
 
 
