@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.connectors.contract import SentClause, SentGroup
+from agent.connectors.sql import schema as sql
 from agent.domain.app import Action, ActionKind, Combining
 from agent.domain.clauses import MOST_CLAUSES, MOST_LEVELS, Clause, FilterPart, FilterPlace, Group, Join
 from agent.engine.checking.check import check
@@ -197,8 +198,7 @@ def test_what_has_no_meaning_here_is_refused_with_the_reason(clause: str, fault:
 
 def test_a_database_takes_trees_and_no_headers() -> None:
     tree = "- any:\n  - {key: a, value: 1}\n  - all: [{key: b, value: 2}, {key: c, value: 3}]"
-    sql = pytest.importorskip("agent.connectors.sql.schema").APP
     document = parse(with_filter(tree, app="database"), file="flow.yaml")
-    assert [one.code for one in check(document, {**APPS, "sql": sql})] == []
+    assert [one.code for one in check(document, {**APPS, "sql": sql.APP})] == []
     document = parse(with_filter("- {key: a, value: 1, in: header}", app="database"), file="flow.yaml")
-    assert [one.code for one in check(document, {**APPS, "sql": sql})] == ["filter-place"]
+    assert [one.code for one in check(document, {**APPS, "sql": sql.APP})] == ["filter-place"]

@@ -11,6 +11,11 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from ruamel.yaml import YAML
 
+from agent.connectors.bigcommerce import schema as bigcommerce
+from agent.connectors.files import schema as files
+from agent.connectors.rest import schema as rest
+from agent.connectors.rest.sap import connector as sap
+from agent.connectors.tryton import schema as tryton
 from agent.domain.app import DataType
 from agent.domain.errors import ConfigurationError
 from agent.domain.packet import Packet
@@ -121,13 +126,11 @@ def test_the_sample_for_orders_maps_the_lines_of_all_consignments() -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
 def test_a_sample_fits_the_store(sample: Path) -> None:
-    store = pytest.importorskip("agent.connectors.bigcommerce.schema").APP
-    files = pytest.importorskip("agent.connectors.files.schema").APP
-    tryton = pytest.importorskip("agent.connectors.tryton.schema").APP
-    rest = pytest.importorskip("agent.connectors.rest.schema").APP
-    sap = pytest.importorskip("agent.connectors.rest.sap.connector").APP
     document = parse(sample.read_bytes(), file=sample.name)
-    apps = {**APPS, "bigcommerce": store, "files": files, "tryton": tryton, "rest": rest, "sap-business-one": sap}
+    apps = {
+        **APPS, "bigcommerce": bigcommerce.APP, "files": files.APP, "tryton": tryton.APP, "rest": rest.APP,
+        "sap-business-one": sap.APP,
+    }  # fmt: skip
     assert [str(problem) for problem in check(document, apps)] == []
 
 
